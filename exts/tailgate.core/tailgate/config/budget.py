@@ -1,0 +1,174 @@
+"""The budget: the file that drives a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tailgate.config.load import Model
+
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Interval = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+
+
+def _ordered(name: str, interval: Interval | None) -> None:
+    if interval is not None and not interval[0] < interval[1]:
+        raise ValueError(f"{name} must be [low, high] with low below high, got {list(interval)}")
+
+
+class ClassMap(Model):
+    """One line of the ontology: source class → asset class → output class."""
+
+    asset: str
+    output: str | None = None
+    usd: str | None = None
+    stands_for: str | None = None
+
+
+class Cell(Model):
+    """class × range × occlusion × light × weather, with a target count of instances."""
+
+    class_: str = Field(alias="class")
+    range: Interval | None = None
+    occlusion: tuple[Share, Share] | None = None
+    light: Literal["day", "dusk", "night", "overcast", "indoor"] | None = None
+    weather: Literal["clear", "rain", "fog", "snow"] | None = None
+    target: Count
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _intervals(self) -> Cell:
+        _ordered("range", self.range)
+        _ordered("occlusion", self.occlusion)
+        return self
+
+    @property
+    def name(self) -> str:
+        """Readable name, unique within a budget: class and every pinned condition."""
+        parts = [self.class_]
+        if self.range:
+            parts.append(f"{self.range[0]:g}-{self.range[1]:g} m")
+        if self.occlusion:
+            parts.append(f"occluded {self.occlusion[0]:.0%}-{self.occlusion[1]:.0%}")
+        return " · ".join([*parts, *(p for p in (self.light, self.weather) if p)])
+
+
+class Prior(Model):
+    """Placement prior measured from labels, per output class: quantiles 5, 25, 50, 75, 95 % with the sample size."""
+
+    n: Count
+    range: tuple[float, ...] | None = None
+    yaw_deg: tuple[float, ...] | None = None
+    length: tuple[float, ...] | None = None
+    width: tuple[float, ...] | None = None
+    height: tuple[float, ...] | None = None
+    per_frame: tuple[float, ...] | None = None
+    with_classes: dict[str, float] = {}
+
+
+class Reference(Model):
+    """The real data. ``root`` is a folder under the data root; ``split`` names groups, or is made by the reader.
+
+    ``kind: standin`` simulates a reference with a hidden sensor response; every output then says so. ``none``: every output says ``unmeasured``.
+    """
+
+    kind: Literal["kitti", "mosd", "av2", "standin", "none"]
+    root: str = "."
+    sensor: str | None = None
+    split: dict[Literal["feedback", "holdout", "audit"], list[str]] = {}
+    options: dict[str, object] = {}
+
+
+class Gate(Model):
+    """How verdicts are made. ``report`` decides nothing; ``enforce`` rejects. Limits at 0 or absent come from calibration or the built-in defaults."""
+
+    mode: Literal["report", "enforce"] = "report"
+    unjudged: Literal["hold", "accept"] = "accept"
+    dogss_min: Share = 0.75
+    js_max: Annotated[float, Field(gt=0, le=1)] = 0.15
+    n_min: int = Field(20, ge=2)
+    statistics: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+
+class Feedback(Model):
+    """What feedback may do between rounds."""
+
+    estimate: bool = True
+    regress: bool = True
+    min_frames: int = Field(128, ge=8)
+    kl_max: float = Field(0.5, gt=0)
+    prior_share: Share = 0.1
+    nuisance_width_min: Share = 0.25
+    alpha: float = Field(0.05, gt=0, lt=1)
+
+
+class Limits(Model):
+    """Where a run stops even if the budget is not met."""
+
+    rounds: int = Field(8, ge=1)
+    batch_clips: int = Field(8, ge=1, le=4096)
+    batches_per_round: int = Field(4, ge=1, le=4096)
+    clips: int = Field(100_000, ge=1)
+    hours: float = Field(24.0, gt=0)
+    disk_gb: float = Field(50.0, gt=0)
+    attempts: int = Field(3, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _contradictions(self) -> Limits:
+        if self.clips < self.batch_clips:
+            raise ValueError(f"clips must be at least batch_clips, got clips={self.clips}, batch_clips={self.batch_clips}")
+        return self
+
+
+class Output(Model):
+    """What is written."""
+
+    formats: list[Literal["basicwriter", "coco", "kitti", "semantickitti"]] = ["basicwriter", "coco", "kitti", "semantickitti"]
+    keep_rejected: int = Field(24, ge=0)
+    min_pixels: int = Field(100, ge=1)
+    min_lidar_hits: int = Field(5, ge=1)
+
+
+class WeightedScenario(Model):
+    """A scenario file and its share of the clips."""
+
+    file: str
+    weight: float = Field(1.0, gt=0)
+
+
+class Budget(Model):
+    """The file that drives a run: cells and counts, scenarios, rig, reference, gate, feedback, limits, output."""
+
+    version: Literal[1] = 1
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
+    seed: int = Field(0, ge=0, lt=2**63)
+    source: str = ""
+    ontology: dict[str, ClassMap] = {}
+    cells: list[Cell] = Field(min_length=1)
+    priors: dict[str, Prior] = {}
+    scenarios: list[WeightedScenario] = Field(min_length=1)
+    rig: str
+    reference: Reference = Reference(kind="none")
+    gate: Gate = Gate()
+    feedback: Feedback = Feedback()
+    limits: Limits = Limits()
+    output: Output = Output()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Budget:
+        names = [c.name for c in self.cells]
+        doubled = next((n for n in names if names.count(n) > 1), None)
+        if doubled:
+            raise ValueError(f"cells must differ, got '{doubled}' twice")
+        if sum(c.target for c in self.cells) == 0:
+            raise ValueError("cells must ask for at least one instance, got a total target of 0")
+        return self
+
+    def asset_class(self, output_class: str) -> str:
+        """Asset class that makes instances of an output class; the class itself where the ontology is silent."""
+        for source, entry in self.ontology.items():
+            if (entry.output or source) == output_class:
+                return entry.asset
+        return output_class

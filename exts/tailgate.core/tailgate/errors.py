@@ -1,0 +1,71 @@
+"""Errors that a user can act on: one sentence with what, where and the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in an input file.
+
+    Args:
+        file: the file, as the user named it.
+        line: 1-based line number, if known.
+        key: key path such as ``cells[2].target``, if any.
+    """
+
+    file: str | Path | None = None
+    line: int | None = None
+    key: str = ""
+
+    def __str__(self) -> str:
+        place = str(self.file or "")
+        if self.line:
+            place += f":{self.line}"
+        return ": ".join(part for part in (place, self.key) if part)
+
+
+class TailgateError(Exception):
+    """Base of every error raised on purpose. ``exit_code`` is what the command line returns."""
+
+    exit_code = 2
+
+
+class UserError(TailgateError):
+    """The user's mistake: «X must Y, got Z», with its place. Exit code 2, nothing written half."""
+
+    def __init__(self, message: str, where: Where | str | Path | None = None):
+        self.message = message
+        self.where = where if isinstance(where, Where) or where is None else Where(where)
+        super().__init__(f"{self.where}: {message}" if self.where and str(self.where) else message)
+
+
+class GateFailed(TailgateError):
+    """A gate in ``enforce`` mode refused the data. Exit code 1."""
+
+    exit_code = 1
+
+
+class LimitReached(TailgateError):
+    """A limit (rounds, frames, hours, disk) was reached before the budget was met. Exit code 3."""
+
+    exit_code = 3
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the valid name closest to ``name``, else the list of valid names."""
+    options = sorted(str(v) for v in valid)
+    lowered = {o.lower(): o for o in options}
+    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.55)
+    if close:
+        return f" (did you mean '{lowered[close[0]]}'?)"
+    return f" (known: {', '.join(options)})" if options else ""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str], where: Where | None = None) -> UserError:
+    """Build the error for a name that is not among ``valid``."""
+    return UserError(f"unknown {kind} '{name}'{nearest(name, valid)}", where)

@@ -1,0 +1,179 @@
+"""The data contract between stages: a frame, its sensors and its objects.
+
+World and rig frames: x forward, y left, z up, metres. A camera's frame is x right, y down, z forward (OpenCV); a LiDAR's is x forward, y left,
+z up. ``T_a_b`` maps points of frame b into frame a (column vectors). Channel names, dtypes and shapes are Replicator's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tailgate.errors import TailgateError
+
+CAMERA_CHANNELS: dict[str, tuple[str, int]] = {
+    "rgb": ("uint8", 4),
+    "HdrColor": ("float32", 4),
+    "distance_to_image_plane": ("float32", 0),
+    "distance_to_camera": ("float32", 0),
+    "normals": ("float32", 4),
+    "semantic_segmentation": ("uint32", 0),
+    "instance_segmentation": ("uint32", 0),
+}
+"""Camera channels: dtype and number of components (0: a plain (H, W) array). Depth [m] is inf where nothing was hit."""
+
+LIDAR_CHANNELS: dict[str, str] = {
+    "range": "float32",
+    "intensity": "float32",
+    "semantic": "uint32",
+    "instance": "uint32",
+    "incidence": "float32",
+    "time_offset": "int32",
+}
+"""LiDAR channels of shape (beams, columns, echoes): range [m] (0 = no return), intensity 0..1, incidence = |cos| of the angle to the surface
+normal 0..1, time_offset [ns] from t_start. Per beam and column, without the echo axis: ``azimuth``, ``elevation`` [deg] (beams, columns)
+float32 and ``ring`` (beams,) int32."""
+
+
+class MissingChannel(TailgateError):
+    """A stage needs a channel that this backend does not give."""
+
+
+@dataclass(frozen=True)
+class FrameId:
+    """Address of one frame in a run."""
+
+    scenario: str
+    round: int
+    index: int
+    attempt: int = 0
+    tick: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.scenario}-r{self.round:03d}-{self.index:06d}-a{self.attempt:02d}-t{self.tick:02d}"
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Pinhole camera: pixel (u, v) = (fx x/z + cx, fy y/z + cy); the centre of the first pixel is (0, 0). Lengths [px]."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """K, shape [3, 3]."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+
+@dataclass
+class Objects:
+    """The labelled objects of a frame, one row each, in world space.
+
+    Attributes:
+        instance: stable id over the run, int32 [N], from 1; equals ``instance_segmentation`` and LiDAR ``instance``.
+        class_name: output class, [N].
+        T_world_box: box centre and axes (x = length, y = width, z = height), float64 [N, 4, 4].
+        size: length, width, height [m], float64 [N, 3].
+        asset: file stem of the asset, [N].
+    """
+
+    instance: np.ndarray
+    class_name: list[str]
+    T_world_box: np.ndarray
+    size: np.ndarray
+    asset: list[str]
+
+    def __len__(self) -> int:
+        return len(self.class_name)
+
+
+@dataclass
+class ObjectView:
+    """What one sensor sees of each object; rows as in ``Objects``.
+
+    Attributes:
+        bbox_tight: box of the visible pixels x_min, y_min, x_max, y_max [px, inclusive], float32 [N, 4]; -1 where nothing is visible. LiDAR: -1.
+        bbox_loose: box of the whole object, clipped to the image, as above.
+        visible: visible pixels (camera) or returns (LiDAR), int32 [N].
+        alone: pixels inside the image, or rays, that would hit the object were nothing else there, int32 [N].
+        occluded: 1 - visible / alone, float32 [N]; 1 where nothing of it could be seen.
+        truncated: share of the object's pixels that fall outside the image, float32 [N]; 0 for a spinning LiDAR.
+        range: distance from the sensor to the box centre [m], float32 [N].
+    """
+
+    bbox_tight: np.ndarray
+    bbox_loose: np.ndarray
+    visible: np.ndarray
+    alone: np.ndarray
+    occluded: np.ndarray
+    truncated: np.ndarray
+    range: np.ndarray
+
+
+@dataclass
+class SensorFrame:
+    """One sensor's output for one tick.
+
+    Attributes:
+        kind: "camera" or "lidar".
+        channels: name -> array (numpy, or a Warp array on the device that rendered it); see CAMERA_CHANNELS, LIDAR_CHANNELS.
+        T_world_sensor: pose at t_start and at t_end, float64 [2, 4, 4].
+        t_start, t_end: [ns].
+        view: per-object visibility, rows as in ``Frame.objects``.
+        intrinsics: cameras only.
+        model: name of the sensor model (its file stem).
+    """
+
+    kind: str
+    channels: dict[str, Any]
+    T_world_sensor: np.ndarray
+    t_start: int
+    t_end: int
+    view: ObjectView
+    intrinsics: Intrinsics | None = None
+    model: str = ""
+
+    def channel(self, name: str) -> Any:
+        """Return a channel, or raise MissingChannel that names it and what is there."""
+        if name not in self.channels:
+            raise MissingChannel(f"channel '{name}' is not given by this backend (it gives: {', '.join(sorted(self.channels))})")
+        return self.channels[name]
+
+    def points(self) -> dict[str, np.ndarray]:
+        """LiDAR returns as a list: ``xyz`` [n, 3] in the sensor frame [m] and one [n] array per channel, in (column, beam, echo) order."""
+        rng = np.asarray(self.channel("range"))
+        order = np.nonzero(rng.transpose(1, 0, 2) > 0)
+        cell = (order[1], order[0], order[2])
+        az, el = (np.deg2rad(np.asarray(self.channel(c), dtype=np.float64))[cell[:2]] for c in ("azimuth", "elevation"))
+        r = rng[cell].astype(np.float64)
+        xyz = np.stack([r * np.cos(el) * np.cos(az), r * np.cos(el) * np.sin(az), r * np.sin(el)], axis=1).astype(np.float32)
+        out = {name: np.asarray(self.channels[name])[cell] for name in LIDAR_CHANNELS if name in self.channels}
+        return {"xyz": xyz, **out, "ring": np.asarray(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}
+
+
+@dataclass
+class Frame:
+    """One tick of a clip: all sensors with ground truth.
+
+    Attributes:
+        id: address in the run.
+        sensors: name -> SensorFrame.
+        objects: labelled objects.
+        labels: class name -> semantic id as used in the segmentation channels; 0 is background.
+        conditions: drawn conditions such as ``light`` and ``weather``.
+        hints: what the backend could not honour, by name.
+    """
+
+    id: FrameId
+    sensors: dict[str, SensorFrame]
+    objects: Objects
+    labels: dict[str, int]
+    conditions: dict[str, str] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)

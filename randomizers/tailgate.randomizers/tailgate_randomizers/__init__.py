@@ -1,0 +1,3 @@
+"""Built-in randomizers."""
+
+def register(registry): ...
