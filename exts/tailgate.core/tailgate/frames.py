@@ -6,7 +6,7 @@ z up. ``T_a_b`` maps points of frame b into frame a (column vectors). Channel na
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,38 @@ class FrameId:
 
     def __str__(self) -> str:
         return f"{self.scenario}-r{self.round:03d}-{self.index:06d}-a{self.attempt:02d}-t{self.tick:02d}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All values drawn for one clip: pure data, recorded, replayable.
+
+    Attributes:
+        id: address of the clip (tick 0).
+        cell: name of the budget cell the clip was drawn for, or "".
+        draws: setting address -> drawn value; draws per object carry ``@<slot>`` behind the address.
+        values: randomizer name -> JSON-able values that its ``apply`` writes.
+        sensors: sensor name -> response parameter -> value.
+        conditions: ``light``, ``weather`` and the like.
+        hints: what a backend may honour or refuse by name, such as ``fog_extinction`` [1/m].
+    """
+
+    id: FrameId
+    cell: str = ""
+    draws: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    sensors: dict[str, dict[str, float]] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data; ``Sample.from_json`` gives the same sample back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Sample:
+        """Rebuild a sample from ``to_json``."""
+        return cls(**{**data, "id": FrameId(**data["id"])})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""Rigs: sensor models and mounts resolved to matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tailgate.config.load import load
+from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
+from tailgate.errors import UserError, nearest
+
+T_FORWARD_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+"""Pose of an optical frame (x right, y down, z forward) in a frame with x forward, y left, z up."""
+
+
+@dataclass(frozen=True)
+class MountedSensor:
+    """A sensor model and its pose in the rig frame.
+
+    Attributes:
+        model: LidarModel or CameraModel.
+        model_name: file stem of the model, or "inline".
+        T_rig_sensor: float64 [4, 4]; a camera's own frame is optical (x right, y down, z forward).
+    """
+
+    model: LidarModel | CameraModel
+    model_name: str
+    T_rig_sensor: np.ndarray
+
+
+@dataclass(frozen=True)
+class ResolvedRig:
+    """All sensors of a rig by name."""
+
+    name: str
+    sensors: dict[str, MountedSensor]
+
+
+def configs_root() -> Path:
+    """Folder ``configs`` of the checkout, or the one shipped inside an installed package."""
+    here = Path(__file__).resolve()
+    for parent in here.parents:
+        if (parent / "configs" / "sensors").is_dir():
+            return parent / "configs"
+    return here.parent
+
+
+def find_config(name: str, folder: str, beside: Path | None = None) -> Path:
+    """Find a config by path (relative to ``beside``) or by name in ``configs/<folder>``."""
+    candidates = [Path(name)] if Path(name).is_absolute() else [*([beside / name] if beside else []), configs_root() / folder / f"{name}.yaml"]
+    candidates += [configs_root() / name, configs_root() / folder / name]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    known = [p.stem for p in (configs_root() / folder).glob("*.yaml")]
+    raise UserError(f"{folder.rstrip('s')} '{name}' was not found as a file or in configs/{folder}{nearest(name, known)}")
+
+
+def load_sensor(name: str, beside: Path | None = None) -> tuple[LidarModel | CameraModel, str]:
+    """Read a sensor model by name or path; returns the model and its name."""
+    from ruamel.yaml import YAML
+
+    path = find_config(name, "sensors", beside)
+    tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    kind = tree.get("type") if isinstance(tree, dict) else None
+    if kind not in ("lidar", "camera"):
+        raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", path)
+    return load(LidarModel if kind == "lidar" else CameraModel, path), path.stem
+
+
+def rotation(rpy_deg: tuple[float, float, float]) -> np.ndarray:
+    """Rz(yaw) Ry(pitch) Rx(roll), float64 [3, 3]; angles [deg]."""
+    (cr, cp, cy), (sr, sp, sy) = np.cos(np.deg2rad(rpy_deg)), np.sin(np.deg2rad(rpy_deg))
+    rx = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
+    ry = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+    rz = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1.0]])
+    return rz @ ry @ rx
+
+
+def pose(mount: Mount, model: SensorModel) -> np.ndarray:
+    """T_rig_sensor of a mount; cameras get their optical frame."""
+    T = np.eye(4)
+    T[:3, :3] = rotation(mount.rpy_deg)
+    T[:3, 3] = mount.xyz
+    return T @ T_FORWARD_OPTICAL if model.type == "camera" else T
+
+
+def resolve(rig: Rig, beside: Path | None = None) -> ResolvedRig:
+    """Load every sensor model of a rig and compute its pose."""
+    sensors = {}
+    for name, sensor in rig.sensors.items():
+        model, label = load_sensor(sensor.model, beside) if isinstance(sensor.model, str) else (sensor.model, "inline")
+        sensors[name] = MountedSensor(model, label, pose(sensor.mount, model))
+    return ResolvedRig(rig.name or "rig", sensors)
+
+
+def load_rig(name: str, beside: Path | None = None) -> ResolvedRig:
+    """Read and resolve a rig YAML by name or path."""
+    path = find_config(name, "rigs", beside)
+    return resolve(load(Rig, path), path.parent)
