@@ -1,6 +1,7 @@
 """Semantic labels on prims: one helper over ``UsdSemantics.LabelsAPI`` (OpenUSD 24.11 on) and its plain-attribute form before that.
 
-Both forms write the same opinions: the applied schema ``SemanticsLabelsAPI:<taxonomy>`` and the token array ``semantics:labels:<taxonomy>``.
+Both forms write the same opinions: the applied schema ``SemanticsLabelsAPI:<taxonomy>`` and the token array
+``semantics:labels:<taxonomy>``.
 """
 
 from __future__ import annotations
