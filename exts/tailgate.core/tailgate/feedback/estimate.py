@@ -1,0 +1,53 @@
+"""Step 1: what the reference identifies is set, not searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from tailgate.config.setting import Setting
+from tailgate.distributions import Ranged
+from tailgate.feedback.change import Change, describe
+
+
+class EstimateLike(Protocol):
+    """The part of an estimate that feedback reads: value with its interval, sample size and whether the data identify it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    identifiable: bool
+    why: str
+
+
+def apply_estimates(settings: Mapping[str, Setting], estimates: Mapping[str, EstimateLike]) -> tuple[dict[str, Setting], list[Change]]:
+    """Move ``calibrated`` settings to their estimates.
+
+    A setting's new distribution has the estimate as its mean and a quarter of the interval as its standard deviation, never beyond its hard
+    bounds. Settings that the reference does not identify, and roles other than ``calibrated``, stay.
+
+    Args:
+        settings: by address.
+        estimates: by address.
+
+    Returns:
+        The new settings and one change per setting that moved.
+    """
+    new, changes = dict(settings), []
+    for address, estimate in sorted(estimates.items()):
+        setting = settings.get(address)
+        if setting is None or setting.role != "calibrated" or not isinstance(setting.dist, Ranged) or not estimate.identifiable:
+            continue
+        dist = setting.dist
+        share = [dist._unit_interval(min(max(v, dist.low), dist.high)) for v in (estimate.value, estimate.low, estimate.high)]
+        moved = setting.model_copy(update={"dist": dist.with_moments(share[0], max(abs(share[2] - share[1]) / 4, 0.004))})
+        if moved.dist == dist:
+            continue
+        words = (
+            f"{address.rsplit('/', 1)[-1]} was estimated from {estimate.n:,} real measurements as {estimate.value:.3g} {dist.unit}"
+            f" [{estimate.low:.3g}, {estimate.high:.3g}]; {estimate.why}"
+        )
+        changes.append(Change(address, "estimate", "reference feedback part", estimate.value, None, describe(setting), describe(moved), words))
+        new[address] = moved.model_copy(update={"why": words})
+    return new, changes

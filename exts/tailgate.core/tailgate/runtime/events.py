@@ -1,0 +1,38 @@
+"""What the loop tells the world: plain events to any number of listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        kind: "started", "round_started", "clip", "batch", "round_closed", "exported" or "note".
+        data: plain values; their names are those of the ledger's columns.
+    """
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class Events:
+    """Fans events out; a listener that raises stops the run, since a silent one would hide a fault."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Add a listener; returns the function that removes it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def emit(self, kind: str, **data: Any) -> None:
+        """Tell every listener, in the order of subscription."""
+        event = Event(kind, data)
+        for listener in list(self._listeners):
+            listener(event)
