@@ -1,0 +1,103 @@
+"""Open the real data that a budget names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tailgate.config.budget import Reference
+from tailgate.config.load import inside
+from tailgate.errors import UserError, Where, nearest
+from tailgate.frames import Frame
+from tailgate.reference.reader import Reader, ReferenceSet
+from tailgate.reference.split import MIN_RECORDINGS, automatic_split, explicit_split, make_groups, shares_a_recording
+
+
+def _kitti() -> Callable[..., Reader]:
+    from tailgate.reference.kitti import KittiReader
+
+    return KittiReader
+
+
+def _av2() -> Callable[..., Reader]:
+    from tailgate.reference.av2 import Av2Reader
+
+    return Av2Reader
+
+
+def _mosd() -> Callable[..., Reader]:
+    from tailgate.reference.mosd import MosdReader
+
+    return MosdReader
+
+
+READERS = {"kitti": _kitti, "av2": _av2, "mosd": _mosd}
+"""Kind -> the reader's class, imported on use."""
+
+
+def open_reference(cfg: Reference, data_root: str | Path) -> ReferenceSet:
+    """Open, group and split a reference.
+
+    Args:
+        cfg: what the budget says; ``cfg.root`` lies under ``data_root``.
+        data_root: the folder the user names with ``--data`` or ``TAILGATE_DATA``.
+
+    Raises:
+        UserError: a path outside the root, a missing or empty folder, another sensor, a bad split, or a kind that holds no recordings.
+    """
+    if cfg.kind not in READERS:
+        raise UserError(f"kind must be one that holds recordings{nearest(cfg.kind, READERS)}, got '{cfg.kind}'", Where(key="reference.kind"))
+    root = inside(data_root, cfg.root, Where(key="reference.root"))
+    if not root.is_dir():
+        raise UserError(f"root must be a folder under the data root, got '{cfg.root}', and {root} does not exist", Where(key="reference.root"))
+    reader = READERS[cfg.kind]()(root, dict(cfg.options))
+    entries = reader.entries()
+    if not entries:
+        raise UserError(f"the reference is empty: {root} holds no {cfg.kind} frame", Where(key="reference.root"))
+    sensor = _chosen_sensor(reader, cfg.sensor)
+    groups = make_groups(entries)
+    split = explicit_split(groups, cfg.split) if cfg.split else automatic_split(groups)
+    recordings = {e.recording for e in entries}
+    blocks = len(recordings) < MIN_RECORDINGS and not cfg.split
+    weak = blocks or shares_a_recording(split, entries)
+    notes = [*reader.notes, *_split_notes(split, groups, weak)]
+    sensors = {sensor: reader.sensors[sensor]} if sensor else dict(reader.sensors)
+    return ReferenceSet(groups, split, weak, notes, _read_one(reader, sensor), sensors)
+
+
+def _chosen_sensor(reader: Reader, wanted: str | None) -> str | None:
+    if wanted is None or wanted in reader.sensors:
+        return wanted
+    by_model = [name for name, model in sorted(reader.sensors.items()) if model == wanted]
+    if by_model:
+        return by_model[0]
+    held = ", ".join(f"{name} ({model})" for name, model in sorted(reader.sensors.items()))
+    known = [*reader.sensors, *reader.sensors.values()]
+    raise UserError(f"sensor must be one the reference was recorded with: {held}; got '{wanted}'{nearest(wanted, known)}", Where(key="reference.sensor"))
+
+
+def _read_one(reader: Reader, sensor: str | None) -> Callable[[str], Frame]:
+    names = {e.name for e in reader.entries()}
+
+    def read(name: str) -> Frame:
+        if name not in names:
+            raise UserError(f"unknown frame '{name}' of the reference{nearest(name, names)}")
+        frame = reader.read(name)
+        if sensor is not None:
+            frame.sensors = {sensor: frame.sensors[sensor]}
+        return frame
+
+    return read
+
+
+def _split_notes(split: dict[str, list[str]], groups: dict[str, list[str]], weak: bool) -> list[str]:
+    notes = []
+    if not split["holdout"]:
+        notes.append("The reference has no hold-out: nothing watches for over-fitting to the feedback part.")
+    elif weak:
+        notes.append("The hold-out is weak: it shares recordings or places with the feedback part, or there are fewer than four recordings.")
+    used = {name for names in split.values() for name in names}
+    left_out = [name for names in groups.values() for name in names if name not in used]
+    if left_out:
+        notes.append(f"{len(left_out)} of {len(left_out) + len(used)} reference frames are in no part of the split and are not used.")
+    return notes
