@@ -82,7 +82,7 @@ class Reference(Model):
 
 
 class Gate(Model):
-    """How verdicts are made. ``report`` decides nothing; ``enforce`` rejects. Limits at 0 or absent come from calibration or the built-in defaults."""
+    """How verdicts are made. ``report`` decides nothing; ``enforce`` rejects. A limit named in ``statistics`` replaces the calibrated one."""
 
     mode: Literal["report", "enforce"] = "report"
     unjudged: Literal["hold", "accept"] = "accept"

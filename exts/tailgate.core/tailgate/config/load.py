@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,12 +64,37 @@ def validate(model: type[M], data: Any, source: Source | None = None, prefix: tu
         raise UserError(_sentence(first, model), place) from None
 
 
-def load(model: type[M], path: str | Path) -> M:
-    """Read a YAML file into ``model``."""
+def load(model: type[M], path: str | Path, overrides: Sequence[str] = ()) -> M:
+    """Read a YAML file into ``model``; ``overrides`` are ``path=value`` texts such as ``cells[0].target=20``."""
     source = Source(path)
     if not isinstance(source.tree, dict):
         raise UserError(f"must be a mapping of keys to values, got {type(source.plain()).__name__}", Where(path, 1))
-    return validate(model, source.plain(), source)
+    data = source.plain()
+    for text in overrides:
+        _override(data, text)
+    return validate(model, data, source)
+
+
+def _override(data: Any, text: str) -> None:
+    """Set one value in plain data from ``path=value``; the value is YAML."""
+    from ruamel.yaml import YAML
+
+    path, equals, value = text.partition("=")
+    parts = [int(p) if p.isdigit() else p for p in path.replace("[", ".").replace("]", "").split(".")]
+    if not equals or "" in parts:
+        raise UserError(f"--set must be path=value such as cells[0].target=20, got '{text}'")
+    node = data
+    for part, following in zip(parts[:-1], parts[1:], strict=True):
+        if isinstance(node, dict) and part not in node and isinstance(following, str):
+            node[part] = {}
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            raise UserError(f"--set {path}: there is no '{part}' to set a value in") from None
+    try:
+        node[parts[-1]] = YAML(typ="safe", pure=True).load(value)
+    except (IndexError, TypeError):
+        raise UserError(f"--set {path}: there is no place '{parts[-1]}' to set") from None
 
 
 def dump(model: BaseModel | Any) -> str:
@@ -191,7 +217,8 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     if kind == "finite_number" or (isinstance(got, float) and not math.isfinite(got)):
         return f"{name} must be a finite number, got {got}"
     if kind in ("literal_error", "enum"):
-        return f"{name} must be one of {ctx.get('expected')}, got {got!r}{nearest(str(got), str(ctx.get('expected')).replace(' or ', ', ').replace(chr(39), '').split(', '))}"
+        options = str(ctx.get("expected")).replace(" or ", ", ").replace("'", "").split(", ")
+        return f"{name} must be one of {ctx.get('expected')}, got {got!r}{nearest(str(got), options)}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tags = str(ctx.get("expected_tags", "constant, ranged, log_ranged, choice, conditional, joint")).replace("'", "").split(", ")
         got_tag = str(ctx.get("tag", "no 'kind'"))

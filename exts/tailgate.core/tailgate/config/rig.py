@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from tailgate.config.load import load
 from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
@@ -36,6 +38,21 @@ class ResolvedRig:
 
     name: str
     sensors: dict[str, MountedSensor]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; ``ResolvedRig.from_json`` gives the same rig back."""
+        sensors = {
+            n: {"model": s.model.model_dump(mode="json"), "model_name": s.model_name, "T_rig_sensor": s.T_rig_sensor.tolist()}
+            for n, s in self.sensors.items()
+        }
+        return {"name": self.name, "sensors": sensors}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ResolvedRig:
+        """Rebuild a rig from ``to_json``."""
+        read = TypeAdapter(SensorModel).validate_python
+        sensors = {n: MountedSensor(read(s["model"]), s["model_name"], np.array(s["T_rig_sensor"])) for n, s in data["sensors"].items()}
+        return cls(data["name"], sensors)
 
 
 def configs_root() -> Path:

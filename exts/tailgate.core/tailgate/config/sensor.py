@@ -86,8 +86,8 @@ SensorModel = Annotated[LidarModel | CameraModel, Field(discriminator="type")]
 class Mount(Model):
     """Pose of a sensor in the rig frame (x forward, y left, z up, origin on the ground below the rig).
 
-    ``rpy_deg`` turns the sensor's own natural frame: zero means a camera looking along +x or a LiDAR level with x forward. R = Rz(yaw) Ry(pitch) Rx(roll);
-    positive pitch looks down.
+    ``rpy_deg`` turns the sensor's own natural frame: zero means a camera looking along +x or a LiDAR level with x forward.
+    R = Rz(yaw) Ry(pitch) Rx(roll); positive pitch looks down.
     """
 
     xyz: tuple[Finite, Finite, Finite]

@@ -90,9 +90,9 @@ def step(settings: Mapping[str, Setting], effects: Sequence[Effect], cfg: Feedba
         after = setting.model_copy(update={"dist": moved})
         side = "above" if effect.mean_deviation > 0 else "below"
         words = (
-            f"{effect.metric} lies {abs(effect.mean_deviation):.2g} reference spreads {side} the reference and moves by {effect.slope:+.2g} per standard"
-            f" deviation of {address.split('/', 1)[1]} (p = {effect.p_value:.1g}, {effect.n} frames); its mean goes from {dist.mean:.3g} to"
-            f" {moved.mean:.3g} {dist.unit}".rstrip()
+            f"{effect.metric} lies {abs(effect.mean_deviation):.2g} reference spreads {side} the reference and moves by {effect.slope:+.2g}"
+            f" per standard deviation of {address.split('/', 1)[1]} (p = {effect.p_value:.1g}, {effect.n} frames);"
+            f" its mean goes from {dist.mean:.3g} to {moved.mean:.3g} {dist.unit}"
         )
         changes.append(Change(address, effect.metric, "all", effect.slope, effect.p_value, describe(setting), describe(after), words))
         new[address] = after.model_copy(update={"why": words})

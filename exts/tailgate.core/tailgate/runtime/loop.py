@@ -1,0 +1,241 @@
+"""The loop: rounds → batches → clips. The only place that sees all stages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from tailgate.config.load import dump
+from tailgate.config.setting import Setting
+from tailgate.ledger.ledger import Ledger, canonical, write_atomically
+from tailgate.rng import rng
+from tailgate.runtime.allocate import allocate
+from tailgate.runtime.engine import Engine
+from tailgate.runtime.events import Events
+from tailgate.runtime.folder import retire, write_status
+from tailgate.runtime.judge import Judge
+from tailgate.runtime.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``met`` when every cell reached its target; ``reason`` says which limit stopped it otherwise."""
+
+    met: bool
+    reason: str
+    achieved: dict[str, int]
+    refused: list[str]
+
+
+class Loop:
+    """Drives one run to its end; resumable at any moment."""
+
+    def __init__(self, spec: RunSpec, ledger: Ledger, engine: Engine, judge: Judge, events: Events):
+        self.spec, self.ledger, self.engine, self.judge, self.events = spec, ledger, engine, judge, events
+        self._started = time.monotonic()
+        self._seconds: Counter[str] = Counter()
+
+    async def run(self, initial: dict[str, Setting]) -> Outcome:
+        """Make rounds until every cell is met or a limit is reached."""
+        settings, limits = initial, self.spec.budget.limits
+        reason = ""
+        for number in range(limits.rounds):
+            held = self.ledger.rows("select state, settings from rounds where round = ?", number)
+            if held:
+                settings = {a: Setting.model_validate(s) for a, s in json.loads(held[0]["settings"]).items()}
+            if not (held and held[0]["state"] == "closed"):
+                reason = self._limit_reached(number)
+                if reason or not self._open_round(number, settings):
+                    break
+                await self._make_round(number)
+                self._close_round(number, settings)
+            settings = self._next_settings(number, settings)
+        achieved = self.achieved()
+        met = all(achieved.get(c.name, 0) >= c.target for c in self.spec.budget.cells)
+        reason = "" if met else reason or f"{limits.rounds} rounds"
+        return Outcome(met, reason, achieved, self.judge.refused_classes(self.ledger))
+
+    def achieved(self) -> dict[str, int]:
+        """Accepted instances by cell name."""
+        query = (
+            "select o.cell, count(*) as n from objects o join frames f on f.id = o.frame join clips c using (clip_index)"
+            " where o.counted = 1 and f.verdict = 'ok' and c.state = 'accepted' group by o.cell"
+        )
+        return {r["cell"]: r["n"] for r in self.ledger.rows(query)}
+
+    def _limit_reached(self, number: int) -> str:
+        limits = self.spec.budget.limits
+        if number * limits.batch_clips * limits.batches_per_round >= limits.clips:
+            return f"{limits.clips} clips"
+        if time.monotonic() - self._started > limits.hours * 3600:
+            return f"{limits.hours:g} hours"
+        used = sum(p.stat().st_size for p in (self.spec.out / "frames").rglob("*") if p.is_file()) / 1e9
+        return f"{limits.disk_gb:g} GB on disk" if used > limits.disk_gb else ""
+
+    def _open_round(self, number: int, settings: dict[str, Setting]) -> bool:
+        """Fix settings and allocation of a round; False when nothing is short."""
+        limits = self.spec.budget.limits
+        held = self.ledger.rows("select allocation from rounds where round = ?", number)
+        if not held:
+            clips = limits.batch_clips * limits.batches_per_round
+            plan = allocate(self.spec.budget.cells, self.achieved(), clips)
+            if not plan:
+                return False
+            plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(settings.items())}
+            with self.ledger.transaction():
+                self.ledger.insert("rounds", [{"round": number, "state": "open", "settings": plain, "allocation": plan}])
+        self._write_settings(number, settings)
+        self.events.emit("round_started", round=number, batches=limits.batches_per_round, clips=limits.batch_clips * limits.batches_per_round)
+        return True
+
+    def _write_settings(self, number: int, settings: dict[str, Setting]) -> None:
+        plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(settings.items())}
+        write_atomically(self.spec.out / settings_file(number), dump({"round": number, "settings": plain}))
+
+    async def _make_round(self, number: int) -> None:
+        """Render what is missing and judge batches in index order; stop as soon as every cell is met."""
+        limits = self.spec.budget.limits
+        first = number * limits.batch_clips * limits.batches_per_round
+        allocation = json.loads(self.ledger.rows("select allocation from rounds where round = ?", number)[0]["allocation"])
+        rendered = {r["clip_index"]: json.loads(r["result"]) for r in self.ledger.rows("select clip_index, result from clips where round = ?", number)}
+        judged = {r["number"] for r in self.ledger.rows("select number from batches where round = ?", number)}
+        jobs = [self._job(number, first + i, cell) for i, cell in enumerate(allocation) if first + i not in rendered]
+        pending: dict[asyncio.Task, dict[str, Any]] = {}
+        try:
+            for batch in range(limits.batches_per_round):
+                indices = range(first + batch * limits.batch_clips, first + (batch + 1) * limits.batch_clips)
+                while not all(i in rendered for i in indices):
+                    while jobs and len(pending) < 2 * self.engine.slots:
+                        job = jobs.pop(0)
+                        pending[asyncio.ensure_future(self.engine.submit(job))] = job
+                    done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    self._record_clips(number, [(pending.pop(task), task.result()) for task in done], rendered)
+                if batch not in judged:
+                    self._judge_batch(number, batch, [rendered[i] for i in indices])
+                if self._met():
+                    break
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    def _job(self, number: int, index: int, cell: str) -> dict[str, Any]:
+        return {"round": number, "index": index, "cell": cell, "scenario": self._scenario(index), "settings": settings_file(number)}
+
+    def _scenario(self, index: int) -> str:
+        names, weights = zip(*sorted(self.spec.weights.items()), strict=True)
+        share = [w / sum(weights) for w in weights]
+        return names[int(rng(self.spec.budget.seed, "", 0, index, 0, "runtime.scenario").choice(len(names), p=share))]
+
+    def _record_clips(self, number: int, finished: list[tuple[dict, dict]], rendered: dict[int, dict]) -> None:
+        limits = self.spec.budget.limits
+        with self.ledger.transaction():
+            for job, result in finished:
+                rendered[job["index"]] = result
+                batch = job["index"] // limits.batch_clips % limits.batches_per_round
+                row = {"clip_index": job["index"], "round": number, "batch": batch, "scenario": job["scenario"], "cell": job["cell"]}
+                self.ledger.insert("clips", [{**row, "attempts": result["attempts"], "state": "rendered", "result": result}])
+        for job, result in finished:
+            self._seconds.update(result["seconds"])
+            self.events.emit("clip", index=job["index"], cell=job["cell"], codes=result["codes"], attempts=result["attempts"])
+
+    def _judge_batch(self, number: int, batch: int, results: list[dict[str, Any]]) -> None:
+        """Verdicts of one batch in one transaction; then files of what is not data leave ``frames/``."""
+        started = time.perf_counter()
+        verdict = self.judge.batch(results)
+        self._seconds["validate"] += time.perf_counter() - started
+        need = {c.name: c.target - self.achieved().get(c.name, 0) for c in self.spec.budget.cells}
+        states = {}
+        with self.ledger.transaction():
+            for result in results:
+                state = self._clip_state(result, verdict, need)
+                states[result["index"]] = state
+                self.ledger.update("clips", {"clip_index": result["index"]}, state=state)
+                self.ledger.insert("frames", verdict.frame_rows(result))
+                self.ledger.insert("objects", verdict.object_rows(result))
+                self.ledger.count(f"clips_{state}")
+                self.ledger.count("attempts", result["attempts"])
+            row = {"round": number, "number": batch, "first_index": results[0]["index"], "count": len(results)}
+            self.ledger.insert(
+                "batches", [{**row, "verdict": verdict.verdict, "codes": verdict.codes, "scorecard": [r.to_json() for r in verdict.rows]}]
+            )
+        self._retire(results, states)
+        self._write_status(number)
+        self.events.emit(
+            "batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, states=dict(Counter(states.values())), achieved=self.achieved()
+        )
+
+    def _clip_state(self, result: dict[str, Any], verdict: Any, need: dict[str, int]) -> str:
+        """State of a clip; acceptance in index order until the quota, surplus discarded."""
+        if result["codes"]:
+            return "off_target"
+        if any(frame["codes"] for frame in result["frames"]):
+            return "failed"
+        if verdict.verdict == "rejected" and self.spec.budget.gate.mode == "enforce":
+            return "rejected"
+        counted = Counter(o["cell"] for f in result["frames"] for o in f["objects"] if o["counted"])
+        if not any(need.get(cell, 0) > 0 for cell in counted):
+            return "surplus"
+        for cell, n in counted.items():
+            need[cell] = need.get(cell, 0) - n
+        return "accepted"
+
+    def _retire(self, results: list[dict[str, Any]], states: dict[int, str]) -> None:
+        folder = self.spec.out
+        kept = len(list((folder / "rejected").glob("*")))
+        for result in results:
+            state = states[result["index"]]
+            for frame in result["frames"] if state != "accepted" else ():
+                keep = state in ("rejected", "failed") and kept < self.spec.budget.output.keep_rejected
+                retire(folder, frame["id"], keep)
+                kept += keep
+
+    def _met(self) -> bool:
+        achieved = self.achieved()
+        return all(achieved.get(c.name, 0) >= c.target for c in self.spec.budget.cells)
+
+    def _close_round(self, number: int, settings: dict[str, Setting]) -> None:
+        """Score the round against both parts of the reference and decide what the next round changes."""
+        frames = self.ledger.rows(
+            "select f.id, f.scores, f.sample from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick", number
+        )
+        started = time.perf_counter()
+        scorecard = self.judge.round(number, frames)
+        after, changes = self.judge.feedback(number, settings, frames)
+        self._seconds["feedback"] += time.perf_counter() - started
+        plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
+        with self.ledger.transaction():
+            self.ledger.update(
+                "rounds", {"round": number}, state="closed", scorecard=scorecard, feedback=[c.to_json() for c in changes]
+            )
+            self.ledger.set_meta(f"settings_after_{number}", plain)
+        self._write_status(number)
+        self.events.emit("round_closed", round=number, summary=scorecard.get("summary", {}), changes=[c.words for c in changes])
+
+    def _next_settings(self, number: int, settings: dict[str, Setting]) -> dict[str, Setting]:
+        held = self.ledger.meta(f"settings_after_{number}")
+        return {a: Setting.model_validate(s) for a, s in held.items()} if held else settings
+
+    def _write_status(self, number: int) -> None:
+        achieved = self.achieved()
+        cells = [{"cell": c.name, "target": c.target, "achieved": achieved.get(c.name, 0)} for c in self.spec.budget.cells]
+        accepted = self.ledger.counters().get("clips_accepted", 0)
+        status = {
+            "name": self.spec.budget.name,
+            "round": number,
+            "cells": cells,
+            "clips": self.ledger.counters(),
+            "accepted_clips": accepted,
+            "seconds_by_stage": {k: round(v, 3) for k, v in sorted(self._seconds.items())},
+            "elapsed_s": round(time.monotonic() - self._started, 1),
+        }
+        write_status(self.spec.out, json.loads(canonical(status)))
+
+
+def settings_file(number: int) -> str:
+    """Path of a round's settings within the run folder."""
+    return f"settings/round-{number:03d}.yaml"

@@ -1,0 +1,177 @@
+"""Everything a run depends on, resolved once from the budget file and handed to workers as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tailgate import __version__
+from tailgate.config.budget import Budget
+from tailgate.config.load import dump, load
+from tailgate.config.rig import ResolvedRig, find_config, load_rig
+from tailgate.config.scenario import Scenario
+from tailgate.errors import UserError, Where
+from tailgate.ledger.ledger import canonical
+
+BACKENDS = ("warp", "isaac")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line adds to a budget."""
+
+    out: Path
+    data: Path | None = None
+    backend: str = "warp"
+    device: str = "cpu"
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A resolved run.
+
+    Attributes:
+        budget: the budget with every default filled in.
+        scenarios: by name, with the weight of each.
+        rig: sensors and poses.
+        out: run folder.
+        data: root of the real data, or None.
+        cache: folder of generated assets.
+    """
+
+    budget: Budget
+    scenarios: dict[str, Scenario]
+    weights: dict[str, float]
+    rig: ResolvedRig
+    out: Path
+    data: Path | None
+    backend: str
+    device: str
+    cache: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for a worker process."""
+        return {
+            "budget": self.budget.model_dump(mode="json", by_alias=True),
+            "scenarios": {n: s.model_dump(mode="json") for n, s in self.scenarios.items()},
+            "weights": self.weights,
+            "rig": self.rig.to_json(),
+            "out": str(self.out),
+            "data": str(self.data) if self.data else None,
+            "backend": self.backend,
+            "device": self.device,
+            "cache": str(self.cache),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunSpec:
+        """Rebuild from ``to_json``."""
+        return cls(
+            Budget.model_validate(data["budget"]),
+            {n: Scenario.model_validate(s) for n, s in data["scenarios"].items()},
+            data["weights"],
+            ResolvedRig.from_json(data["rig"]),
+            Path(data["out"]),
+            Path(data["data"]) if data["data"] else None,
+            data["backend"],
+            data["device"],
+            Path(data["cache"]),
+        )
+
+    def fingerprint(self, reference_hash: str) -> dict[str, str]:
+        """What results depend on, by name; resume refuses another one."""
+        plain = self.to_json()
+        return {
+            "budget": _sha(canonical(plain["budget"])),
+            "scenarios": _sha(canonical([plain["scenarios"], plain["weights"]])),
+            "rig": _sha(canonical(plain["rig"])),
+            "usd": _sha(canonical([[str(p), _file_sha(p)] for p in self.usd_files()])),
+            "reference": reference_hash,
+            "versions": canonical(versions()),
+            "device": f"{self.backend} on {self.device.split(':')[0]}",
+        }
+
+    def usd_files(self) -> list[Path]:
+        """The user's own USD files, by class and base."""
+        named = [m.usd for m in self.budget.ontology.values() if m.usd] + [s.base for s in self.scenarios.values()]
+        return sorted(Path(n) for n in named if Path(n).is_file())
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes: tailgate, numpy, Warp, USD."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    out = {"tailgate": __version__}
+    for package in ("numpy", "warp-lang", "usd-core"):
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            out[package] = "bundled"
+    return out
+
+
+def resolve(budget_file: Path, options: RunOptions) -> RunSpec:
+    """Read a budget with all it names. Every path must lie inside its root: the budget's folder, the shipped configs or the data root."""
+    budget = load(Budget, budget_file, options.overrides)
+    beside = Path(budget_file).resolve().parent
+    if options.backend not in BACKENDS:
+        raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got '{options.backend}'")
+    data = data_root(options.data)
+    if budget.reference.kind not in ("standin", "none") and data is None:
+        raise UserError(
+            f"reference.kind '{budget.reference.kind}' needs real data: give --data FOLDER or set TAILGATE_DATA", Where(budget_file, key="reference")
+        )
+    scenarios, weights = {}, {}
+    for entry in budget.scenarios:
+        scenario = load(Scenario, find_config(entry.file, "scenarios", beside))
+        if scenario.name in scenarios:
+            raise UserError(f"scenarios must have different names, got '{scenario.name}' twice", Where(budget_file, key="scenarios"))
+        scenarios[scenario.name], weights[scenario.name] = scenario, entry.weight
+    return RunSpec(
+        budget, scenarios, weights, read_rig(budget.rig, data, beside), options.out.resolve(), data, options.backend, options.device, cache_folder()
+    )
+
+
+def read_rig(spec: str, data: Path | None, beside: Path) -> ResolvedRig:
+    """A rig by name or path, or ``av2:<path>`` / ``kitti:<path>`` from a dataset's calibration under the data root."""
+    if ":" in spec:
+        from tailgate.config.rig import resolve as resolve_rig
+        from tailgate.reference.calibration import rig_from
+
+        return resolve_rig(rig_from(spec, data), beside)
+    return load_rig(spec, beside)
+
+
+def data_root(given: Path | None) -> Path | None:
+    """Root of the real data: ``--data``, else ``$TAILGATE_DATA``; None where neither is set."""
+    named = given or (Path(os.environ["TAILGATE_DATA"]) if os.environ.get("TAILGATE_DATA") else None)
+    if named is not None and not named.is_dir():
+        raise UserError(f"data folder not found: '{named}' (given by {'--data' if given else '$TAILGATE_DATA'})")
+    return named.resolve() if named else None
+
+
+def cache_folder() -> Path:
+    """Folder of generated assets: ``$TAILGATE_CACHE``, else ``~/.cache/tailgate``."""
+    return Path(os.environ.get("TAILGATE_CACHE") or Path.home() / ".cache" / "tailgate")
+
+
+def write_resolved(spec: RunSpec) -> None:
+    """Put the resolved budget, scenarios and rig into the run folder, for people."""
+    from tailgate.ledger.ledger import write_atomically
+
+    write_atomically(spec.out / "budget.yaml", dump(spec.budget))
+    (spec.out / "settings").mkdir(exist_ok=True)
+    for name, scenario in spec.scenarios.items():
+        write_atomically(spec.out / "settings" / f"scenario-{name}.yaml", dump(scenario))
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_sha(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
