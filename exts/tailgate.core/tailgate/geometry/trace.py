@@ -1,0 +1,139 @@
+"""A two-level ray tracer: prototypes are built once, moving their instances rebuilds only a small tree over world boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Nearest hits of N rays.
+
+    Attributes:
+        t: parameter along the direction, float32 [N]; metres for unit directions; inf where nothing was hit.
+        instance: row of ``set_instances``, int32 [N]; -1 where nothing was hit.
+        face: triangle of the prototype, int32 [N]; -1 where nothing was hit.
+        weights: barycentric weights of the face's first two corners, float32 [N, 2].
+        normal: unit world normal by the winding of the face, float32 [N, 3]; 0 where nothing was hit.
+    """
+
+    t: np.ndarray
+    instance: np.ndarray
+    face: np.ndarray
+    weights: np.ndarray
+    normal: np.ndarray
+
+
+def quiet_warp():
+    """Return the initialized ``warp`` module without its banner and compilation messages."""
+    import warp as wp
+
+    wp.config.quiet = True
+    if hasattr(wp.config, "log_level"):
+        wp.config.log_level = wp.LOG_ERROR
+    wp.init()
+    return wp
+
+
+class TraceScene:
+    """Triangle meshes (prototypes) and their placed copies (instances) on one device.
+
+    Args:
+        device: Warp device, "cpu" or "cuda:0".
+    """
+
+    def __init__(self, device: str = "cpu"):
+        self.wp = quiet_warp()
+        self.device = self.wp.get_device(device)
+        self._meshes: list = []
+        self._bounds: list[np.ndarray] = []
+        self._bvh = None
+        self.set_instances(np.zeros(0, np.int32), np.zeros((0, 4, 4)))
+
+    def add_prototype(self, points: np.ndarray, triangles: np.ndarray) -> int:
+        """Build the tree of one mesh and return its id.
+
+        Args:
+            points: [V, 3] m, in the prototype's own frame.
+            triangles: corner indices [F, 3], F >= 1. Of triangles with the same three corners the first one is always the one reported.
+        """
+        wp = self.wp
+        points = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
+        triangles = np.ascontiguousarray(triangles, np.int32).reshape(-1, 3)
+        if len(triangles) == 0 or not np.isfinite(points).all():
+            raise ValueError("a prototype must have at least one triangle and finite points")
+        indices = wp.array(collapse_repeats(points, triangles).ravel(), dtype=wp.int32, device=self.device)
+        mesh = wp.Mesh(points=wp.array(points, dtype=wp.vec3, device=self.device), indices=indices)
+        used = points[triangles.ravel()]
+        self._meshes.append(mesh)
+        self._bounds.append(np.stack([used.min(0), used.max(0)]).astype(np.float64))
+        return len(self._meshes) - 1
+
+    def set_instances(self, prototype_ids: np.ndarray, T_world: np.ndarray) -> None:
+        """Place copies of prototypes, replacing all earlier ones; only the tree over their world boxes is rebuilt.
+
+        Args:
+            prototype_ids: int [I].
+            T_world: T_world_prototype, float64 [I, 4, 4], affine and invertible (scale and mirror allowed).
+        """
+        from tailgate.geometry.rays import Scene
+
+        wp = self.wp
+        ids = np.asarray(prototype_ids, np.int64).reshape(-1)
+        T_world = np.asarray(T_world, np.float64).reshape(-1, 4, 4)
+        lower, upper = self.world_bounds(ids, T_world)
+        scene = Scene()
+        scene.mesh = wp.array(np.array([int(self._meshes[p].id) for p in ids], np.uint64), dtype=wp.uint64, device=self.device)
+        scene.T_local_world = wp.array(np.linalg.inv(T_world).astype(np.float32), dtype=wp.mat44, device=self.device)
+        scene.lower = wp.array(lower, dtype=wp.vec3, device=self.device)
+        scene.upper = wp.array(upper, dtype=wp.vec3, device=self.device)
+        self._bvh = wp.Bvh(scene.lower, scene.upper) if len(ids) else None
+        scene.bvh = self._bvh.id if self._bvh else wp.uint64(0)
+        self.scene = scene
+        self.instances = len(ids)
+
+    def world_bounds(self, prototype_ids: np.ndarray, T_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World boxes of placed prototypes, widened by 1e-5 of their size so that flat ones keep a volume: two float32 [I, 3]."""
+        if len(prototype_ids) == 0:
+            return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32)
+        bounds = np.stack(self._bounds)[prototype_ids]
+        centre, half = bounds.mean(1), np.ptp(bounds, axis=1) / 2
+        world = (T_world[:, :3, :3] @ centre[:, :, None])[:, :, 0] + T_world[:, :3, 3]
+        reach = (np.abs(T_world[:, :3, :3]) @ half[:, :, None])[:, :, 0]
+        reach += 1e-5 * reach.max(1, keepdims=True) + 1e-6 * (np.abs(world) + 1.0)
+        return (world - reach).astype(np.float32), (world + reach).astype(np.float32)
+
+    def trace(self, origins: np.ndarray, directions: np.ndarray, t_max: float = 1e6) -> Hits:
+        """Trace N rays.
+
+        Args:
+            origins, directions: world space [N, 3] m; one origin [3] serves all directions.
+            t_max: largest parameter, in lengths of the direction.
+        """
+        from tailgate.geometry.rays import trace_kernel
+
+        wp = self.wp
+        directions = np.ascontiguousarray(directions, np.float32).reshape(-1, 3)
+        origins = np.ascontiguousarray(np.broadcast_to(np.asarray(origins, np.float32), directions.shape))
+        n = len(directions)
+        kinds = (wp.float32, wp.int32, wp.int32, wp.vec2, wp.vec3)
+        out = [wp.zeros(n, dtype=kind, device=self.device) for kind in kinds]
+        rays = [wp.array(a, dtype=wp.vec3, device=self.device) for a in (origins, directions)]
+        wp.launch(trace_kernel, dim=n, inputs=[self.scene, *rays, float(t_max)], outputs=out, device=self.device)
+        return Hits(*(a.numpy() for a in out))
+
+
+def collapse_repeats(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Collapse all but the first of the triangles with the same three corner positions to a point, so that no ray meets two of them."""
+    _, place = np.unique(points, axis=0, return_inverse=True)
+    corners = np.sort(place.reshape(-1)[triangles], axis=1)
+    _, first = np.unique(corners, axis=0, return_index=True)
+    if len(first) == len(triangles):
+        return triangles
+    repeated = np.ones(len(triangles), bool)
+    repeated[first] = False
+    out = triangles.copy()
+    out[repeated] = out[repeated][:, :1]
+    return out
