@@ -101,7 +101,8 @@ class Loop:
         limits = self.spec.budget.limits
         first = number * limits.batch_clips * limits.batches_per_round
         allocation = json.loads(self.ledger.rows("select allocation from rounds where round = ?", number)[0]["allocation"])
-        rendered = {r["clip_index"]: json.loads(r["result"]) for r in self.ledger.rows("select clip_index, result from clips where round = ?", number)}
+        clips = self.ledger.rows("select clip_index, result from clips where round = ?", number)
+        rendered = {r["clip_index"]: json.loads(r["result"]) for r in clips}
         judged = {r["number"] for r in self.ledger.rows("select number from batches where round = ?", number)}
         jobs = [self._job(number, first + i, cell) for i, cell in enumerate(allocation) if first + i not in rendered]
         pending: dict[asyncio.Task, dict[str, Any]] = {}
@@ -165,9 +166,8 @@ class Loop:
             )
         self._retire(results, states)
         self._write_status(number)
-        self.events.emit(
-            "batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, states=dict(Counter(states.values())), achieved=self.achieved()
-        )
+        tally = dict(Counter(states.values()))
+        self.events.emit("batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, states=tally, achieved=self.achieved())
 
     def _clip_state(self, result: dict[str, Any], verdict: Any, need: dict[str, int]) -> str:
         """State of a clip; acceptance in index order until the quota, surplus discarded."""

@@ -21,9 +21,10 @@ BACKENDS = ("warp", "isaac")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line adds to a budget."""
+    """What the command line says: the budget file and what it adds; ``out`` None means ``runs/<budget name>``."""
 
-    out: Path
+    budget: Path
+    out: Path | None = None
     data: Path | None = None
     backend: str = "warp"
     device: str = "cpu"
@@ -114,8 +115,9 @@ def versions() -> dict[str, str]:
     return out
 
 
-def resolve(budget_file: Path, options: RunOptions) -> RunSpec:
+def resolve(options: RunOptions) -> RunSpec:
     """Read a budget with all it names. Every path must lie inside its root: the budget's folder, the shipped configs or the data root."""
+    budget_file = options.budget
     budget = load(Budget, budget_file, options.overrides)
     beside = Path(budget_file).resolve().parent
     if options.backend not in BACKENDS:
@@ -131,9 +133,9 @@ def resolve(budget_file: Path, options: RunOptions) -> RunSpec:
         if scenario.name in scenarios:
             raise UserError(f"scenarios must have different names, got '{scenario.name}' twice", Where(budget_file, key="scenarios"))
         scenarios[scenario.name], weights[scenario.name] = scenario, entry.weight
-    return RunSpec(
-        budget, scenarios, weights, read_rig(budget.rig, data, beside), options.out.resolve(), data, options.backend, options.device, cache_folder()
-    )
+    out = (options.out or Path("runs") / budget.name).resolve()
+    rig = read_rig(budget.rig, data, beside)
+    return RunSpec(budget, scenarios, weights, rig, out, data, options.backend, options.device, cache_folder())
 
 
 def read_rig(spec: str, data: Path | None, beside: Path) -> ResolvedRig:
@@ -160,11 +162,12 @@ def cache_folder() -> Path:
 
 
 def write_resolved(spec: RunSpec) -> None:
-    """Put the resolved budget, scenarios and rig into the run folder, for people."""
+    """Put the resolved budget and scenarios into the run folder for people, and the whole spec for later commands."""
     from tailgate.ledger.ledger import write_atomically
 
     write_atomically(spec.out / "budget.yaml", dump(spec.budget))
     (spec.out / "settings").mkdir(exist_ok=True)
+    write_atomically(spec.out / "settings" / "spec.json", canonical(spec.to_json()))
     for name, scenario in spec.scenarios.items():
         write_atomically(spec.out / "settings" / f"scenario-{name}.yaml", dump(scenario))
 

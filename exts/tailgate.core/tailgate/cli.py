@@ -1,0 +1,204 @@
+"""The command line: thin faces over the library. Exit 0 done · 1 a gate failed · 2 the user's mistake · 3 limits reached first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tailgate.errors import TailgateError, UserError
+
+app = typer.Typer(name="tailgate", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+Data = Annotated[Path | None, typer.Option("--data", help="Root of the real data (default: $TAILGATE_DATA).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Sets = Annotated[list[str], typer.Option("--set", help="Override one value: path=value, such as cells[0].target=20.")]
+
+
+def main() -> None:
+    """Entry point: every error raised on purpose becomes one sentence and an exit code."""
+    try:
+        app()
+    except TailgateError as error:
+        stderr.print(f"[red]error:[/red] {_plain(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        stderr.print("stopped; run the same command again to resume")
+        sys.exit(130)
+
+
+@app.command()
+def plan(
+    labels: Annotated[Path, typer.Argument(help="COCO json, KITTI txt or folder, nuScenes tables, Argoverse 2 feather or npz, or class,count csv.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Budget file to write.")] = Path("budget.yaml"),
+    target: Annotated[int, typer.Option(help="Instances wanted of each tail class, real ones included.")] = 500,
+    percentile: Annotated[float, typer.Option(help="Tail: classes with counts at or below this percentile of class counts.")] = 20.0,
+    classes: Annotated[str, typer.Option(help="Comma-separated classes to budget for, whatever their count.")] = "",
+    include_zero: Annotated[bool, typer.Option(help="Count declared classes without any sample as 0.")] = False,
+    measured: Annotated[Path | None, typer.Option(help="Run folder whose measured rate and acceptance give the hours.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a real dataset's labels, show its tail and write a budget for it."""
+    from tailgate.plan import PlanOptions, print_plan
+    from tailgate.plan import plan as make_plan
+
+    wanted = tuple(c.strip() for c in classes.split(",") if c.strip())
+    result = make_plan(PlanOptions(labels, target=target, percentile=percentile, classes=wanted, include_zero=include_zero, measured=measured, out=out))
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        print_plan(result, console)
+
+
+@app.command()
+def generate(
+    budget: Annotated[Path, typer.Argument(help="Budget file.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder (default: runs/<budget name>). The same command resumes.")] = None,
+    data: Data = None,
+    backend: Annotated[str, typer.Option(help="warp or isaac.")] = "warp",
+    device: Annotated[str, typer.Option(help="cpu or cuda:N.")] = "cpu",
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 2,
+    engine: Annotated[str, typer.Option(help="inline or local.")] = "local",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be made; write nothing.")] = False,
+    overrides: Sets = [],  # noqa: B006 (typer copies it)
+    as_json: Json = False,
+) -> None:
+    """Make the dataset that a budget asks for."""
+    from tailgate.runtime.progress import Progress
+    from tailgate.runtime.run import describe_plan, execute
+    from tailgate.runtime.spec import RunOptions
+
+    if engine not in ("inline", "local"):
+        raise UserError(f"--engine must be inline or local, got '{engine}'")
+    options = RunOptions(budget, out, data, backend, device, tuple(overrides))
+    if dry_run:
+        rows = describe_plan(options)
+        _print_json(rows) if as_json else [console.print(f"[bold]{k}[/bold]: {v}") for k, v in rows.items()]
+        return
+    with Progress(console if not as_json else None) as progress:
+        summary = execute(options, engine, workers, progress.listen)
+    _print_json(summary.to_json()) if as_json else summary.print(console)
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def status(run: Path, hash: Annotated[bool, typer.Option("--hash", help="Print plan_hash and content_hash.")] = False, as_json: Json = False) -> None:
+    """How far a run is; with --hash what identifies its samples and its data."""
+    from tailgate.ledger.ledger import hashes, read
+
+    db = read(run)
+    if hash:
+        found: dict[str, Any] = hashes(db)
+    else:
+        file = run / "status.json"
+        if not file.is_file():
+            raise UserError("holds no status.json yet: no batch has been judged", run)
+        found = json.loads(file.read_text())
+    if as_json or not hash:
+        _print_json(found)
+    else:
+        for name, value in found.items():
+            console.print(f"{name} {value}", soft_wrap=True)
+
+
+@app.command()
+def preview(
+    budget: Path,
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option("-n", min=1, max=64, help="Clips to show.")] = 6,
+    data: Data = None,
+    device: str = "cpu",
+    ablate: Annotated[bool, typer.Option(help="Each sensor effect alone, from off to strong.")] = False,
+    overrides: Sets = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Write a contact sheet of the first clips a budget would make."""
+    from tailgate.runtime.preview import ablation, contact
+    from tailgate.runtime.spec import RunOptions
+
+    options = RunOptions(budget, out, data, "warp", device, tuple(overrides))
+    (ablation if ablate else contact)(options, out, count)
+    console.print(f"contact sheet: {out}", soft_wrap=True)
+
+
+@app.command()
+def report(run: Path, out: Annotated[Path | None, typer.Option("-o", "--out")] = None) -> None:
+    """Write the run's report: one self-contained HTML file."""
+    from tailgate.report.html import write_report
+
+    target = out or run / "report.html"
+    write_report(run, target)
+    console.print(f"report: {target}", soft_wrap=True)
+
+
+@app.command()
+def export(
+    run: Path,
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated: basicwriter, coco, kitti, semantickitti.")] = "",
+) -> None:
+    """Write the accepted frames of a run again, in the formats named."""
+    from tailgate.runtime.export import export_run
+
+    for name, folder in export_run(run, tuple(f.strip() for f in formats.split(",") if f.strip())).items():
+        console.print(f"{name}: {folder}", soft_wrap=True)
+
+
+@app.command()
+def compose(
+    real: Annotated[Path, typer.Option("--real", help="Labels of the real dataset.")],
+    synthetic: Annotated[Path, typer.Option("--synthetic", help="Run folder.")],
+    ratio: Annotated[float, typer.Option(min=0.0, max=0.95, help="Share of synthetic frames in the mix.")] = 0.5,
+    stratify: Annotated[str, typer.Option(help="'frequency': by class-frequency bucket; 'none'.")] = "frequency",
+    out: Annotated[Path, typer.Option("-o", "--out", help="Manifest to write (.parquet).")] = Path("train.parquet"),
+    seed: int = 0,
+) -> None:
+    """Write a mixed training manifest of real and accepted synthetic frames."""
+    from tailgate.runtime.mix import write_mix
+
+    write_mix(real, synthetic, out, ratio, stratify, seed).print(console)
+
+
+@app.command()
+def explain(frame: str, run: Annotated[Path, typer.Option("--run", help="Run folder.")] = Path(".")) -> None:
+    """Say of one frame what was drawn for it, what was measured and why it was kept or not."""
+    from tailgate.runtime.explain import explain_frame
+
+    explain_frame(run, frame, console)
+
+
+@app.command("randomizers")
+def list_randomizers(as_json: Json = False) -> None:
+    """List the registered randomizers with their settings."""
+    from tailgate.runtime.explain import randomizer_table
+
+    rows = randomizer_table()
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        console.print(f"[bold]{row['name']}[/bold] ({row['kind']}, {row['level']}): {row['summary']}")
+        for name, words in row["settings"].items():
+            console.print(f"    {name}: {words}")
+
+
+@app.command()
+def doctor(out: Annotated[Path, typer.Option(help="Folder whose disk is checked.")] = Path("."), as_json: Json = False) -> None:
+    """Check this machine: versions, devices, memory, disk; with a fix per line."""
+    from tailgate.doctor import diagnose, print_checks
+
+    checks = diagnose(out)
+    _print_json([c.to_json() for c in checks]) if as_json else print_checks(checks, console)
+    raise typer.Exit(0 if all(c.ok for c in checks) else 1)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

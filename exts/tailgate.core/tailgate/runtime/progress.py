@@ -1,0 +1,68 @@
+"""Progress in the terminal: a bar with rate and ETA, and a line per batch of what was accepted, rejected and off target."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from tailgate.runtime.events import Event
+
+
+class Progress:
+    """Listens to runtime events; with no console it is silent."""
+
+    def __init__(self, console: Console | None):
+        self.console = console
+        self._targets: dict[str, int] = {}
+        self._states: dict[str, Counter[str]] = {}
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=console is None or not console.is_terminal)
+        self._task = None
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def listen(self, event: Event) -> None:
+        """Show one event."""
+        if self.console is not None:
+            getattr(self, f"_on_{event.kind}", lambda data: None)(event.data)
+
+    def _on_started(self, data: dict) -> None:
+        self._targets = data["cells"]
+        self.console.print(f"[bold]{data['name']}[/bold] → {data['out']}", soft_wrap=True)
+
+    def _on_note(self, data: dict) -> None:
+        self.console.print(f"[yellow]note:[/yellow] {data['text']}", soft_wrap=True)
+
+    def _on_round_started(self, data: dict) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(f"round {data['round']}", total=data["clips"], rate="")
+
+    def _on_clip(self, data: dict) -> None:
+        self._bars.advance(self._task)
+        task = next(t for t in self._bars.tasks if t.id == self._task)
+        self._bars.update(self._task, rate=f"{task.speed * 3600:,.0f} clips/h" if task.speed else "")
+
+    def _on_batch(self, data: dict) -> None:
+        states = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(data["states"].items()))
+        codes = f" [dim]({', '.join(data['codes'])})[/dim]" if data["codes"] else ""
+        cells = " · ".join(f"{name} {data['achieved'].get(name, 0)}/{target}" for name, target in self._targets.items())
+        self.console.print(f"round {data['round']} batch {data['batch']}: {data['verdict']}{codes}: {states}", soft_wrap=True)
+        self.console.print(f"    [dim]{cells}[/dim]", soft_wrap=True)
+
+    def _on_round_closed(self, data: dict) -> None:
+        for part, values in data["summary"].items():
+            if values:
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()) if isinstance(value, float))
+                self.console.print(f"round {data['round']} {part.replace('_', ' ')}: {shown}", soft_wrap=True)
+        for words in data["changes"][:12]:
+            self.console.print(f"    [cyan]feedback:[/cyan] {words}", soft_wrap=True)

@@ -1,0 +1,157 @@
+"""One run from command to summary: resolve, hold the folder, measure the reference, loop, export, report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tailgate.config.setting import Setting
+from tailgate.ledger.ledger import Ledger, hashes, read
+from tailgate.runtime.engine import make_engine
+from tailgate.runtime.events import Event, Events
+from tailgate.runtime.export import export_run
+from tailgate.runtime.folder import hold, sweep
+from tailgate.runtime.judge import Judge
+from tailgate.runtime.loop import Loop, Outcome
+from tailgate.runtime.reference import ReferenceData, measure_reference, reference_hash
+from tailgate.runtime.spec import RunOptions, RunSpec, resolve, write_resolved
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished run tells its user."""
+
+    out: str
+    met: bool
+    reason: str
+    cells: dict[str, list[int]]
+    refused: list[str]
+    datasets: dict[str, str]
+    sheet: str
+    report: str
+    plan_hash: str
+    content_hash: str
+    notes: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 a class was refused by the gate, 3 a limit came first."""
+        return 1 if self.refused else 0 if self.met else 3
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    def print(self, console: Console) -> None:
+        """Cells, notes and where everything is."""
+        for name, (achieved, target) in self.cells.items():
+            mark = "[green]met[/green]" if achieved >= target else "[yellow]short[/yellow]"
+            console.print(f"  {mark}  {name}: {achieved} of {target}")
+        for note in self.notes:
+            console.print(f"[yellow]note:[/yellow] {note}")
+        if self.refused:
+            console.print(f"[red]refused by the class gate:[/red] {', '.join(self.refused)}")
+        if self.reason:
+            console.print(f"stopped by a limit before the budget was met: {self.reason}")
+        for name, folder in self.datasets.items():
+            console.print(f"dataset ({name}): {folder}", soft_wrap=True)
+        console.print(f"contact sheet: {self.sheet}\nreport: {self.report}", soft_wrap=True)
+
+
+def execute(options: RunOptions, engine_name: str, workers: int, listener: Callable[[Event], None]) -> Summary:
+    """Run a budget to its end, or resume it."""
+    spec = resolve(options)
+    events = Events()
+    events.subscribe(listener)
+    with hold(spec.out):
+        ledger = Ledger(spec.out, spec.fingerprint(reference_hash(spec)))
+        try:
+            write_resolved(spec)
+            for folder in ("frames", "evidence", "settings"):
+                (spec.out / folder).mkdir(exist_ok=True)
+            return asyncio.run(_drive(spec, ledger, engine_name, workers, events))
+        finally:
+            ledger.close()
+
+
+async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, events: Events) -> Summary:
+    events.emit("started", name=spec.budget.name, out=str(spec.out), cells={c.name: c.target for c in spec.budget.cells})
+    sweep(spec.out, _recorded_frames(ledger))
+    engine = make_engine(engine_name, spec, workers)
+    try:
+        reference = await measure_reference(spec, engine, events)
+        with ledger.transaction():
+            ledger.set_meta("reference", reference.describe())
+        judge = Judge(spec, reference)
+        outcome = await Loop(spec, ledger, engine, judge, events).run(initial_settings(spec))
+    finally:
+        engine.close()
+    with ledger.transaction():
+        ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": judge.classes(ledger)})
+    return _finish(spec, ledger, reference, outcome, events)
+
+
+def _finish(spec: RunSpec, ledger: Ledger, reference: ReferenceData, outcome: Outcome, events: Events) -> Summary:
+    from tailgate.report.html import write_report
+    from tailgate.runtime.preview import sheet_of_run
+
+    sweep(spec.out, _recorded_frames(ledger))
+    datasets = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(outcome.refused))
+    events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
+    sheet, page = spec.out / "contact_sheet.png", spec.out / "report.html"
+    sheet_of_run(spec.out, sheet)
+    write_report(spec.out, page)
+    found = hashes(read(spec.out))
+    cells = {c.name: [outcome.achieved.get(c.name, 0), c.target] for c in spec.budget.cells}
+    places = {k: str(v) for k, v in datasets.items()}
+    return Summary(
+        str(spec.out), outcome.met, outcome.reason, cells, outcome.refused, places, str(sheet), str(page), **found, notes=reference.notes
+    )
+
+
+def _recorded_frames(ledger: Ledger) -> set[str]:
+    """Frames that a record names and that are, or may yet become, data."""
+    waiting = [json.loads(r["result"]) for r in ledger.rows("select result from clips where state = 'rendered'")]
+    known = {frame["id"] for result in waiting for frame in result["frames"]}
+    query = "select f.id from frames f join clips c using (clip_index) join rounds r using (round) where c.state = 'accepted' or r.state = 'open'"
+    return known | {r["id"] for r in ledger.rows(query)}
+
+
+def initial_settings(spec: RunSpec) -> dict[str, Setting]:
+    """Settings of the first round: every scenario's, by address."""
+    from tailgate.randomize.scenario import scenario_settings
+
+    settings: dict[str, Setting] = {}
+    for scenario in spec.scenarios.values():
+        settings.update(scenario_settings(scenario, spec.rig))
+    return settings
+
+
+def describe_plan(options: RunOptions) -> dict[str, Any]:
+    """What a budget would make, after every check that needs no rendering."""
+    spec = resolve(options)
+    settings = initial_settings(spec)
+    reference_hash(spec)
+    limits = spec.budget.limits
+    return {
+        "budget": spec.budget.name,
+        "run folder": str(spec.out),
+        "cells": {c.name: c.target for c in spec.budget.cells},
+        "scenarios": sorted(spec.scenarios),
+        "sensors": {n: s.model_name for n, s in spec.rig.sensors.items()},
+        "settings": len(settings),
+        "reference": spec.budget.reference.kind,
+        "gate": spec.budget.gate.mode,
+        "at most": f"{limits.rounds} rounds of {limits.batches_per_round} batches of {limits.batch_clips} clips",
+    }
+
+
+def open_spec(run: Path) -> RunSpec:
+    """Rebuild a run's spec from what its folder holds."""
+    return RunSpec.from_json(json.loads((run / "settings" / "spec.json").read_text()))

@@ -1,0 +1,28 @@
+"""Where the real data and the golden values lie, if they are here."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _folder(variable: str, beside: str) -> Path | None:
+    named = Path(os.environ[variable]) if os.environ.get(variable) else ROOT.parent / "shared" / beside
+    return named if named.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Root of the real recordings."""
+    found = _folder("TAILGATE_DATA", "data")
+    if found is None:
+        pytest.skip("no real recordings here: set TAILGATE_DATA to their root")
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _asset_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Generated assets of the tests go to a folder of their own, shared by all tests of a session."""
+    os.environ.setdefault("TAILGATE_CACHE", str(tmp_path_factory.mktemp("assets")))

@@ -1,0 +1,98 @@
+import textwrap
+
+import pytest
+from tailgate.config.budget import Budget
+from tailgate.config.load import dump, inside, load
+from tailgate.errors import UserError
+
+GOOD = """\
+name: demo
+seed: 3
+cells:
+  - {class: cone, target: 5}
+  - class: wheelchair_user
+    range: [5, 20]
+    target: 7
+scenarios:
+  - file: street
+rig: quickstart_street
+"""
+
+
+def budget(tmp_path, text=GOOD):
+    path = tmp_path / "b.yaml"
+    path.write_text(textwrap.dedent(text))
+    return load(Budget, path)
+
+
+def test_round_trip(tmp_path):
+    first = budget(tmp_path)
+    again = budget(tmp_path, dump(first))
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    "edit, line, words",
+    [
+        (("seed: 3", "sede: 3"), 2, "unknown key 'sede' (did you mean 'seed'?)"),
+        (("target: 5", "target: -5"), 4, "cells[0].target: target must be greater than or equal to 0, got -5"),
+        (("target: 5", "target: 1e99"), 4, "target must be"),
+        (("target: 7", "target: .nan"), 7, "got nan"),
+        (("target: 7", "target: many"), 7, "got 'many'"),
+        (("target: 7", "traget: 7"), 7, "unknown key 'traget' (did you mean 'target'?)"),
+        (("range: [5, 20]", "range: [20, 5]"), 5, "range must be [low, high]"),
+        (("seed: 3", "seed: 3\nseed: 4"), 3, "is not valid YAML"),
+        (("name: demo", "name: [demo"), None, "is not valid YAML"),
+        (("rig: quickstart_street", ""), 1, "'rig' is required"),
+        (("rig: quickstart_street", "rig: x\ngate: {mode: enforced}"), 11, "got 'enforced' (did you mean 'enforce'?)"),
+        (("rig: quickstart_street", "rig: x\nlimits: {clips: 2, batch_clips: 8}"), 11, "clips must be at least batch_clips"),
+        (("range: [5, 20]", ""), None, ""),
+    ],
+)
+def test_complaints_name_the_place(tmp_path, edit, line, words):
+    text = GOOD.replace(*edit)
+    assert text != GOOD
+    if not words:
+        budget(tmp_path, text)
+        return
+    with pytest.raises(UserError) as caught:
+        budget(tmp_path, text)
+    assert words in str(caught.value)
+    assert "b.yaml" in str(caught.value)
+    if line:
+        assert f"b.yaml:{line}" in str(caught.value)
+
+
+def test_missing_and_binary_files(tmp_path):
+    (tmp_path / "budget.yaml").write_text(GOOD)
+    with pytest.raises(UserError, match="file not found .did you mean 'budget.yaml'"):
+        load(Budget, tmp_path / "bugdet.yaml")
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(UserError, match="UTF-8"):
+        load(Budget, tmp_path / "x.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n- 2\n")
+    with pytest.raises(UserError, match="mapping"):
+        load(Budget, tmp_path / "list.yaml")
+    with pytest.raises(UserError, match="folder"):
+        load(Budget, tmp_path)
+
+
+def test_overrides(tmp_path):
+    path = tmp_path / "b.yaml"
+    path.write_text(GOOD)
+    assert load(Budget, path, ["cells[1].target=9", "limits.rounds=2"]).cells[1].target == 9
+    for bad in ("cells[9].target=1", "cells", "cells[0].targt=2"):
+        with pytest.raises(UserError):
+            load(Budget, path, [bad])
+
+
+def test_paths_may_not_leave_their_root(tmp_path):
+    assert inside(tmp_path, "a/b") == (tmp_path / "a/b").resolve()
+    for bad in ("../x", "/etc/passwd", "a/../../x"):
+        with pytest.raises(UserError, match="must stay inside"):
+            inside(tmp_path, bad)
+
+
+def test_same_cell_twice_is_refused(tmp_path):
+    with pytest.raises(UserError, match="'cone' twice"):
+        budget(tmp_path, GOOD.replace("range: [5, 20]\n    target: 7", "target: 7").replace("wheelchair_user", "cone"))

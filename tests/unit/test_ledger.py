@@ -1,0 +1,86 @@
+import sqlite3
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from tailgate.errors import UserError
+from tailgate.ledger.ledger import Ledger, canonical, hashes, read, write_atomically
+
+CLIP = {"clip_index": 0, "round": 0, "batch": 0, "scenario": "s", "cell": "c", "attempts": 1, "state": "rendered", "result": {}}
+FRAME = {"id": "f0", "clip_index": 0, "attempt": 0, "tick": 0, "verdict": "ok", "codes": [], "digest": "d", "scores": {}, "sample": {"a": 1}}
+
+
+def test_transactions_are_all_or_nothing(tmp_path):
+    ledger = Ledger(tmp_path, {"budget": "x"})
+    with pytest.raises(RuntimeError), ledger.transaction():
+        ledger.insert("clips", [CLIP])
+        raise RuntimeError
+    assert ledger.rows("select * from clips") == []
+    with ledger.transaction():
+        ledger.insert("clips", [CLIP])
+        ledger.count("clips_rendered", 2)
+        ledger.count("clips_rendered")
+    assert ledger.counters() == {"clips_rendered": 3}
+
+
+def test_states_are_a_closed_set(tmp_path):
+    ledger = Ledger(tmp_path, {})
+    with pytest.raises(sqlite3.IntegrityError), ledger.transaction():
+        ledger.insert("clips", [{**CLIP, "state": "fine"}])
+
+
+def test_another_fingerprint_is_refused(tmp_path):
+    Ledger(tmp_path, {"budget": "x", "device": "cpu"}).close()
+    Ledger(tmp_path, {"budget": "x", "device": "cpu"}).close()
+    with pytest.raises(UserError, match="budget differ"):
+        Ledger(tmp_path, {"budget": "y", "device": "cpu"})
+
+
+def test_hashes_follow_content_and_order(tmp_path):
+    ledger = Ledger(tmp_path, {})
+    with ledger.transaction():
+        ledger.insert("clips", [{**CLIP, "state": "accepted"}])
+        ledger.insert("frames", [{**FRAME, "path": "p", "counted": 1}])
+    first = hashes(read(tmp_path))
+    with ledger.transaction():
+        ledger.update("frames", {"id": "f0"}, digest="e")
+    second = hashes(read(tmp_path))
+    assert first["plan_hash"] == second["plan_hash"] and first["content_hash"] != second["content_hash"]
+    with ledger.transaction():
+        ledger.update("clips", {"clip_index": 0}, state="rejected")
+    assert hashes(read(tmp_path))["plan_hash"] != first["plan_hash"]
+
+
+def test_reading_what_is_no_run(tmp_path):
+    with pytest.raises(UserError, match="not a run folder"):
+        read(tmp_path)
+
+
+def test_canonical_json():
+    assert canonical({"b": 1, "a": [1.5, "é"]}) == '{"a":[1.5,"é"],"b":1}'
+    with pytest.raises(ValueError):
+        canonical(float("nan"))
+
+
+def test_what_was_committed_survives_a_kill(tmp_path):
+    code = textwrap.dedent(f"""
+        import os, pathlib
+        from tailgate.ledger.ledger import Ledger
+        ledger = Ledger(pathlib.Path({str(tmp_path)!r}), {{}})
+        for i in range(1000):
+            with ledger.transaction():
+                ledger.count("n")
+            if i == 41:
+                ledger._db.execute("begin immediate")
+                ledger.count("n", 1000)
+                os.kill(os.getpid(), 9)
+    """)
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert Ledger(tmp_path, {}).counters() == {"n": 42}
+
+
+def test_atomic_write_leaves_no_half_file(tmp_path):
+    write_atomically(tmp_path / "s.json", "one")
+    write_atomically(tmp_path / "s.json", "two")
+    assert [p.name for p in tmp_path.iterdir()] == ["s.json"] and (tmp_path / "s.json").read_text() == "two"
