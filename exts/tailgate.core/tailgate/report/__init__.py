@@ -1,0 +1,1 @@
+"""Pictures, contact sheets and the report of a run."""

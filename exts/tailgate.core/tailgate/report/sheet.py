@@ -1,0 +1,318 @@
+"""Contact sheets: many frames on one PNG, and the effect of each randomizer from off to strong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tailgate.errors import UserError
+from tailgate.frames import Frame
+from tailgate.report import draw
+from tailgate.report.palette import FAINT, INK, LINE, PAGE, PANEL, VERDICT_COLORS, VOID, fit, font, plain, write
+from tailgate.report.topview import top_view
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+TILE, GAP, PAD, CAPTION, STRIP = 620, 20, 12, 84, 76
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What the ledger knows of a frame: the cell it was drawn for, its verdict and the reason codes."""
+
+    cell: str = ""
+    verdict: str = ""
+    codes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One picture of a tile: a name, its size in the tile and the function that draws it at that size."""
+
+    title: str
+    wide: bool
+    height: int
+    paint: Callable[[int, int], np.ndarray]
+
+
+def contact_sheet(
+    frames: Sequence[Frame], path: str | Path, title: str, columns: int = 3, captions: Sequence[Caption] | None = None
+) -> Path:
+    """Write a PNG with one tile per frame: colour with boxes, depth, labels, top view, LiDAR panoramas and a caption.
+
+    Args:
+        frames: at least one; of each the first camera and the first LiDAR are shown.
+        path: file to write.
+        title: heading.
+        columns: tiles per row.
+        captions: cell, verdict and reason codes per frame, if known.
+
+    Returns:
+        The path.
+    """
+    if not frames:
+        raise UserError("a contact sheet needs at least one frame, got none")
+    captions = captions or [Caption()] * len(frames)
+    tiles = [_tile(frame, caption) for frame, caption in zip(frames, captions, strict=True)]
+    columns = min(columns, len(tiles))
+    rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
+    heights = [max(tile.height for tile in row) for row in rows]
+    names = {name: i for frame in frames for name, i in frame.labels.items()}
+    width = 2 * GAP + columns * TILE + (columns - 1) * GAP
+    page = _page(width, sum(heights) + GAP * len(rows), title, f"{len(frames)} frame{'s' * (len(frames) > 1)}", names)
+    y = page.top
+    for row, height in zip(rows, heights, strict=True):
+        for i, tile in enumerate(row):
+            page.image.paste(tile, (GAP + i * (TILE + GAP), y))
+        y += height + GAP
+    return _save(page.image, path)
+
+
+def ablation_sheet(rows: Sequence[tuple[str, Sequence[Frame]]], path: str | Path, title: str = "What each effect does") -> Path:
+    """Write a PNG with one row per effect and one column per strength, from off to strong, showing only what the effect changes.
+
+    Distances get a second line, the change against "off", because noise of centimetres is invisible beside a range of tens of metres.
+
+    Args:
+        rows: name of the effect and its frames, weakest first; all rows of one length.
+        path: file to write.
+        title: heading.
+
+    Returns:
+        The path.
+    """
+    if not rows or any(len(frames) < 2 for _, frames in rows):
+        raise UserError("an ablation sheet needs at least one effect with two strengths")
+    columns = max(len(frames) for _, frames in rows)
+    cell = max(240, min(460, (1900 - GAP) // columns - GAP))
+    blocks = [_effect_row(name, frames, cell) for name, frames in rows]
+    width = 2 * GAP + columns * cell + (columns - 1) * GAP
+    page = _page(width, sum(b.height for b in blocks) + GAP * len(blocks), title, "off on the left, strong on the right", {})
+    y = page.top
+    for block in blocks:
+        page.image.paste(block, (GAP, y))
+        y += block.height + GAP
+    return _save(page.image, path)
+
+
+@dataclass(frozen=True)
+class _Page:
+    image: Image.Image
+    top: int
+
+
+def _page(width: int, content: int, title: str, note: str, labels: dict[str, int]) -> _Page:
+    """An empty page with its heading and, where there are labels, the legend of classes."""
+    from PIL import Image, ImageDraw
+
+    key = draw.legend(labels, width - 2 * GAP + 12, PAGE) if labels else np.zeros((0, 1, 3), np.uint8)
+    top = 76 + key.shape[0] + (8 if labels else 0)
+    image = Image.new("RGB", (width, top + content), PAGE)
+    pen = ImageDraw.Draw(image)
+    write(pen, (GAP, 46), fit(title, 28, width - 2 * GAP - 320), 28)
+    write(pen, (width - GAP, 46), note, 15, FAINT, anchor="rs")
+    pen.line([(GAP, 64), (width - GAP, 64)], fill=LINE)
+    if labels:
+        image.paste(Image.fromarray(key), (GAP - 12, 68))
+    return _Page(image, top)
+
+
+def _save(image: Image.Image, path: str | Path) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, "PNG", optimize=False, compress_level=6)
+    return path
+
+
+def first(frame: Frame, kind: str) -> str | None:
+    """Name of the frame's first sensor of a kind ("camera", "lidar"), or None."""
+    return next((name for name, sensor in frame.sensors.items() if sensor.kind == kind), None)
+
+
+def _tile(frame: Frame, caption: Caption) -> Image.Image:
+    """One frame as a card of width TILE."""
+    from PIL import Image, ImageDraw
+
+    panels = _panels(frame)
+    half = (TILE - 3 * PAD) // 2
+    places, y, left = [], PAD + CAPTION, True
+    for panel in panels:
+        width = TILE - 2 * PAD if panel.wide else half
+        x = PAD if left or panel.wide else 2 * PAD + half
+        places.append((x, y, width, panel))
+        left = panel.wide or not left
+        y += panel.height + PAD if left else 0
+    image = Image.new("RGB", (TILE, y), PANEL)
+    pen = ImageDraw.Draw(image)
+    for x, top, width, panel in places:
+        image.paste(Image.fromarray(panel.paint(width, panel.height)), (x, top))
+        _plate(pen, x, top, panel.title)
+    _caption(pen, frame, caption)
+    return image
+
+
+def _caption(pen, frame: Frame, caption: Caption) -> None:
+    """Id, verdict, cell and conditions at the head of a tile."""
+    right = TILE - PAD
+    if caption.verdict:
+        word = caption.verdict.replace("_", " ")
+        length = font(14).getlength(plain(word)) + 20
+        pen.rounded_rectangle([right - length, PAD + 1, right, PAD + 23], 11, fill=VERDICT_COLORS.get(caption.verdict, FAINT))
+        write(pen, (right - length / 2, PAD + 12), word, 14, VOID, anchor="mm")
+        right -= length + 10
+    write(pen, (PAD, PAD + 18), fit(str(frame.id), 18, right - PAD), 18)
+    write(pen, (PAD, PAD + 42), fit(caption.cell or f"{len(frame.objects)} labelled objects", 15, TILE - 2 * PAD), 15)
+    facts = [f"{k}: {v}" for k, v in sorted(frame.conditions.items())] + [f"not honoured: {h}" for h in frame.hints]
+    reasons = [code.replace("_", " ") for code in caption.codes]
+    line = "   ".join([*(["why: " + ", ".join(reasons)] if reasons else []), *facts])
+    write(pen, (PAD, PAD + 64), fit(line or "no conditions", 14, TILE - 2 * PAD), 14, FAINT)
+
+
+def _plate(pen, x: int, y: int, text: str) -> None:
+    """A small dark plate with the name of a picture, in its upper left corner."""
+    length = font(12).getlength(plain(text)) + 10
+    pen.rectangle([x, y, x + length, y + 17], fill=VOID)
+    write(pen, (x + 5, y + 9), text, 12, INK, anchor="lm")
+
+
+def _panels(frame: Frame) -> list[_Panel]:
+    """The pictures that a frame's sensors allow, two halves side by side, panoramas across."""
+    camera, lidar = first(frame, "camera"), first(frame, "lidar")
+    half = (TILE - 3 * PAD) // 2
+    panels: list[_Panel] = []
+    if camera:
+        panels = _camera_panels(frame, camera, half)
+    above = lidar or (camera if camera and "distance_to_image_plane" in frame.sensors[camera].channels else None)
+    if above:
+        alone = len(panels) % 2 == 0
+        tall = 320 if alone else panels[-1].height
+        panels.append(_Panel(f"{above}: from above", alone, tall, lambda w, h: top_view(frame, above, w, h)))
+    elif len(panels) % 2:
+        panels[-1] = _Panel(panels[-1].title, True, panels[-1].height * 2, panels[-1].paint)
+    if lidar:
+        device = frame.sensors[lidar]
+        limits = draw.Limits.of(device.channel("range"))
+        panels.append(_Panel(f"{lidar}: range {limits}", True, STRIP, lambda w, h: draw.lidar_range(device, w, h, limits)))
+        if "intensity" in device.channels:
+            panels.append(_Panel(f"{lidar}: intensity", True, STRIP, lambda w, h: draw.lidar_intensity(device, w, h)))
+    return panels
+
+
+def _camera_panels(frame: Frame, name: str, width: int) -> list[_Panel]:
+    """Colour, depth and labels of a camera, as far as it gives them."""
+    device = frame.sensors[name]
+    channels = device.channels
+    panels = []
+    if "rgb" in channels:
+        height = round(width * draw.host(channels["rgb"]).shape[0] / draw.host(channels["rgb"]).shape[1])
+        panels.append(_Panel(f"{name}: colour", False, height, lambda w, h: _exact(draw.overlay(frame, name, w), w, h)))
+    if "distance_to_image_plane" in channels:
+        limits, shape = draw.Limits.of(channels["distance_to_image_plane"]), draw.host(channels["distance_to_image_plane"]).shape
+        height = round(width * shape[0] / shape[1])
+        panels.append(_Panel(f"{name}: depth {limits}", False, height, lambda w, h: draw.resize(draw.depth(device, limits), w, h)))
+    if "semantic_segmentation" in channels:
+        height = round(width * draw.host(channels["semantic_segmentation"]).shape[0] / draw.host(channels["semantic_segmentation"]).shape[1])
+        panels.append(_Panel(f"{name}: labels", False, height, lambda w, h: draw.resize(draw.semantic(device, frame.labels), w, h, smooth=False)))
+    return panels
+
+
+def _exact(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    return image if image.shape[:2] == (height, width) else draw.resize(image, width, height)
+
+
+def _effect_row(name: str, frames: Sequence[Frame], cell: int) -> Image.Image:
+    """One effect: its name and, per strength, the pictures of what differs between the first and the last frame."""
+    from PIL import Image, ImageDraw
+
+    lines, note = _changed_lines(frames, cell)
+    width = len(frames) * cell + (len(frames) - 1) * GAP
+    height = 40 + sum(line.height + PAD for line in lines)
+    image = Image.new("RGB", (width, height), PAGE)
+    pen = ImageDraw.Draw(image)
+    write(pen, (0, 25), fit(name, 19, width - 260), 19)
+    write(pen, (width, 25), note, 14, FAINT, anchor="rs")
+    y = 40
+    for line in lines:
+        for i, frame in enumerate(frames):
+            x = i * (cell + GAP)
+            if line.change and not i:
+                for k, words in enumerate(("change against off:", "orange farther, blue nearer,", "black lost, white gained")):
+                    write(pen, (x + cell, y + 18 + 20 * k), words, 13, FAINT, anchor="rs")
+                continue
+            image.paste(Image.fromarray(line.paint(frame, cell, line.height)), (x, y))
+            _plate(pen, x, y, line.title if i else f"{line.title}, off")
+        y += line.height + PAD
+    return image
+
+
+@dataclass(frozen=True)
+class _Line:
+    title: str
+    height: int
+    paint: Callable[[Frame, int, int], np.ndarray]
+    change: bool = False
+
+
+def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str]:
+    """Pictures of every channel that differs between the weakest and the strongest frame; colour alone where none does."""
+    before, after = frames[0], frames[-1]
+    lines: list[_Line] = []
+    camera, lidar = first(before, "camera"), first(before, "lidar")
+    if camera and "rgb" in before.sensors[camera].channels:
+        shape = draw.host(before.sensors[camera].channels["rgb"]).shape
+        height = round(cell * shape[0] / shape[1])
+        color = _Line("colour", height, lambda f, w, h: draw.resize(draw.rgb(f.sensors[camera]), w, h))
+        if _differs(before, after, camera, "rgb"):
+            lines.append(color)
+        if _differs(before, after, camera, "distance_to_image_plane"):
+            lines += _distance_lines(frames, camera, height)
+    if lidar and _differs(before, after, lidar, "range"):
+        lines += _distance_lines(frames, lidar, STRIP)
+    if lidar and _differs(before, after, lidar, "intensity"):
+        lines.append(_Line("LiDAR intensity", STRIP, lambda f, w, h: draw.lidar_intensity(f.sensors[lidar], w, h)))
+    if lines:
+        return lines, "only what changes is shown"
+    if camera and "rgb" in before.sensors[camera].channels:
+        return [color], "changes nothing that these sensors see"
+    return [_Line("LiDAR range", STRIP, lambda f, w, h: draw.lidar_range(f.sensors[lidar], w, h))], "changes nothing that these sensors see"
+
+
+def _differs(before: Frame, after: Frame, sensor: str, channel: str) -> bool:
+    pair = [frame.sensors[sensor].channels.get(channel) for frame in (before, after)]
+    return all(c is not None for c in pair) and not np.array_equal(draw.host(pair[0]), draw.host(pair[1]), equal_nan=True)
+
+
+def _distance_lines(frames: Sequence[Frame], sensor: str, height: int) -> list[_Line]:
+    """Distance itself and its change against the first frame, on scales common to the row."""
+    lidar = frames[0].sensors[sensor].kind == "lidar"
+    channel = "range" if lidar else "distance_to_image_plane"
+
+    def grid(frame: Frame) -> np.ndarray:
+        return draw.scan(frame.sensors[sensor], channel) if lidar else draw.host(frame.sensors[sensor].channel(channel))
+
+    grids = [grid(frame) for frame in frames]
+    limits, scale = draw.Limits.of(*grids), _change_scale(grids)
+
+    def paint(frame: Frame, w: int, h: int) -> np.ndarray:
+        device = frame.sensors[sensor]
+        return draw.lidar_range(device, w, h, limits) if lidar else draw.resize(draw.depth(device, limits), w, h)
+
+    def paint_change(frame: Frame, w: int, h: int) -> np.ndarray:
+        return draw.resize(draw.signed_change(grids[0], grid(frame), scale), w, h, smooth=not lidar)
+
+    word = "LiDAR range" if lidar else "depth"
+    unit = f"{100 * scale:.2g} cm" if scale < 1 else f"{scale:.2g} m"
+    return [_Line(word, height, paint), _Line(f"change of {word} ± {unit}", height, paint_change, change=True)]
+
+
+def _change_scale(grids: Sequence[np.ndarray]) -> float:
+    """95th percentile of the absolute change over the row [m]."""
+    valid = [np.isfinite(g) & (g > 0) for g in grids]
+    moved = [np.abs(g[v & valid[0]] - grids[0][v & valid[0]]) for g, v in zip(grids[1:], valid[1:], strict=True)]
+    pooled = np.concatenate([m[m > 0].ravel() for m in moved]) if moved else np.zeros(0)
+    return float(np.quantile(pooled, 0.95)) if pooled.size else 0.01
