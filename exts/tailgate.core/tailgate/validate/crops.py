@@ -1,0 +1,256 @@
+"""Object crops: the points a sensor has of one object, in the object's own frame, so that objects at different places can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tailgate.frames import Objects, SensorFrame
+from tailgate.rng import stream_key
+
+RANGE_EDGES = (0.0, 15.0, 30.0, 60.0, np.inf)
+"""Range bins of crops [m]."""
+RESAMPLED = 256
+"""Points of a resampled crop."""
+KEPT = 512
+"""Most points that a crop keeps for features."""
+MARGIN = 0.05
+"""Points this far [m] outside a box's sides and top still count as the object's (noise moves points of a tight box outside it)."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One object as one sensor saw it once.
+
+    Attributes:
+        class_name: output class.
+        instance: instance id in its frame.
+        group: track or recording; crops of one group are never compared with each other in a null.
+        frame: name of the frame.
+        modality: "lidar" or "rgbd".
+        axes: "box" (origin at the box centre, x length, y width, z height) or "camera_up" (origin at the median of the points, x along the
+            viewing direction, y to the image's left, z to the image's top; used where no box exists).
+        range: distance from the sensor to the origin of the axes [m].
+        size: length, width, height [m]: the box, or for camera_up the 5 to 95 % extent of the points.
+        count: points of the object before any cap.
+        points: [n, 3] in the axes above [m], float32, n ≤ KEPT.
+        intensity: [n] 0..1, float32, or None.
+        resampled: [RESAMPLED, 3] float32: every point equally often, the rest drawn without replacement.
+    """
+
+    class_name: str
+    instance: int
+    group: str
+    frame: str
+    modality: str
+    axes: str
+    range: float
+    size: tuple[float, float, float]
+    count: int
+    points: np.ndarray
+    intensity: np.ndarray | None
+    resampled: np.ndarray
+
+    @property
+    def range_bin(self) -> int:
+        """Index into RANGE_EDGES."""
+        return min(int(np.searchsorted(RANGE_EDGES, self.range, side="right")) - 1, len(RANGE_EDGES) - 2)
+
+
+@dataclass(frozen=True)
+class CropSource:
+    """Where crops come from.
+
+    Attributes:
+        frame: name of the frame, part of each crop's seed.
+        group: group of all crops of the frame, or one per object.
+        seed: seed of the resampling.
+        min_points: objects with fewer points give no crop.
+    """
+
+    frame: str
+    group: str | Sequence[str]
+    seed: int = 0
+    min_points: int = 8
+
+    def group_of(self, row: int) -> str:
+        """Group of the object in this row."""
+        return self.group if isinstance(self.group, str) else self.group[row]
+
+
+def range_bin_name(index: int) -> str:
+    """Readable stratum of a range bin: ``15-30 m``, ``60+ m``."""
+    low, high = RANGE_EDGES[index], RANGE_EDGES[index + 1]
+    return f"{low:g}-{high:g} m" if np.isfinite(high) else f"{low:g}+ m"
+
+
+def resample(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``count`` of the points [n, 3]: each ⌊count / n⌋ times, the rest drawn without replacement; float32 [count, 3]."""
+    whole, rest = divmod(count, len(points))
+    index = np.concatenate([np.tile(np.arange(len(points)), whole), np.sort(rng.choice(len(points), rest, replace=False))])
+    return points[index].astype(np.float32)
+
+
+def has_boxes(objects: Objects) -> bool:
+    """Whether the objects carry 3-D boxes (finite, with a positive size)."""
+    size = np.asarray(objects.size, dtype=float).reshape(-1, 3)
+    return len(size) > 0 and bool(np.isfinite(size).all() and (size > 0).all())
+
+
+def lidar_crops(sensor: SensorFrame, objects: Objects, source: CropSource) -> list[Crop]:
+    """Crops of a LiDAR scan: the returns inside each box, in the box's frame.
+
+    A point counts when it lies within MARGIN of the box's sides and top and, so that the ground stays out, at least 5 cm (or a tenth of the height)
+    above its bottom. Points of a moving sensor are placed with the pose interpolated at their own time.
+
+    Args:
+        sensor: organised scan; ``channels["time_offset"]`` is used where the pose changes.
+        objects: boxes in world space; objects without a box give no crop.
+        source: names and seeds.
+    """
+    returns = sensor.points()
+    world = _to_world(sensor, returns["xyz"].astype(np.float64), returns.get("time_offset"))
+    order = np.argsort(world[:, 0], kind="stable")
+    world, intensity = world[order], returns.get("intensity")
+    intensity = None if intensity is None else intensity[order]
+    origin = sensor.T_world_sensor.mean(axis=0)[:3, 3]
+    found = []
+    for row in range(len(objects)):
+        size, pose = np.asarray(objects.size[row], dtype=float), objects.T_world_box[row]
+        if not (np.isfinite(size).all() and (size > 0).all()):
+            continue
+        reach = 0.5 * np.linalg.norm(size) + 2 * MARGIN
+        near = slice(*np.searchsorted(world[:, 0], (pose[0, 3] - reach, pose[0, 3] + reach)))
+        local = (world[near] - pose[:3, 3]) @ pose[:3, :3]
+        half = size / 2
+        inside = (np.abs(local[:, :2]) <= half[:2] + MARGIN).all(axis=1)
+        inside &= (local[:, 2] >= -half[2] + min(0.05, 0.1 * size[2])) & (local[:, 2] <= half[2] + MARGIN)
+        seen = _Seen(local[inside], None if intensity is None else intensity[near][inside], size, "box", float(np.linalg.norm(pose[:3, 3] - origin)))
+        found.append(_crop("lidar", objects, row, seen, source))
+    return [c for c in found if c is not None]
+
+
+def camera_crops(sensor: SensorFrame, objects: Objects, source: CropSource, axes: str | None = None) -> list[Crop]:
+    """Crops of an RGB-D image: the valid depth pixels of each instance mask.
+
+    Args:
+        sensor: channels ``distance_to_image_plane`` [m] (0, NaN or infinite: no depth) and ``instance_segmentation``.
+        objects: rows whose ``instance`` appears in the mask.
+        source: names and seeds.
+        axes: "box" or "camera_up"; by default "box" where all objects have boxes. Give it when the other side of a comparison has no boxes.
+    """
+    axes = axes or ("box" if has_boxes(objects) else "camera_up")
+    depth = np.asarray(sensor.channel("distance_to_image_plane"), dtype=np.float64)
+    ids = np.asarray(sensor.channel("instance_segmentation")).ravel()
+    valid = np.flatnonzero(np.isfinite(depth.ravel()) & (depth.ravel() > 0) & (ids > 0))
+    valid = valid[np.argsort(ids[valid], kind="stable")]
+    k, z = sensor.intrinsics, depth.ravel()[valid]
+    v, u = np.divmod(valid, depth.shape[1])
+    optical = np.stack([(u - k.cx) / k.fx * z, (v - k.cy) / k.fy * z, z], axis=1)
+    pose = sensor.T_world_sensor[0]
+    found = []
+    for row in range(len(objects)):
+        seen = optical[slice(*np.searchsorted(ids[valid], (objects.instance[row], int(objects.instance[row]) + 1)))]
+        if not len(seen):
+            continue
+        if axes == "box":
+            box = objects.T_world_box[row]
+            local = (seen @ pose[:3, :3].T + pose[:3, 3] - box[:3, 3]) @ box[:3, :3]
+            size, distance = np.asarray(objects.size[row], dtype=float), float(np.linalg.norm(box[:3, 3] - pose[:3, 3]))
+        else:
+            centre = np.median(seen, axis=0)
+            local = (seen - centre)[:, [2, 0, 1]] * [1, -1, -1]
+            size, distance = np.diff(np.quantile(local, [0.05, 0.95], axis=0), axis=0)[0], float(np.linalg.norm(centre))
+        found.append(_crop("rgbd", objects, row, _Seen(local, None, size, axes, distance), source))
+    return [c for c in found if c is not None]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    local: np.ndarray
+    intensity: np.ndarray | None
+    size: np.ndarray
+    axes: str
+    distance: float
+
+
+def _crop(modality: str, objects: Objects, row: int, seen: _Seen, source: CropSource) -> Crop | None:
+    count, instance = len(seen.local), int(objects.instance[row])
+    if count < source.min_points:
+        return None
+    rng = np.random.Generator(np.random.Philox(key=stream_key("crop", source.seed, source.frame, instance)))
+    kept = np.sort(rng.choice(count, KEPT, replace=False)) if count > KEPT else np.arange(count)
+    return Crop(
+        class_name=objects.class_name[row],
+        instance=instance,
+        group=source.group_of(row),
+        frame=source.frame,
+        modality=modality,
+        axes=seen.axes,
+        range=seen.distance,
+        size=tuple(float(s) for s in seen.size),
+        count=count,
+        points=seen.local[kept].astype(np.float32),
+        intensity=None if seen.intensity is None else seen.intensity[kept].astype(np.float32),
+        resampled=resample(seen.local, RESAMPLED, rng),
+    )
+
+
+def _to_world(sensor: SensorFrame, xyz: np.ndarray, offset_ns: np.ndarray | None) -> np.ndarray:
+    start, end = np.asarray(sensor.T_world_sensor, dtype=np.float64)
+    if offset_ns is None or sensor.t_end <= sensor.t_start or np.allclose(start, end, rtol=0, atol=1e-9):
+        return xyz @ start[:3, :3].T + start[:3, 3]
+    share = np.clip(offset_ns / (sensor.t_end - sensor.t_start), 0.0, 1.0)[:, None]
+    turned = _rotate(xyz, _rotation_vector(start[:3, :3].T @ end[:3, :3]) * share)
+    return turned @ start[:3, :3].T + start[:3, 3] + share * (end[:3, 3] - start[:3, 3])
+
+
+def _rotation_vector(rotation: np.ndarray) -> np.ndarray:
+    """Axis times angle [rad] of a rotation of less than half a turn."""
+    twist = 0.5 * np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
+    sine = np.linalg.norm(twist)
+    return twist * (np.arctan2(sine, 0.5 * (np.trace(rotation) - 1)) / sine) if sine > 1e-12 else twist
+
+
+def _rotate(xyz: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Rotate each point [n, 3] about its own rotation vector [n, 3] (Rodrigues' formula)."""
+    angle = np.linalg.norm(vectors, axis=1, keepdims=True)
+    axis = vectors / np.maximum(angle, 1e-300)
+    along = axis * np.sum(axis * xyz, axis=1, keepdims=True)
+    return xyz * np.cos(angle) + np.cross(axis, xyz) * np.sin(angle) + along * (1 - np.cos(angle))
+
+
+def pack(crops: Sequence[Crop]) -> dict[str, np.ndarray]:
+    """Arrays for one npz file; ``unpack`` gives equal crops back. Strings are fixed-width unicode, so no pickle is needed."""
+    lengths = np.array([len(c.points) for c in crops], dtype=np.int64)
+    empty = np.zeros((0, 3), dtype=np.float32)
+    lit = [c.intensity if c.intensity is not None else np.full(len(c.points), np.nan, np.float32) for c in crops]
+    text = {f: np.array([getattr(c, f) for c in crops], dtype=np.str_) for f in ("class_name", "group", "frame", "modality", "axes")}
+    return {
+        **text,
+        "instance": np.array([c.instance for c in crops], dtype=np.int64),
+        "count": np.array([c.count for c in crops], dtype=np.int64),
+        "range": np.array([c.range for c in crops], dtype=np.float64),
+        "size": np.array([c.size for c in crops], dtype=np.float64).reshape(-1, 3),
+        "length": lengths,
+        "points": np.concatenate([empty, *(c.points for c in crops)]),
+        "intensity": np.concatenate([empty[:, 0], *lit]),
+        "resampled": np.stack([c.resampled for c in crops]) if crops else np.zeros((0, RESAMPLED, 3), np.float32),
+    }
+
+
+def unpack(arrays: dict[str, np.ndarray]) -> list[Crop]:
+    """Crops from the arrays of ``pack``."""
+    ends = np.cumsum(arrays["length"])
+    crops = []
+    for i, end in enumerate(ends):
+        part = slice(int(end - arrays["length"][i]), int(end))
+        lit = arrays["intensity"][part]
+        text = {f: str(arrays[f][i]) for f in ("class_name", "group", "frame", "modality", "axes")}
+        numbers = {"instance": int(arrays["instance"][i]), "count": int(arrays["count"][i]), "range": float(arrays["range"][i])}
+        size = tuple(float(s) for s in arrays["size"][i])
+        lit = None if np.isnan(lit).all() else lit
+        crops.append(Crop(**text, **numbers, size=size, points=arrays["points"][part], intensity=lit, resampled=arrays["resampled"][i]))
+    return crops

@@ -1,0 +1,81 @@
+"""One check per family of golden cases, used on made-up inputs and on recordings alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import golden
+import numpy as np
+from tailgate.validate.chamfer import halves
+from tailgate.validate.dogss import dogss_score
+from tailgate.validate.emd import emd, sliced_w1
+
+_MEASURED: dict[tuple[str, ...], dict[str, float]] = {}
+
+
+def check_chamfer(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """All six numbers of a chamfer case."""
+    h = halves(inputs["P"], inputs["Q"])
+    measured = {
+        "mean_d_PQ": h.d_pq,
+        "mean_d_QP": h.d_qp,
+        "chamfer": h.chamfer,
+        "mean_d2_PQ": h.d2_pq,
+        "mean_d2_QP": h.d2_qp,
+        "chamfer_sq": h.chamfer_sq,
+    }
+    for name, expected in case["expected"].items():
+        assert golden.matches(measured[name], expected, case), f"{name}: {measured[name]} instead of {expected}"
+
+
+def check_emd(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """The exact distance."""
+    assert golden.matches(_distances(case, inputs)["emd"], case["expected"]["emd"], case)
+
+
+def check_sliced(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """Mean, maximum and the first directions."""
+    per_direction = sliced_w1(inputs["P"], inputs["Q"], inputs["U"])
+    _check_directions(case, per_direction)
+
+
+def _check_directions(case: Mapping[str, Any], per_direction: np.ndarray) -> None:
+    expected = case["expected"]
+    assert golden.matches(float(per_direction.mean()), expected["mean"], case)
+    assert golden.matches(float(per_direction.max()), expected["max"], case)
+    for value, first in zip(per_direction, expected["first3"], strict=False):
+        assert golden.matches(float(value), first, case)
+
+
+def check_js_sliced(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """JS per direction."""
+    from tailgate.validate.js import js_sliced
+
+    _check_directions(case, js_sliced(inputs["R"], inputs["S"], inputs["U"]))
+
+
+def check_dogss(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """The parts, the score and what decided, for one or several scales."""
+    x = _distances(case, inputs)
+    if "params" not in case:
+        for key, expected in case["expected"].items():
+            scale = float(key.removeprefix("x_max="))
+            result = dogss_score(x, {"chamfer": scale, "emd": scale})
+            measured = {"chamfer_part": result.parts["chamfer"], "emd_part": result.parts["emd"], "score": result.score}
+            assert all(golden.matches(measured[n], v, case) for n, v in expected.items())
+        return
+    scale = case["params"]["x_max"]
+    result = dogss_score(x, scale if isinstance(scale, dict) else {"chamfer": scale, "emd": scale})
+    for name, part in case["expected"]["parts"].items():
+        assert golden.matches(result.parts[name], part, case)
+    assert golden.matches(result.score, case["expected"]["score"], case)
+    if "decided_by" in case["expected"]:
+        assert result.decided_by == case["expected"]["decided_by"]
+
+
+def _distances(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    key = tuple(case["inputs"])
+    if key not in _MEASURED:
+        _MEASURED[key] = {"chamfer": halves(inputs["P"], inputs["Q"]).chamfer, "emd": emd(inputs["P"], inputs["Q"])}
+    return _MEASURED[key]

@@ -1,0 +1,97 @@
+"""The metrics against independently computed values, on made-up inputs."""
+
+import golden
+import golden_checks
+import numpy as np
+import pytest
+from tailgate.errors import UserError
+from tailgate.validate.dogss import dogss_score, dogss_score_brief, x_max_of_null
+from tailgate.validate.js import MAX_JS, js_norm, js_norm_by_class, js_norm_by_class_twin, js_sliced
+
+
+@pytest.mark.parametrize("case", golden.cases("chamfer, chamfer_sq"))
+def test_chamfer(case):
+    golden_checks.check_chamfer(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("emd"))
+def test_emd(case):
+    golden_checks.check_emd(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("sliced_w1"))
+def test_sliced_w1(case):
+    golden_checks.check_sliced(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("dogss_score geometric part"))
+def test_dogss_score(case):
+    golden_checks.check_dogss(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("dogss geometric score of the brief"))
+def test_dogss_score_brief(case):
+    inputs = golden.arrays(case)
+    assert golden.matches(dogss_score_brief(inputs["P"], inputs["Q"], case["params"]["x_max"]), case["expected"]["score"], case)
+
+
+@pytest.mark.parametrize("case", golden.cases("x_max"))
+def test_dogss_scale(case):
+    null = case["params"]["real_vs_real"]
+    x_max = x_max_of_null(null)
+    assert golden.matches(x_max, case["expected"]["x_max"], case)
+    at_q95 = {name: case["expected"]["q95"] for name in ("chamfer", "emd")}
+    assert golden.matches(dogss_score(at_q95, {"chamfer": x_max, "emd": x_max}).score, case["expected"]["score_at_q95"], case)
+
+
+@pytest.mark.parametrize("case", golden.cases("js (L2 norm"))
+def test_js_norm(case):
+    inputs = golden.arrays(case)
+    assert golden.matches(js_norm(inputs["R"], inputs["S"]), case["expected"]["js"], case)
+    labels = [np.zeros(len(inputs[k]), np.int32) for k in "RS"]
+    twin = js_norm_by_class_twin(inputs["R"], labels[0], inputs["S"], labels[1], 1)
+    assert golden.matches(float(twin.values[0]), case["expected"]["js"], case)
+
+
+@pytest.mark.parametrize("case", golden.cases("sliced js"))
+def test_js_sliced(case):
+    golden_checks.check_js_sliced(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("js norm against sliced js"))
+def test_a_norm_hides_direction(case):
+    inputs, expected = golden.arrays(case), case["expected"]
+    per_direction = js_sliced(inputs["R"], inputs["S"], inputs["U"])
+    assert golden.matches(js_norm(inputs["R"], inputs["S"]), expected["js_norm"], case)
+    assert golden.matches(float(per_direction.mean()), expected["js_sliced_mean"], case)
+    assert golden.matches(float(per_direction.max()), expected["js_sliced_max"], case)
+
+
+@pytest.mark.parametrize("case", [c for c in golden.cases("js norm") if c.id in ("js_norm/edge_cases", "absent")])
+def test_js_edge_cases(case):
+    expected, one = case["expected"], np.ones((10, 4))
+    assert golden.matches(js_norm(one, one), expected["identical"], case)
+    assert golden.matches(js_norm(one[:, ::-1], one), expected["all_equal_norms_both"], case)
+    assert golden.matches(js_norm(one, 2 * one), expected["real_all_ones_synth_all_twos"], case)
+    assert golden.matches(js_norm(one[:1], one[:1]), expected["one_sample_each_equal"], case)
+    assert golden.matches(js_norm(one[:1], 2 * one[:1]), expected["one_sample_each_different"], case)
+    gap = js_norm_by_class(one, np.zeros(10, int), one, np.ones(10, int), 3)
+    assert gap.absent == [0] and gap.unexpected == [1] and golden.matches(gap.values[0], expected["bound"], case) and np.isnan(gap.values[2])
+    assert expected["bound"] == pytest.approx(MAX_JS)
+    with pytest.raises(UserError):
+        js_norm(np.zeros((0, 4)), one)
+    with pytest.raises(UserError):
+        js_norm(np.full((3, 4), np.nan), one)
+
+
+@pytest.mark.parametrize("case", golden.cases("js null"))
+def test_js_null(case):
+    rng = np.random.default_rng(7)
+    width, pairs = case["params"]["D"], 200
+    for size, expected in case["expected"].items():
+        n = int(size)
+        labels = np.repeat(np.arange(pairs), n)
+        a, b = (rng.normal(size=(pairs * n, width)).astype(np.float32) for _ in range(2))
+        values = js_norm_by_class(a, labels, b, labels, pairs).values
+        assert golden.matches(float(np.median(values)), expected["median"], case)
+        assert golden.matches(float(np.quantile(values, 0.95)), expected["q95"], case)
