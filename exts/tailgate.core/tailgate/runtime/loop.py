@@ -42,6 +42,7 @@ class Loop:
     async def run(self, initial: dict[str, Setting]) -> Outcome:
         """Make rounds until every cell is met or a limit is reached."""
         settings, limits = initial, self.spec.budget.limits
+        self._initial = initial
         reason = ""
         for number in range(limits.rounds):
             held = self.ledger.rows("select state, settings from rounds where round = ?", number)
@@ -93,8 +94,11 @@ class Loop:
         return True
 
     def _write_settings(self, number: int, settings: dict[str, Setting]) -> None:
-        plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(settings.items())}
-        write_atomically(self.spec.out / settings_file(number), dump({"round": number, "settings": plain}))
+        """Write the settings in force, and those of the share drawn from the prior: what was searched starts anew, what was estimated stays."""
+        prior = {a: self._initial[a] if s.role == "nuisance" else s for a, s in settings.items()}
+        for chosen, is_prior in ((settings, False), (prior, True)):
+            plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(chosen.items())}
+            write_atomically(self.spec.out / settings_file(number, is_prior), dump({"round": number, "settings": plain}))
 
     async def _make_round(self, number: int) -> None:
         """Render what is missing and judge batches in index order; stop as soon as every cell is met."""
@@ -125,7 +129,8 @@ class Loop:
             await asyncio.gather(*pending, return_exceptions=True)
 
     def _job(self, number: int, index: int, cell: str) -> dict[str, Any]:
-        return {"round": number, "index": index, "cell": cell, "scenario": self._scenario(index), "settings": settings_file(number)}
+        prior = number > 0 and rng(self.spec.budget.seed, "", number, index, 0, "runtime.prior").random() < self.spec.budget.feedback.prior_share
+        return {"round": number, "index": index, "cell": cell, "scenario": self._scenario(index), "settings": settings_file(number, prior)}
 
     def _scenario(self, index: int) -> str:
         names, weights = zip(*sorted(self.spec.weights.items()), strict=True)
@@ -201,10 +206,10 @@ class Loop:
     def _close_round(self, number: int, settings: dict[str, Setting]) -> None:
         """Score the round against both parts of the reference and decide what the next round changes."""
         frames = self.ledger.rows(
-            "select f.id, f.scores, f.sample from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick", number
+            "select f.id, f.verdict, f.scores, f.sample from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick", number
         )
         started = time.perf_counter()
-        scorecard = self.judge.round(number, frames)
+        scorecard = self.judge.round(frames)
         after, changes = self.judge.feedback(number, settings, frames)
         self._seconds["feedback"] += time.perf_counter() - started
         plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
@@ -236,6 +241,6 @@ class Loop:
         write_status(self.spec.out, json.loads(canonical(status)))
 
 
-def settings_file(number: int) -> str:
-    """Path of a round's settings within the run folder."""
-    return f"settings/round-{number:03d}.yaml"
+def settings_file(number: int, prior: bool = False) -> str:
+    """Path of a round's settings within the run folder; ``prior`` for the share of clips drawn as before feedback."""
+    return f"settings/{'prior' if prior else 'round'}-{number:03d}.yaml"

@@ -85,11 +85,12 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
     sweep(spec.out, _recorded_frames(ledger))
     engine = make_engine(engine_name, spec, workers)
     try:
-        reference = await measure_reference(spec, engine, events)
+        initial = initial_settings(spec)
+        reference = await measure_reference(spec, engine, initial, events)
         with ledger.transaction():
             ledger.set_meta("reference", reference.describe())
         judge = Judge(spec, reference)
-        outcome = await Loop(spec, ledger, engine, judge, events).run(initial_settings(spec))
+        outcome = await Loop(spec, ledger, engine, judge, events).run(initial)
     finally:
         engine.close()
     with ledger.transaction():
@@ -125,11 +126,11 @@ def _recorded_frames(ledger: Ledger) -> set[str]:
 
 def initial_settings(spec: RunSpec) -> dict[str, Setting]:
     """Settings of the first round: every scenario's, by address."""
-    from tailgate.randomize.scenario import scenario_settings
+    from tailgate.randomize.scenario import make_randomizers, resolve_settings
 
     settings: dict[str, Setting] = {}
     for scenario in spec.scenarios.values():
-        settings.update(scenario_settings(scenario, spec.rig))
+        settings.update(resolve_settings(scenario, make_randomizers(scenario, spec.budget, spec.rig)))
     return settings
 
 

@@ -30,13 +30,15 @@ class Worker:
         """Make one clip.
 
         Args:
-            job: ``index``, ``round``, ``scenario``, ``cell`` (name), ``settings`` (file of the settings in force).
+            job: ``index``, ``round``, ``scenario``, ``cell`` (name), ``settings`` (file of the settings in force); ``reference`` (name of an
+                evidence file) makes a frame of a simulated reference instead, of which nothing else is kept.
 
         Returns:
             ``codes`` (empty when on target), ``attempts``, ``frames`` (one record per stored tick) and ``seconds`` per stage.
         """
         from tailgate.randomize.draw import ClipRequest, draw_sample
         from tailgate.randomize.verify import check_target
+        from tailgate.validate.evidence import measure
 
         scenario, backend = self._scenario(job["scenario"])
         settings, cell = self._load_settings(job["settings"]), self._cells[job["cell"]]
@@ -50,7 +52,9 @@ class Worker:
             if not codes:
                 break
         records = []
-        if not codes:
+        if "reference" in job:
+            measure(first, job["reference"], job["reference"]).save(self.spec.out / "evidence" / f"{job['reference']}.npz")
+        elif not codes:
             for tick in range(self.spec.scenarios[job["scenario"]].ticks):
                 frame = first if tick == 0 else await self._render(scenario, backend, sample, tick, clock)
                 records.append(self._store(frame, sample, cell, clock))
@@ -91,7 +95,7 @@ class Worker:
         from tailgate.validate.evidence import measure
 
         with clock("validate"):
-            evidence = measure(frame, self.spec.budget.reference.kind)
+            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}")
         with clock("write"):
             folder = self.spec.out / "frames" / str(frame.id)
             shutil.rmtree(folder, ignore_errors=True)

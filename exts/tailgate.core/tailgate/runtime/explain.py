@@ -1,0 +1,65 @@
+"""In words: why a frame is what it is, and what the randomizers offer."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tailgate.errors import UserError, nearest
+from tailgate.feedback.change import describe
+from tailgate.ledger.ledger import read
+from tailgate.registry import randomizers
+
+STATES = {
+    "accepted": "it is part of the dataset",
+    "rejected": "its batch was rejected",
+    "off_target": "it never showed what its cell asks for",
+    "failed": "it failed a check of its own",
+    "surplus": "every cell it could count for was full",
+    "rendered": "its batch has not been judged yet",
+}
+
+
+def explain_frame(run: Path, frame: str, console: Console) -> None:
+    """Print what was drawn for a frame, what it shows, what was measured and what became of it."""
+    db = read(run)
+    row = db.execute("select f.*, c.state, c.cell, c.round, c.batch from frames f join clips c using (clip_index) where f.id = ?", (frame,)).fetchone()
+    if row is None:
+        known = [r["id"] for r in db.execute("select id from frames")]
+        raise UserError(f"no frame '{frame}' in this run{nearest(frame, known) if known else ''}", run)
+    batch = db.execute("select verdict, codes from batches where round = ? and number = ?", (row["round"], row["batch"])).fetchone()
+    sample = json.loads(row["sample"])
+    console.print(f"[bold]{frame}[/bold]: {row['state']}: {STATES[row['state']]}")
+    console.print(f"drawn for the cell '{row['cell']}', attempt {row['attempt'] + 1}; conditions: {_pairs(sample['conditions'])}")
+    codes = json.loads(row["codes"]) or ["none"]
+    console.print(f"frame verdict {row['verdict']}, codes: {', '.join(codes)}; batch {row['batch']} of round {row['round']}: {batch['verdict']}")
+    for name, value in sorted(json.loads(row["scores"]).items()):
+        console.print(f"  deviation {name}: {value:+.2f} reference spreads")
+    for o in db.execute("select * from objects where frame = ? order by instance", (frame,)):
+        counted = f"counts for '{o['cell']}'" if o["counted"] else "not counted"
+        console.print(
+            f"  object {o['instance']} {o['class']} at {o['range']:.1f} m: {o['visible']} px, {o['lidar_hits']} returns, {o['occluded']:.0%} occluded; {counted}"
+        )
+    console.print("settings drawn:")
+    for address, value in sorted(sample["draws"].items()):
+        console.print(f"  {address} = {value:.4g}" if isinstance(value, float) else f"  {address} = {value}")
+
+
+def randomizer_table() -> list[dict[str, Any]]:
+    """Every registered randomizer: name, kind, level, first line of its documentation, and its settings in words."""
+    rows = []
+    for name in randomizers:
+        cls = randomizers.get(name)
+        settings = cls.documented_settings() if hasattr(cls, "documented_settings") else {}
+        summary = (inspect.getdoc(cls) or "").split("\n")[0]
+        shown = {n: f"{describe(s)} ({s.role})" for n, s in settings.items()}
+        rows.append({"name": name, "kind": cls.kind, "level": cls.level, "summary": summary, "settings": shown})
+    return rows
+
+
+def _pairs(values: dict[str, str]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in sorted(values.items())) or "none"

@@ -1,0 +1,59 @@
+"""Feedback step 1 for every sensor of the rig: response parameters that make perfect synthetic frames look like the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tailgate.config.setting import Setting
+from tailgate.frames import Frame, SensorFrame
+from tailgate.runtime.reference import ReferenceData
+from tailgate.runtime.spec import RunSpec
+
+SCANS, IMAGES = 6, 10
+"""Frames used to fit a LiDAR and a depth camera: enough for the statistics, few enough for a laptop."""
+
+
+def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Setting], frames: list[dict[str, Any]]) -> dict[str, Any]:
+    """Estimates by setting address.
+
+    Args:
+        frames: ledger rows of the round's sound frames; their stored truth channels are the perfect scans.
+    """
+    from tailgate.datasets import store
+
+    loaded: list[Frame] = []
+    for row in frames:
+        folder = next((p for p in (spec.out / "frames" / row["id"], spec.out / "rejected" / row["id"]) if p.is_dir()), None)
+        if folder is not None and len(loaded) < max(SCANS, IMAGES):
+            loaded.append(store.load(folder))
+    estimates: dict[str, Any] = {}
+    for name, sensor in spec.rig.sensors.items():
+        scans = [f.sensors[name] for f in loaded if name in f.sensors]
+        prior = _own(settings, name)
+        if not scans or not prior:
+            continue
+        fitted = _fit(sensor.model, scans, reference, {p: s for p, (_, s) in prior.items()})
+        estimates.update({address: fitted[p] for p, (addresses, _) in prior.items() if p in fitted for address in addresses})
+    return estimates
+
+
+def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting]) -> dict[str, Any]:
+    from tailgate.calibrate.depth import fit_depth_response
+    from tailgate.calibrate.lidar import fit_response
+
+    blocks = [b for found in reference.blocks("feedback").values() for b in found]
+    if model.type == "lidar":
+        return fit_response(blocks, scans[:SCANS], model, prior)
+    if model.depth != "none":
+        return fit_depth_response(blocks, scans[:IMAGES], model, prior)
+    return {}
+
+
+def _own(settings: dict[str, Setting], sensor: str) -> dict[str, tuple[list[str], Setting]]:
+    """Response parameter -> its addresses in all scenarios and its setting."""
+    found: dict[str, tuple[list[str], Setting]] = {}
+    for address, setting in sorted(settings.items()):
+        _, randomizer, name = address.split("/")
+        if randomizer == "sensor_noise.response" and name.startswith(f"{sensor}."):
+            found.setdefault(name.removeprefix(f"{sensor}."), ([], setting))[0].append(address)
+    return found

@@ -1,0 +1,145 @@
+"""Verdicts: batches and rounds against the reference, classes over everything accepted, and what feedback makes of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tailgate.config.setting import Setting
+from tailgate.feedback.change import Change
+from tailgate.feedback.estimate import apply_estimates
+from tailgate.feedback.regress import Evidence as RegressionEvidence
+from tailgate.feedback.regress import find_effects, step
+from tailgate.ledger.ledger import Ledger
+from tailgate.runtime.fit import fit_sensors
+from tailgate.runtime.reference import PARTS, ReferenceData
+from tailgate.runtime.spec import RunSpec
+from tailgate.validate.evidence import STATISTICS, Evidence
+from tailgate.validate.gate import BatchGate, ClassGate, distance_ratio, frame_deviation
+from tailgate.validate.scorecard import Row, Scorecard
+from tailgate.validate.sketch import Sketch, compare, summarize
+
+
+@dataclass
+class BatchVerdict:
+    """The scorecard of a batch and the rows its frames and objects get in the ledger."""
+
+    card: Scorecard
+    scores: dict[str, dict[str, float]]
+
+    @property
+    def verdict(self) -> str:
+        """accepted or rejected."""
+        return self.card.verdict
+
+    @property
+    def codes(self) -> list[str]:
+        """Reason codes."""
+        return self.card.codes()
+
+    @property
+    def rows(self) -> list[Row]:
+        """Scorecard rows."""
+        return self.card.rows
+
+    def frame_rows(self, result: dict[str, Any]) -> list[dict[str, Any]]:
+        """Ledger rows of a clip's frames; an off-target clip leaves one row without files."""
+        sample = result["sample"]
+        if result["codes"]:
+            address = sample["id"]
+            name = f"{address['scenario']}-r{address['round']:03d}-{address['index']:06d}-a{address['attempt']:02d}-t00"
+            row = {"id": name, "clip_index": result["index"], "attempt": address["attempt"], "tick": 0, "verdict": "off_target"}
+            return [{**row, "codes": result["codes"], "digest": "", "scores": {}, "sample": sample, "path": "", "counted": 0}]
+        rows = []
+        for frame in result["frames"]:
+            verdict = "failed" if frame["codes"] else "ok"
+            row = {"id": frame["id"], "clip_index": result["index"], "attempt": frame["attempt"], "tick": frame["tick"], "verdict": verdict}
+            counted = sum(o["counted"] for o in frame["objects"])
+            more = {"scores": self.scores.get(frame["id"], {}), "sample": sample, "path": f"frames/{frame['id']}", "counted": counted}
+            rows.append({**row, "codes": frame["codes"], "digest": frame["digest"], **more})
+        return rows
+
+    def object_rows(self, result: dict[str, Any]) -> list[dict[str, Any]]:
+        """Ledger rows of a clip's objects."""
+        return [{"frame": f["id"], **o, "scores": {}} for f in result["frames"] for o in f["objects"]]
+
+
+class Judge:
+    """Holds the gates of a run, calibrated on the feedback part alone."""
+
+    def __init__(self, spec: RunSpec, reference: ReferenceData):
+        self.spec, self.reference = spec, reference
+        self._feedback_total = reference.total("feedback")
+        blocks = reference.blocks("feedback")
+        measured = any(blocks.values())
+        self._gate = BatchGate(blocks, STATISTICS, spec.budget.gate) if measured else None
+        self._class_gate = ClassGate(reference.crops("feedback"), spec.budget.gate) if measured else None
+
+    def evidence(self, frame: str) -> Evidence:
+        """Evidence of a frame of this run."""
+        return Evidence.load(self.spec.out / "evidence" / f"{frame}.npz")
+
+    def batch(self, results: list[dict[str, Any]]) -> BatchVerdict:
+        """Judge the sound frames of a batch together; without a reference everything is accepted, unmeasured."""
+        frames = [f["id"] for r in results for f in r["frames"] if not f["codes"]]
+        if self._gate is None or not frames:
+            row = Row("reference", None, note="unmeasured: no reference" if self._gate is None else "no frame to judge")
+            return BatchVerdict(Scorecard([row], "accepted"), {})
+        totals = {name: self.evidence(name).total for name in frames}
+        scores = {name: frame_deviation(total, self._feedback_total, STATISTICS) for name, total in totals.items()}
+        return BatchVerdict(self._gate.judge(Sketch.total(totals.values())), scores)
+
+    def round(self, frames: list[dict[str, Any]]) -> dict[str, Any]:
+        """W1 per statistic and the distance ratio of a round's frames against both parts of the reference."""
+        evidence = [self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"]
+        synthetic = [b for e in evidence for b in e.blocks]
+        if self._gate is None or not synthetic:
+            return {}
+        total = Sketch.total(synthetic)
+        card: dict[str, Any] = {"summary": {"distance_ratio": {}}, "real_vs_real": self._gate.real_vs_real()}
+        for part in PARTS:
+            groups = self.reference.blocks(part)
+            if not groups:
+                continue
+            distances = compare(self.reference.total(part), total, STATISTICS)
+            card["summary"][part] = summarize(distances)
+            card[part] = [vars(d) for d in distances]
+            card["summary"]["distance_ratio"][part] = distance_ratio(groups, synthetic, STATISTICS)
+        return card
+
+    def feedback(self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]]) -> tuple[dict[str, Setting], list[Change]]:
+        """Step 1, estimation, after the first round; step 2, regression, from ``min_frames`` frames on."""
+        cfg, changes = self.spec.budget.feedback, []
+        sound = [f for f in frames if f["verdict"] == "ok"]
+        if self._gate is None or not sound:
+            return settings, []
+        if cfg.estimate and number == 0:
+            settings, changes = apply_estimates(settings, fit_sensors(self.spec, self.reference, settings, sound))
+        if cfg.regress and number > 0 and len(sound) >= cfg.min_frames:
+            draws = [{k: v for k, v in json.loads(f["sample"])["draws"].items() if isinstance(v, (int, float))} for f in sound]
+            evidence = RegressionEvidence(draws, [json.loads(f["scores"]) for f in sound])
+            free = {a: s for a, s in settings.items() if s.role == "nuisance"}
+            moved, steps = step(free, find_effects(evidence, free, cfg.alpha), cfg)
+            settings, changes = {**settings, **moved}, [*changes, *steps]
+        return settings, changes
+
+    def classes(self, ledger: Ledger) -> dict[str, dict[str, Any]]:
+        """The class gate over the crops of all accepted frames: verdict and rows per output class."""
+        query = "select f.id from frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok' order by f.id"
+        crops = [crop for row in ledger.rows(query) for crop in self.evidence(row["id"]).crops]
+        out = {}
+        for name in sorted({c.class_ for c in self.spec.budget.cells}):
+            if self._class_gate is None:
+                out[name] = {"verdict": "unjudged", "rows": []}
+                continue
+            card = self._class_gate.judge(name, [c for c in crops if c.class_name == name])
+            out[name] = {"verdict": card.verdict, "rows": card.to_json()}
+        return out
+
+    def refused_classes(self, ledger: Ledger) -> list[str]:
+        """Classes that the final gate keeps out of the dataset: quarantined, or unjudged where the budget holds those; only in enforce mode."""
+        if self.spec.budget.gate.mode != "enforce":
+            return []
+        held = {"quarantined"} | ({"unjudged"} if self.spec.budget.gate.unjudged == "hold" else set())
+        return [name for name, found in self.classes(ledger).items() if found["verdict"] in held]

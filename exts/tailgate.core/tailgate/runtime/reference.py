@@ -1,0 +1,149 @@
+"""The reference as the loop sees it: evidence of the feedback and the hold-out part, real or simulated."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailgate.config.setting import Setting
+from tailgate.distributions import Constant, Ranged
+from tailgate.errors import UserError
+from tailgate.ledger.ledger import canonical, write_atomically
+from tailgate.rng import rng
+from tailgate.runtime.engine import Engine
+from tailgate.runtime.events import Events
+from tailgate.runtime.spec import RunSpec
+from tailgate.validate.evidence import Evidence
+from tailgate.validate.sketch import Sketch
+
+PARTS = ("feedback", "holdout")
+STANDIN_SETTINGS = "settings/standin.yaml"
+
+
+@dataclass
+class ReferenceData:
+    """Measured reference.
+
+    Attributes:
+        kind: as in the budget.
+        groups: part -> group -> evidence of its frames.
+        weak: whether the hold-out shares recordings or places with the feedback part.
+        notes: sentences that every output repeats.
+    """
+
+    kind: str
+    groups: dict[str, dict[str, list[Evidence]]] = field(default_factory=lambda: {p: {} for p in PARTS})
+    weak: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def blocks(self, part: str) -> dict[str, list[Sketch]]:
+        """Place blocks by group."""
+        return {group: [b for e in found for b in e.blocks] for group, found in self.groups[part].items()}
+
+    def crops(self, part: str) -> list[Any]:
+        """Object crops of a part."""
+        return [crop for found in self.groups[part].values() for e in found for crop in e.crops]
+
+    def total(self, part: str) -> Sketch:
+        """Sum over a part."""
+        return Sketch.total(block for blocks in self.blocks(part).values() for block in blocks)
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data for the ledger and the report."""
+        frames = {p: sum(len(v) for v in g.values()) for p, g in self.groups.items()}
+        flags = {"weak": self.weak, "standin": self.kind == "standin", "unmeasured": self.kind == "none"}
+        return {"kind": self.kind, "notes": self.notes, "frames": frames, "groups": {p: sorted(g) for p, g in self.groups.items()}, **flags}
+
+
+def reference_hash(spec: RunSpec) -> str:
+    """Hash of the bytes of the reference's files; the configuration where it is simulated."""
+    cfg = spec.budget.reference
+    if cfg.kind in ("standin", "none"):
+        return hashlib.sha256(canonical(cfg.model_dump(mode="json")).encode()).hexdigest()
+    from tailgate.config.load import inside
+    from tailgate.reference import open_reference
+
+    open_reference(cfg, spec.data)
+    root, digest = inside(spec.data, cfg.root), hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+async def measure_reference(spec: RunSpec, engine: Engine, initial: dict[str, Setting], events: Events) -> ReferenceData:
+    """Measure both parts; what was measured before is read back."""
+    kind = spec.budget.reference.kind
+    if kind == "none":
+        data = ReferenceData(kind, notes=["No reference: every number of this run is unmeasured against real data."])
+    elif kind == "standin":
+        data = await _simulate(spec, engine, initial)
+    else:
+        data = _read(spec)
+    for note in data.notes:
+        events.emit("note", text=note)
+    return data
+
+
+def _read(spec: RunSpec) -> ReferenceData:
+    from tailgate.reference import open_reference
+    from tailgate.validate.evidence import measure
+
+    reference = open_reference(spec.budget.reference, spec.data)
+    _same_sensors(spec, reference.sensors)
+    group_of = {name: group for group, names in reference.groups.items() for name in names}
+    data = ReferenceData(spec.budget.reference.kind, weak=reference.weak, notes=list(reference.notes))
+    for part in PARTS:
+        for name in reference.split.get(part, []):
+            file = spec.out / "evidence" / f"reference-{part}-{name.replace('/', '_')}.npz"
+            if file.is_file():
+                evidence = Evidence.load(file)
+            else:
+                frame = reference.read(name)
+                evidence = measure(frame, name, group_of[name])
+                evidence.save(file)
+            data.groups[part].setdefault(group_of[name], []).append(evidence)
+    return data
+
+
+def _same_sensors(spec: RunSpec, recorded: dict[str, str]) -> None:
+    mounted = {s.model_name for s in spec.rig.sensors.values()}
+    if recorded and not mounted & set(recorded.values()):
+        held = ", ".join(sorted(set(recorded.values())))
+        raise UserError(f"reference was recorded with {held}, but the rig '{spec.rig.name}' carries {', '.join(sorted(mounted))}; they cannot be compared")
+
+
+async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) -> ReferenceData:
+    """A stand-in: the same scenes with a hidden response of every sensor, never shown to feedback but through its frames."""
+    from tailgate.config.load import dump
+
+    hidden = hidden_settings(initial, spec.budget.seed)
+    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(hidden.items())}
+    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": plain}))
+    frames = int(spec.budget.reference.options.get("frames", 6))
+    note = "The reference is a stand-in, simulated with a hidden sensor response: this run shows the loop and says nothing about a real sensor."
+    data = ReferenceData("standin", notes=[note])
+    jobs = []
+    for i, part in enumerate(p for p in PARTS for _ in range(frames)):
+        cell = spec.budget.cells[i % len(spec.budget.cells)].name
+        scenario = sorted(spec.scenarios)[i % len(spec.scenarios)]
+        job = {"round": 0, "index": 1_000_000_000 + i, "cell": cell, "scenario": scenario, "settings": STANDIN_SETTINGS}
+        jobs.append((part, {**job, "reference": f"reference-{part}-{i:03d}"}))
+    missing = [job for _, job in jobs if not (spec.out / "evidence" / f"{job['reference']}.npz").is_file()]
+    await asyncio.gather(*(engine.submit(job) for job in missing))
+    for part, job in jobs:
+        file = spec.out / "evidence" / f"{job['reference']}.npz"
+        data.groups[part][job["reference"]] = [Evidence.load(file)]
+    return data
+
+
+def hidden_settings(initial: dict[str, Setting], seed: int) -> dict[str, Setting]:
+    """The stand-in's truth: every calibrated sensor setting a constant drawn from the middle four fifths of its bounds."""
+    hidden = dict(initial)
+    for address, setting in sorted(initial.items()):
+        if setting.role == "calibrated" and isinstance(setting.dist, Ranged):
+            share = 0.1 + 0.8 * float(rng(seed, "standin", 0, 0, 0, "hidden", address).random())
+            hidden[address] = setting.model_copy(update={"dist": Constant(value=setting.dist._from_unit(share), unit=setting.dist.unit)})
+    return hidden
+

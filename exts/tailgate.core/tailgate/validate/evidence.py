@@ -1,0 +1,112 @@
+"""What a frame leaves for its judges: additive sketches per place block, object crops and integrity codes. One small file per frame."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tailgate.frames import Frame
+from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
+from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
+from tailgate.validate.sketch import Sketch, Statistic
+
+STATISTICS: dict[str, Statistic] = {**LIDAR_STATISTICS, **DEPTH_STATISTICS}
+"""Every sensor statistic by name."""
+
+
+@dataclass
+class Evidence:
+    """Measurements of one frame.
+
+    Attributes:
+        blocks: one sketch per place block: an azimuth sector of a scan, a depth image.
+        crops: objects as each sensor saw them.
+        codes: integrity failures, empty for a sound frame.
+    """
+
+    blocks: list[Sketch] = field(default_factory=list)
+    crops: list[Crop] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> Sketch:
+        """Sum of the blocks."""
+        return Sketch.total(self.blocks)
+
+    def save(self, path: Path) -> None:
+        """Write one npz file (temporary name, fsync, rename)."""
+        arrays = {f"crop_{k}": v for k, v in pack(self.crops).items()}
+        for i, block in enumerate(self.blocks):
+            arrays.update({f"block_{i:04d}_{name}": counts for name, counts in block.counts.items()})
+        arrays["blocks"] = np.array(len(self.blocks))
+        arrays["codes"] = np.array(self.codes, dtype=np.str_)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Evidence:
+        """Read what ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            blocks = [Sketch() for _ in range(int(arrays["blocks"]))]
+            crops = {}
+            for name in arrays.files:
+                if name.startswith("block_"):
+                    blocks[int(name[6:10])].counts[name[11:]] = arrays[name]
+                elif name.startswith("crop_"):
+                    crops[name[5:]] = arrays[name]
+            return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]])
+
+
+def measure(frame: Frame, name: str, group: str, axes: str | None = None) -> Evidence:
+    """Measure one frame, real or synthetic, through the same code. A camera's depth is judged where it is a measurement (channel ``valid``).
+
+    Args:
+        frame: with responses applied.
+        name: frame name, part of each crop's seed.
+        group: recording or clip; crops of one group are never compared in a null.
+        axes: axes of RGB-D crops, where the other side has no boxes.
+    """
+    evidence = Evidence(codes=integrity(frame))
+    source = CropSource(name, group)
+    for sensor in frame.sensors.values():
+        if sensor.kind == "lidar":
+            evidence.blocks += lidar_sketches(sensor)
+            evidence.crops += lidar_crops(sensor, frame.objects, source)
+        elif "valid" in sensor.channels:
+            evidence.blocks += depth_sketches(sensor)
+            evidence.crops += camera_crops(sensor, frame.objects, source, axes)
+    return evidence
+
+
+def integrity(frame: Frame) -> list[str]:
+    """Codes of what makes a frame unusable: nothing seen, values that are not numbers, pixels and boxes that disagree."""
+    codes = []
+    for sensor in frame.sensors.values():
+        if sensor.kind == "lidar":
+            ranges = np.asarray(sensor.channel("range"))
+            if not (ranges > 0).any():
+                codes.append("empty_scan")
+            if not np.isfinite(ranges).all():
+                codes.append("not_a_number")
+        elif np.ptp(np.asarray(sensor.channel("rgb"))[..., :3]) == 0:
+            codes.append("empty_image")
+        if sensor.kind == "camera" and not _masks_match_boxes(sensor, frame):
+            codes.append("mask_box_mismatch")
+    return sorted(set(codes))
+
+
+def _masks_match_boxes(sensor, frame: Frame) -> bool:
+    """Whether each tight box is the box of the object's visible pixels (real frames have no boxes and pass)."""
+    if "instance_segmentation" not in sensor.channels or not len(frame.objects) or not (sensor.view.visible > 0).any():
+        return True
+    ids = np.asarray(sensor.channel("instance_segmentation"))
+    counts = np.bincount(ids.ravel(), minlength=int(frame.objects.instance.max()) + 1)
+    return bool((counts[frame.objects.instance] == sensor.view.visible).all())
