@@ -49,7 +49,8 @@ def plan(
     from tailgate.plan import plan as make_plan
 
     wanted = tuple(c.strip() for c in classes.split(",") if c.strip())
-    result = make_plan(PlanOptions(labels, target=target, percentile=percentile, classes=wanted, include_zero=include_zero, measured=measured, out=out))
+    options = PlanOptions(labels, target=target, percentile=percentile, classes=wanted, include_zero=include_zero, measured_from=measured, output=out)
+    result = make_plan(options)
     if as_json:
         _print_json(result.to_json())
     else:

@@ -27,7 +27,8 @@ STATES = {
 def explain_frame(run: Path, frame: str, console: Console) -> None:
     """Print what was drawn for a frame, what it shows, what was measured and what became of it."""
     db = read(run)
-    row = db.execute("select f.*, c.state, c.cell, c.round, c.batch from frames f join clips c using (clip_index) where f.id = ?", (frame,)).fetchone()
+    query = "select f.*, c.state, c.cell, c.round, c.batch from frames f join clips c using (clip_index) where f.id = ?"
+    row = db.execute(query, (frame,)).fetchone()
     if row is None:
         known = [r["id"] for r in db.execute("select id from frames")]
         raise UserError(f"no frame '{frame}' in this run{nearest(frame, known) if known else ''}", run)
@@ -41,9 +42,8 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
         console.print(f"  deviation {name}: {value:+.2f} reference spreads")
     for o in db.execute("select * from objects where frame = ? order by instance", (frame,)):
         counted = f"counts for '{o['cell']}'" if o["counted"] else "not counted"
-        console.print(
-            f"  object {o['instance']} {o['class']} at {o['range']:.1f} m: {o['visible']} px, {o['lidar_hits']} returns, {o['occluded']:.0%} occluded; {counted}"
-        )
+        seen = f"{o['visible']} px, {o['lidar_hits']} returns, {o['occluded']:.0%} occluded"
+        console.print(f"  object {o['instance']} {o['class']} at {o['range']:.1f} m: {seen}; {counted}")
     console.print("settings drawn:")
     for address, value in sorted(sample["draws"].items()):
         console.print(f"  {address} = {value:.4g}" if isinstance(value, float) else f"  {address} = {value}")

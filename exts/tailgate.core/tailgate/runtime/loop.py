@@ -150,7 +150,7 @@ class Loop:
             self.events.emit("clip", index=job["index"], cell=job["cell"], codes=result["codes"], attempts=result["attempts"])
 
     def _judge_batch(self, number: int, batch: int, results: list[dict[str, Any]]) -> None:
-        """Verdicts of one batch in one transaction; then files of what is not data leave ``frames/``."""
+        """Verdicts of one batch in one transaction."""
         started = time.perf_counter()
         verdict = self.judge.batch(results)
         self._seconds["validate"] += time.perf_counter() - started
@@ -169,7 +169,6 @@ class Loop:
             self.ledger.insert(
                 "batches", [{**row, "verdict": verdict.verdict, "codes": verdict.codes, "scorecard": [r.to_json() for r in verdict.rows]}]
             )
-        self._retire(results, states)
         self._write_status(number)
         tally = dict(Counter(states.values()))
         self.events.emit("batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, states=tally, achieved=self.achieved())
@@ -189,15 +188,14 @@ class Loop:
             need[cell] = need.get(cell, 0) - n
         return "accepted"
 
-    def _retire(self, results: list[dict[str, Any]], states: dict[int, str]) -> None:
-        folder = self.spec.out
-        kept = len(list((folder / "rejected").glob("*")))
-        for result in results:
-            state = states[result["index"]]
-            for frame in result["frames"] if state != "accepted" else ():
-                keep = state in ("rejected", "failed") and kept < self.spec.budget.output.keep_rejected
-                retire(folder, frame["id"], keep)
-                kept += keep
+    def _retire(self, number: int) -> None:
+        """Take the frames of a closed round that are not data out of ``frames/``, keeping some that were refused for people to look at."""
+        query = "select f.id, c.state from frames f join clips c using (clip_index) where c.round = ? and c.state != 'accepted' order by f.id"
+        kept = len(list((self.spec.out / "rejected").glob("*")))
+        for row in self.ledger.rows(query, number):
+            keep = row["state"] in ("rejected", "failed") and kept < self.spec.budget.output.keep_rejected
+            retire(self.spec.out, row["id"], keep)
+            kept += keep
 
     def _met(self) -> bool:
         achieved = self.achieved()
@@ -205,9 +203,9 @@ class Loop:
 
     def _close_round(self, number: int, settings: dict[str, Setting]) -> None:
         """Score the round against both parts of the reference and decide what the next round changes."""
-        frames = self.ledger.rows(
-            "select f.id, f.verdict, f.scores, f.sample from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick", number
-        )
+        columns = "f.id, f.verdict, f.scores, f.sample"
+        query = f"select {columns} from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick"
+        frames = self.ledger.rows(query, number)
         started = time.perf_counter()
         scorecard = self.judge.round(frames)
         after, changes = self.judge.feedback(number, settings, frames)
@@ -218,6 +216,7 @@ class Loop:
                 "rounds", {"round": number}, state="closed", scorecard=scorecard, feedback=[c.to_json() for c in changes]
             )
             self.ledger.set_meta(f"settings_after_{number}", plain)
+        self._retire(number)
         self._write_status(number)
         self.events.emit("round_closed", round=number, summary=scorecard.get("summary", {}), changes=[c.words for c in changes])
 

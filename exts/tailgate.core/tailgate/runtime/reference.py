@@ -111,7 +111,8 @@ def _same_sensors(spec: RunSpec, recorded: dict[str, str]) -> None:
     mounted = {s.model_name for s in spec.rig.sensors.values()}
     if recorded and not mounted & set(recorded.values()):
         held = ", ".join(sorted(set(recorded.values())))
-        raise UserError(f"reference was recorded with {held}, but the rig '{spec.rig.name}' carries {', '.join(sorted(mounted))}; they cannot be compared")
+        carried = ", ".join(sorted(mounted))
+        raise UserError(f"reference was recorded with {held}, but the rig '{spec.rig.name}' carries {carried}; they cannot be compared")
 
 
 async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) -> ReferenceData:

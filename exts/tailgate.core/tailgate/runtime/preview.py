@@ -1,0 +1,104 @@
+"""Contact sheets: what a budget would make, what a run made, and what each sensor effect does alone."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from tailgate.config.setting import Setting
+from tailgate.distributions import Ranged
+from tailgate.errors import UserError
+from tailgate.frames import Frame, Sample
+from tailgate.runtime.run import initial_settings
+from tailgate.runtime.spec import RunOptions, resolve
+from tailgate.runtime.studio import Studio
+
+LEVELS = (0.0, 0.5, 1.0)
+"""Shares of a response setting's bounds shown by an ablation: off, middle, strong."""
+
+
+def contact(options: RunOptions, out: Path, count: int) -> None:
+    """Render the first ``count`` clips a budget would make and put them on one sheet."""
+    from tailgate.report.sheet import Caption, contact_sheet
+
+    with tempfile.TemporaryDirectory() as folder:
+        spec = resolve(replace(options, out=Path(folder)))
+        studio, settings = Studio(spec), initial_settings(spec)
+        frames, captions = [], []
+        cells = spec.budget.cells
+        for i in range(count):
+            cell = cells[i % len(cells)]
+            take = asyncio.run(studio.shoot(sorted(spec.scenarios)[i % len(spec.scenarios)], settings, i, cell))
+            frames.append(take.frames[0])
+            captions.append(Caption(cell.name, "off target" if take.codes else "ok", take.codes))
+        studio.close()
+    contact_sheet(frames, _writable(out), f"{spec.budget.name}: preview", captions=captions)
+
+
+def ablation(options: RunOptions, out: Path, count: int) -> None:
+    """Show every sensor response setting alone, from off to strong, on one clip."""
+    from tailgate.report.sheet import ablation_sheet
+
+    with tempfile.TemporaryDirectory() as folder:
+        spec = resolve(replace(options, out=Path(folder)))
+        studio, settings = Studio(spec), initial_settings(spec)
+        name = sorted(spec.scenarios)[0]
+        take = asyncio.run(studio.shoot(name, settings, 0, spec.budget.cells[0]))
+        rows = []
+        for sensor, mounted in spec.rig.sensors.items():
+            for parameter, setting in mounted.model.response.items():
+                if isinstance(setting.dist, Ranged):
+                    frames = [studio.respond(take.perfect, _alone(take.sample, sensor, mounted.model.response, parameter, s)) for s in LEVELS]
+                    rows.append((f"{sensor}: {parameter}", [_only(frame, sensor) for frame in frames]))
+        studio.close()
+    ablation_sheet(rows[:count * 4], _writable(out))
+
+
+def sheet_of_run(run: Path, out: Path, count: int = 9) -> None:
+    """Contact sheet of a run's accepted frames, cells in turns; of the refused ones where nothing was accepted."""
+    from tailgate.datasets import store
+    from tailgate.ledger.ledger import read
+    from tailgate.report.sheet import Caption, contact_sheet
+
+    query = (
+        "select f.id, f.verdict, f.codes, f.path, c.cell, c.state, row_number() over (partition by c.cell order by f.id) as turn"
+        " from frames f join clips c using (clip_index) where f.path != '' order by c.state != 'accepted', turn, c.cell limit ?"
+    )
+    rows = [r for r in read(run).execute(query, (4 * count,)) if (run / r["path"]).is_dir()][:count]
+    if not rows:
+        return
+    frames = [store.load(run / r["path"]) for r in rows]
+    captions = [Caption(r["cell"], r["state"]) for r in rows]
+    contact_sheet(frames, out, run.name, captions=captions)
+
+
+def _alone(sample: Sample, sensor: str, response: dict[str, Setting], parameter: str, share: float) -> Sample:
+    """The sample with every response of every sensor off but one, at a share of its bounds."""
+    off = {s: {p: 0.0 for p in values} for s, values in sample.sensors.items()}
+    for name, setting in response.items():
+        off[sensor][name] = neutral(setting)
+    dist = response[parameter].dist
+    off[sensor][parameter] = dist.low + share * (dist.high - dist.low)
+    return replace(sample, sensors={**sample.sensors, sensor: off[sensor]})
+
+
+def neutral(setting: Setting) -> float:
+    """The value at which an effect does nothing: 1 for a gain (bounds on both sides of 1), else the bound nearest 0."""
+    dist = setting.dist
+    if not isinstance(dist, Ranged):
+        return float(dist.sample(None))
+    if dist.low <= 0.0 <= dist.high:
+        return 0.0
+    return 1.0 if dist.low < 1.0 < dist.high else min((dist.low, dist.high), key=abs)
+
+
+def _only(frame: Frame, sensor: str) -> Frame:
+    return replace(frame, sensors={sensor: frame.sensors[sensor]})
+
+
+def _writable(path: Path) -> Path:
+    if not path.resolve().parent.is_dir():
+        raise UserError("cannot be written: its folder does not exist", path)
+    return path

@@ -1,0 +1,111 @@
+"""Opened scenarios with a backend each: sample → apply → render → sensors, for workers and previews alike."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailgate.config.budget import Cell
+from tailgate.config.setting import Setting
+from tailgate.frames import Frame, Sample
+from tailgate.runtime.spec import RunSpec
+
+
+class Clock:
+    """Seconds spent per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - start
+
+
+@dataclass
+class Take:
+    """One clip as drawn and seen.
+
+    Attributes:
+        sample: what was drawn.
+        frames: a frame per tick with responses applied; only the first where the clip is off target.
+        perfect: the first tick before responses.
+        codes: why the clip is off target; empty when it is on target.
+        attempts: draws it took.
+    """
+
+    sample: Sample
+    frames: list[Frame]
+    perfect: Frame
+    codes: list[str]
+    attempts: int
+    clock: Clock = field(default_factory=Clock)
+
+
+class Studio:
+    """Opens each scenario once and keeps it; every take depends on its arguments alone."""
+
+    def __init__(self, spec: RunSpec):
+        self.spec = spec
+        self._open: dict[str, tuple[Any, Any]] = {}
+
+    async def shoot(self, scenario: str, settings: Mapping[str, Setting], index: int, cell: Cell, round: int = 0) -> Take:
+        """Draw and render a clip; one that misses its cell is drawn again, up to the budget's limit of attempts."""
+        from tailgate.randomize.draw import ClipRequest, draw_sample
+        from tailgate.randomize.verify import check_target
+
+        opened, backend = self.scenario(scenario)
+        clock, budget = Clock(), self.spec.budget
+        for attempt in range(budget.limits.attempts):
+            with clock("randomize"):
+                sample = draw_sample(opened, settings, ClipRequest(round, index, attempt, cell, budget.seed))
+            perfect = await self._render(opened, backend, sample, 0, clock)
+            first = self.respond(perfect, sample, clock)
+            codes = check_target(first, sample, cell, budget.output)
+            if not codes:
+                break
+        frames = [first]
+        for tick in range(1, 1 if codes else self.spec.scenarios[scenario].ticks):
+            frames.append(self.respond(await self._render(opened, backend, sample, tick, clock), sample, clock))
+        return Take(sample, frames, perfect, codes, attempt + 1, clock)
+
+    def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None) -> Frame:
+        """Apply the sensor responses that a sample drew."""
+        from tailgate.sensors import respond
+
+        with (clock or Clock())("sensors"):
+            return respond(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)))
+
+    def scenario(self, name: str) -> tuple[Any, Any]:
+        """A scenario and its backend, opened on first use."""
+        if name not in self._open:
+            from tailgate.randomize.scenario import open_scenario
+            from tailgate.render.raytrace import WarpBackend
+
+            opened = open_scenario(self.spec.scenarios[name], self.spec.budget, self.spec.rig, self.spec.cache)
+            backend = WarpBackend(device=self.spec.device)
+            backend.open(opened.stage, self.spec.rig, opened.labels)
+            self._open[name] = opened, backend
+        return self._open[name]
+
+    def close(self) -> None:
+        """Close backends and stages; idempotent."""
+        for opened, backend in self._open.values():
+            backend.close()
+            opened.close()
+        self._open.clear()
+
+    async def _render(self, opened: Any, backend: Any, sample: Sample, tick: int, clock: Clock) -> Frame:
+        from tailgate.randomize.apply import apply_sample
+
+        with clock("randomize"):
+            apply_sample(opened, sample, tick)
+        with clock("render"):
+            backend.apply(sample)
+            return await backend.capture(tick)
