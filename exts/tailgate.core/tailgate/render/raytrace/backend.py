@@ -1,0 +1,165 @@
+"""The embedded renderer: a ray tracer on Warp that needs no graphics driver and gives the same bits every time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tailgate.config.rig import MountedSensor, ResolvedRig
+from tailgate.errors import TailgateError, UserError, unknown
+from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, FrameId, Objects, Sample, SensorFrame
+from tailgate.geometry.trace import quiet_warp
+from tailgate.rng import kernel_seed
+from tailgate.stage.watch import StageState, StageWatch
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+HINTS = {
+    "fog_extinction": "supported: [1/m], dims colours and LiDAR intensity",
+    "cloud_cover": "supported: 0..1, clouds in the sky that cameras see",
+    "exposure": "supported: factor on radiance before the tone curve; chosen from the image when absent",
+    "motion_blur": "refused: shutters are instantaneous",
+    "rolling_shutter": "refused: shutters are global",
+    "beam_divergence": "refused: LiDAR rays are thin, one echo each",
+    "sweep_motion": "refused: the scene stands still during a sweep",
+}
+
+
+class WarpBackend:
+    """``RenderBackend`` on Warp.
+
+    Args:
+        device: Warp device, "cpu" or "cuda:0".
+        samples: rays to each light per pixel; 1 for data, 8 and more for stills. Depth and labels are exact at any value.
+        smoothing: passes of the filter over the sampled light.
+        edges: blend the colours at edges by coverage.
+    """
+
+    name = "warp"
+
+    def __init__(self, device: str = "cpu", samples: int = 1, smoothing: int = 3, edges: bool = True):
+        self.device = device
+        self._quality = {"samples": samples, "smoothing": smoothing, "edges": edges}
+        self._watch: StageWatch | None = None
+        self._scene: Any = None
+        self._films: dict[tuple[int, int], Any] = {}
+        self._sample: Sample | None = None
+
+    def open(self, stage: Usd.Stage, rig: ResolvedRig, labels: dict[str, int]) -> None:
+        """Read the stage and build its trees. See ``RenderBackend.open``."""
+        quiet_warp()
+        self.close()
+        self.rig, self.labels = rig, dict(labels)
+        self._watch = StageWatch(stage, self.labels)
+        self._version = 0
+
+    @property
+    def skipped(self) -> list[str]:
+        """What the stage holds and this renderer cannot show, by name."""
+        return list(self._open_watch().arrays.skipped)
+
+    def _open_watch(self) -> StageWatch:
+        if self._watch is None:
+            raise TailgateError("the renderer must be opened before it is used")
+        return self._watch
+
+    def apply(self, sample: Sample) -> None:
+        """Take over a clip's values: moved prims, materials, lights and hints."""
+        for name in sample.hints:
+            if name not in HINTS:
+                raise unknown("hint", name, HINTS)
+            if HINTS[name].startswith("refused"):
+                raise UserError(f"hint '{name}' is {HINTS[name]} by the warp backend")
+        self._sample = sample
+        self._update()
+
+    def _update(self) -> StageState:
+        from tailgate.render.raytrace.scene import DeviceScene
+
+        watch = self._open_watch()
+        state = watch.update()
+        if state.version != self._version:
+            self._scene, self._version = DeviceScene(watch.arrays, self.device), state.version
+        self._scene.update(state)
+        return state
+
+    async def capture(self, tick: int = 0) -> Frame:
+        """Render every sensor of the rig at the stage's present state."""
+        if self._sample is None:
+            raise TailgateError("apply(sample) must come before capture()")
+        from tailgate.render.raytrace.daylight import daylight
+
+        state = self._update()
+        address = replace(self._sample.id, tick=tick)
+        seed = kernel_seed(*asdict(address).values(), "render")
+        light = daylight(state.lights, self._sample.hints, seed, self.device)
+        objects, seen = self._objects(state)
+        sensors = {}
+        for name, mounted in self.rig.sensors.items():
+            pose = state.T_world_rig @ mounted.T_rig_sensor
+            render = self._camera if mounted.model.type == "camera" else self._lidar
+            sensors[name] = render(mounted, pose, light, seen, tick)
+        return Frame(FrameId(**asdict(address)), sensors, objects, dict(self.labels), dict(self._sample.conditions), list(self.skipped))
+
+    def _objects(self, state: StageState) -> tuple[Objects, Any]:
+        """Visible labelled movers: the table and what visibility needs of it."""
+        from tailgate.render.raytrace.visibility import Seen
+
+        movers = self._open_watch().arrays.movers
+        rows = [k for k, m in enumerate(movers) if k in self._scene.instance_of_mover and m.instance > 0 and self.labels.get(m.label or "", 0) > 0]
+        poses, sizes = np.zeros((len(rows), 4, 4)), np.zeros((len(rows), 3))
+        for n, k in enumerate(rows):
+            T, mover = state.T_world_mover[k], movers[k]
+            scale = np.linalg.norm(T[:3, :3], axis=0)
+            poses[n] = T @ np.block([[np.eye(3), (0.5 * (mover.lower + mover.upper))[:, None]], [np.zeros((1, 3)), np.ones((1, 1))]])
+            poses[n, :3, :3] /= scale
+            sizes[n] = (mover.upper - mover.lower) * scale
+        instance = np.array([movers[k].instance for k in rows], np.int32)
+        objects = Objects(instance, [str(movers[k].label) for k in rows], poses, sizes, [movers[k].asset for k in rows])
+        placed = np.array([self._scene.instance_of_mover[k] for k in rows], np.int64)
+        return objects, Seen(np.array(rows, np.int64), placed, poses, sizes, len(movers))
+
+    def _camera(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
+        from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of, intrinsics_of
+        from tailgate.render.raytrace.visibility import look_with_camera
+
+        model = mounted.model
+        size = (model.width, model.height)
+        film = self._films.setdefault(size, None) or CameraFilm(*size, self.device)
+        self._films[size] = film
+        camera, hints = camera_of(model, pose), self._sample.hints
+        channels = film.expose(self._scene, camera, light, Quality(**self._quality), hints.get("exposure"))
+        view = look_with_camera(self._scene.scene, camera, intrinsics_of(model), pose, seen, film.truth.mover)
+        t = round(tick * 1e9 / model.rate_hz)
+        return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, intrinsics_of(model), mounted.model_name)
+
+    def _lidar(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
+        from tailgate.render.raytrace.lidar_kernels import fire, spin_of
+        from tailgate.render.raytrace.visibility import look_with_lidar
+
+        model = mounted.model
+        spin = spin_of(model, pose, float(light.fog), self.device)
+        channels, mover = fire(self._scene, spin, model, self.device)
+        view = look_with_lidar(self._scene.scene, spin, len(model.elevation_deg), pose, seen, mover)
+        t = round(tick * 1e9 / model.rate_hz)
+        swept = round(1e9 / model.rate_hz * model.azimuth_fov_deg / 360.0)
+        return SensorFrame("lidar", channels, np.stack([pose, pose]), t, t + swept, view, None, mounted.model_name)
+
+    def channels(self) -> dict[str, list[str]]:
+        """Channels per kind of sensor."""
+        lidar = [*LIDAR_CHANNELS, "reflectance", "azimuth", "elevation", "ring"]
+        return {"camera": list(CAMERA_CHANNELS), "lidar": lidar}
+
+    def hints(self) -> dict[str, str]:
+        """Hints by name, supported or refused."""
+        return dict(HINTS)
+
+    def close(self) -> None:
+        """Release the stage and the device memory; safe to call twice."""
+        if self._watch is not None:
+            self._watch.close()
+        self._watch, self._scene, self._sample = None, None, None
+        self._films = {}

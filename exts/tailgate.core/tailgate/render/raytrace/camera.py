@@ -1,0 +1,105 @@
+"""Render one camera: launch the camera and image kernels in order and hand back Replicator-shaped channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from tailgate.config.sensor import CameraModel
+from tailgate.frames import Intrinsics
+from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
+from tailgate.render.raytrace.daylight import auto_exposure
+from tailgate.render.raytrace.image_kernels import edge_kernel, smooth_kernel, tone_kernel
+from tailgate.render.raytrace.scene import DeviceScene
+from tailgate.render.raytrace.shading import Light
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How much work a pixel gets.
+
+    Attributes:
+        samples: rays to the sun, the sky and the lamps per pixel.
+        smoothing: passes of the filter over the sampled light, 0 for none.
+        edges: blend the pixels at edges by coverage.
+    """
+
+    samples: int = 1
+    smoothing: int = 3
+    edges: bool = True
+
+
+def intrinsics_of(model: CameraModel) -> Intrinsics:
+    """Intrinsics of a camera model."""
+    return Intrinsics(model.width, model.height, model.fx, model.fy, model.cx, model.cy)
+
+
+def camera_of(model: CameraModel, T_world_camera: np.ndarray) -> Camera:
+    """Put a camera model into the world."""
+    out = Camera()
+    out.width, out.height = model.width, model.height
+    out.fx, out.fy, out.cx, out.cy, out.far = model.fx, model.fy, model.cx, model.cy, model.far
+    out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))
+    return out
+
+
+class CameraFilm:
+    """The device buffers of one camera size, kept from frame to frame.
+
+    Args:
+        width, height: [px].
+        device: Warp device.
+    """
+
+    def __init__(self, width: int, height: int, device: str):
+        self.width, self.height, self.device = width, height, device
+        n = width * height
+        self.pixels, self.truth = Pixels(), Truth()
+        kinds = {"t": wp.float32, "instance": wp.int32, "slot": wp.int32, "normal": wp.vec3, "face_normal": wp.vec3, "base": wp.vec3}
+        for name, kind in {**kinds, "emissive": wp.vec3, "material": wp.vec2}.items():
+            setattr(self.pixels, name, wp.zeros(n, dtype=kind, device=device))
+        truth = {"distance_to_image_plane": wp.float32, "distance_to_camera": wp.float32, "normals": wp.vec4}
+        for name, kind in {**truth, "semantic": wp.uint32, "instance": wp.uint32, "mover": wp.int32}.items():
+            setattr(self.truth, name, wp.zeros(n, dtype=kind, device=device))
+        self.light = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(3)]
+        self.hdr = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(2)]
+        self.rgb = wp.zeros((n, 4), dtype=wp.uint8, device=device)
+
+    def expose(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality, exposure: float | None) -> dict[str, Any]:
+        """Render and return the channels; ``exposure`` None chooses it from the image."""
+        n = self.width * self.height
+
+        def launch(kernel: Any, inputs: list, outputs: list) -> None:
+            wp.launch(kernel, dim=n, inputs=inputs, outputs=outputs, device=self.device)
+
+        launch(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
+        diffuse, mirrored, spare = self.light
+        lit = [scene.scene, scene.tables, camera, self.pixels, light, max(quality.samples, 1)]
+        launch(light_kernel, lit, [diffuse, mirrored])
+        for number in range(quality.smoothing):
+            launch(smooth_kernel, [camera, self.pixels, 2**number, int(number == 0), diffuse], [spare])
+            diffuse, spare = spare, diffuse
+        hdr, other = self.hdr
+        launch(radiance_kernel, [camera, self.pixels, light, diffuse, mirrored], [hdr])
+        if exposure is None:
+            exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light)
+        if quality.edges:
+            launch(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
+            hdr = other
+        launch(tone_kernel, [hdr, float(exposure)], [self.rgb])
+        return self._channels(hdr)
+
+    def _channels(self, hdr: wp.array) -> dict[str, Any]:
+        shape, truth = (self.height, self.width), self.truth
+        return {
+            "rgb": self.rgb.numpy().reshape(*shape, 4).copy(),
+            "HdrColor": hdr.numpy().reshape(*shape, 4).copy(),
+            "distance_to_image_plane": truth.distance_to_image_plane.numpy().reshape(shape).copy(),
+            "distance_to_camera": truth.distance_to_camera.numpy().reshape(shape).copy(),
+            "normals": truth.normals.numpy().reshape(*shape, 4).copy(),
+            "semantic_segmentation": truth.semantic.numpy().reshape(shape).copy(),
+            "instance_segmentation": truth.instance.numpy().reshape(shape).copy(),
+        }

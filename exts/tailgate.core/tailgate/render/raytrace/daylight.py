@@ -1,0 +1,83 @@
+"""From the lights of a stage to the renderer's sky, and the exposure that shows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import warp as wp
+
+from tailgate.render.raytrace.shading import Light
+from tailgate.stage.lights import Lights
+from tailgate.stage.materials import LUMINANCE
+
+ZENITH = np.array([0.50, 0.74, 1.10])
+HORIZON_DAY = np.array([0.98, 1.06, 1.16])
+HORIZON_LOW_SUN = np.array([1.60, 0.92, 0.48])
+"""Colours of a clear sky relative to its mean: overhead, at the horizon with a high sun and with a low one."""
+
+HORIZON_SHARE = 1 / 15
+"""Cosine-weighted share of the horizon colour in ``shading.sky``: the integral of 2 u (1 - u)^4 over [0, 1]."""
+
+
+def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) -> Light:
+    """Build the renderer's light.
+
+    A dome alone is uniform. With a sun, the dome's radiance is the cosine-weighted mean of a clear sky whose gradient fades as the dome outshines the
+    sun, which is how overcast skies look.
+
+    Args:
+        lights: lights of the stage.
+        hints: ``fog_extinction`` [1/m] and ``cloud_cover`` 0..1 are read.
+        seed: seed of all sampling.
+        device: Warp device.
+    """
+    out = Light()
+    elevation = float(np.arcsin(np.clip(lights.sun_direction[2], -1, 1)))
+    ahead = float(LUMINANCE @ lights.sun) * max(np.sin(elevation), 0.15)
+    sky = float(LUMINANCE @ lights.sky)
+    clear = float(np.clip(1.3 * ahead / (ahead + np.pi * sky) if ahead > 0 else 0.0, 0, 1)) if sky > 0 else 0.0
+    low = float(np.clip(1 - elevation / np.deg2rad(22), 0, 1))
+    zenith = lights.sky * (1 - clear + clear * ZENITH)
+    brighter = 1 + 1.2 * clear
+    horizon = lights.sky * (1 - clear + clear * (HORIZON_DAY * (1 - low) + HORIZON_LOW_SUN * low)) * brighter
+    mean = zenith * (1 - HORIZON_SHARE) + horizon * HORIZON_SHARE
+    scale = sky / max(float(LUMINANCE @ mean), 1e-12)
+    zenith, horizon, mean = zenith * scale, horizon * scale, mean * scale
+    shining = clear if elevation > 0 else 0.0
+    ground = 0.2 * (lights.sun * max(np.sin(elevation), 0) / np.pi + mean) if ahead > 0 else mean
+    out.sun_direction = wp.vec3(*map(float, lights.sun_direction))
+    out.sun = wp.vec3(*map(float, lights.sun if elevation > 0 else np.zeros(3)))
+    out.sun_radius = lights.sun_angle / 2 if ahead > 0 and elevation > 0 else -1.0
+    out.glow = wp.vec3(*map(float, lights.sun * 0.02 * shining))
+    out.cloud = float(hints.get("cloud_cover", 0.35 * shining))
+    out.fog = float(hints.get("fog_extinction", 0.0))
+    for name, colour in (("mean_sky", mean), ("zenith", zenith), ("horizon", horizon), ("ground", ground)):
+        setattr(out, name, wp.vec3(*map(float, colour)))
+    out.lamps = len(lights.lamp)
+    out.lamp_position = wp.array(lights.lamp_position.astype(np.float32), dtype=wp.vec3, device=device)
+    out.lamp = wp.array(lights.lamp.astype(np.float32), dtype=wp.vec3, device=device)
+    out.lamp_radius = wp.array(lights.lamp_radius.astype(np.float32), dtype=wp.float32, device=device)
+    out.seed = int(seed)
+    return out
+
+
+def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light) -> float:
+    """Factor that brings the log-average luminance of the surfaces in view to the scene's key (Reinhard et al. 2002).
+
+    The key is 0.18 by day and 0.09 where lamps are the light, so that night looks like night; the brightest percent of the surfaces is kept below
+    eight times white.
+
+    Args:
+        hdr: radiance [N, 4].
+        surface: bool [N], false where the sky is seen.
+        light: the light of the frame.
+    """
+    seen = hdr[surface] if surface.any() else hdr
+    values = seen[:, :3].astype(np.float64) @ LUMINANCE
+    bright = float(values.max(initial=0.0))
+    if bright <= 0:
+        return 1.0
+    day = float(np.dot(LUMINANCE, list(light.sun))) + np.pi * float(np.dot(LUMINANCE, list(light.mean_sky)))
+    key = 0.09 if light.lamps > 0 and light.sun_radius < 0 else 0.18
+    mean = float(np.exp(np.log(np.maximum(values, 1e-4 * bright)).mean()))
+    floor = 0.02 * day / np.pi
+    return float(min(key / max(mean, floor), 8.0 / max(float(np.quantile(values, 0.99)), 1e-12)))

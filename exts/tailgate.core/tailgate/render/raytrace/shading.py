@@ -1,0 +1,244 @@
+"""Warp functions for light: the sky, surfaces and how they reflect. Radiance and irradiance are linear RGB in the scene's own unit."""
+# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
+
+from __future__ import annotations
+
+import warp as wp
+
+from tailgate.geometry.rays import Hit, Scene, closest_hit, occluded
+from tailgate.render.raytrace.scene import Tables
+
+wp.set_module_options({"enable_backward": False})
+
+PI = wp.constant(3.14159265358979)
+FAR = wp.constant(1.0e6)
+
+
+@wp.struct
+class Light:
+    """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances, ``glow`` the strength of the
+    haze around the sun, ``cloud`` the cover 0..1, ``fog`` the extinction [1/m]."""
+
+    sun_direction: wp.vec3
+    sun: wp.vec3
+    sun_radius: wp.float32
+    mean_sky: wp.vec3
+    zenith: wp.vec3
+    horizon: wp.vec3
+    ground: wp.vec3
+    glow: wp.vec3
+    cloud: wp.float32
+    fog: wp.float32
+    lamps: wp.int32
+    lamp_position: wp.array(dtype=wp.vec3)
+    lamp: wp.array(dtype=wp.vec3)
+    lamp_radius: wp.array(dtype=wp.float32)
+    seed: wp.int32
+
+
+@wp.struct
+class Point:
+    """A point on a surface: position, shading and face normal (both towards the viewer) and material."""
+
+    position: wp.vec3
+    normal: wp.vec3
+    face_normal: wp.vec3
+    base: wp.vec3
+    emissive: wp.vec3
+    roughness: wp.float32
+    metallic: wp.float32
+    slot: wp.int32
+
+
+@wp.func
+def hash01(x: int, y: int, z: int) -> float:
+    """Uniform number in [0, 1) from three integers."""
+    return wp.randf(wp.rand_init(x * 73856093 ^ y * 19349663, z))
+
+
+@wp.func
+def noise(p: wp.vec3) -> float:
+    """Value noise in [0, 1] on the unit lattice, smooth between its points."""
+    ix = int(wp.floor(p[0]))
+    iy = int(wp.floor(p[1]))
+    iz = int(wp.floor(p[2]))
+    f = wp.vec3(p[0] - float(ix), p[1] - float(iy), p[2] - float(iz))
+    u = wp.vec3(f[0] * f[0] * (3.0 - 2.0 * f[0]), f[1] * f[1] * (3.0 - 2.0 * f[1]), f[2] * f[2] * (3.0 - 2.0 * f[2]))
+    total = float(0.0)
+    for corner in range(8):
+        a = corner & 1
+        b = (corner >> 1) & 1
+        c = corner >> 2
+        weight = wp.where(a == 1, u[0], 1.0 - u[0]) * wp.where(b == 1, u[1], 1.0 - u[1]) * wp.where(c == 1, u[2], 1.0 - u[2])
+        total += weight * hash01(ix + a, iy + b, iz + c)
+    return total
+
+
+@wp.func
+def luminance(c: wp.vec3) -> float:
+    """Relative luminance of linear sRGB (ITU-R BT.709)."""
+    return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]
+
+
+@wp.func
+def sky(light: Light, direction: wp.vec3) -> wp.vec3:
+    """Smooth sky radiance: a gradient from horizon to zenith, the ground's below, and haze around the sun."""
+    up = direction[2]
+    blend = wp.pow(1.0 - wp.clamp(up, 0.0, 1.0), 4.0)
+    colour = light.zenith * (1.0 - blend) + light.horizon * blend
+    if up < 0.0:
+        down = wp.clamp(-up * 6.0, 0.0, 1.0)
+        colour = light.horizon * (1.0 - down) + light.ground * down
+    towards = wp.max(wp.dot(direction, light.sun_direction), 0.0)
+    return colour + light.glow * (0.25 * wp.pow(towards, 8.0) + wp.pow(towards, 200.0))
+
+
+@wp.func
+def seen_sky(light: Light, direction: wp.vec3) -> wp.vec3:
+    """Sky as a camera or a mirror sees it: with thin clouds and the sun's disc."""
+    colour = sky(light, direction)
+    if light.cloud > 0.0 and direction[2] > 0.02:
+        scale = 1.6 / (direction[2] + 0.12)
+        p = wp.vec3(direction[0] * scale + float(light.seed % 977), direction[1] * scale * 1.7 + float(light.seed % 613), 0.5)
+        shape = 0.5 * noise(p) + 0.27 * noise(p * 2.13) + 0.15 * noise(p * 4.31) + 0.08 * noise(p * 8.7)
+        cover = wp.clamp((shape - 0.72 + 0.45 * light.cloud) * 3.2, 0.0, 1.0) * wp.clamp((direction[2] - 0.02) * 6.0, 0.0, 1.0)
+        bright = light.mean_sky * 1.15 + light.sun * 0.11
+        colour = colour * (1.0 - 0.85 * cover) + bright * (0.85 * cover)
+    if wp.dot(direction, light.sun_direction) > wp.cos(light.sun_radius) and light.sun_radius > 0.0:
+        colour += light.sun * (0.3 / wp.max(light.sun_radius * light.sun_radius, 1.0e-6)) * 0.01
+    return colour
+
+
+@wp.func
+def onto_hemisphere(normal: wp.vec3, u: float, v: float) -> wp.vec3:
+    """Cosine-weighted direction about a normal (Malley's method)."""
+    sign = wp.where(normal[2] >= 0.0, 1.0, -1.0)
+    a = -1.0 / (sign + normal[2])
+    b = normal[0] * normal[1] * a
+    tangent = wp.vec3(1.0 + sign * normal[0] * normal[0] * a, sign * b, -sign * normal[0])
+    other = wp.vec3(b, sign + normal[1] * normal[1] * a, -normal[1])
+    r = wp.sqrt(u)
+    phi = 2.0 * PI * v
+    return wp.normalize(tangent * (r * wp.cos(phi)) + other * (r * wp.sin(phi)) + normal * wp.sqrt(wp.max(1.0 - u, 0.0)))
+
+
+@wp.func
+def grain(p: wp.vec3, footprint: float, roughness: float) -> float:
+    """Brightness factor about 1 that gives large rough surfaces stains and grain; detail finer than ``footprint`` [m] fades out."""
+    if roughness < 0.45:
+        return float(1.0)
+    total = 0.16 * (noise(p * 0.55) - 0.5)
+    if footprint < 0.35:
+        total += 0.13 * (noise(p * 2.7) - 0.5) * wp.clamp(1.5 - footprint / 0.25, 0.0, 1.0)
+    if footprint < 0.03:
+        total += 0.16 * (noise(p * 31.0) - 0.5) * wp.clamp(1.5 - footprint / 0.02, 0.0, 1.0)
+    if footprint < 0.006:
+        total += 0.22 * (noise(p * 140.0) - 0.5) * wp.clamp(1.5 - footprint / 0.004, 0.0, 1.0)
+    return 1.0 + total * wp.clamp((roughness - 0.45) * 5.0, 0.0, 1.0)
+
+
+@wp.func
+def surface_point(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, position: wp.vec3) -> Point:
+    """Normals and material at a hit. ``direction`` is the ray's; colours are as authored, without grain."""
+    out = Point()
+    face = tables.face_base[hit.instance] + hit.face
+    w = 1.0 - hit.u - hit.v
+    n = tables.corner_normal[face * 3] * hit.u + tables.corner_normal[face * 3 + 1] * hit.v + tables.corner_normal[face * 3 + 2] * w
+    m = scene.T_local_world[hit.instance]
+    world = wp.normalize(
+        wp.vec3(
+            m[0, 0] * n[0] + m[1, 0] * n[1] + m[2, 0] * n[2],
+            m[0, 1] * n[0] + m[1, 1] * n[1] + m[2, 1] * n[2],
+            m[0, 2] * n[0] + m[1, 2] * n[1] + m[2, 2] * n[2],
+        )
+    )
+    out.face_normal = wp.where(wp.dot(hit.normal, direction) > 0.0, -hit.normal, hit.normal)
+    out.normal = wp.where(wp.dot(world, out.face_normal) < 0.0, -world, world)
+    out.position = position
+    out.slot = tables.slot_base[hit.instance] + tables.face_slot[face]
+    material = tables.slot[out.slot][0]
+    opacity = tables.material[material, 8]
+    out.base = wp.vec3(tables.material[material, 0], tables.material[material, 1], tables.material[material, 2]) * opacity
+    colours = tables.colour_base[hit.instance]
+    if colours >= 0:
+        corner = (colours + hit.face) * 3
+        c = tables.corner_colour[corner] * hit.u + tables.corner_colour[corner + 1] * hit.v + tables.corner_colour[corner + 2] * w
+        out.base = wp.cw_mul(out.base, c)
+    out.roughness = tables.material[material, 3]
+    out.metallic = tables.material[material, 4]
+    out.emissive = wp.vec3(tables.material[material, 5], tables.material[material, 6], tables.material[material, 7])
+    return out
+
+
+@wp.func
+def ray_start(position: wp.vec3, face_normal: wp.vec3) -> wp.vec3:
+    """A point just off the surface, so that a ray does not meet the face it leaves."""
+    return position + face_normal * (2.0e-4 + 4.0e-6 * wp.length(position))
+
+
+@wp.func
+def sphere_irradiance(light: Light, lamp: int, position: wp.vec3, normal: wp.vec3) -> wp.vec3:
+    """Irradiance of a sphere lamp without shadows, its centre standing for it: L pi r^2 cos / d^2."""
+    to_lamp = light.lamp_position[lamp] - position
+    r = light.lamp_radius[lamp]
+    d2 = wp.max(wp.dot(to_lamp, to_lamp), r * r + 1.0e-6)
+    return light.lamp[lamp] * (PI * r * r * wp.max(wp.dot(normal, wp.normalize(to_lamp)), 0.0) / d2)
+
+
+@wp.func
+def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
+    """Radiance that leaves a secondary hit: emission, lamps without shadows, and sun or sky by one more ray picked by their strength."""
+    point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
+    albedo = point.base * (1.0 - 0.5 * point.metallic)
+    out = point.emissive
+    for lamp in range(light.lamps):
+        out += wp.cw_mul(albedo, sphere_irradiance(light, lamp, point.position, point.normal)) * (1.0 / PI)
+    cosine = wp.max(wp.dot(point.normal, light.sun_direction), 0.0)
+    from_sun = light.sun * (cosine / PI)
+    share = luminance(from_sun) / wp.max(luminance(from_sun) + luminance(light.mean_sky), 1.0e-12)
+    start = ray_start(point.position, point.face_normal)
+    if u[0] < share:
+        if not occluded(scene, start, light.sun_direction, FAR):
+            out += wp.cw_mul(albedo, from_sun) / share
+    elif share < 1.0:
+        up = onto_hemisphere(point.normal, u[1], u[2])
+        if not occluded(scene, start, up, FAR):
+            out += wp.cw_mul(albedo, sky(light, up)) / (1.0 - share)
+    return out
+
+
+@wp.func
+def incoming(scene: Scene, tables: Tables, light: Light, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
+    """Radiance that arrives along a secondary ray."""
+    hit = closest_hit(scene, origin, direction, FAR)
+    if hit.instance < 0:
+        return sky(light, direction)
+    return bounced(scene, tables, light, hit, origin, direction, u)
+
+
+@wp.func
+def environment_brdf(f0: wp.vec3, roughness: float, n_v: float) -> wp.vec3:
+    """Share of a uniform environment that a GGX surface mirrors (Karis 2014, "Physically Based Shading on Mobile")."""
+    rx = 1.0 - roughness
+    ry = 0.0425 - 0.0275 * roughness
+    a004 = wp.min(rx * rx, wp.pow(2.0, -9.28 * n_v)) * rx + ry
+    a = -1.04 * a004 + 1.04 - 0.572 * roughness
+    b = 1.04 * a004 + 0.022 * roughness - 0.04
+    return wp.vec3(wp.max(f0[0] * a + b, 0.0), wp.max(f0[1] * a + b, 0.0), wp.max(f0[2] * a + b, 0.0))
+
+
+@wp.func
+def ggx(f0: wp.vec3, roughness: float, normal: wp.vec3, view: wp.vec3, to_light: wp.vec3) -> wp.vec3:
+    """Specular BRDF times the cosine at the light (Walter et al. 2007; Schlick Fresnel; height-correlated Smith as Hammon 2017)."""
+    n_l = wp.dot(normal, to_light)
+    n_v = wp.max(wp.dot(normal, view), 1.0e-3)
+    if n_l <= 0.0:
+        return wp.vec3()
+    h = wp.normalize(view + to_light)
+    a = wp.max(roughness * roughness, 0.003)
+    n_h = wp.max(wp.dot(normal, h), 0.0)
+    d = n_h * n_h * (a * a - 1.0) + 1.0
+    distribution = a * a / (PI * d * d)
+    shadowing = 0.5 / wp.max(2.0 * n_l * n_v * (1.0 - a) + (n_l + n_v) * a, 1.0e-4)
+    fresnel = wp.pow(1.0 - wp.max(wp.dot(view, h), 0.0), 5.0)
+    return (f0 * (1.0 - fresnel) + wp.vec3(fresnel, fresnel, fresnel)) * (distribution * shadowing * n_l)
