@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tailgate.config.budget import Reference
@@ -54,38 +55,38 @@ def open_reference(cfg: Reference, data_root: str | Path) -> ReferenceSet:
     entries = reader.entries()
     if not entries:
         raise UserError(f"the reference is empty: {root} holds no {cfg.kind} frame", Where(key="reference.root"))
-    sensor = _chosen_sensor(reader, cfg.sensor)
+    chosen = _chosen_sensors(reader, cfg.sensor)
     groups = make_groups(entries)
     split = explicit_split(groups, cfg.split) if cfg.split else automatic_split(groups)
     recordings = {e.recording for e in entries}
     blocks = len(recordings) < MIN_RECORDINGS and not cfg.split
     weak = blocks or shares_a_recording(split, entries)
     notes = [*reader.notes, *_split_notes(split, groups, weak)]
-    sensors = {sensor: reader.sensors[sensor]} if sensor else dict(reader.sensors)
-    return ReferenceSet(groups, split, weak, notes, _read_one(reader, sensor), sensors)
+    sensors = {name: reader.sensors[name] for name in chosen}
+    return ReferenceSet(groups, split, weak, notes, _read_one(reader, chosen), sensors)
 
 
-def _chosen_sensor(reader: Reader, wanted: str | None) -> str | None:
-    if wanted is None or wanted in reader.sensors:
-        return wanted
-    by_model = [name for name, model in sorted(reader.sensors.items()) if model == wanted]
-    if by_model:
-        return by_model[0]
+def _chosen_sensors(reader: Reader, wanted: str | None) -> list[str]:
+    """All sensors, the one of this name, or those of this model."""
+    if wanted is None:
+        return list(reader.sensors)
+    chosen = [name for name, model in reader.sensors.items() if wanted in (name, model)]
+    if chosen:
+        return chosen
     held = ", ".join(f"{name} ({model})" for name, model in sorted(reader.sensors.items()))
     known = [*reader.sensors, *reader.sensors.values()]
-    raise UserError(f"sensor must be one the reference was recorded with: {held}; got '{wanted}'{nearest(wanted, known)}", Where(key="reference.sensor"))
+    message = f"sensor must be one the reference was recorded with: {held}; got '{wanted}'{nearest(wanted, known)}"
+    raise UserError(message, Where(key="reference.sensor"))
 
 
-def _read_one(reader: Reader, sensor: str | None) -> Callable[[str], Frame]:
+def _read_one(reader: Reader, chosen: list[str]) -> Callable[[str], Frame]:
     names = {e.name for e in reader.entries()}
 
     def read(name: str) -> Frame:
         if name not in names:
             raise UserError(f"unknown frame '{name}' of the reference{nearest(name, names)}")
         frame = reader.read(name)
-        if sensor is not None:
-            frame.sensors = {sensor: frame.sensors[sensor]}
-        return frame
+        return replace(frame, sensors={sensor: frame.sensors[sensor] for sensor in chosen})
 
     return read
 

@@ -1,0 +1,198 @@
+"""Local planes of an organised scan, fitted without the cell they describe.
+
+The distance along a unit direction d to a plane is 1 / (a·d): inverse range is linear in the direction. So each cell's plane is a
+least-squares fit of inverse range over its neighbours' directions, weighted so that every neighbour counts by its error along the beam [m],
+exact for any incidence and any firing pattern. What the fit says at the cell itself is compared with what was measured there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+wp.config.quiet = True
+wp.set_module_options({"enable_backward": False})
+
+NEAR = (1, 1)
+"""Half height and half width of the 8-neighbourhood, in cells."""
+WIDE = (2, 4)
+"""Half height and half width of the window for noise and incidence, in cells."""
+
+
+@dataclass(frozen=True)
+class LocalPlanes:
+    """Per cell of a (beams, columns) scan, fitted to the neighbours only. NaN where fewer than four neighbours returned.
+
+    Attributes:
+        near_count, wide_count: neighbours with a return in the two windows, int32.
+        near_range, wide_range: range of the fitted plane along the cell's beam [m], float32.
+        near_rms, wide_rms: spread of the neighbours about the plane, perpendicular to it [m], float32.
+        incidence: |cos| of the angle between the beam and the normal of the wide plane, 0..1, float32.
+        leverage: variance of ``wide_range`` over that of one return's range, float32.
+    """
+
+    near_count: np.ndarray
+    near_range: np.ndarray
+    near_rms: np.ndarray
+    wide_count: np.ndarray
+    wide_range: np.ndarray
+    wide_rms: np.ndarray
+    incidence: np.ndarray
+    leverage: np.ndarray
+
+
+def directions(azimuth: Any, elevation: Any) -> np.ndarray:
+    """Unit vectors of beams, float64 [..., 3], x forward, y left, z up; angles [deg]."""
+    az, el = np.deg2rad(np.asarray(azimuth, dtype=np.float64)), np.deg2rad(np.asarray(elevation, dtype=np.float64))
+    return np.stack([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)], axis=-1)
+
+
+def wraps(azimuth: np.ndarray) -> bool:
+    """Whether the last column of a (beams, columns) azimuth grid borders the first."""
+    if azimuth.shape[1] < 8:
+        return False
+    steps = (np.diff(azimuth.astype(np.float64), axis=1) + 180.0) % 360.0 - 180.0
+    return bool(abs(np.median(steps)) * azimuth.shape[1] > 350.0)
+
+
+@wp.struct
+class _Sums:
+    n: wp.int32
+    m: wp.mat33d
+    b: wp.vec3d
+    c: wp.float64
+
+
+@wp.func
+def _add(s: _Sums, q: wp.vec3d, d: wp.vec3d, e: wp.vec3d, f: wp.vec3d, r: wp.float64) -> _Sums:
+    along = wp.dot(q, d)
+    if r > wp.float64(0.0) and along > wp.float64(0.5):
+        x = wp.vec3d(wp.float64(1.0), wp.dot(q, e) / along, wp.dot(q, f) / along)
+        w = r * r
+        u = wp.float64(1.0) / (r * along)
+        s.n = s.n + 1
+        s.m = s.m + wp.outer(x, x) * (w * w)
+        s.b = s.b + x * (w * w * u)
+        s.c = s.c + w * w * u * u
+    return s
+
+
+@wp.func
+def _plane(s: _Sums) -> wp.vec4d:
+    """Range at the cell [m], |cos| of incidence, perpendicular spread [m], leverage; NaN range without a fit."""
+    nothing = wp.vec4d(wp.float64(wp.nan), wp.float64(wp.nan), wp.float64(wp.nan), wp.float64(wp.nan))
+    if s.n < 4:
+        return nothing
+    inverse = wp.inverse(s.m)
+    a = inverse * s.b
+    if not (a[0] > wp.float64(1.0e-4)):
+        return nothing
+    r = wp.float64(1.0) / a[0]
+    cosine = a[0] / wp.length(a)
+    error = wp.max(s.c - wp.dot(s.b, a), wp.float64(0.0)) / wp.float64(s.n)
+    lever = r * r * r * r * inverse[0, 0]
+    return wp.vec4d(r, cosine, wp.sqrt(error) * cosine, lever)
+
+
+@wp.kernel
+def _fit(
+    rng: wp.array2d(dtype=wp.float32),
+    ray: wp.array2d(dtype=wp.vec3d),
+    wrap: wp.int32,
+    near_count: wp.array2d(dtype=wp.int32),
+    wide_count: wp.array2d(dtype=wp.int32),
+    near: wp.array2d(dtype=wp.vec2f),
+    wide: wp.array2d(dtype=wp.vec4f),
+):
+    i, j = wp.tid()
+    rows, cols = rng.shape[0], rng.shape[1]
+    d = ray[i, j]
+    e = wp.normalize(wp.vec3d(-d[1], d[0], wp.float64(0.0)))
+    f = wp.cross(d, e)
+    inner = _Sums()
+    outer = _Sums()
+    for k in range(5):
+        row = i + k - 2
+        if row >= 0 and row < rows:
+            for h in range(9):
+                col = j + h - 4
+                if wrap != 0:
+                    col = (col + cols) % cols
+                if col >= 0 and col < cols and not (k == 2 and h == 4):
+                    r = wp.float64(rng[row, col])
+                    q = ray[row, col]
+                    outer = _add(outer, q, d, e, f, r)
+                    if k >= 1 and k <= 3 and h >= 3 and h <= 5:
+                        inner = _add(inner, q, d, e, f, r)
+    near_count[i, j] = inner.n
+    wide_count[i, j] = outer.n
+    p = _plane(inner)
+    near[i, j] = wp.vec2f(wp.float32(p[0]), wp.float32(p[2]))
+    p = _plane(outer)
+    wide[i, j] = wp.vec4f(wp.float32(p[0]), wp.float32(p[1]), wp.float32(p[2]), wp.float32(p[3]))
+
+
+def local_planes(rng: Any, azimuth: Any, elevation: Any, device: str = "cpu") -> LocalPlanes:
+    """Fit both windows around every cell (Warp kernel).
+
+    Args:
+        rng: range [m], 0 = no return, (beams, columns), beams ordered by elevation.
+        azimuth, elevation: direction of every cell, returns or not [deg], (beams, columns).
+        device: Warp device.
+    """
+    wp.init()
+    rng = np.ascontiguousarray(np.asarray(rng, dtype=np.float32))
+    azimuth = np.asarray(azimuth)
+    shape = rng.shape
+    near_count, wide_count = (wp.zeros(shape, dtype=wp.int32, device=device) for _ in range(2))
+    near, wide = wp.zeros(shape, dtype=wp.vec2f, device=device), wp.zeros(shape, dtype=wp.vec4f, device=device)
+    rays = wp.array(directions(azimuth, elevation), dtype=wp.vec3d, device=device)
+    inputs = [wp.array(rng, dtype=wp.float32, device=device), rays, int(wraps(azimuth))]
+    wp.launch(_fit, dim=shape, inputs=inputs, outputs=[near_count, wide_count, near, wide], device=device)
+    n, w = near.numpy(), wide.numpy()
+    return LocalPlanes(near_count.numpy(), n[..., 0], n[..., 1], wide_count.numpy(), w[..., 0], w[..., 2], w[..., 1], w[..., 3])
+
+
+def local_planes_twin(rng: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray) -> LocalPlanes:
+    """Readable twin of ``local_planes``: the same sums, one shift of the whole scan at a time, float64."""
+    near, wide = (_twin_window(np.asarray(rng, dtype=np.float64), azimuth, elevation, half) for half in (NEAR, WIDE))
+    return LocalPlanes(near[0], near[1], near[3], wide[0], wide[1], wide[3], wide[2], wide[4])
+
+
+def _twin_window(rng: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, half: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    d = directions(azimuth, elevation)
+    e = np.stack([-d[..., 1], d[..., 0], np.zeros_like(rng)], axis=-1)
+    e /= np.linalg.norm(e, axis=-1, keepdims=True)
+    f = np.cross(d, e)
+    rows, cols = rng.shape
+    n, m, b, c = np.zeros(rng.shape, np.int32), np.zeros((*rng.shape, 3, 3)), np.zeros((*rng.shape, 3)), np.zeros(rng.shape)
+    for dr in range(-half[0], half[0] + 1):
+        for dc in range(-half[1], half[1] + 1):
+            row, col = np.meshgrid(np.arange(rows) + dr, np.arange(cols) + dc, indexing="ij")
+            inside = (row >= 0) & (row < rows) & (wraps(azimuth) | ((col >= 0) & (col < cols))) & ((dr, dc) != (0, 0))
+            row, col = np.clip(row, 0, rows - 1), col % cols
+            q, r = d[row, col], rng[row, col]
+            along = (q * d).sum(-1)
+            use = inside & (r > 0) & (along > 0.5)
+            r, along = np.where(use, r, 1.0), np.where(use, along, 1.0)
+            x = np.stack([np.ones_like(r), (q * e).sum(-1) / along, (q * f).sum(-1) / along], axis=-1)
+            weight, u = np.where(use, r**4, 0.0), 1 / (r * along)
+            n += use
+            m += weight[..., None, None] * x[..., :, None] * x[..., None, :]
+            b += (weight * u)[..., None] * x
+            c += weight * u * u
+    return (n, *_twin_plane(n, m, b, c))
+
+
+def _twin_plane(n: np.ndarray, m: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, ...]:
+    enough = (n >= 4) & (np.abs(np.linalg.det(m)) > 0)
+    inverse = np.linalg.inv(np.where(enough[..., None, None], m, np.eye(3)))
+    a = (inverse @ b[..., None])[..., 0]
+    valid = enough & (a[..., 0] > 1e-4)
+    a = np.where(valid[..., None], a, np.nan)
+    r, cosine = 1 / a[..., 0], a[..., 0] / np.linalg.norm(a, axis=-1)
+    rms = np.sqrt(np.maximum(c - (b * a).sum(-1), 0) / np.maximum(n, 1)) * cosine
+    return tuple(v.astype(np.float32) for v in (r, cosine, rms, r**4 * inverse[..., 0, 0]))

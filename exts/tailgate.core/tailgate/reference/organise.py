@@ -1,0 +1,272 @@
+"""From a list of returns to an organised scan: rings from the azimuth wraps, columns from the firing sequence.
+
+A spinning LiDAR that stores only points in firing-table order (all of ring 0 by rising azimuth, then ring 1, …) keeps enough to recover its
+grid. The ring steps where azimuth falls by more than half a turn. Within a ring, consecutive firings lie one column step apart, so every gap
+tells how many firings did not return. Where a device reports azimuth as whole ticks of its encoder and its lasers sit beside the axis (HDL-64E:
+4,000 ticks and ±26 mm, measured on KITTI), both are found from the data first: the offset is the one for which a ring's points fall on ticks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tailgate.frames import SensorFrame
+
+ENCODER_TICKS = 4000
+"""Ticks per turn of the HDL-64E encoder."""
+_OFFSETS = np.linspace(-0.05, 0.05, 101)
+"""Candidate distances of a laser from the axis [m]."""
+_ON_TICK = 0.3
+"""A return further than this from a whole tick is not placed."""
+_LOCKED = 0.8
+"""Mean resultant length above which a ring's azimuths count as encoder ticks."""
+_REANCHOR_DEG = 4.0
+"""After a gap this wide a ring's columns are set from azimuth again."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where each return sits in the organised scan.
+
+    Attributes:
+        ring: int32 [n].
+        column: int32 [n]; -1 for a return that could not be placed.
+        columns: firings per turn.
+    """
+
+    ring: np.ndarray
+    column: np.ndarray
+    columns: int
+
+    @property
+    def unplaced(self) -> int:
+        """Returns without a cell."""
+        return int((self.column < 0).sum())
+
+
+def rings_from_order(azimuth: np.ndarray) -> np.ndarray:
+    """Ring of each return, int32 [n]: one more at every fall of azimuth (0..360 deg, in file order) by over half a turn."""
+    return np.concatenate([[0], np.cumsum(np.diff(azimuth) < -180.0)]).astype(np.int32)
+
+
+def recover_grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) -> Grid:
+    """Place every return in a column.
+
+    Args:
+        ring: ring of each return, int [n].
+        azimuth: [deg], 0..360, [n].
+        horizontal: distance from the axis [m], [n].
+
+    Returns:
+        The grid; column 0 is at azimuth 0 and columns follow rising azimuth.
+    """
+    members = [np.flatnonzero(ring == k) for k in range(int(ring.max()) + 1)]
+    ticks = _encoder_ticks(members, azimuth, horizontal)
+    per_tick = 360.0 / ENCODER_TICKS
+    if ticks is None:
+        per_tick = _firing_step([azimuth[m] for m in members])
+        ticks = azimuth / per_tick
+    step = _mean_step([ticks[m] for m in members])
+    columns = max(1, round(360.0 / (per_tick * step)))
+    column = np.full(len(ring), -1, dtype=np.int32)
+    for m in members:
+        held = m[np.isfinite(ticks[m])]
+        order = held[np.argsort(ticks[held], kind="stable")]
+        column[order] = _columns_of_ring(ticks[order], step, columns, _REANCHOR_DEG / per_tick)
+    return deduplicate(Grid(np.asarray(ring, dtype=np.int32), column, columns))
+
+
+def axis_offset(azimuth: np.ndarray, horizontal: np.ndarray, tick_deg: float) -> tuple[float, float, float]:
+    """Distance of one laser from the axis [m], the phase of its ticks [0, 1) and how well they lock (mean resultant length, 0..1)."""
+    turn = 2j * np.pi / tick_deg
+    some = slice(None, None, max(1, len(azimuth) // 400))
+    parallax = np.rad2deg(np.arcsin(np.clip(_OFFSETS[:, None] / horizontal[None, some], -1, 1)))
+    resultant = np.exp(turn * (azimuth[None, some] + parallax)).mean(axis=1)
+    best = int(np.argmax(np.abs(resultant)))
+    return float(_OFFSETS[best]), float(np.angle(resultant[best]) / (2 * np.pi) % 1.0), float(np.abs(resultant[best]))
+
+
+def _encoder_ticks(members: list[np.ndarray], azimuth: np.ndarray, horizontal: np.ndarray) -> np.ndarray | None:
+    """Encoder tick of every return (NaN where it falls on none), or None when the scan was not read from an encoder."""
+    tick_deg = 360.0 / ENCODER_TICKS
+    fits = [axis_offset(azimuth[m], horizontal[m], tick_deg) if len(m) >= 16 else (0.0, 0.0, 0.0) for m in members]
+    if np.median([lock for _, _, lock in fits]) < _LOCKED:
+        return None
+    ticks = np.full(len(azimuth), np.nan)
+    for m, (offset, phase, _) in zip(members, fits, strict=True):
+        raw = (azimuth[m] + np.rad2deg(np.arcsin(np.clip(offset / horizontal[m], -1, 1)))) / tick_deg - phase
+        whole = np.round(raw)
+        ticks[m] = np.where(np.abs(raw - whole) <= _ON_TICK, whole, np.nan)
+    return ticks
+
+
+def _firing_step(azimuths: list[np.ndarray]) -> float:
+    """Angle between firings [deg]: the median gap, which missing returns cannot move while most neighbours are there."""
+    gaps = np.concatenate([np.diff(np.sort(a)) for a in azimuths if len(a) > 1] or [np.array([0.2])])
+    return float(np.median(gaps[gaps > 1e-3])) if (gaps > 1e-3).any() else 0.2
+
+
+def _mean_step(ticks: list[np.ndarray]) -> float:
+    """Mean ticks between consecutive firings: an encoder read at a steady rate alternates between the two whole numbers around it."""
+    gaps = np.concatenate([np.diff(np.sort(t[np.isfinite(t)])) for t in ticks])
+    typical = np.median(gaps[gaps > 0.5]) if (gaps > 0.5).any() else 1.0
+    return float(np.mean(gaps[(gaps > 0.5 * typical - 0.01) & (gaps < 1.5 * typical - 0.01)]))
+
+
+def _columns_of_ring(ticks: np.ndarray, step: float, columns: int, wide: float) -> np.ndarray:
+    """Columns of one ring's returns in tick order; a second return on the same firing gets -1."""
+    if not len(ticks):
+        return np.empty(0, dtype=np.int32)
+    gaps = np.diff(ticks)
+    moved = np.rint(gaps / step)
+    start = np.concatenate([[True], gaps > wide])
+    walked = np.concatenate([[0.0], np.cumsum(moved)])
+    anchor = np.flatnonzero(start)
+    run = np.cumsum(start) - 1
+    middle = np.array([np.median(ticks[run == k] / step - walked[run == k]) for k in range(len(anchor))])
+    column = np.rint(walked + middle[run]).astype(np.int64)
+    column = np.maximum.accumulate(column)
+    repeated = np.concatenate([[False], np.diff(column) <= 0])
+    return np.where(repeated | (column < 0) | (column >= columns + 1), -1, column % columns).astype(np.int32)
+
+
+def align_rings(ring: np.ndarray, firing: np.ndarray, azimuth: np.ndarray) -> Grid:
+    """Grid of returns whose firing is known, with every ring shifted by whole columns so that a column has one azimuth.
+
+    Lasers of one head look up to several degrees aside of each other; columns of the firing number alone would put cells side by side that are not.
+
+    Args:
+        ring: int [n].
+        firing: number of the firing within the sweep, int [n], from 0.
+        azimuth: [deg], [n].
+    """
+    count = int(firing.max()) + 1
+    angle = np.deg2rad(azimuth)
+    sums = np.bincount(firing, np.cos(angle), count) + 1j * np.bincount(firing, np.sin(angle), count)
+    aside = (azimuth - np.rad2deg(np.angle(sums))[firing] + 180.0) % 360.0 - 180.0
+    known = np.abs(sums) > 0
+    heads = np.rad2deg(np.unwrap(np.angle(sums[known])))
+    per_firing = float(np.polyfit(np.flatnonzero(known), heads, 1)[0])
+    column = firing.astype(np.int64)
+    for k in np.unique(ring):
+        column[ring == k] += int(round(float(np.median(aside[ring == k])) / per_firing))
+    columns = int(column.max() - column.min()) + 1
+    return deduplicate(Grid(np.asarray(ring, np.int32), (column - column.min()).astype(np.int32), columns))
+
+
+def deduplicate(grid: Grid) -> Grid:
+    """The grid with at most one return per cell: the first in file order stays."""
+    column = grid.column.copy()
+    cell = np.where(column >= 0, grid.ring.astype(np.int64) * grid.columns + column, -1 - np.arange(len(column)))
+    first = np.zeros(len(column), dtype=bool)
+    first[np.unique(cell, return_index=True)[1]] = True
+    column[~first] = -1
+    return replace(grid, column=column)
+
+
+def fill_directions(grid: Grid, beams: int, azimuth: np.ndarray, elevation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Direction of every cell, [deg], float32 (beams, columns) each: measured where there is a return, else interpolated along the ring.
+
+    Azimuth follows a straight line through the columns plus the interpolated deviation of the ring's returns from it; a ring without returns
+    takes its neighbour's elevation.
+    """
+    placed = np.flatnonzero(grid.column >= 0)
+    start, step = _column_azimuth(grid.column[placed], azimuth[placed], grid.columns)
+    every = np.arange(grid.columns)
+    even = start + step * every
+    az, el = np.tile(even, (beams, 1)), np.full((beams, grid.columns), np.nan)
+    for k in range(beams):
+        of_ring = placed[grid.ring[placed] == k]
+        if not len(of_ring):
+            continue
+        order = of_ring[np.argsort(grid.column[of_ring], kind="stable")]
+        column = grid.column[order]
+        deviation = (azimuth[order] - even[column] + 180.0) % 360.0 - 180.0
+        az[k] += np.interp(every, column, deviation)
+        el[k] = np.interp(every, column, elevation[order])
+        az[k, column], el[k, column] = azimuth[order], elevation[order]
+    rows = np.arange(beams)
+    known = np.isfinite(el[:, 0])
+    for k in rows[~known]:
+        el[k] = el[rows[known][np.argmin(np.abs(rows[known] - k))]] if known.any() else 0.0
+    return ((az + 180.0) % 360.0 - 180.0).astype(np.float32), el.astype(np.float32)
+
+
+def _column_azimuth(column: np.ndarray, azimuth: np.ndarray, columns: int) -> tuple[float, float]:
+    """Azimuth of column 0 and the step per column [deg]: a line through the columns' mean directions, with the turn undone."""
+    angle = np.deg2rad(azimuth)
+    sums = np.bincount(column, np.cos(angle), columns) + 1j * np.bincount(column, np.sin(angle), columns)
+    known = np.flatnonzero(np.abs(sums) > 0)
+    if len(known) < 2:
+        return float(azimuth[0]) if len(azimuth) else 0.0, 360.0 / columns
+    heads = np.angle(sums[known])
+    steps = (np.diff(heads) + np.pi) % (2 * np.pi) - np.pi
+    step = float(np.median(steps[np.diff(known) == 1])) if (np.diff(known) == 1).any() else 2 * np.pi / columns
+    walked = np.concatenate([[0.0], np.cumsum(step * np.diff(known) + (steps - step * np.diff(known) + np.pi) % (2 * np.pi) - np.pi)])
+    slope, offset = np.polyfit(known, heads[0] + walked, 1)
+    return float(np.rad2deg(offset)), float(np.rad2deg(slope))
+
+
+def place(grid: Grid, beams: int, values: np.ndarray, fill: float = 0.0) -> np.ndarray:
+    """Values of returns [n] on the grid, (beams, columns, 1), ``fill`` where there is none."""
+    out = np.full((beams, grid.columns, 1), fill, dtype=values.dtype)
+    held = grid.column >= 0
+    out[grid.ring[held], grid.column[held], 0] = values[held]
+    return out
+
+
+def organise(
+    xyz: np.ndarray, intensity: np.ndarray, ring: np.ndarray, grid: Grid | None = None, beams: int | None = None
+) -> dict[str, np.ndarray]:
+    """Organised channels of a list of returns: range [m], intensity, azimuth and elevation [deg], ring, incidence.
+
+    Args:
+        xyz: returns in the sensor frame [m], float [n, 3].
+        intensity: 0..1, [n].
+        ring: beam of each return, int [n], ordered by elevation.
+        grid: where each return sits; recovered from azimuth when absent.
+        beams: number of beams; the highest ring + 1 when absent.
+
+    Returns:
+        channels as in ``tailgate.frames.LIDAR_CHANNELS`` with one echo. ``incidence`` is that of the plane through the neighbouring returns,
+        0 where none fits.
+    """
+    from tailgate.geometry.local_planes import local_planes
+
+    xyz = np.asarray(xyz, dtype=np.float64)
+    horizontal = np.hypot(xyz[:, 0], xyz[:, 1])
+    azimuth = np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
+    elevation = np.rad2deg(np.arctan2(xyz[:, 2], horizontal))
+    grid = recover_grid(ring, azimuth, horizontal) if grid is None else grid
+    beams = int(ring.max()) + 1 if beams is None else beams
+    az, el = fill_directions(grid, beams, azimuth, elevation)
+    rng = place(grid, beams, np.linalg.norm(xyz, axis=1).astype(np.float32))
+    planes = local_planes(rng[..., 0], az, el)
+    return {
+        "range": rng,
+        "intensity": place(grid, beams, np.asarray(intensity, dtype=np.float32)),
+        "azimuth": az,
+        "elevation": el,
+        "ring": np.arange(beams, dtype=np.int32),
+        "incidence": (np.nan_to_num(planes.incidence)[..., None] * (rng > 0)).astype(np.float32),
+    }
+
+
+def reorganise(sensor: SensorFrame) -> SensorFrame:
+    """Pass an organised scan through its point list and back, as a file that stores only points would: ring-major, rising azimuth, no grid.
+
+    Comparing a synthetic scan with a reference whose grid was recovered is fair only if what recovery loses is lost on both sides.
+    """
+    points = sensor.points()
+    order = np.lexsort((np.arctan2(points["xyz"][:, 1], points["xyz"][:, 0]) % (2 * np.pi), points["ring"]))
+    xyz, ring = points["xyz"][order].astype(np.float64), points["ring"][order]
+    azimuth = np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
+    grid = recover_grid(ring, azimuth, np.hypot(xyz[:, 0], xyz[:, 1]))
+    beams = len(np.asarray(sensor.channel("ring")))
+    channels = organise(xyz, points["intensity"][order], ring, grid, beams)
+    for name in ("semantic", "instance"):
+        if name in points:
+            channels[name] = place(grid, beams, points[name][order])
+    return replace(sensor, channels=channels)

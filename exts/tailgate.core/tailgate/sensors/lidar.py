@@ -1,0 +1,246 @@
+"""LiDAR response: what a device makes of exact ranges. Range noise, missed returns and the intensity law, as one Warp kernel with a numpy twin.
+
+Laws (r range [m], θ incidence, ρ reflectance):
+
+* range error: N(0, s²) + a constant per beam, s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
+  footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J. 66, 389-399).
+* signal: m = (ρ / 0.1)·cos θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended Lambertian target (Wagner et al. 2006, ISPRS J. 60,
+  100-112); it is detected with probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
+* further losses: drop_base + drop_near·exp(-r / 5 m) + drop_per_metre·r + drop_incidence·(1 - cos θ)², correlated along the beam's sweep.
+* intensity: intensity_gain·ρ·cos^intensity_incidence θ·(10 m / r)^intensity_range·exp(intensity_spread·N(0, 1) - 2 a r), clipped to 0..1,
+  stored in steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from tailgate.config.sensor import LidarModel
+from tailgate.errors import UserError, nearest
+from tailgate.frames import SensorFrame
+
+NEAR_LENGTH = 5.0
+"""Decay length of losses at close range [m]."""
+INTENSITY_REFERENCE = 10.0
+"""Range at which the intensity law's range factor is 1 [m]."""
+MAX_TAN = 20.0
+"""tan θ is capped here (87.1 deg)."""
+TAPS = 24
+"""Length of the moving average that correlates missed returns along a beam [columns]."""
+BIAS_SEED = 7919
+"""Seed of the per-beam range offsets: they belong to the device, not to the frame."""
+NOISE, DROP, INTENSITY, BIAS = range(4)
+"""Random streams of one cell."""
+
+
+@dataclass(frozen=True)
+class LidarResponse:
+    """Parameters of the response; the defaults change nothing.
+
+    Attributes:
+        noise_sigma: range noise at normal incidence and short range [m].
+        noise_per_metre: growth of range noise with range [m/m].
+        noise_incidence: range noise per unit tan of incidence [m].
+        beam_bias: standard deviation of the beams' constant range offsets [m].
+        drop_base: share of returns lost anywhere.
+        drop_near: further share lost at zero range, decaying over 5 m.
+        drop_per_metre: further share lost per metre [1/m].
+        drop_incidence: further share lost at grazing incidence.
+        drop_correlation: correlation of losses between neighbouring columns, 0..0.9.
+        range_10pct: range at which half of the returns of a 10 % target at normal incidence are detected [m]; 0 for no limit.
+        intensity_gain: intensity of a white target at normal incidence and 10 m.
+        intensity_incidence: exponent of cos θ.
+        intensity_range: exponent of (10 m / r).
+        intensity_spread: standard deviation of the log of intensity.
+        intensity_step: storage step of intensity, 0 for none.
+    """
+
+    noise_sigma: float = 0.0
+    noise_per_metre: float = 0.0
+    noise_incidence: float = 0.0
+    beam_bias: float = 0.0
+    drop_base: float = 0.0
+    drop_near: float = 0.0
+    drop_per_metre: float = 0.0
+    drop_incidence: float = 0.0
+    drop_correlation: float = 0.0
+    range_10pct: float = 0.0
+    intensity_gain: float = 1.0
+    intensity_incidence: float = 0.0
+    intensity_range: float = 0.0
+    intensity_spread: float = 0.0
+    intensity_step: float = 0.0
+
+    @classmethod
+    def of(cls, params: Mapping[str, float]) -> LidarResponse:
+        """Build from parameter values by name; UserError with the nearest name for an unknown one or one that is not a finite number."""
+        known = [f.name for f in fields(cls)]
+        for name, value in params.items():
+            if name not in known:
+                raise UserError(f"unknown LiDAR response parameter '{name}'{nearest(name, known)}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+                raise UserError(f"LiDAR response parameter '{name}' must be a finite number, got {value!r}")
+        return cls(**{name: float(value) for name, value in params.items()})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the device and the air allow.
+
+    Attributes:
+        range_min, range_max, range_step: [m]; step 0 for none.
+        extinction: of the air [1/m].
+        wrap: the last column borders the first.
+    """
+
+    range_min: float
+    range_max: float
+    range_step: float
+    extinction: float = 0.0
+    wrap: bool = True
+
+
+def limits_of(model: LidarModel, extinction: float = 0.0) -> Limits:
+    """Limits of a sensor model in air of this extinction [1/m]."""
+    return Limits(model.range_min, model.range_max, model.range_step, float(extinction), model.azimuth_fov_deg > 359.0)
+
+
+def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, float], seed: int, extinction: float = 0.0) -> dict[str, Any]:
+    """Channels of a real device from exact ones.
+
+    Args:
+        sensor: exact scan; ``reflectance`` 0..1 where given, else ``intensity`` is taken for it; ``incidence`` where given, else normal incidence.
+        model: the device.
+        params: values of ``LidarResponse`` by name.
+        seed: 31-bit seed of this frame and sensor.
+        extinction: of the air [1/m].
+
+    Returns:
+        All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` (0 where lost), the exact
+        ``range_true`` and ``reflectance``, and the others as they were. numpy for numpy input, Warp arrays on the same device for Warp input.
+    """
+    import warp as wp
+
+    from tailgate.sensors.lidar_kernels import launch_response
+
+    channels = dict(sensor.channels)
+    exact = sensor.channel("range")
+    on_device = isinstance(exact, wp.array)
+    reflectance = channels.get("reflectance", channels.get("intensity"))
+    if reflectance is None:
+        reflectance = np.ones(exact.shape, dtype=np.float32)
+    incidence = channels.get("incidence", np.ones(exact.shape, dtype=np.float32))
+    device = exact.device if on_device else "cpu"
+    rng, intensity = launch_response((exact, incidence, reflectance), LidarResponse.of(params), limits_of(model, extinction), seed, device)
+    lost = ~(rng.numpy() > 0)
+    for name in ("semantic", "instance"):
+        if name in channels:
+            held = channels[name].numpy() if isinstance(channels[name], wp.array) else np.asarray(channels[name])
+            kept = np.where(lost, held.dtype.type(0), held)
+            channels[name] = wp.array(kept, dtype=wp.uint32, device=device) if on_device else kept
+    channels["range_true"], channels["reflectance"] = exact, reflectance
+    channels["range"] = rng if on_device else rng.numpy()
+    channels["intensity"] = intensity if on_device else intensity.numpy()
+    return channels
+
+
+def respond_lidar_twin(
+    exact: tuple[np.ndarray, np.ndarray, np.ndarray], response: LidarResponse, limits: Limits, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Readable twin of the kernel.
+
+    Args:
+        exact: range [m], |cos| of incidence and reflectance, each (beams, columns, echoes).
+
+    Returns:
+        range [m] and intensity, float32, same shape.
+    """
+    r, cosine, reflectance = (np.asarray(a, dtype=np.float64) for a in exact)
+    p = response
+    cosine = np.clip(cosine, 1e-3, 1.0)
+    tan = np.minimum(np.sqrt(1 - cosine**2) / cosine, MAX_TAN)
+    safe = np.maximum(r, 1e-3)
+    air = np.exp(-2 * limits.extinction * r)
+    ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
+    sigma = np.sqrt(p.noise_sigma**2 + (p.noise_per_metre * r) ** 2 + (p.noise_incidence * tan) ** 2)
+    cells = np.arange(r.size).reshape(r.shape)
+    noisy = r + sigma * _normal_twin(seed, cells, NOISE) + p.beam_bias * _normal_twin(BIAS_SEED, ring, BIAS)
+    if limits.range_step > 0:
+        noisy = np.floor(noisy / limits.range_step + 0.5) * limits.range_step
+    lost = _loss_twin(r, cosine, reflectance * air, p)
+    keep = (r > 0) & (_normal_cdf_twin(_latent_twin(seed, r.shape, p.drop_correlation, limits.wrap)) >= lost)
+    keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
+    scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(p.intensity_spread * _normal_twin(seed, cells, INTENSITY))
+    intensity = np.clip(p.intensity_gain * reflectance * cosine**p.intensity_incidence * scale, 0, 1)
+    if p.intensity_step > 0:
+        intensity = np.minimum(np.floor(intensity / p.intensity_step + 0.5) * p.intensity_step, 1.0)
+    return np.where(keep, noisy, 0).astype(np.float32), np.where(keep, intensity, 0).astype(np.float32)
+
+
+def loss_probability(r: Any, cosine: Any, reflectance: Any, response: LidarResponse) -> np.ndarray:
+    """Probability that a return is lost, 0..1; r [m], cosine and reflectance 0..1, any one shape."""
+    return _loss_twin(*(np.asarray(a, dtype=np.float64) for a in (r, cosine, reflectance)), response)
+
+
+def _loss_twin(r: np.ndarray, cosine: np.ndarray, signal: np.ndarray, p: LidarResponse) -> np.ndarray:
+    rate = p.drop_base + p.drop_near * np.exp(-r / NEAR_LENGTH) + p.drop_per_metre * r + p.drop_incidence * (1 - cosine) ** 2
+    detected = np.ones_like(r)
+    if p.range_10pct > 0:
+        m = signal / 0.1 * cosine * (p.range_10pct / np.maximum(r, 1e-3)) ** 2
+        m4 = np.minimum(m, 1e4) ** 4
+        detected = m4 / (1 + m4)
+    return 1 - (1 - np.clip(rate, 0, 1)) * detected
+
+
+def _pcg_twin(state: np.ndarray) -> np.ndarray:
+    """PCG-RXS-M-XS 32 (O'Neill 2014), on uint32."""
+    with np.errstate(over="ignore"):
+        b = state.astype(np.uint32) * np.uint32(747796405) + np.uint32(2891336453)
+        c = ((b >> ((b >> np.uint32(28)) + np.uint32(4))) ^ b) * np.uint32(277803737)
+        return (c >> np.uint32(22)) ^ c
+
+
+def _normal_twin(seed: int, cell: np.ndarray, stream: int) -> np.ndarray:
+    """Standard normal of one cell and stream (Box and Muller 1958)."""
+    with np.errstate(over="ignore"):
+        key = _pcg_twin(np.asarray(cell).astype(np.uint32) + _pcg_twin(np.asarray(stream, dtype=np.uint32)))
+        a = _pcg_twin(np.uint32(seed) + key)
+        b = _pcg_twin(a)
+    u, v = ((x >> np.uint32(8)).astype(np.float64) / 16777216.0 for x in (a, b))
+    return np.sqrt(-2 * np.log(np.maximum(u, 1e-9))) * np.cos(2 * np.pi * v)
+
+
+def taps_of(correlation: float) -> np.ndarray:
+    """Weights of the moving average whose neighbours correlate at ``correlation`` (a truncated AR(1) response), unit variance, float32 [taps]."""
+    rho = min(max(correlation, 0.0), 0.9)
+    weights = rho ** np.arange(1 if rho == 0 else TAPS, dtype=np.float64)
+    return (weights / np.linalg.norm(weights)).astype(np.float32)
+
+
+def _latent_twin(seed: int, shape: tuple[int, ...], correlation: float, wrap: bool) -> np.ndarray:
+    """Correlated standard normal along columns; without wrap the first columns look back at cells of their own beyond the edge."""
+    cells = np.arange(int(np.prod(shape))).reshape(shape)
+    out = np.zeros(shape)
+    for k, weight in enumerate(taps_of(correlation)):
+        back = np.roll(cells, k, axis=1)
+        if not wrap:
+            back[:, :k] += cells.size
+        out += float(weight) * _normal_twin(seed, back, DROP)
+    return out
+
+
+def _normal_cdf_twin(z: np.ndarray) -> np.ndarray:
+    """Normal distribution function, |error| < 8e-8 (Zelen and Severo 1964, Abramowitz and Stegun 26.2.17)."""
+    t = 1 / (1 + 0.2316419 * np.abs(z))
+    poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+    upper = np.exp(-0.5 * z * z) * 0.3989422804 * poly
+    return np.where(z >= 0, 1 - upper, upper)
+
+
+def as_params(response: LidarResponse) -> dict[str, float]:
+    """Parameter values by name."""
+    return asdict(response)

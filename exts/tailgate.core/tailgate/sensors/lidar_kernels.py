@@ -1,0 +1,150 @@
+"""Warp kernel of the LiDAR response; ``lidar.respond_lidar_twin`` is its readable twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import warp as wp
+
+from tailgate.sensors.lidar import BIAS, BIAS_SEED, DROP, INTENSITY, INTENSITY_REFERENCE, MAX_TAN, NEAR_LENGTH, NOISE, LidarResponse, Limits, taps_of
+
+wp.config.quiet = True
+wp.set_module_options({"enable_backward": False})
+
+_NOISE, _DROP, _INTENSITY, _BIAS = wp.constant(NOISE), wp.constant(DROP), wp.constant(INTENSITY), wp.constant(BIAS)
+_BIAS_SEED = wp.constant(BIAS_SEED)
+_MAX_TAN, _NEAR, _TEN = wp.constant(MAX_TAN), wp.constant(NEAR_LENGTH), wp.constant(INTENSITY_REFERENCE)
+
+
+@wp.struct
+class _Device:
+    noise_sigma: wp.float32
+    noise_per_metre: wp.float32
+    noise_incidence: wp.float32
+    beam_bias: wp.float32
+    drop_base: wp.float32
+    drop_near: wp.float32
+    drop_per_metre: wp.float32
+    drop_incidence: wp.float32
+    range_10pct: wp.float32
+    intensity_gain: wp.float32
+    intensity_incidence: wp.float32
+    intensity_range: wp.float32
+    intensity_spread: wp.float32
+    intensity_step: wp.float32
+    range_min: wp.float32
+    range_max: wp.float32
+    range_step: wp.float32
+    extinction: wp.float32
+    wrap: wp.int32
+
+
+@wp.func
+def _pcg(state: wp.uint32) -> wp.uint32:
+    b = state * wp.uint32(747796405) + wp.uint32(2891336453)
+    c = ((b >> ((b >> wp.uint32(28)) + wp.uint32(4))) ^ b) * wp.uint32(277803737)
+    return (c >> wp.uint32(22)) ^ c
+
+
+@wp.func
+def _normal(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
+    key = _pcg(wp.uint32(cell) + _pcg(wp.uint32(stream)))
+    a = _pcg(wp.uint32(seed) + key)
+    b = _pcg(a)
+    u = wp.float32(a >> wp.uint32(8)) / 16777216.0
+    v = wp.float32(b >> wp.uint32(8)) / 16777216.0
+    return wp.sqrt(-2.0 * wp.log(wp.max(u, 1.0e-9))) * wp.cos(6.283185307179586 * v)
+
+
+@wp.func
+def _normal_cdf(z: wp.float32) -> wp.float32:
+    t = 1.0 / (1.0 + 0.2316419 * wp.abs(z))
+    poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+    upper = wp.exp(-0.5 * z * z) * 0.3989422804 * poly
+    return wp.where(z >= 0.0, 1.0 - upper, upper)
+
+
+@wp.func
+def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, p: _Device) -> wp.float32:
+    graze = 1.0 - cosine
+    rate = p.drop_base + p.drop_near * wp.exp(-r / _NEAR) + p.drop_per_metre * r + p.drop_incidence * graze * graze
+    detected = wp.float32(1.0)
+    if p.range_10pct > 0.0:
+        reach = p.range_10pct / wp.max(r, 1.0e-3)
+        m = wp.min(signal / 0.1 * cosine * reach * reach, 1.0e4)
+        m4 = m * m * m * m
+        detected = m4 / (1.0 + m4)
+    return 1.0 - (1.0 - wp.clamp(rate, 0.0, 1.0)) * detected
+
+
+@wp.kernel
+def _respond(
+    exact: wp.array3d(dtype=wp.float32),
+    incidence: wp.array3d(dtype=wp.float32),
+    reflectance: wp.array3d(dtype=wp.float32),
+    taps: wp.array(dtype=wp.float32),
+    p: _Device,
+    seed: wp.int32,
+    out_range: wp.array3d(dtype=wp.float32),
+    out_intensity: wp.array3d(dtype=wp.float32),
+):
+    i, j, e = wp.tid()
+    columns, echoes = exact.shape[1], exact.shape[2]
+    r = exact[i, j, e]
+    out_range[i, j, e] = 0.0
+    out_intensity[i, j, e] = 0.0
+    if not (r > 0.0):
+        return
+    latent = wp.float32(0.0)
+    for k in range(taps.shape[0]):
+        col = j - k
+        beyond = wp.int32(0)
+        if col < 0:
+            col = (col % columns + columns) % columns
+            if p.wrap == 0:
+                beyond = exact.shape[0] * columns * echoes
+        latent = latent + taps[k] * _normal(seed, (i * columns + col) * echoes + e + beyond, _DROP)
+    cosine = wp.clamp(incidence[i, j, e], 1.0e-3, 1.0)
+    rho = reflectance[i, j, e]
+    air = wp.exp(-2.0 * p.extinction * r)
+    if _normal_cdf(latent) < _loss(r, cosine, rho * air, p):
+        return
+    tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
+    far, slope = p.noise_per_metre * r, p.noise_incidence * tan
+    sigma = wp.sqrt(p.noise_sigma * p.noise_sigma + far * far + slope * slope)
+    cell = (i * columns + j) * echoes + e
+    noisy = r + sigma * _normal(seed, cell, _NOISE) + p.beam_bias * _normal(_BIAS_SEED, i, _BIAS)
+    if p.range_step > 0.0:
+        noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
+    if noisy < p.range_min or noisy > p.range_max:
+        return
+    scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(p.intensity_spread * _normal(seed, cell, _INTENSITY))
+    value = wp.clamp(p.intensity_gain * rho * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
+    if p.intensity_step > 0.0:
+        value = wp.min(wp.floor(value / p.intensity_step + 0.5) * p.intensity_step, 1.0)
+    out_range[i, j, e] = noisy
+    out_intensity[i, j, e] = value
+
+
+def launch_response(exact: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, seed: int, device: Any) -> tuple[Any, Any]:
+    """Run the kernel.
+
+    Args:
+        exact: range [m], |cos| of incidence and reflectance, each (beams, columns, echoes), numpy or Warp.
+
+    Returns:
+        range [m] and intensity, Warp float32 arrays on ``device``.
+    """
+    import numpy as np
+
+    wp.init()
+    p = _Device()
+    for source in (response, limits):
+        for name, value in vars(source).items():
+            if name in _Device.vars:
+                setattr(p, name, int(value) if name == "wrap" else float(value))
+    arrays = [a if isinstance(a, wp.array) else wp.array(np.asarray(a, dtype=np.float32), dtype=wp.float32, device=device) for a in exact]
+    taps = wp.array(taps_of(response.drop_correlation), dtype=wp.float32, device=device)
+    out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]
+    wp.launch(_respond, dim=arrays[0].shape, inputs=[*arrays, taps, p, int(seed)], outputs=out, device=device)
+    return out[0], out[1]

@@ -1,0 +1,85 @@
+"""Response of all sensors of a frame: what the devices of a rig make of exact channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tailgate.config.rig import ResolvedRig
+from tailgate.config.sensor import CameraModel, LidarModel
+from tailgate.config.setting import Setting
+from tailgate.distributions import Constant, Ranged
+from tailgate.errors import UserError, nearest
+from tailgate.frames import Frame, Objects, ObjectView, Sample, SensorFrame
+from tailgate.rng import kernel_seed
+
+EXTINCTION_HINT = "fog_extinction"
+
+
+def nominal(model: LidarModel | CameraModel) -> dict[str, float]:
+    """The middle of every response setting of a model: the constant, or the distribution at its mean share."""
+    return {name: _middle(name, setting) for name, setting in model.response.items()}
+
+
+def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...]) -> Frame:
+    """Apply every sensor's response model.
+
+    Args:
+        frame: exact channels of all sensors of the rig.
+        sample: values by sensor and parameter; a parameter that was not drawn takes its nominal value. ``hints.fog_extinction`` [1/m] dims LiDAR.
+        rig: the models.
+        seed_address: address of the frame's random streams; each sensor gets its own.
+
+    Returns:
+        A new frame. Ground truth stays: ``range_true``, ``reflectance``, ``distance_to_image_plane_true``, segmentations, occlusion. A LiDAR's
+        ``view.visible`` counts the returns that are left.
+
+    Raises:
+        UserError: a sensor that the rig does not hold, or an unknown parameter.
+    """
+    sensors = {}
+    for name, sensor in frame.sensors.items():
+        if name not in rig.sensors:
+            raise UserError(f"sensor '{name}' is not on the rig '{rig.name}'{nearest(name, rig.sensors)}")
+        model = rig.sensors[name].model
+        params = {**nominal(model), **sample.sensors.get(name, {})}
+        seed = kernel_seed(*seed_address, "response", name)
+        if sensor.kind == "lidar":
+            sensors[name] = _lidar(sensor, model, params, seed, sample.hints, frame.objects)
+        else:
+            sensors[name] = _camera(sensor, model, params, seed)
+    return replace(frame, sensors=sensors)
+
+
+def _lidar(
+    sensor: SensorFrame, model: LidarModel, params: dict[str, float], seed: int, hints: Mapping[str, float], objects: Objects
+) -> SensorFrame:
+    from tailgate.sensors.lidar import respond_lidar
+
+    channels = respond_lidar(sensor, model, params, seed, hints.get(EXTINCTION_HINT, 0.0))
+    return replace(sensor, channels=channels, view=_recount(sensor.view, channels.get("instance"), objects))
+
+
+def _camera(sensor: SensorFrame, model: CameraModel, params: dict[str, float], seed: int) -> SensorFrame:
+    from tailgate.sensors.camera import respond_camera
+
+    return replace(sensor, channels=respond_camera(sensor, model, params, seed))
+
+
+def _recount(view: ObjectView, instance, objects: Objects) -> ObjectView:
+    if instance is None or not len(objects):
+        return view
+    held = instance.numpy() if hasattr(instance, "numpy") else np.asarray(instance)
+    ids = np.asarray(objects.instance, dtype=np.int64)
+    counts = np.bincount(held.ravel().astype(np.int64), minlength=int(ids.max()) + 1)
+    return replace(view, visible=counts[ids].astype(np.int32))
+
+
+def _middle(name: str, setting: Setting) -> float:
+    if isinstance(setting.dist, Constant) and isinstance(setting.dist.value, (int, float)):
+        return float(setting.dist.value)
+    if isinstance(setting.dist, Ranged):
+        return float(setting.dist.mean)
+    raise UserError(f"response parameter '{name}' must be a constant, ranged or log_ranged number, got {setting.dist.kind}")
