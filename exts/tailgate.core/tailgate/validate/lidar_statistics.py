@@ -70,8 +70,8 @@ class Cells:
 
     Attributes:
         hole_stratum, missing: stratum by the near plane's range, and 1.0 where no return came.
-    noise_stratum, residual: stratum by the wide plane's range, and the scaled residual [m].
-    plane_stratum, intensity: stratum of all returns on wide planes, and their intensity.
+        noise_stratum, residual: stratum by the wide plane's range, and the scaled residual [m].
+        plane_stratum, intensity: stratum of all returns on wide planes, and their intensity.
         sector: azimuth sector, 0..SECTORS - 1.
         planes: the fits.
     """
