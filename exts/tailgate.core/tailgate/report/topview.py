@@ -15,6 +15,8 @@ from tailgate.report.palette import FAINT, INK, VOID, class_colors, color_map, f
 
 _OVERSAMPLE, _DOT = 2, 3
 _RING = (40, 45, 55)
+_RING_LABEL = math.radians(58)
+"""Direction in which ring distances are written, clockwise from straight ahead: beside most cameras' field of view."""
 
 
 @dataclass(frozen=True)
@@ -166,17 +168,20 @@ def _annotate(draw: Any, frame: Frame, boxes: np.ndarray, window: Window) -> Non
     """Ring distances, the sensor as a triangle, and names of the boxes that fit in."""
     u, v = (float(c) for c in window.pixels(np.zeros(2)))
     draw.polygon([(u, v - 8), (u - 5, v + 5), (u + 5, v + 5)], fill=INK)
+    taken = []
     for radius in _rings(window):
-        top = v - radius * window.scale
-        if top > 10:
-            write(draw, (u + 4, top - 3), f"{radius:g} m", 11, FAINT)
-    _name_boxes(draw, frame, [window.pixels(box[:4]) for box in boxes], window)
+        x, y = u + math.sin(_RING_LABEL) * radius * window.scale, v - math.cos(_RING_LABEL) * radius * window.scale
+        if x < window.width - 34 and y > 10:
+            write(draw, (x + 3, y), f"{radius:g} m", 11, FAINT, anchor="lm")
+            taken.append((x, y - 6, x + 34, y + 6))
+    _name_boxes(draw, frame, [window.pixels(box[:4]) for box in boxes], window, taken)
 
 
-def _name_boxes(draw: Any, frame: Frame, boxes: list[np.ndarray], window: Window, size: int = 12) -> None:
-    """Class names right, left, above or below their boxes, where they cover neither a box nor another name; else left out."""
+def _name_boxes(draw: Any, frame: Frame, boxes: list[np.ndarray], window: Window, taken: list[tuple]) -> None:
+    """Class names right, left, above or below their boxes, where they cover nothing in ``taken``, no box and no other name; else left out."""
+    size = 12
     colors = class_colors([*frame.labels, *frame.objects.class_name])
-    taken = [(*corners.min(axis=0), *corners.max(axis=0)) for corners in boxes]
+    taken = [*taken, *((*corners.min(axis=0), *corners.max(axis=0)) for corners in boxes)]
     for name, corners in zip(frame.objects.class_name, boxes, strict=True):
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
         length, x, y = font(size).getlength(plain(name)), (left + right) / 2, (top + bottom) / 2

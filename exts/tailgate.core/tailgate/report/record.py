@@ -1,0 +1,340 @@
+"""What a run folder says, read into plain values. Nothing is computed anew and nothing is filled in: what was not measured stays None."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tailgate.config.budget import Budget
+from tailgate.config.load import load
+from tailgate.report.coverage import Coverage, read_coverage
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the budget against what the run made; ``states`` counts the clips drawn for it by their state."""
+
+    name: str
+    class_name: str
+    target: int
+    achieved: int
+    states: dict[str, int]
+    why: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is reached."""
+        return self.achieved >= self.target
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of a scorecard. ``source`` says whose: "batch 3 of round 0", "round 2 feedback", "class"."""
+
+    source: str
+    metric: str
+    modality: str
+    class_name: str
+    stratum: str
+    value: float | None
+    unit: str
+    n: int | None
+    limit: float | None
+    null_median: float | None
+    null_q95: float | None
+    gates: bool
+    verdict: str
+    note: str
+
+    @property
+    def higher_is_better(self) -> bool:
+        """True for scores such as dogss, which must reach their limit instead of staying below it."""
+        return self.metric.startswith("dogss")
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """One output class: what was asked and made, the class gate's verdict, its reasons and its scores."""
+
+    name: str
+    target: int
+    achieved: int
+    verdict: str | None
+    codes: tuple[str, ...]
+    notes: tuple[str, ...]
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round: distances to both parts of the reference by statistic (W1), their ratio to real-against-real, and what feedback changed after it."""
+
+    number: int
+    state: str
+    clips: int
+    accepted: int
+    batches: int
+    batches_accepted: int
+    feedback: dict[str, float]
+    holdout: dict[str, float]
+    distance_ratio: dict[str, float]
+    real_vs_real: dict[str, dict[str, float]]
+    scores: tuple[Score, ...]
+    changes: tuple[dict[str, Any], ...]
+
+    @property
+    def measured(self) -> bool:
+        """Whether the round was scored against the reference."""
+        return bool(self.feedback or self.holdout)
+
+    @property
+    def change_count(self) -> int:
+        """Number of settings that feedback changed after this round."""
+        return len(self.changes)
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One recorded frame and where its files lie now; ``folder`` is None where they were not kept."""
+
+    id: str
+    clip: int
+    cell: str
+    state: str
+    verdict: str
+    codes: tuple[str, ...]
+    conditions: dict[str, str]
+    counted: int
+    folder: Path | None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything the report shows."""
+
+    folder: Path
+    budget: Budget
+    cells: tuple[Cell, ...]
+    classes: tuple[ClassResult, ...]
+    rounds: tuple[Round, ...]
+    frames: tuple[FrameRecord, ...]
+    batch_scores: tuple[Score, ...]
+    frame_scores: dict[str, tuple[float, ...]]
+    object_scores: dict[str, tuple[float, ...]]
+    batch_codes: dict[str, int]
+    clip_codes: dict[str, int]
+    clip_states: dict[str, int]
+    coverage: tuple[Coverage, ...]
+    seconds: dict[str, float]
+    elapsed_s: float | None
+    reference: dict[str, Any] | None
+    outcome: dict[str, Any] | None
+    fingerprint: dict[str, str]
+    hashes: dict[str, str]
+    units: dict[str, str]
+
+    @property
+    def target(self) -> int:
+        """Instances asked for."""
+        return sum(c.target for c in self.cells)
+
+    @property
+    def delivered(self) -> int:
+        """Accepted instances, each cell counted up to its target."""
+        return sum(min(c.achieved, c.target) for c in self.cells)
+
+
+def read_run(folder: str | Path) -> RunRecord:
+    """Read a run folder; raise UserError where it is none."""
+    from tailgate.ledger.ledger import hashes, read
+
+    folder = Path(folder)
+    db = read(folder)
+    try:
+        budget = load(Budget, folder / "budget.yaml")
+        meta = {r["key"]: json.loads(r["value"]) for r in db.execute("select key, value from meta")}
+        rounds = tuple(_round(db, row) for row in db.execute("select * from rounds order by round"))
+        batch_scores = tuple(_batch_scores(db))
+        cells, outcome = _cells(db, budget), meta.get("outcome")
+        seconds, elapsed = _seconds(db, folder)
+        return RunRecord(
+            folder=folder,
+            budget=budget,
+            cells=cells,
+            classes=_classes(cells, outcome),
+            rounds=rounds,
+            frames=tuple(_frames(db, folder)),
+            batch_scores=batch_scores,
+            frame_scores=_numbers(r["scores"] for r in db.execute("select scores from frames order by clip_index, attempt, tick")),
+            object_scores=_numbers(r["scores"] for r in db.execute("select scores from objects where counted = 1 order by frame, instance")),
+            batch_codes=_codes(r["codes"] for r in db.execute("select codes from batches order by id")),
+            clip_codes=_clip_codes(db),
+            clip_states=dict(db.execute("select state, count(*) from clips group by state order by state").fetchall()),
+            coverage=tuple(read_coverage(db)),
+            seconds=seconds,
+            elapsed_s=elapsed,
+            reference=meta.get("reference"),
+            outcome=outcome,
+            fingerprint=dict(meta.get("fingerprint") or {}),
+            hashes=hashes(db),
+            units=_units([*batch_scores, *(s for r in rounds for s in r.scores)]),
+        )
+    finally:
+        db.close()
+
+
+def _cells(db: sqlite3.Connection, budget: Budget) -> tuple[Cell, ...]:
+    made = dict(
+        db.execute(
+            "select o.cell, count(*) from objects o join frames f on f.id = o.frame join clips c using (clip_index)"
+            " where o.counted = 1 and f.verdict = 'ok' and c.state = 'accepted' group by o.cell"
+        ).fetchall()
+    )
+    states: dict[str, dict[str, int]] = defaultdict(dict)
+    for cell, state, n in db.execute("select cell, state, count(*) from clips group by cell, state order by cell, state"):
+        states[cell][state] = n
+    return tuple(Cell(c.name, c.class_, c.target, made.get(c.name, 0), states.get(c.name, {}), c.why) for c in budget.cells)
+
+
+def _classes(cells: Iterable[Cell], outcome: Mapping[str, Any] | None) -> tuple[ClassResult, ...]:
+    judged = (outcome or {}).get("classes") or {}
+    if not isinstance(judged, Mapping):
+        judged = {row.get("class", row.get("name", "")): row for row in judged}
+    names = list(dict.fromkeys([*(c.class_name for c in cells), *sorted(judged)]))
+    cells, results = tuple(cells), []
+    for name in names:
+        own = [c for c in cells if c.class_name == name]
+        entry = judged.get(name)
+        entry = {"verdict": entry} if isinstance(entry, str) else entry or {}
+        scores = tuple(_score(row, "class") for row in entry.get("rows") or entry.get("scorecard") or ())
+        notes = entry.get("notes") or ([entry["note"]] if entry.get("note") else [])
+        results.append(
+            ClassResult(
+                name,
+                sum(c.target for c in own),
+                sum(c.achieved for c in own),
+                entry.get("verdict"),
+                tuple(entry.get("codes") or ()),
+                tuple(map(str, notes)),
+                scores,
+            )
+        )
+    return tuple(results)
+
+
+def _round(db: sqlite3.Connection, row: sqlite3.Row) -> Round:
+    card, number = json.loads(row["scorecard"]), row["round"]
+    summary = card.get("summary") or {}
+    clips = dict(db.execute("select state, count(*) from clips where round = ? group by state", (number,)).fetchall())
+    batches = dict(db.execute("select verdict, count(*) from batches where round = ? group by verdict", (number,)).fetchall())
+    scores = [_score(r, f"round {number} {part}") for part in ("feedback", "holdout") for r in card.get(part) or ()]
+    return Round(
+        number,
+        row["state"],
+        sum(clips.values()),
+        clips.get("accepted", 0),
+        sum(batches.values()),
+        batches.get("accepted", 0),
+        _finite(summary.get("feedback")),
+        _finite(summary.get("holdout")),
+        _finite(summary.get("distance_ratio")),
+        {k: _finite(v) for k, v in (card.get("real_vs_real") or {}).items() if isinstance(v, Mapping)},
+        tuple(scores),
+        tuple(json.loads(row["feedback"])),
+    )
+
+
+def _score(row: Mapping[str, Any], source: str) -> Score:
+    null = row.get("null") or {}
+    return Score(
+        source=source,
+        metric=str(row.get("metric") or row.get("statistic") or ""),
+        modality=str(row.get("modality") or ""),
+        class_name=str(row.get("class") or ""),
+        stratum=str(row.get("stratum") or ""),
+        value=_number(row.get("value")),
+        unit=str(row.get("unit") or ""),
+        n=row.get("n", row.get("n_synthetic")),
+        limit=_number(row.get("limit")),
+        null_median=_number(null.get("median")),
+        null_q95=_number(null.get("q95")),
+        gates=bool(row.get("gates")),
+        verdict=str(row.get("verdict") or "unjudged"),
+        note=str(row.get("note") or ""),
+    )
+
+
+def _batch_scores(db: sqlite3.Connection) -> Iterable[Score]:
+    for batch in db.execute("select round, number, scorecard from batches order by round, number"):
+        for row in json.loads(batch["scorecard"]):
+            yield _score(row, f"batch {batch['number']} of round {batch['round']}")
+
+
+def _frames(db: sqlite3.Connection, folder: Path) -> Iterable[FrameRecord]:
+    query = "select f.*, c.cell, c.state from frames f join clips c using (clip_index) order by f.clip_index, f.attempt, f.tick"
+    for row in db.execute(query):
+        places = [folder / row["path"]] if row["path"] else []
+        places += [folder / "frames" / row["id"], folder / "rejected" / row["id"]]
+        held = next((p for p in places if p.is_dir() and folder.resolve() in p.resolve().parents), None)
+        conditions = json.loads(row["sample"]).get("conditions") or {}
+        codes = tuple(json.loads(row["codes"]))
+        yield FrameRecord(row["id"], row["clip_index"], row["cell"], row["state"], row["verdict"], codes, conditions, row["counted"], held)
+
+
+def _numbers(texts: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """Finite numbers by score name over many JSON objects."""
+    out: dict[str, list[float]] = defaultdict(list)
+    for text in texts:
+        for name, value in json.loads(text).items():
+            number = _number(value)
+            if number is not None:
+                out[name].append(number)
+    return {name: tuple(values) for name, values in sorted(out.items())}
+
+
+def _codes(texts: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(code for text in texts for code in json.loads(text)).most_common())
+
+
+def _clip_codes(db: sqlite3.Connection) -> dict[str, int]:
+    """How many clips were lost to each reason: off-target codes of the clip and codes of its frames, each once per clip."""
+    tally: Counter[str] = Counter()
+    for row in db.execute("select result from clips where state != 'accepted' order by clip_index"):
+        result = json.loads(row["result"])
+        tally.update({*result.get("codes", ()), *(c for f in result.get("frames", ()) for c in f.get("codes", ()))})
+    return dict(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _seconds(db: sqlite3.Connection, folder: Path) -> tuple[dict[str, float], float | None]:
+    """Seconds of work per stage over all clips, and wall time where the run's status tells it."""
+    total: Counter[str] = Counter()
+    for row in db.execute("select result from clips order by clip_index"):
+        total.update({k: float(v) for k, v in (json.loads(row["result"]).get("seconds") or {}).items()})
+    elapsed, status = None, folder / "status.json"
+    if status.is_file():
+        said = json.loads(status.read_text(encoding="utf-8"))
+        elapsed = _number(said.get("elapsed_s"))
+        for stage, seconds in (said.get("seconds_by_stage") or {}).items():
+            total.setdefault(stage, float(seconds))
+    return dict(total), elapsed
+
+
+def _units(scores: Iterable[Score]) -> dict[str, str]:
+    return {s.metric: s.unit for s in scores if s.unit}
+
+
+def _finite(values: Any) -> dict[str, float]:
+    if not isinstance(values, Mapping):
+        return {}
+    return {k: n for k, v in values.items() if (n := _number(v)) is not None}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if abs(value) < float("inf") else None

@@ -1,0 +1,212 @@
+"""Pictures show what the arrays hold: colours, places and sizes are checked on scenes whose answer is known."""
+
+from __future__ import annotations
+
+import copy
+
+import handmade
+import numpy as np
+import pytest
+from PIL import Image
+from tailgate.errors import UserError
+from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
+from tailgate.report import draw, sheet
+from tailgate.report.palette import VOID, class_colors, color_map, fit, font, oklch, plain
+from tailgate.report.topview import Window, top_view
+
+
+@pytest.fixture(scope="module")
+def frame() -> Frame:
+    return handmade.frame()
+
+
+def lidar_of(distance: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, **channels) -> SensorFrame:
+    """A scan without objects at the world's origin."""
+    none = np.zeros(0)
+    view = ObjectView(np.zeros((0, 4)), np.zeros((0, 4)), none, none, none, none, none)
+    data = {"range": distance[..., None].astype(np.float32), "azimuth": azimuth, "elevation": elevation, "ring": np.arange(len(distance)), **channels}
+    return SensorFrame("lidar", data, np.stack([np.eye(4)] * 2), 0, 0, view)
+
+
+def of(sensor: SensorFrame, labels: dict[str, int] | None = None) -> Frame:
+    objects = Objects(np.zeros(0, np.int32), [], np.zeros((0, 4, 4)), np.zeros((0, 3)), [])
+    return Frame(FrameId("s", 0, 0), {"top": sensor}, objects, labels or {})
+
+
+def test_oklch_knows_white_black_and_grey():
+    assert oklch(1, 0, 0) == (255, 255, 255)
+    assert oklch(0, 0, 0) == (0, 0, 0)
+    assert len(set(oklch(0.5, 0, 123))) == 1
+
+
+def test_class_colors_are_stable_distinct_and_order_free():
+    names = ["car", "pedestrian", "wheelchair_user", "traffic_cone", "cyclist", "building", "stroller", "dog"]
+    colors = class_colors(names)
+    assert colors == class_colors(reversed(names))
+    assert class_colors(["car"]) == class_colors(["car", "car"])
+    gaps = [np.linalg.norm(np.subtract(colors[a], colors[b])) for i, a in enumerate(names) for b in names[:i]]
+    assert min(gaps) > 60
+    assert len(class_colors([f"class{i}" for i in range(60)])) == 60
+
+
+def test_color_map_clips_and_marks_what_is_missing():
+    out = color_map(np.array([[np.nan, -5.0, 0.0, 1.0, 7.0]]))
+    assert tuple(out[0, 0]) == VOID
+    assert (out[0, 1] == out[0, 2]).all() and (out[0, 3] == out[0, 4]).all()
+    lightness = color_map(np.linspace(0, 1, 256)[None])[0].astype(float) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) >= -1).all()
+
+
+def test_depth_is_bright_near_and_dark_where_invalid():
+    none = np.zeros(0)
+    view = ObjectView(np.zeros((0, 4)), np.zeros((0, 4)), none, none, none, none, none)
+    distance = np.array([[1.0, 10.0, np.inf, 0.0]], dtype=np.float32)
+    camera = SensorFrame("camera", {"distance_to_image_plane": distance}, np.stack([np.eye(4)] * 2), 0, 0, view)
+    image = draw.depth(camera)
+    assert image[0, 0].sum() > image[0, 1].sum()
+    assert tuple(image[0, 2]) == tuple(image[0, 3]) == VOID
+
+
+def test_limits_share_is_logarithmic():
+    limits = draw.Limits(1.0, 100.0)
+    np.testing.assert_allclose(limits.share(np.array([1.0, 10.0, 100.0, 1000.0])), [1, 0.5, 0, 0])
+    assert np.isnan(limits.share(np.array([0.0, np.inf, np.nan]))).all()
+    assert draw.Limits.of(np.zeros(3)) == draw.Limits(1.0, 100.0)
+
+
+def test_semantic_uses_the_palette(frame):
+    image = draw.semantic(frame.sensors["front"], frame.labels)
+    ids = frame.sensors["front"].channels["semantic_segmentation"]
+    inside = (ids == frame.labels["building"]) & ~draw.edges(frame.sensors["front"].channels["instance_segmentation"])
+    assert inside.any() and (image[inside] == class_colors(frame.labels)["building"]).all()
+
+
+def test_labels_with_huge_ids_need_no_huge_table():
+    ids = np.array([[0, 4_000_000_000, 7]], dtype=np.uint32)
+    image = draw.label_colors(ids, {"a": 4_000_000_000, "b": 7})
+    colors = class_colors(["a", "b"])
+    assert tuple(image[0, 1]) == colors["a"] and tuple(image[0, 2]) == colors["b"]
+
+
+def test_overlay_draws_boxes_at_their_pixels_and_leaves_the_frame_alone(frame):
+    before = frame.sensors["front"].channels["rgb"].copy()
+    image = draw.overlay(frame, "front")
+    assert image.shape == (192, 320, 3)
+    row = frame.objects.class_name.index("traffic_cone")
+    left, _, _, bottom = frame.sensors["front"].view.bbox_tight[row].astype(int)
+    color = class_colors(frame.labels)["traffic_cone"]
+    assert tuple(image[bottom, left]) == color
+    np.testing.assert_array_equal(before, frame.sensors["front"].channels["rgb"])
+    assert draw.overlay(frame, "front", 640).shape == (384, 640, 3)
+
+
+def test_scan_puts_high_beams_on_top_and_left_on_the_left():
+    azimuth = np.array([[-90.0, 0.0, 90.0, 180.0]] * 2)
+    elevation = np.array([[-10.0] * 4, [10.0] * 4])
+    distance = np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]])
+    np.testing.assert_array_equal(draw.scan(lidar_of(distance, azimuth, elevation), "range"), [[8, 7, 6, 5], [4, 3, 2, 1]])
+
+
+def test_scan_takes_the_nearest_echo():
+    scan = lidar_of(np.ones((1, 2)), np.array([[10.0, 0.0]]), np.zeros((1, 2)))
+    scan.channels["range"] = np.array([[[9.0, 4.0], [0.0, 6.0]]], dtype=np.float32)
+    scan.channels["intensity"] = np.array([[[0.1, 0.2], [0.3, 0.4]]], dtype=np.float32)
+    np.testing.assert_allclose(draw.scan(scan, "range"), [[4, 6]])
+    np.testing.assert_allclose(draw.scan(scan, "intensity"), [[0.2, 0.4]])
+
+
+def test_narrow_panorama_keeps_the_nearest_return():
+    azimuth = np.linspace(179, -179, 8)[None]
+    distance = np.array([[50.0, 2, 50, 50, 0, 0, 50, 50]])
+    image = draw.lidar_range(lidar_of(distance, azimuth, np.zeros((1, 8))), 4, 2, draw.Limits(1, 100))
+    expected = color_map(draw.Limits(1, 100).share(np.array([[2.0, 50, 0, 50]])))
+    np.testing.assert_array_equal(image, np.repeat(expected, 2, axis=0))
+
+
+def test_panoramas_of_an_empty_scan_are_dark():
+    azimuth = np.linspace(179, -179, 8)[None]
+    empty = lidar_of(np.zeros((1, 8)), azimuth, np.zeros((1, 8)), intensity=np.zeros((1, 8, 1)), semantic=np.zeros((1, 8, 1), np.uint32))
+    for image in (draw.lidar_range(empty, 8, 2), draw.lidar_intensity(empty, 8, 2), draw.lidar_semantic(empty, {"car": 1}, 8, 2)):
+        assert (image == VOID).all()
+    assert top_view(of(empty), "top", 100, 80).shape == (80, 100, 3)
+
+
+def test_window_maps_forward_up_and_left_left():
+    window = Window(200, 100, 10, 0.5)
+    np.testing.assert_allclose(window.pixels(np.array([[0.0, 0], [10, 0], [0, 10]])), [[100, 50], [100, 0], [50, 50]])
+
+
+def test_top_view_shows_a_point_where_it_is():
+    one = lidar_of(np.array([[10.0]]), np.array([[90.0]]), np.array([[0.0]]), semantic=np.ones((1, 1, 1), np.uint32))
+    image = top_view(of(one, {"car": 1}), "top", 200, 200, reach=20)
+    close = np.abs(image.astype(int) - np.array(class_colors(["car"])["car"])).sum(axis=2) < 60
+    v, u = np.nonzero(close)
+    assert abs(u.mean() - 50) <= 1.5 and abs(v.mean() - 100) <= 1.5
+
+
+def test_top_view_turns_with_the_sensor():
+    one = lidar_of(np.array([[10.0]]), np.array([[0.0]]), np.array([[0.0]]), semantic=np.ones((1, 1, 1), np.uint32))
+    turned = copy.deepcopy(one)
+    turned.T_world_sensor[:, :2, :2] = [[0, -1], [1, 0]]
+    np.testing.assert_array_equal(top_view(of(one, {"car": 1}), "top", 120, 120, 20), top_view(of(turned, {"car": 1}), "top", 120, 120, 20))
+
+
+def test_top_view_of_a_camera_agrees_with_that_of_a_lidar(frame):
+    """The nearest wheelchair stands left of straight ahead in both."""
+    camera = frame.sensors["front"]
+    k: Intrinsics = camera.intrinsics
+    ids, z = camera.channels["instance_segmentation"], camera.channels["distance_to_image_plane"]
+    v, u = np.nonzero(ids == 1)
+    x, left = z[v, u].mean() + handmade.T_RIG_CAMERA[0, 3], -((u - k.cx) / k.fx * z[v, u]).mean()
+    assert abs(x - 9) < 0.8 and abs(left - 1.2) < 0.5
+    assert top_view(frame, "front", 320, 240).shape == (240, 320, 3)
+
+
+def test_legend_wraps_and_names_all():
+    assert draw.legend({f"class_{i}": i for i in range(20)}, 300).shape[1] == 300
+    assert draw.legend(["a"], 300).shape[0] < draw.legend([f"class_{i}" for i in range(20)], 300).shape[0]
+
+
+def test_text_fits_its_width():
+    assert plain("5–15 m × 2 → 3") == "5-15 m x 2 > 3"
+    short = fit("a very long cell name · 10-20 m · occluded 40%-80%", 14, 120)
+    assert short.endswith("…") and font(14).getlength(short) <= 120
+
+
+def test_signed_change_has_a_sign_and_marks_lost_and_gained():
+    before, after = np.array([[10.0, 10, 10, 0, 10]]), np.array([[10.1, 9.9, 10, 5, 0]])
+    image = draw.signed_change(before, after, 0.1).astype(int)
+    assert image[0, 0, 0] > image[0, 0, 2] and image[0, 1, 2] > image[0, 1, 0]
+    assert image[0, 2].max() < 60 and image[0, 3].min() > 200 and tuple(image[0, 4]) == VOID
+
+
+def test_contact_sheet_of_mixed_sensors(tmp_path, frame):
+    frames = [frame, handmade.frame(1, sensors=("top",)), handmade.frame(2, sensors=("front",)), handmade.frame(3, boxes=[])]
+    captions = [sheet.Caption("wheelchair_user · 5-15 m", "ok"), sheet.Caption()]
+    captions += [sheet.Caption("x" * 200, "failed", ["empty_frame"]), sheet.Caption()]
+    path = sheet.contact_sheet(frames, tmp_path / "new" / "sheet.png", "first look", 3, captions)
+    with Image.open(path) as image:
+        assert image.size[0] == 2 * sheet.GAP + 3 * sheet.TILE + 2 * sheet.GAP
+    again = sheet.contact_sheet(frames, tmp_path / "again.png", "first look", 3, captions)
+    assert path.read_bytes() == again.read_bytes()
+
+
+def test_contact_sheet_needs_frames(tmp_path):
+    with pytest.raises(UserError, match="at least one frame"):
+        sheet.contact_sheet([], tmp_path / "sheet.png", "nothing")
+
+
+def test_ablation_shows_only_what_changes(tmp_path, frame):
+    noisy = copy.deepcopy(frame)
+    distance = noisy.sensors["top"].channels["range"]
+    distance[distance > 0] += 0.05
+    lines, note = sheet._changed_lines([frame, noisy], 300)
+    assert [line.title for line in lines] == ["LiDAR range", "change of LiDAR range ± 5 cm"]
+    assert note == "only what changes is shown"
+    lines, note = sheet._changed_lines([frame, frame], 300)
+    assert [line.title for line in lines] == ["colour"] and "nothing" in note
+    path = sheet.ablation_sheet([("range noise", [frame, noisy]), ("nothing", [frame, frame])], tmp_path / "ablation.png")
+    with Image.open(path) as image:
+        assert image.size[0] == 2 * sheet.GAP + 2 * 460 + sheet.GAP
+    with pytest.raises(UserError, match="two strengths"):
+        sheet.ablation_sheet([("range noise", [frame])], path)
