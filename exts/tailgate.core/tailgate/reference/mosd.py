@@ -1,0 +1,154 @@
+"""RGB-D recordings of structured-light cameras: the modified Object Segmentation Database and folders in the layout of 7-Scenes.
+
+mOSD (TU Wien; organised clouds of the Point Cloud Library's data repository): ``<scene>_depth.png`` uint16 [0.1 mm], ``<scene>_rgb.png``,
+``<scene>_label.png`` uint8 (0 nothing, 1-9 table, else object = label // 10, part = label % 10). Floor and walls were cropped by the authors:
+outside the labels a missing depth says nothing. 7-Scenes (Shotton et al. 2013): ``frame-*.depth.png`` uint16 [mm] (0 or 65535: none),
+``frame-*.color.*``, ``camera-intrinsics.txt``; no labels, one recording.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tailgate.errors import UserError, nearest
+from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
+from tailgate.reference.reader import Entry
+
+MOSD_INTRINSICS = Intrinsics(640, 480, 525.0, 525.0, 319.5, 239.5)
+LABELS = {"table": 1, "object": 2}
+SENSOR = "kinect"
+MODEL = "kinect_v1"
+_TICK_NS = 33_333_333
+"""Frame period of the camera [ns]."""
+
+
+class MosdReader:
+    """Reader of a folder of labelled table-top scenes (each its own recording) or of one 7-Scenes sequence.
+
+    Args:
+        root: the folder.
+        options: none are known.
+
+    Raises:
+        UserError: an option, a folder without frames, a missing or damaged file.
+    """
+
+    def __init__(self, root: Path, options: dict[str, object]):
+        if options:
+            raise UserError(f"reference.options must be empty for RGB-D folders, got '{sorted(options)[0]}'")
+        self.root = Path(root)
+        self.sensors = {SENSOR: MODEL}
+        self.labelled = sorted((p.name.removesuffix("_depth.png") for p in self.root.glob("*_depth.png")), key=_natural)
+        self.sequence = sorted(p.name.removesuffix(".depth.png") for p in self.root.glob("frame-*.depth.png"))
+        if not self.labelled and not self.sequence:
+            raise UserError("must hold RGB-D frames, '<scene>_depth.png' or 'frame-*.depth.png', got none", self.root)
+        if self.labelled:
+            self.notes = ["Depth outside the labelled table and objects was cropped by the authors; holes count inside the labelled region only."]
+        else:
+            self.notes = ["The frames have no labels: every pixel counts as labelled, and single frames of one recording are not independent."]
+
+    def entries(self) -> list[Entry]:
+        """All frames: one recording a labelled scene, one recording for a sequence."""
+        if self.labelled:
+            return [Entry(name, name, 0) for name in self.labelled]
+        return [Entry(name, self.root.name, int(re.sub(r"\D", "", name) or 0) * _TICK_NS) for name in self.sequence]
+
+    def read(self, name: str) -> Frame:
+        """One frame with the sensor "kinect".
+
+        Channels: ``rgb`` uint8 [H, W, 4], ``distance_to_image_plane`` float32 [m] (inf: none), ``valid`` uint8 [H, W]; labelled scenes also have
+        ``semantic_segmentation`` (1 table, 2 object) and ``instance_segmentation`` (object number of the source; 0 off objects), uint32 [H, W].
+        The camera's pose is not known: world = camera frame.
+        """
+        if name in self.labelled:
+            channels, intrinsics = self._read_labelled(name), MOSD_INTRINSICS
+        elif name in self.sequence:
+            channels, intrinsics = self._read_sequence(name), self._sequence_intrinsics()
+        else:
+            raise UserError(f"unknown frame '{name}' of the reference{nearest(name, [*self.labelled, *self.sequence])}")
+        objects = _objects(channels)
+        index = int(re.sub(r"\D", "", name) or 0)
+        T = np.broadcast_to(np.eye(4), (2, 4, 4)).copy()
+        sensor = SensorFrame("camera", channels, T, 0, 0, _view(channels, objects), intrinsics, MODEL)
+        return Frame(FrameId("real", 0, index), {SENSOR: sensor}, objects, LABELS if self.labelled else {})
+
+    def _read_labelled(self, name: str) -> dict[str, np.ndarray]:
+        depth = _image(self.root / f"{name}_depth.png", 2)
+        label = _image(self.root / f"{name}_label.png", 2)
+        rgb = _image(self.root / f"{name}_rgb.png", 3)
+        shapes = [image.shape[:2] for image in (depth, label, rgb)]
+        if set(shapes) != {(MOSD_INTRINSICS.height, MOSD_INTRINSICS.width)}:
+            raise UserError(f"depth, label and colour must be 480 x 640, got {shapes}", self.root / f"{name}_depth.png")
+        part = label.astype(np.uint32)
+        semantic = np.where(part == 0, 0, np.where(part < 10, LABELS["table"], LABELS["object"])).astype(np.uint32)
+        labels = {"semantic_segmentation": semantic, "instance_segmentation": part // 10}
+        return {**_depth_channels(depth, 1e-4, (0,)), "rgb": _rgba(rgb), **labels}
+
+    def _read_sequence(self, name: str) -> dict[str, np.ndarray]:
+        depth = _image(self.root / f"{name}.depth.png", 2)
+        colour = sorted(self.root.glob(f"{name}.color.*"))
+        if not colour:
+            raise UserError("the colour image of a depth frame is missing", self.root / f"{name}.color.jpg")
+        return {**_depth_channels(depth, 1e-3, (0, 65535)), "rgb": _rgba(_image(colour[0], 3))}
+
+    def _sequence_intrinsics(self) -> Intrinsics:
+        path = self.root / "camera-intrinsics.txt"
+        try:
+            K = np.loadtxt(path).reshape(3, 3)
+        except OSError:
+            raise UserError("file not found; it must hold the camera matrix K, 3 rows of 3 numbers", path) from None
+        except ValueError:
+            raise UserError("must hold the camera matrix K, 3 rows of 3 numbers", path) from None
+        return Intrinsics(640, 480, float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]))
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """learn2 before learn10."""
+    digits = re.search(r"(\d+)$", name)
+    return (name[: digits.start()], int(digits.group())) if digits else (name, -1)
+
+
+def _image(path: Path, dimensions: int) -> np.ndarray:
+    """Decode an image as stored; colour comes back as RGB."""
+    import cv2
+
+    if not path.is_file():
+        raise UserError("file not found", path)
+    flags = cv2.IMREAD_UNCHANGED if dimensions == 2 else cv2.IMREAD_COLOR
+    image = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    if image is None or image.ndim != dimensions:
+        raise UserError("is not a readable image of the expected kind", path)
+    return image if dimensions == 2 else np.ascontiguousarray(image[..., ::-1])
+
+
+def _depth_channels(raw: np.ndarray, unit: float, invalid: tuple[int, ...]) -> dict[str, np.ndarray]:
+    valid = ~np.isin(raw, invalid)
+    depth = np.where(valid, raw * unit, np.inf).astype(np.float32)
+    return {"distance_to_image_plane": depth, "valid": valid.astype(np.uint8)}
+
+
+def _rgba(rgb: np.ndarray) -> np.ndarray:
+    return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=-1)
+
+
+def _objects(channels: dict[str, np.ndarray]) -> Objects:
+    """The labelled objects; the source gives no 3-D boxes, so pose and size are NaN."""
+    ids = np.unique(channels.get("instance_segmentation", np.zeros(1, np.uint32)))
+    ids = ids[ids > 0].astype(np.int32)
+    n = len(ids)
+    return Objects(ids, ["object"] * n, np.full((n, 4, 4), np.nan), np.full((n, 3), np.nan), [""] * n)
+
+
+def _view(channels: dict[str, np.ndarray], objects: Objects) -> ObjectView:
+    """What the labels tell of each object; what was hidden is not known, so occlusion and truncation are NaN."""
+    n = len(objects)
+    box, visible, distance = np.full((n, 4), -1, np.float32), np.zeros(n, np.int32), np.full(n, np.nan, np.float32)
+    for i, instance in enumerate(objects.instance):
+        y, x = np.nonzero(channels["instance_segmentation"] == instance)
+        box[i], visible[i] = (x.min(), y.min(), x.max(), y.max()), len(x)
+        distance[i] = np.median(channels["distance_to_image_plane"][y, x])
+    unknown = np.full(n, np.nan, np.float32)
+    return ObjectView(box, box.copy(), visible, visible.copy(), unknown, unknown.copy(), distance)
