@@ -60,7 +60,9 @@ def dogss_score_brief(real: np.ndarray, synthetic: np.ndarray, max_expected_dist
     return 1.0 - float(np.clip(chamfer_sq(real, synthetic) / max_expected_distance, 0.0, 1.0))
 
 
-def nearest_reference(crops: np.ndarray, reference: np.ndarray, allowed: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def nearest_reference(
+    crops: np.ndarray, reference: np.ndarray, allowed: np.ndarray | None = None, exact: bool = True
+) -> dict[str, np.ndarray]:
     """Distance of each crop to the nearest reference crop, for every name in DISTANCES [m], float64 [A]; NaN where none is allowed.
 
     The earth mover's distance is exact but seldom computed: reference crops are tried in the order of a lower bound (the larger of both directed mean
@@ -69,6 +71,7 @@ def nearest_reference(crops: np.ndarray, reference: np.ndarray, allowed: np.ndar
     Args:
         crops, reference: resampled crops [A, n, 3] and [B, n, 3] in box axes [m].
         allowed: bool [A, B]; False excludes a pair (crops of the same track).
+        exact: False gives the lower bound in place of the earth mover's distance, at a hundredth of the cost.
     """
     allowed = np.ones((len(crops), len(reference)), dtype=bool) if allowed is None else allowed
     forth, back = directed_matrix(crops, reference), directed_matrix(reference, crops).T
@@ -82,6 +85,9 @@ def nearest_reference(crops: np.ndarray, reference: np.ndarray, allowed: np.ndar
         bound = np.maximum(forth[i], back[i])[candidates]
         if crops.shape[1] == reference.shape[1]:
             bound = np.maximum(bound, np.abs(profiles[0][i] - profiles[1][candidates]).mean(axis=1).max(axis=1))
+        if not exact:
+            out["emd"][i] = bound.min()
+            continue
         best = np.inf
         for k in np.argsort(bound, kind="stable"):
             if bound[k] >= best:
