@@ -9,7 +9,7 @@ CORE = Path(__file__).resolve().parents[1] / "exts" / "tailgate.core" / "tailgat
 BASE = {"config", "stage", "geometry", "assets", "reference", "frames", "registry", "errors", "rng", "distributions"}
 STAGES = {"randomize", "render", "sensors", "validate", "datasets", "ledger"}
 OFFLINE = {"plan", "calibrate", "report"}
-LOOSE = {"feedback": BASE, "doctor": BASE}
+LOOSE = {"feedback": BASE, "doctor": BASE | {"doctor_kernel"}, "doctor_kernel": BASE}
 FACES = {"cli"}
 FORBIDDEN = {"omni", "carb", "isaacsim"}
 

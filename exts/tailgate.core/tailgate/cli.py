@@ -159,9 +159,10 @@ def compose(
     seed: int = 0,
 ) -> None:
     """Write a mixed training manifest of real and accepted synthetic frames."""
-    from tailgate.runtime.mix import write_mix
+    from tailgate.datasets.compose import ComposeOptions
+    from tailgate.runtime.mix import mix_run, print_mix
 
-    write_mix(real, synthetic, out, ratio, stratify, seed).print(console)
+    print_mix(mix_run(real, synthetic, out, ComposeOptions(ratio, stratify, seed)), out, console)
 
 
 @app.command()

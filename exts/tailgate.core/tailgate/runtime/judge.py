@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,11 @@ from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.fit import fit_sensors
 from tailgate.runtime.reference import PARTS, ReferenceData
 from tailgate.runtime.spec import RunSpec
+from tailgate.validate.class_gate import ClassGate
+from tailgate.validate.deviation import frame_deviation
 from tailgate.validate.evidence import STATISTICS, Evidence
-from tailgate.validate.gate import BatchGate, ClassGate, distance_ratio, frame_deviation
+from tailgate.validate.gate import BatchGate
+from tailgate.validate.ratio import distance_ratio
 from tailgate.validate.scorecard import Row, Scorecard
 from tailgate.validate.sketch import Sketch, compare, summarize
 
@@ -27,6 +31,7 @@ class BatchVerdict:
 
     card: Scorecard
     scores: dict[str, dict[str, float]]
+    object_scores: dict[tuple[str, int], dict[str, float]]
 
     @property
     def verdict(self) -> str:
@@ -62,7 +67,8 @@ class BatchVerdict:
 
     def object_rows(self, result: dict[str, Any]) -> list[dict[str, Any]]:
         """Ledger rows of a clip's objects."""
-        return [{"frame": f["id"], **o, "scores": {}} for f in result["frames"] for o in f["objects"]]
+        found = self.object_scores
+        return [{"frame": f["id"], **o, "scores": found.get((f["id"], o["instance"]), {})} for f in result["frames"] for o in f["objects"]]
 
 
 class Judge:
@@ -85,10 +91,14 @@ class Judge:
         frames = [f["id"] for r in results for f in r["frames"] if not f["codes"]]
         if self._gate is None or not frames:
             row = Row("reference", None, note="unmeasured: no reference" if self._gate is None else "no frame to judge")
-            return BatchVerdict(Scorecard([row], "accepted"), {})
-        totals = {name: self.evidence(name).total for name in frames}
+            return BatchVerdict(Scorecard([row], "accepted"), {}, {})
+        evidence = {name: self.evidence(name) for name in frames}
+        totals = {name: e.total for name, e in evidence.items()}
         scores = {name: frame_deviation(total, self._feedback_total, STATISTICS) for name, total in totals.items()}
-        return BatchVerdict(self._gate.judge(Sketch.total(totals.values())), scores)
+        crops = [c for e in evidence.values() for c in e.crops]
+        nearest = self._class_gate.nearest(crops) if crops else []
+        objects = {(c.frame, c.instance): {"chamfer": float(d)} for c, d in zip(crops, nearest, strict=True) if math.isfinite(d)}
+        return BatchVerdict(self._gate.judge(Sketch.total(totals.values())), scores, objects)
 
     def round(self, frames: list[dict[str, Any]]) -> dict[str, Any]:
         """W1 per statistic and the distance ratio of a round's frames against both parts of the reference."""
@@ -97,15 +107,17 @@ class Judge:
         if self._gate is None or not synthetic:
             return {}
         total = Sketch.total(synthetic)
-        card: dict[str, Any] = {"summary": {"distance_ratio": {}}, "real_vs_real": self._gate.real_vs_real()}
+        card: dict[str, Any] = {"summary": {"distance_ratio": {}}}
         for part in PARTS:
             groups = self.reference.blocks(part)
-            if not groups:
-                continue
-            distances = compare(self.reference.total(part), total, STATISTICS)
-            card["summary"][part] = summarize(distances)
-            card[part] = [vars(d) for d in distances]
-            card["summary"]["distance_ratio"][part] = distance_ratio(groups, synthetic, STATISTICS)
+            if groups:
+                distances = compare(self.reference.total(part), total, STATISTICS)
+                card["summary"][part] = summarize(distances)
+                card[part] = [vars(d) for d in distances]
+                card["summary"]["distance_ratio"][part] = distance_ratio(groups, synthetic, STATISTICS).value
+        if all(self.reference.blocks(p) for p in PARTS):
+            between = summarize(compare(*(self.reference.total(p) for p in PARTS), STATISTICS))
+            card["real_vs_real"] = {name: {"between_parts": value} for name, value in between.items()}
         return card
 
     def feedback(self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]]) -> tuple[dict[str, Setting], list[Change]]:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -152,7 +151,3 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
         "at most": f"{limits.rounds} rounds of {limits.batches_per_round} batches of {limits.batch_clips} clips",
     }
 
-
-def open_spec(run: Path) -> RunSpec:
-    """Rebuild a run's spec from what its folder holds."""
-    return RunSpec.from_json(json.loads((run / "settings" / "spec.json").read_text()))

@@ -17,6 +17,7 @@ from tailgate.errors import UserError, Where
 from tailgate.ledger.ledger import canonical
 
 BACKENDS = ("warp", "isaac")
+SPEC_FILE = "settings/spec.json"
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def write_resolved(spec: RunSpec) -> None:
 
     write_atomically(spec.out / "budget.yaml", dump(spec.budget))
     (spec.out / "settings").mkdir(exist_ok=True)
-    write_atomically(spec.out / "settings" / "spec.json", canonical(spec.to_json()))
+    write_atomically(spec.out / SPEC_FILE, canonical(spec.to_json()))
     for name, scenario in spec.scenarios.items():
         write_atomically(spec.out / "settings" / f"scenario-{name}.yaml", dump(scenario))
 
