@@ -9,10 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
+from tailgate.config.rig import configs_root
 from tailgate.errors import UserError, nearest
 from tailgate.feedback.change import describe
 from tailgate.ledger.ledger import read
 from tailgate.registry import randomizers
+from tailgate.runtime.spec import RunOptions, resolve
 
 STATES = {
     "accepted": "it is part of the dataset",
@@ -50,11 +52,15 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
 
 
 def randomizer_table() -> list[dict[str, Any]]:
-    """Every registered randomizer: name, kind, level, first line of its documentation, and its settings in words."""
+    """Every registered randomizer: name, kind, level, first line of its documentation, and its settings as the quickstart's street sees them."""
+    from tailgate.randomize.protocol import Setup
+
+    spec = resolve(RunOptions(configs_root() / "budgets" / "quickstart.yaml"))
+    scenario = next(iter(spec.scenarios.values()))
     rows = []
     for name in randomizers:
         cls = randomizers.get(name)
-        settings = cls.documented_settings() if hasattr(cls, "documented_settings") else {}
+        settings = cls(Setup({}, scenario, spec.budget, spec.rig)).defaults()
         summary = (inspect.getdoc(cls) or "").split("\n")[0]
         shown = {n: f"{describe(s)} ({s.role})" for n, s in settings.items()}
         rows.append({"name": name, "kind": cls.kind, "level": cls.level, "summary": summary, "settings": shown})
