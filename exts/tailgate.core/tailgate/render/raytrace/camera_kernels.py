@@ -11,13 +11,13 @@ from tailgate.render.raytrace.shading import (
     FAR,
     PI,
     Light,
-    bounced,
     environment_brdf,
     ggx,
     grain,
     hash01,
     incoming,
     luminance,
+    mirrored_hit,
     onto_hemisphere,
     ray_start,
     seen_sky,
@@ -176,7 +176,7 @@ def light_kernel(
             if hit.instance < 0:
                 mirror = seen_sky(light, glossy)
             else:
-                mirror = bounced(scene, tables, light, hit, start, glossy, w)
+                mirror = mirrored_hit(scene, tables, light, hit, start, glossy)
     scale = 1.0 / float(samples)
     total = total * scale
     diffuse[k] = wp.vec4(total[0], total[1], total[2], visible * scale)

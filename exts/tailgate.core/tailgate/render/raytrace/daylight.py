@@ -9,13 +9,16 @@ from tailgate.render.raytrace.shading import Light
 from tailgate.stage.lights import Lights
 from tailgate.stage.materials import LUMINANCE
 
-ZENITH = np.array([0.50, 0.74, 1.10])
+ZENITH = np.array([0.40, 0.68, 1.15])
 HORIZON_DAY = np.array([0.98, 1.06, 1.16])
 HORIZON_LOW_SUN = np.array([1.60, 0.92, 0.48])
 """Colours of a clear sky relative to its mean: overhead, at the horizon with a high sun and with a low one."""
 
-HORIZON_SHARE = 1 / 15
-"""Cosine-weighted share of the horizon colour in ``shading.sky``: the integral of 2 u (1 - u)^4 over [0, 1]."""
+HORIZON_SHARE = 1 / 28
+"""Cosine-weighted share of the horizon colour in ``shading.sky``: the integral of 2 u (1 - u)^6 over [0, 1]."""
+
+DAY_EXPOSURE = 0.9
+"""Exposure by day relative to showing a grey card at its own reflectance."""
 
 
 def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) -> Light:
@@ -61,10 +64,11 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
 
 
 def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light) -> float:
-    """Factor that brings the log-average luminance of the surfaces in view to the scene's key (Reinhard et al. 2002).
+    """Factor on radiance before the tone curve, as a camera would choose it.
 
-    The key is 0.18 by day and 0.09 where lamps are the light, so that night looks like night; the brightest percent of the surfaces is kept below
-    eight times white.
+    By day the light that falls on level ground is metered, so that a grey card is shown grey, and corrected by at most one stop towards the
+    log-average of the surfaces in view. Without daylight the log-average alone decides (Reinhard et al. 2002), with a low key so that night
+    looks like night.
 
     Args:
         hdr: radiance [N, 4].
@@ -73,11 +77,13 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light) -> float:
     """
     seen = hdr[surface] if surface.any() else hdr
     values = seen[:, :3].astype(np.float64) @ LUMINANCE
-    bright = float(values.max(initial=0.0))
+    bright = float(np.quantile(values, 0.99)) if len(values) else 0.0
     if bright <= 0:
         return 1.0
-    day = float(np.dot(LUMINANCE, list(light.sun))) + np.pi * float(np.dot(LUMINANCE, list(light.mean_sky)))
-    key = 0.09 if light.lamps > 0 and light.sun_radius < 0 else 0.18
     mean = float(np.exp(np.log(np.maximum(values, 1e-4 * bright)).mean()))
-    floor = 0.02 * day / np.pi
-    return float(min(key / max(mean, floor), 8.0 / max(float(np.quantile(values, 0.99)), 1e-12)))
+    up = max(float(light.sun_direction[2]), 0.0)
+    level = float(LUMINANCE @ np.array(list(light.sun))) * up / np.pi + float(LUMINANCE @ np.array(list(light.mean_sky)))
+    night = light.sun_radius < 0 and light.lamps > 0
+    if level <= 0 or night or mean < 0.02 * level:
+        return min((0.09 if night else 0.16) / mean, 6.0 / bright)
+    return float(np.clip(0.16 / mean, 0.5 / level, 2.0 / level) * 0.5 + 0.5 / level) * DAY_EXPOSURE

@@ -84,7 +84,7 @@ def luminance(c: wp.vec3) -> float:
 def sky(light: Light, direction: wp.vec3) -> wp.vec3:
     """Smooth sky radiance: a gradient from horizon to zenith, the ground's below, and haze around the sun."""
     up = direction[2]
-    blend = wp.pow(1.0 - wp.clamp(up, 0.0, 1.0), 4.0)
+    blend = wp.pow(1.0 - wp.clamp(up, 0.0, 1.0), 6.0)
     colour = light.zenith * (1.0 - blend) + light.horizon * blend
     if up < 0.0:
         down = wp.clamp(-up * 6.0, 0.0, 1.0)
@@ -205,6 +205,20 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
         if not occluded(scene, start, up, FAR):
             out += wp.cw_mul(albedo, sky(light, up)) / (1.0 - share)
     return out
+
+
+@wp.func
+def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3) -> wp.vec3:
+    """Radiance of a surface seen in a mirror, without random choices: sun with its shadow, lamps without, and a part of the sky."""
+    point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
+    arriving = light.mean_sky * (0.35 + 0.25 * point.normal[2])
+    for lamp in range(light.lamps):
+        arriving += sphere_irradiance(light, lamp, point.position, point.normal) * (1.0 / PI)
+    cosine = wp.dot(point.normal, light.sun_direction)
+    if cosine > 0.0 and light.sun_radius >= 0.0:
+        if not occluded(scene, ray_start(point.position, point.face_normal), light.sun_direction, FAR):
+            arriving += light.sun * (cosine / PI)
+    return point.emissive + wp.cw_mul(point.base, arriving)
 
 
 @wp.func

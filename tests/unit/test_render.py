@@ -1,0 +1,283 @@
+"""The embedded renderer against analytic answers: depth, silhouettes, light, occlusion, truncation and LiDAR."""
+
+import asyncio
+
+import numpy as np
+import pytest
+import stage_kit as kit
+from tailgate.config.sensor import LidarModel
+from tailgate.errors import TailgateError, UserError
+from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, FrameId, Sample
+from tailgate.render.raytrace.backend import WarpBackend
+from tailgate.render.raytrace.image_twins import sky_twin, smooth_twin, tone_twin
+
+CAMERA = kit.pinhole()
+
+
+def facing_wall(stage, path, distance, half=200.0, colour=None):
+    """A square across the x axis that faces the origin."""
+    d, h = distance, half
+    bound = kit.material(stage, f"{path}_look", colour, 1.0) if colour else None
+    return kit.mesh(stage, path, [(d, h, -h), (d, -h, -h), (d, -h, h), (d, h, h)], [(0, 3, 2, 1)], bound)
+
+
+def square(stage, name, instance, distance, y=0.0, half=1.0):
+    """A mover: a square across the x axis."""
+    path = kit.mover(stage, name, instance, kit.pose(x=distance, y=y))
+    kit.mesh(stage, f"{path}/body", [(0, half, -half), (0, -half, -half), (0, -half, half), (0, half, half)], [(0, 3, 2, 1)])
+    return path
+
+
+def test_depth_of_a_wall_and_channel_shapes():
+    stage = kit.new_stage()
+    kit.lights(stage)
+    facing_wall(stage, "/World/wall", 7.0)
+    frame = kit.render(stage, kit.rig_of(CAMERA))
+    sensor = frame.sensors["camera"]
+    for name, (dtype, components) in CAMERA_CHANNELS.items():
+        channel = sensor.channel(name)
+        assert channel.dtype == dtype and channel.shape == (48, 64, *([components] if components else []))
+    np.testing.assert_allclose(sensor.channels["distance_to_image_plane"], 7.0, rtol=1e-6)
+    v, u = np.mgrid[:48, :64]
+    length = np.sqrt(((u - 31.5) / 60) ** 2 + ((v - 23.5) / 60) ** 2 + 1)
+    np.testing.assert_allclose(sensor.channels["distance_to_camera"], 7.0 * length, rtol=1e-6)
+    np.testing.assert_allclose(sensor.channels["normals"][..., :3], np.broadcast_to([-1, 0, 0], (48, 64, 3)), atol=1e-6)
+
+
+def test_nothing_beyond_far_and_the_empty_stage():
+    stage = kit.new_stage()
+    frame = kit.render(stage, kit.rig_of(CAMERA))
+    assert np.isinf(frame.sensors["camera"].channels["distance_to_camera"]).all() and len(frame.objects) == 0
+    facing_wall(stage, "/World/wall", 7.0)
+    near = kit.render(stage, kit.rig_of(kit.pinhole(far=6.0)))
+    assert np.isinf(near.sensors["camera"].channels["distance_to_image_plane"]).all()
+
+
+def test_sphere_silhouette():
+    """A sphere of radius r at distance d fills the cone of half-angle asin(r / d): a disc of radius f tan(asin(r / d))."""
+    stage = kit.new_stage()
+    path = kit.mover(stage, "ball", 3, kit.pose(x=8.0))
+    kit.mesh(stage, f"{path}/body", *kit.sphere())
+    frame = kit.render(stage, kit.rig_of(kit.pinhole(200, 200, 400.0)))
+    sensor = frame.sensors["camera"]
+    disc = np.pi * (400.0 * np.tan(np.arcsin(1 / 8))) ** 2
+    assert sensor.view.visible[0] == pytest.approx(disc, rel=0.01)
+    assert (sensor.channels["instance_segmentation"] == 3).sum() == sensor.view.visible[0] == sensor.view.alone[0]
+    assert (sensor.channels["semantic_segmentation"] == 1).sum() == sensor.view.visible[0]
+    assert sensor.channels["distance_to_image_plane"].min() == pytest.approx(7.0, abs=2e-3)
+    np.testing.assert_allclose(frame.objects.size[0], 2.0, rtol=1e-6)
+    np.testing.assert_allclose(frame.objects.T_world_box[0], kit.pose(x=8.0), atol=1e-6)
+    assert sensor.view.range[0] == pytest.approx(8.0)
+
+
+def test_half_occluded():
+    stage = kit.new_stage()
+    square(stage, "back", 1, 10.0)
+    square(stage, "front", 2, 5.0, y=1.0, half=1.0)
+    view = kit.render(stage, kit.rig_of(kit.pinhole(128, 96, 200.0))).sensors["camera"].view
+    assert view.alone[0] == 1600 and view.visible[0] == 800
+    np.testing.assert_allclose(view.occluded, [0.5, 0.0])
+    np.testing.assert_allclose(view.truncated, [0.0, view.truncated[1]])
+    np.testing.assert_array_equal(view.bbox_loose[0], [44, 28, 83, 67])
+    np.testing.assert_array_equal(view.bbox_tight[0], [64, 28, 83, 67])
+
+
+@pytest.mark.parametrize("share, y", [(0.5, 3.2), (0.25, 2.7), (1.0, 4.5)])
+def test_truncated(share, y):
+    """At 10 m the half image is 64 px = 3.2 m wide; the square is 2 m, so its part outside is known."""
+    stage = kit.new_stage()
+    square(stage, "edge", 1, 10.0, y=y)
+    view = kit.render(stage, kit.rig_of(kit.pinhole(128, 96, 200.0))).sensors["camera"].view
+    assert view.truncated[0] == pytest.approx(share, abs=0.03)
+    assert view.alone[0] == view.visible[0] == pytest.approx(1600 * (1 - share), abs=41)
+    assert (view.occluded[0] == 1.0) == (share == 1.0)
+
+
+def test_an_object_around_the_camera_and_one_behind():
+    stage = kit.new_stage()
+    path = kit.mover(stage, "around", 1, kit.pose())
+    kit.box(stage, f"{path}/body", (-2, -2, -2), (2, 2, 2))
+    square(stage, "behind", 2, -5.0)
+    view = kit.render(stage, kit.rig_of(CAMERA)).sensors["camera"].view
+    assert view.visible.tolist() == [64 * 48, 0] and view.alone.tolist() == [64 * 48, 0]
+    assert view.truncated[0] == pytest.approx(8 / 9, abs=0.01) and view.occluded[1] == 1.0
+    np.testing.assert_array_equal(view.bbox_tight[1], -1)
+
+
+def test_white_furnace():
+    """A convex body of albedo 1 under a uniform sky shows the sky's radiance, whatever its roughness (below that of grained surfaces)."""
+    for roughness in (0.44, 0.35, 0.1):
+        stage = kit.new_stage()
+        kit.lights(stage, sky=0.7)
+        white = kit.material(stage, "/World/white", (1.0, 1.0, 1.0), roughness)
+        path = kit.mover(stage, "ball", 1, kit.pose(x=5.0))
+        kit.mesh(stage, f"{path}/body", *kit.sphere(), white)
+        channels = kit.render(stage, kit.rig_of(CAMERA)).sensors["camera"].channels
+        ball = channels["instance_segmentation"] == 1
+        assert np.median(channels["HdrColor"][ball][:, :3]) == pytest.approx(0.7, rel=1e-3)
+        assert channels["HdrColor"][~ball][:, :3].mean() == pytest.approx(0.7, rel=1e-3)
+
+
+def test_sun_on_a_lambertian_wall_and_its_shadow():
+    """Radiance = albedo E cos / pi (rough dielectrics lose a few percent to their coat); a screen between wall and sun takes all of it."""
+    stage = kit.new_stage()
+    kit.lights(stage, sky=0.0, sun=3.0, sun_direction=(-1, 0, 1))
+    facing_wall(stage, "/World/wall", 7.0, 1.0, (0.5, 0.5, 0.5))
+    expected = 0.5 * 3.0 * np.cos(np.pi / 4) / np.pi
+    rig = kit.rig_of(kit.pinhole(9, 9, 60.0))
+    lit = kit.render(stage, rig).sensors["camera"].channels["HdrColor"][4, 4, :3]
+    np.testing.assert_allclose(lit, expected, rtol=0.15)
+    kit.mesh(stage, "/World/screen", [(4, -3, 3), (4, 3, 3), (6.5, 3, 3), (6.5, -3, 3)], [(0, 1, 2, 3)])
+    kit.mesh(stage, "/World/screen2", [(6.5, -3, 0.3), (6.5, 3, 0.3), (6.5, 3, 6), (6.5, -3, 6)], [(0, 1, 2, 3)])
+    dark = kit.render(stage, rig).sensors["camera"].channels["HdrColor"][4, 4, :3]
+    assert dark.max() < 0.2 * expected
+
+
+def test_lamp_irradiance():
+    """A small sphere lamp of radiance L and radius r gives E = pi L r^2 / d^2 on a facing surface."""
+    from pxr import UsdLux
+
+    stage = kit.new_stage()
+    lamp = UsdLux.SphereLight.Define(stage, "/Tailgate/Lights/Lamp_0")
+    lamp.CreateIntensityAttr(1000.0)
+    lamp.CreateRadiusAttr(0.1)
+    facing_wall(stage, "/World/wall", 4.0, 10.0, (0.5, 0.5, 0.5))
+    got = kit.render(stage, kit.rig_of(kit.pinhole(9, 9, 60.0)), samples=4).sensors["camera"].channels["HdrColor"][4, 4, 0]
+    assert got == pytest.approx(0.5 * 1000 * 0.1**2 / 4.0**2, rel=0.2)
+
+
+def test_fog_fades_to_the_horizon_and_dims_lidar():
+    stage = kit.new_stage()
+    kit.lights(stage, sky=1.0)
+    facing_wall(stage, "/World/wall", 50.0, 100.0, (0.0, 0.0, 0.0))
+    model = LidarModel(elevation_deg=[0.0], columns=8, azimuth_start_deg=0.0)
+    frames = [kit.render(stage, kit.rig_of(CAMERA, model), hints=h) for h in ({}, {"fog_extinction": 0.02})]
+    clear, fog = (f.sensors["camera"].channels["HdrColor"][24, 32, 0] for f in frames)
+    assert fog == pytest.approx(clear * np.exp(-1.0) + 1 - np.exp(-1.0), rel=0.02)
+
+
+def test_lidar_on_a_wall():
+    stage = kit.new_stage()
+    grey = kit.material(stage, "/World/grey", (0.5, 0.5, 0.5), reflectance=0.4)
+    kit.mesh(stage, "/World/wall", [(10, 500, -500), (10, -500, -500), (10, -500, 500), (10, 500, 500)], [(0, 3, 2, 1)], grey)
+    model = LidarModel(elevation_deg=[10.0, 0.0, -5.0], azimuth_offset_deg=[0.0, 1.5, -2.0], columns=72, range_min=1.0, range_max=30.0)
+    sensor = kit.render(stage, kit.rig_of(lidar=model)).sensors["lidar"]
+    c = sensor.channels
+    for name, dtype in LIDAR_CHANNELS.items():
+        assert c[name].shape == (3, 72, 1) and c[name].dtype == dtype
+    np.testing.assert_allclose(c["azimuth"][1, 0], -180 + 1.5, atol=1e-5)
+    np.testing.assert_allclose(c["azimuth"][0, 1], 175.0, atol=1e-4)
+    cos = np.cos(np.deg2rad(c["azimuth"].astype(float))) * np.cos(np.deg2rad(c["elevation"].astype(float)))
+    exact = np.where(cos > 10.0 / 30.0, 10.0 / np.where(cos > 0, cos, 1), 0.0)
+    np.testing.assert_allclose(c["range"][..., 0], exact, rtol=2e-5)
+    hit = exact > 0
+    np.testing.assert_allclose(c["incidence"][..., 0][hit], cos[hit], atol=1e-5)
+    np.testing.assert_allclose(c["intensity"][..., 0][hit], 0.4 * cos[hit], atol=1e-5)
+    np.testing.assert_allclose(c["reflectance"][..., 0], np.where(hit, 0.4, 0.0), atol=1e-6)
+    assert c["time_offset"][0, 36, 0] == 50_000_000 and sensor.t_end == 100_000_000
+    np.testing.assert_allclose(sensor.points()["xyz"][:, 0], 10.0, rtol=1e-5)
+
+
+def test_lidar_turned_and_counterclockwise():
+    stage = kit.new_stage()
+    path = kit.mover(stage, "ball", 5, kit.pose(x=0.0, y=6.0))
+    kit.mesh(stage, f"{path}/body", *kit.sphere())
+    model = LidarModel(elevation_deg=[0.0], columns=3600, direction="ccw", azimuth_start_deg=0.0)
+    sensor = kit.render(stage, kit.rig_of(lidar=model, T_rig=kit.pose(yaw_deg=90))).sensors["lidar"]
+    hit = np.nonzero(sensor.channels["instance"][0, :, 0] == 5)[0]
+    half = np.rad2deg(np.arcsin(1 / 6)) / 0.1
+    assert sensor.view.visible[0] == sensor.view.alone[0] == len(hit) == pytest.approx(2 * half, abs=3)
+    assert sensor.channels["range"][0, 0, 0] == pytest.approx(5.0, abs=1e-3) and set(hit) >= {0, 1, 3599}
+
+
+def test_lidar_occlusion():
+    stage = kit.new_stage()
+    square(stage, "back", 1, 10.0)
+    square(stage, "front", 2, 5.0, y=1.0)
+    model = LidarModel(elevation_deg=np.linspace(-4, 4, 9).tolist(), columns=3600, azimuth_start_deg=179.95)
+    view = kit.render(stage, kit.rig_of(lidar=model)).sensors["lidar"].view
+    assert view.occluded[0] == pytest.approx(0.5, abs=0.02) and view.occluded[1] == 0.0
+
+
+def test_same_sample_same_bits():
+    stage = kit.new_stage()
+    kit.lights(stage, sky=0.3, sun=3.0, sun_direction=(-1, 1, 1))
+    kit.ground(stage, "/World/ground", z=-1.5)
+    square(stage, "box", 1, 6.0)
+    frames = [kit.render(stage, kit.rig_of(CAMERA)) for _ in range(2)]
+    for name, channel in frames[0].sensors["camera"].channels.items():
+        np.testing.assert_array_equal(channel, frames[1].sensors["camera"].channels[name])
+
+
+def test_hidden_objects_leave_no_trace():
+    stage = kit.new_stage()
+    path = square(stage, "box", 1, 6.0)
+    backend = WarpBackend()
+    backend.open(stage, kit.rig_of(CAMERA), {"car": 1})
+    backend.apply(Sample(FrameId("test", 0, 0)))
+    assert len(asyncio.run(backend.capture()).objects) == 1
+    stage.GetPrimAtPath(path).GetAttribute("visibility").Set("invisible")
+    frame = asyncio.run(backend.capture(tick=3))
+    assert len(frame.objects) == 0 and not frame.sensors["camera"].channels["instance_segmentation"].any()
+    assert frame.id.tick == 3 and frame.sensors["camera"].t_start == 300_000_000
+    backend.close()
+    backend.close()
+    with pytest.raises(TailgateError, match="must be opened"):
+        backend.apply(Sample(FrameId("test", 0, 0)))
+
+
+def test_hints_are_refused_by_name():
+    backend = WarpBackend()
+    backend.open(kit.new_stage(), kit.rig_of(CAMERA), {})
+    with pytest.raises(UserError, match="motion_blur.*refused"):
+        backend.apply(Sample(FrameId("test", 0, 0), hints={"motion_blur": 1.0}))
+    with pytest.raises(UserError, match="did you mean 'fog_extinction'"):
+        backend.apply(Sample(FrameId("test", 0, 0), hints={"fog_extincton": 1.0}))
+    backend.close()
+
+
+def test_tone_twin():
+    import warp as wp
+    from tailgate.render.raytrace.image_kernels import tone_kernel
+
+    hdr = np.random.default_rng(1).uniform(0, 4, (500, 4)).astype(np.float32)
+    rgb = wp.zeros((500, 4), dtype=wp.uint8, device="cpu")
+    wp.launch(tone_kernel, dim=500, inputs=[wp.array(hdr, dtype=wp.vec4, device="cpu"), 0.7], outputs=[rgb], device="cpu")
+    assert np.abs(rgb.numpy()[:, :3].astype(int) - tone_twin(hdr, 0.7)).max() <= 1
+
+
+def test_smoothing_twin_and_edges():
+    import warp as wp
+    from tailgate.render.raytrace.camera import CameraFilm, camera_of
+    from tailgate.render.raytrace.image_kernels import smooth_kernel
+
+    rng, (h, w) = np.random.default_rng(2), (12, 16)
+    model = kit.pinhole(w, h, 20.0)
+    film, camera = CameraFilm(w, h, "cpu"), camera_of(model, np.eye(4))
+    source = rng.uniform(size=(h, w, 4)).astype(np.float32)
+    t = np.where(np.arange(w) < 8, 5.0, 20.0) * np.ones((h, 1))
+    normal = rng.normal([0, 0, -4.0], 1.0, (h, w, 3))
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    film.pixels.t = wp.array(t.ravel().astype(np.float32), device="cpu")
+    film.pixels.normal = wp.array(normal.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
+    given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
+    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, 2, 1, given], outputs=[film.light[1]], device="cpu")
+    v, u = np.mgrid[:h, :w]
+    position = np.stack([(u - model.cx) / 20.0, (v - model.cy) / 20.0, np.ones((h, w))], -1) * t[..., None]
+    expected = smooth_twin(source, normal, position, 3.0 * 2 * t / 20.0, 2)
+    np.testing.assert_allclose(film.light[1].numpy().reshape(h, w, 4), expected, atol=2e-5)
+
+
+def test_sky_mean_and_twin():
+    """Of a clear sky the cosine-weighted mean is the dome's luminance, and the picture of the sky follows the twin."""
+    from tailgate.render.raytrace.daylight import daylight
+    from tailgate.stage.lights import Lights
+
+    sun = np.array([0.0, 0.6, 0.8])
+    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)), {}, 1, "cpu")
+    k = np.arange(20000) + 0.5
+    up = np.sqrt(1 - k / 20000)
+    directions = np.stack([np.sqrt(1 - up**2), np.zeros_like(up), up], 1)
+    mean = sky_twin(directions, np.array(light.zenith), np.array(light.horizon)).mean(0)
+    assert mean @ [0.2126, 0.7152, 0.0722] == pytest.approx(0.4, rel=1e-3)
+    assert light.zenith[2] > light.zenith[0]
