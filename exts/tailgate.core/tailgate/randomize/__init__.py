@@ -1,0 +1,1 @@
+"""Structured domain randomization: scenarios opened, samples drawn, samples applied, targets verified."""

@@ -1,0 +1,195 @@
+"""Read-only geometry for placement: ground below a point, overlap with the base scene and each other, and how much of a target is hidden.
+
+Rays are always traced on the CPU, so that a sample is the same whichever device or backend renders it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tailgate.geometry.trace import TraceScene
+from tailgate.randomize.protocol import Placed
+from tailgate.randomize.slots import AssetShape, AssetSlot
+from tailgate.stage.layers import pose_matrix
+
+GROUND_SEARCH = 0.6
+"""Ground is looked for this far above and below the place that a context names [m]."""
+SILHOUETTE_CELLS = 24
+"""Cells across a target's silhouette; each counts once, so near and dense surfaces weigh no more than their image."""
+
+
+class SceneQueries:
+    """Geometry of the base scene and of the assets.
+
+    Args:
+        base: points [N, 3] and triangles [M, 3] of the base scene, world space.
+    """
+
+    def __init__(self, base: tuple[np.ndarray, np.ndarray]):
+        self._base = TraceScene("cpu")
+        self.has_base = len(base[1]) > 0
+        if self.has_base:
+            self._base.set_instances(np.array([self._base.add_prototype(*base)]), np.eye(4)[None])
+        self._objects = TraceScene("cpu")
+        self._prototypes: dict[Path, int] = {}
+        self._shown: tuple = ()
+
+    def ground(self, points: np.ndarray) -> np.ndarray:
+        """Height of the base scene [m] at points [n, 3], searched within GROUND_SEARCH of their z; their own z where there is none."""
+        points = np.atleast_2d(np.asarray(points, float))
+        if not self.has_base:
+            return points[:, 2].copy()
+        start = points + [0.0, 0.0, GROUND_SEARCH]
+        hits = self._base.trace(start, np.broadcast_to([0.0, 0.0, -1.0], start.shape), 2 * GROUND_SEARCH)
+        return np.where(hits.instance >= 0, start[:, 2] - np.where(hits.instance >= 0, hits.t, 0.0), points[:, 2])
+
+    def hits_base(self, slot: AssetSlot, pose: Sequence[float]) -> bool:
+        """True if the object's box would cut something of the base scene above its ground contact (a wall, a pole, a parked car)."""
+        if not self.has_base:
+            return False
+        starts, ends = _probe_lines(slot.shape)
+        T = np.array(pose_matrix(*pose))
+        starts, ends = (p @ T[:3, :3].T + T[:3, 3] for p in (starts, ends))
+        return bool((self._base.trace(starts, ends - starts, 1.0).instance >= 0).any())
+
+    def stands_flat(self, slot: AssetSlot, pose: Sequence[float], tolerance: float = 0.04) -> bool:
+        """True if the ground under the footprint's corners is level with the origin within ``tolerance`` [m]."""
+        corners = footprint(slot, pose, -0.15 * slot.size[:2].min())
+        ground = self.ground(np.column_stack([corners, np.full(4, pose[2])]))
+        return bool(np.abs(ground - pose[2]).max() <= tolerance)
+
+    def visible_share(self, eye: np.ndarray, target: Placed, others: Sequence[Placed], tick: int = 0) -> float:
+        """Share of the target's silhouette that reaches ``eye`` [3], 0..1, given other objects and the base scene.
+
+        Points spread over the target's surface are binned by direction; each filled bin counts once. 1 - share estimates ``ObjectView.occluded``.
+        """
+        T = np.array(pose_matrix(*target.pose(tick)))
+        points = target.slot.shape.surface @ T[:3, :3].T + T[:3, 3]
+        bins = _direction_bins(eye, points)
+        rays = points - eye
+        blocked = np.zeros(len(points), bool)
+        shown = [p for p in others if p.slot.name != target.slot.name]
+        if shown:
+            self._show(shown, tick)
+            blocked |= self._objects.trace(eye, rays, 0.999).instance >= 0
+        if self.has_base:
+            blocked |= self._base.trace(eye, rays, 0.995).instance >= 0
+        count = np.bincount(bins)
+        free = np.bincount(bins, weights=~blocked)
+        filled = count > 0
+        return float((free[filled] / count[filled]).mean())
+
+    def _show(self, placed: Sequence[Placed], tick: int) -> None:
+        key = tuple((p.slot.name, p.pose(tick)) for p in placed)
+        if key != self._shown:
+            ids = np.array([self._prototype(p.slot.shape) for p in placed])
+            self._objects.set_instances(ids, np.array([pose_matrix(*p.pose(tick)) for p in placed]))
+            self._shown = key
+
+    def _prototype(self, shape: AssetShape) -> int:
+        if shape.file not in self._prototypes:
+            self._prototypes[shape.file] = self._objects.add_prototype(shape.points, shape.triangles)
+        return self._prototypes[shape.file]
+
+
+def _direction_bins(eye: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Bin of each point [n] in a square grid over the directions from ``eye`` to the points."""
+    rays = points - eye
+    forward = rays.mean(0) / np.linalg.norm(rays.mean(0))
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right = right / np.linalg.norm(right) if np.linalg.norm(right) > 1e-6 else np.array([0.0, 1.0, 0.0])
+    depth = np.maximum(rays @ forward, 1e-6)
+    plane = np.stack([rays @ right / depth, rays @ np.cross(right, forward) / depth], axis=1)
+    low, high = plane.min(0), plane.max(0)
+    cells = np.floor((plane - low) / max((high - low).max(), 1e-9) * (SILHOUETTE_CELLS - 1e-6)).astype(np.int64)
+    return cells[:, 0] * SILHOUETTE_CELLS + cells[:, 1]
+
+
+def _probe_lines(shape: AssetShape) -> tuple[np.ndarray, np.ndarray]:
+    """Lines through an asset's box above its feet, own frame: both diagonals and both middles at three heights, and four upright edges."""
+    low, high = shape.low, shape.high
+    height = high[2] - low[2]
+    cx, cy = (low[:2] + high[:2]) / 2
+    plan = [
+        ((low[0], low[1]), (high[0], high[1])),
+        ((low[0], high[1]), (high[0], low[1])),
+        ((low[0], cy), (high[0], cy)),
+        ((cx, low[1]), (cx, high[1])),
+    ]
+    floor = low[2] + max(0.1 * height, min(0.25, 0.3 * height))
+    starts, ends = [], []
+    for z in (floor, (floor + high[2]) / 2, high[2]):
+        for a, b in plan:
+            starts.append((*a, z))
+            ends.append((*b, z))
+    for x in (low[0], high[0]):
+        for y in (low[1], high[1]):
+            starts.append((x, y, floor))
+            ends.append((x, y, high[2]))
+    return np.array(starts), np.array(ends)
+
+
+def may_hide(near: Placed, far: Placed, eye: np.ndarray) -> bool:
+    """False if ``near`` cannot hide any of ``far`` from ``eye`` [3]: it stands wholly behind it or in another direction."""
+    gap = [np.linalg.norm(np.array(p.pose(0)[:3]) - eye) for p in (near, far)]
+    if gap[0] - np.linalg.norm(near.slot.size) > gap[1] + np.linalg.norm(far.slot.size):
+        return False
+    (az_n, el_n, b_n), (az_f, el_f, b_f) = (_corner_angles(p, eye) for p in (near, far))
+    near_az, far_az = _wrap(az_n - b_n), _wrap(az_f - b_n)
+    apart = near_az.max() < far_az.min() or far_az.max() < near_az.min()
+    return not apart and el_n.max() >= el_f.min() and el_f.max() >= el_n.min()
+
+
+def _corner_angles(placed: Placed, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Azimuth and elevation [rad] of the box corners [8], and the bearing of their middle."""
+    low, high = placed.slot.shape.low, placed.slot.shape.high
+    corners = np.array([[x, y, z, 1.0] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    rays = (corners @ np.array(pose_matrix(*placed.pose(0))).T)[:, :3] - eye
+    middle = rays.mean(0)
+    elevation = np.arctan2(rays[:, 2], np.hypot(rays[:, 0], rays[:, 1]))
+    return np.arctan2(rays[:, 1], rays[:, 0]), elevation, float(np.arctan2(middle[1], middle[0]))
+
+
+def _wrap(angle: np.ndarray) -> np.ndarray:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def footprint(slot: AssetSlot, pose: Sequence[float], margin: float = 0.0) -> np.ndarray:
+    """Corners [4, 2] of the box seen from above, widened by ``margin`` [m], in order around it."""
+    low, high = slot.shape.low[:2] - margin, slot.shape.high[:2] + margin
+    local = np.array([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
+    c, s = np.cos(np.deg2rad(pose[3])), np.sin(np.deg2rad(pose[3]))
+    return local @ np.array([[c, s], [-s, c]]) + np.asarray(pose[:2])
+
+
+def footprints_overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    """True if two convex quadrilaterals [4, 2] share area (separating axes along their edges)."""
+    for corners in (a, b):
+        edges = np.roll(corners, -1, axis=0)[:2] - corners[:2]
+        for edge in edges:
+            axis = np.array([-edge[1], edge[0]])
+            pa, pb = a @ axis, b @ axis
+            if pa.max() <= pb.min() or pb.max() <= pa.min():
+                return False
+    return True
+
+
+def overlaps(slot: AssetSlot, poses: Sequence[Sequence[float]], others: Sequence[Placed], margin: float = 0.05) -> bool:
+    """True if a slot moving through ``poses`` (one per tick) would touch another object's box at some tick."""
+    low, high = slot.shape.low[2], slot.shape.high[2]
+    for tick in range(max([len(poses), *(len(o.poses) for o in others)], default=1)):
+        pose = poses[min(tick, len(poses) - 1)]
+        own = footprint(slot, pose, margin)
+        for other in others:
+            theirs = other.pose(tick)
+            if pose[2] + low >= theirs[2] + other.slot.shape.high[2] or theirs[2] + other.slot.shape.low[2] >= pose[2] + high:
+                continue
+            reach = np.hypot(*slot.size[:2]) + np.hypot(*other.slot.size[:2]) + 2 * margin
+            if np.hypot(pose[0] - theirs[0], pose[1] - theirs[1]) > reach:
+                continue
+            if footprints_overlap(own, footprint(other.slot, theirs)):
+                return True
+    return False

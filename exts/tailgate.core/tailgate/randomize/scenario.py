@@ -1,0 +1,149 @@
+"""Opening a scenario: base scene, pool and frame layer, randomizers and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailgate.config.budget import Budget
+from tailgate.config.rig import ResolvedRig
+from tailgate.config.scenario import Scenario, Use
+from tailgate.config.setting import Setting
+from tailgate.errors import UserError, Where, unknown
+from tailgate.randomize.contexts import Context, read_contexts
+from tailgate.randomize.protocol import LEVELS, PoolScene, Randomizer, Setup
+from tailgate.randomize.queries import SceneQueries
+from tailgate.randomize.slots import AssetSlot, class_labels, fill_pool, wanted_classes
+from tailgate.randomize.views import RigViews
+from tailgate.registry import randomizers as registry
+from tailgate.stage.labels import direct_labels
+from tailgate.stage.layers import IDENTITY, SceneLayers, open_base
+from tailgate.stage.triangles import read_triangles
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+RIG_PATH = "/Tailgate/Rig"
+BUILT_IN_BASES = ("street", "warehouse", "table_top")
+
+
+@dataclass
+class OpenScenario:
+    """A scenario ready to draw and apply samples.
+
+    Attributes:
+        scenario, budget, rig: its configuration.
+        stage: the base scene with both layers attached.
+        layers: pool and frame layer.
+        settings: by address ``<scenario>/<randomizer>/<setting>``: defaults, replaced by the scenario file.
+        labels: class name -> semantic id; 0 is background.
+        randomizers: in the order in which they draw.
+        slots: asset slots of the pool.
+        contexts: where objects may stand.
+        views, queries: geometry of the rig and of the scene.
+    """
+
+    scenario: Scenario
+    budget: Budget
+    rig: ResolvedRig
+    stage: Usd.Stage
+    layers: SceneLayers
+    settings: dict[str, Setting]
+    labels: dict[str, int]
+    randomizers: tuple[Randomizer, ...]
+    slots: tuple[AssetSlot, ...]
+    contexts: tuple[Context, ...]
+    views: RigViews
+    queries: SceneQueries
+
+    def close(self) -> None:
+        """Remove both layers; the stage is as it was before. Safe to call twice."""
+        self.layers.close()
+
+
+def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path, stage: Usd.Stage | None = None) -> OpenScenario:
+    """Build or open the base scene, fill the pool and let every randomizer author.
+
+    Args:
+        cache: folder of generated assets and bases.
+        stage: an open stage to work on instead of the scenario's base (in Kit).
+
+    Raises:
+        UserError: unknown randomizer, option or setting (with the nearest name), a base or asset that does not open, a base without contexts.
+    """
+    randomizers = make_randomizers(scenario, budget, rig)
+    settings = resolve_settings(scenario, randomizers)
+    base = open_base(stage if stage is not None else _base_file(scenario, budget, Path(cache)))
+    contexts = read_contexts(base)
+    if not contexts:
+        raise UserError(
+            "base scene must hold at least one context (a prim with a tailgate:context attribute), got none", base.GetRootLayer().identifier
+        )
+    queries = SceneQueries(read_triangles(base.GetPseudoRoot()))
+    layers = SceneLayers(base)
+    extra = [name for randomizer in randomizers for name in randomizer.classes()]
+    slots = fill_pool(layers, scenario, budget, wanted_classes(scenario, budget, extra), Path(cache))
+    layers.pool.define(RIG_PATH)
+    layers.pool.single_transform(RIG_PATH)
+    layers.frame.declare(f"{RIG_PATH}.xformOp:transform", "matrix4d", IDENTITY)
+    scene = PoolScene(layers, slots, contexts)
+    for randomizer in randomizers:
+        randomizer.author(scene)
+    labels = dict(class_labels(slots, base_classes(base)))
+    layers.attach()
+    return OpenScenario(scenario, budget, rig, base, layers, settings, labels, randomizers, slots, contexts, RigViews(rig), queries)
+
+
+def make_randomizers(scenario: Scenario, budget: Budget, rig: ResolvedRig) -> tuple[Randomizer, ...]:
+    """One randomizer per entry, ordered by level and, within a level, as in the file."""
+    made: list[Randomizer] = []
+    for i, use in enumerate(scenario.randomizers):
+        try:
+            cls = registry.get(use.use)
+            if any(r.name == use.use for r in made):
+                raise UserError(f"randomizers must be used once each, got '{use.use}' twice")
+            made.append(cls(Setup(use.options, scenario, budget, rig)))
+        except UserError as error:
+            raise UserError(error.message, Where(f"scenario {scenario.name}", key=f"randomizers[{i}]")) from None
+    return tuple(sorted(made, key=lambda r: LEVELS.index(r.level)))
+
+
+def resolve_settings(scenario: Scenario, randomizers: tuple[Randomizer, ...]) -> dict[str, Setting]:
+    """Settings by address: each randomizer's defaults, replaced by the scenario file; a setting that nobody knows is refused."""
+    uses: Mapping[str, tuple[int, Use]] = {u.use: (i, u) for i, u in enumerate(scenario.randomizers)}
+    settings: dict[str, Setting] = {}
+    for randomizer in randomizers:
+        index, use = uses[randomizer.name]
+        own = dict(randomizer.defaults())
+        for name, setting in use.settings.items():
+            if name not in own:
+                where = Where(f"scenario {scenario.name}", key=f"randomizers[{index}].settings.{name}")
+                raise unknown(f"setting of randomizer {randomizer.name}", name, own, where)
+            own[name] = setting
+        settings.update({address(scenario.name, randomizer.name, name): s for name, s in own.items()})
+    return settings
+
+
+def address(scenario: str, randomizer: str, setting: str) -> str:
+    """Setting address."""
+    return f"{scenario}/{randomizer}/{setting}"
+
+
+def base_classes(stage: Usd.Stage) -> list[str]:
+    """Classes that the base scene itself is labelled with, sorted."""
+    return sorted({label for prim in stage.Traverse() for label in direct_labels(prim, "class")[:1]})
+
+
+def _base_file(scenario: Scenario, budget: Budget, cache: Path) -> Path:
+    if scenario.base in BUILT_IN_BASES:
+        from tailgate.assets.bases import build_base
+        from tailgate.rng import kernel_seed
+
+        return build_base(scenario.base, kernel_seed(budget.seed, "base", scenario.base), dict(scenario.base_options), cache)
+    if not Path(scenario.base).is_file():
+        raise unknown("base scene (built in, or a USD file)", scenario.base, BUILT_IN_BASES, Where(f"scenario {scenario.name}", key="base"))
+    return Path(scenario.base)
+
+

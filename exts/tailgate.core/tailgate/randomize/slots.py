@@ -1,0 +1,217 @@
+"""Asset slots: the prims of the pool that clips may show, each with its class, size and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tailgate.config.budget import Budget
+from tailgate.config.scenario import Scenario
+from tailgate.errors import UserError, Where
+from tailgate.rng import kernel_seed, rng
+from tailgate.stage.layers import IDENTITY, SceneLayers
+
+OBJECTS = "/Tailgate/Objects"
+SURFACE_POINTS = 384
+
+
+@dataclass(frozen=True)
+class Part:
+    """One material of an asset: its name ("paint", "cloth_upper"), colour (linear RGB), roughness and LiDAR reflectance."""
+
+    name: str
+    color: tuple[float, float, float]
+    roughness: float
+    reflectance: float
+
+
+@dataclass(frozen=True)
+class AssetShape:
+    """One asset file as geometry, in its own frame: origin at the ground contact, x forward, z up.
+
+    Attributes:
+        low, high: bounds [m], [3].
+        points, triangles: float64 [N, 3], int64 [M, 3].
+        surface: points spread evenly over its area, float64 [SURFACE_POINTS, 3].
+        parts: its materials.
+    """
+
+    file: Path
+    low: np.ndarray
+    high: np.ndarray
+    points: np.ndarray
+    triangles: np.ndarray
+    surface: np.ndarray
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class AssetSlot:
+    """One prim of the pool.
+
+    Attributes:
+        name: ``<asset_class>_v<variant>_<slot>``; its path is ``/Tailgate/Objects/<name>``.
+        instance: stable over the run, from 1.
+        asset_class, output_class: what it is made from, and what it is labelled as.
+        variant: shape variant, from 0.
+        shape: its geometry.
+    """
+
+    name: str
+    instance: int
+    asset_class: str
+    output_class: str
+    variant: int
+    shape: AssetShape
+
+    @property
+    def path(self) -> str:
+        """Prim path."""
+        return f"{OBJECTS}/{self.name}"
+
+    @property
+    def size(self) -> np.ndarray:
+        """Length, width, height [m], [3]."""
+        return self.shape.high - self.shape.low
+
+
+def read_shape(file: Path) -> AssetShape:
+    """Measure an asset file.
+
+    Raises:
+        UserError: it does not open, has no default prim or no triangles.
+    """
+    from pxr import Tf, Usd
+
+    from tailgate.stage.triangles import read_triangles
+
+    try:
+        stage = Usd.Stage.Open(str(file))
+    except Tf.ErrorException:
+        raise UserError("asset must be a readable USD file, and USD cannot open it", file) from None
+    root = stage.GetDefaultPrim()
+    if not root:
+        raise UserError("asset must have a default prim", file)
+    points, triangles = read_triangles(root)
+    if not len(triangles):
+        raise UserError("asset must hold at least one visible mesh", file)
+    used = points[np.unique(triangles)]
+    surface = _spread(points, triangles, kernel_seed("surface", len(points), len(triangles)))
+    return AssetShape(Path(file), used.min(0), used.max(0), points, triangles, surface, _parts(stage))
+
+
+def _spread(points: np.ndarray, triangles: np.ndarray, seed: int) -> np.ndarray:
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    generator = rng(seed, "", 0, 0, 0, "surface")
+    face = np.searchsorted(np.cumsum(areas) / areas.sum(), generator.random(SURFACE_POINTS), side="right").clip(0, len(areas) - 1)
+    u, v = generator.random((2, SURFACE_POINTS, 1))
+    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
+    return a[face] + u * (b - a)[face] + v * (c - a)[face]
+
+
+def _parts(stage) -> tuple[Part, ...]:
+    from pxr import UsdShade
+
+    from tailgate.stage.layers import plain
+
+    parts = []
+    looks = stage.GetPrimAtPath(stage.GetDefaultPrim().GetPath().AppendChild("Looks"))
+    for prim in looks.GetChildren() if looks else ():
+        surface = prim.GetChild("Surface")
+        if prim.IsA(UsdShade.Material) and surface:
+            color = surface.GetAttribute("inputs:diffuseColor")
+            roughness = surface.GetAttribute("inputs:roughness")
+            reflectance = prim.GetAttribute("tailgate:reflectance")
+            rgb = tuple(plain(color.Get())) if color and color.HasAuthoredValue() else (0.18, 0.18, 0.18)
+            grey = float(np.dot(rgb, (0.2126, 0.7152, 0.0722)))
+            parts.append(
+                Part(
+                    prim.GetName(),
+                    rgb,
+                    float(roughness.Get()) if roughness and roughness.HasAuthoredValue() else 0.5,
+                    float(reflectance.Get()) if reflectance and reflectance.HasAuthoredValue() else grey,
+                )
+            )
+    return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A class that the pool must hold: what it is made from, what it is called, and the user's USD file if any."""
+
+    asset_class: str
+    output_class: str
+    usd: str | None = None
+
+
+def wanted_classes(scenario: Scenario, budget: Budget, extra: Sequence[str]) -> list[Wanted]:
+    """Classes of the cells in their order, then distractors, then what randomizers need; each once.
+
+    A class that no cell asks for is labelled as the ontology says, else by its own name.
+    """
+    outputs = {entry.asset: entry.output or source for source, entry in reversed(budget.ontology.items())}
+    usd = {entry.output or source: entry.usd for source, entry in budget.ontology.items()}
+    found: dict[tuple[str, str], Wanted] = {}
+    for cell in budget.cells:
+        asset = budget.asset_class(cell.class_)
+        found.setdefault((asset, cell.class_), Wanted(asset, cell.class_, usd.get(cell.class_)))
+    made = {asset for asset, _ in found}
+    for asset in dict.fromkeys([*scenario.distractors, *extra]):
+        if asset not in made:
+            output = outputs.get(asset, asset)
+            found[(asset, output)] = Wanted(asset, output, usd.get(output))
+    return list(found.values())
+
+
+def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: Sequence[Wanted], cache: Path) -> tuple[AssetSlot, ...]:
+    """Generate the variants of every class and author their slots, each invisible until a clip shows it.
+
+    Every class gets ``variants`` shapes and the smallest number of slots that is at least ``slots`` and the same for each shape.
+    """
+    from tailgate.assets import generate
+
+    slots: list[AssetSlot] = []
+    numbers: dict[str, int] = {}
+    for want in wanted:
+        variants = 1 if want.usd else scenario.variants
+        files = [_file(want, budget, v, cache, generate) for v in range(variants)]
+        shapes = [read_shape(f) for f in files]
+        for number in range(variants * -(-scenario.slots // variants)):
+            variant = number % variants
+            serial = numbers.setdefault(want.asset_class, 0)
+            numbers[want.asset_class] += 1
+            name = f"{want.asset_class}_v{variant}_{serial}"
+            slots.append(AssetSlot(name, len(slots) + 1, want.asset_class, want.output_class, variant, shapes[variant]))
+    for slot in slots:
+        _author_slot(layers, slot)
+    return tuple(slots)
+
+
+def _file(want: Wanted, budget: Budget, variant: int, cache: Path, generate) -> Path:
+    if want.usd:
+        if not Path(want.usd).is_file():
+            raise UserError(f"usd of class '{want.output_class}' must be a file, and '{want.usd}' was not found", Where(key="ontology"))
+        return Path(want.usd).resolve()
+    return generate(want.asset_class, kernel_seed(budget.seed, "asset", want.asset_class, variant), cache, {})
+
+
+def _author_slot(layers: SceneLayers, slot: AssetSlot) -> None:
+    pool, frame = layers.pool, layers.frame
+    pool.define(slot.path, "Xform", slot.shape.file)
+    pool.single_transform(slot.path)
+    pool.set(f"{slot.path}.visibility", "token", "invisible")
+    pool.set(f"{slot.path}.tailgate:instance", "int", slot.instance, custom=True)
+    pool.set(f"{slot.path}.tailgate:asset_class", "string", slot.asset_class, custom=True)
+    pool.label(slot.path, "class", slot.output_class)
+    frame.declare(f"{slot.path}.xformOp:transform", "matrix4d", IDENTITY)
+    frame.declare(f"{slot.path}.visibility", "token", "invisible")
+
+
+def class_labels(slots: Sequence[AssetSlot], base_classes: Sequence[str]) -> Mapping[str, int]:
+    """Semantic ids: 0 background, then the pool's output classes in pool order, then the base scene's classes by name."""
+    names = dict.fromkeys(["background", *(s.output_class for s in slots), *sorted(base_classes)])
+    return {name: i for i, name in enumerate(names)}

@@ -1,0 +1,56 @@
+"""Triangles of a stage, in world space, for geometric queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tailgate.stage.meshes import triangulate, value
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+
+def world_matrix(prim: Usd.Prim) -> np.ndarray:
+    """T_world_prim at the earliest time for column vectors, float64 [4, 4]."""
+    from pxr import Usd, UsdGeom
+
+    return np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(Usd.TimeCode.EarliestTime())).T
+
+
+def mesh_triangles(prim: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:
+    """World points float64 [N, 3] and triangles int64 [M, 3] of one Mesh prim; both empty for broken topology."""
+    from pxr import UsdGeom
+
+    mesh = UsdGeom.Mesh(prim)
+    points = value(mesh.GetPointsAttr()).reshape(-1, 3)
+    counts, indices = value(mesh.GetFaceVertexCountsAttr(), np.int64), value(mesh.GetFaceVertexIndicesAttr(), np.int64)
+    if len(counts) == 0 or counts.sum() != len(indices) or len(points) == 0 or indices.min() < 0 or indices.max() >= len(points):
+        return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
+    corners, _ = triangulate(counts, indices, points)
+    T = world_matrix(prim)
+    return points @ T[:3, :3].T + T[:3, 3], indices[corners].reshape(-1, 3)
+
+
+def read_triangles(root: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:
+    """All visible Mesh prims at and below ``root`` that are rendered: instances included; guides, proxies and contexts not.
+
+    Returns:
+        World points float64 [N, 3] [m] and triangles int64 [M, 3]; both may be empty.
+    """
+    from pxr import Usd, UsdGeom
+
+    points, triangles, count = [np.zeros((0, 3))], [np.zeros((0, 3), np.int64)], 0
+    for prim in Usd.PrimRange(root, Usd.TraverseInstanceProxies(Usd.PrimDefaultPredicate)):
+        if not prim.IsA(UsdGeom.Mesh) or prim.HasAttribute("tailgate:context"):
+            continue
+        imageable = UsdGeom.Imageable(prim)
+        rendered = imageable.ComputePurpose() in (UsdGeom.Tokens.default_, UsdGeom.Tokens.render)
+        if not rendered or imageable.ComputeVisibility() == UsdGeom.Tokens.invisible:
+            continue
+        own_points, own_triangles = mesh_triangles(prim)
+        points.append(own_points)
+        triangles.append(own_triangles + count)
+        count += len(own_points)
+    return np.concatenate(points), np.concatenate(triangles)
