@@ -69,8 +69,8 @@ def make_run(folder: Path, reference: str = "av2", rounds: int = 3, name: str = 
 
 def _class_rows() -> list[dict]:
     more = {"class": "wheelchair_user", "stratum": "5-15 m", "modality": "lidar", "n": 18}
-    js = row("semantic_js", 0.11, 0.15, "no power", **more, note="18 samples decide nothing") | {"unit": "nats", "gates": False}
-    return [row("dogss_score", 0.83, 0.75, "ok", **more) | {"unit": "1"}, js]
+    js = row("js_norm", 0.11, 0.15, "no power", **more, note="18 samples decide nothing") | {"unit": "nats", "gates": False}
+    return [row("dogss", 0.83, 0.75, "ok", **more) | {"unit": "1"}, js]
 
 
 def _round(ledger: Ledger, number: int, measured: bool) -> None:
@@ -100,7 +100,9 @@ def _round(ledger: Ledger, number: int, measured: bool) -> None:
     ledger.insert("rounds", [{**state, "feedback": [change] if measured and number == 0 else [], "scorecard": card if measured else {}}])
     for batch in range(4):
         failed = batch == 3 and number == 0
-        rows = [row("range_noise", 0.03 * fade + 0.002 * batch, 0.035, "failed" if failed else "ok"), row("hole_rate", None, None, "unjudged")]
+        rows = [row("range_noise", 0.03 * fade + 0.002 * batch, 0.035, "failed" if failed else "ok", stratum="all")]
+        rows.append(row("hole_rate", None, None, "unjudged", stratum="all"))
+        rows += [row("range_noise", 0.04 * fade, 0.03, "failed" if fade > 0.8 else "ok", stratum=f"{k}-{k + 1} m", gates=False) for k in range(6)]
         code = ["range_noise"] if failed else []
         head = {"round": number, "number": batch, "first_index": 8 * number + 2 * batch, "count": 2, "verdict": "rejected" if failed else "accepted"}
         ledger.insert("batches", [{**head, "codes": code, "scorecard": rows if measured else []}])

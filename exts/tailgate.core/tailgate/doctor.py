@@ -124,11 +124,10 @@ def check_warp() -> list[Check]:
     """Warp finds its devices, and a kernel compiles and gives the right answer on each."""
     if find_spec("warp") is None:
         return [Check("Warp devices", False, "Warp is not installed", INSTALL)]
-    import warp as wp
+    from tailgate.geometry.trace import quiet_warp
 
-    wp.config.quiet = True
     try:
-        wp.init()
+        wp = quiet_warp()
         devices = [str(d) for d in wp.get_devices()]
     except Exception as error:
         return [Check("Warp devices", False, _first_line(error), "reinstall warp-lang; its native library does not load")]

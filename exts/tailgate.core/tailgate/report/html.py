@@ -18,6 +18,8 @@ from tailgate.report.trust import judge
 from tailgate.report.words import STAGES, VERDICTS, code_words, metric_words
 
 PARTS = {"feedback": charts.BLUE, "hold-out": charts.ORANGE}
+LONGEST_UNIT = 6
+"""Units of more letters stand beside the metric's name, not behind each number."""
 MAX_COVERAGE = 240
 """Settings whose coverage is drawn; any beyond are counted in words."""
 
@@ -53,7 +55,7 @@ def render(run: RunRecord) -> str:
         clip_count=sum(run.clip_states.values()),
         classes=[(c, _histograms(_class_values(run, c.name))) for c in run.classes],
         gate_rows=_gate_rows(run.batch_scores),
-        frame_scores=_histograms(run.frame_scores, "reference spreads"),
+        frame_scores=_histograms(run.frame_scores, "spreads"),
         progress=_progress_rows(run.rounds),
         ratio=_ratio_chart(run.rounds),
         round_count=sum(r.measured for r in run.rounds),
@@ -63,6 +65,7 @@ def render(run: RunRecord) -> str:
         speed=_speed(run),
         code_words=code_words,
         metric_words=metric_words,
+        long_unit=long_unit,
         verdicts=VERDICTS,
     )
 
@@ -81,7 +84,12 @@ def figure(value: float | None, unit: str = "") -> str:
     """A number for people: three digits and its unit, or "not measured"."""
     if value is None:
         return "not measured"
-    return f"{value:.3g} {unit if unit != '1' else ''}".strip()
+    return f"{value:.3g} {unit if unit != '1' and len(unit) <= LONGEST_UNIT else ''}".strip()
+
+
+def long_unit(unit: str) -> str:
+    """A unit that is too long to stand behind every number, else ""."""
+    return unit if len(unit) > LONGEST_UNIT else ""
 
 
 def _svg(text: str) -> Any:
@@ -121,7 +129,7 @@ def _ordered_states(states: dict[str, int]) -> dict[str, int]:
 
 
 def _class_values(run: RunRecord, name: str) -> dict[str, tuple[float, ...]]:
-    """Scores of a class over the batches, by metric and unit-free: only metrics of the class gate."""
+    """Scores of a class over the batches, by metric."""
     values: dict[str, list[float]] = defaultdict(list)
     for score in run.batch_scores:
         if score.class_name == name and score.value is not None:
@@ -135,34 +143,48 @@ def _histograms(scores: dict[str, tuple[float, ...]], unit: str = "") -> list[tu
 
 @dataclass(frozen=True)
 class GateRow:
-    """One batch metric over all batches and strata, as shares of its limit."""
+    """One statistic over all batches, as shares of its limit: over all strata together, or in single strata."""
 
     metric: str
     modality: str
+    single: bool
     strip: Any
     judged: int
     failed: int
     unjudged: int
     worst: Score | None
     gates: bool
+    unit: str
 
 
 def _gate_rows(scores: Sequence[Score]) -> list[GateRow]:
-    groups: dict[tuple[str, str], list[Score]] = defaultdict(list)
+    """Rows by statistic, all strata together before single strata; statistics that were never measured come last."""
+    groups: dict[tuple[str, str, bool], list[Score]] = defaultdict(list)
     for score in scores:
-        if not score.class_name:
-            groups[score.metric, score.modality].append(score)
-    rows = []
-    for (metric, modality), group in sorted(groups.items()):
-        limited = [(_share_of_limit(s), s) for s in group if s.value is not None and s.limit]
-        nulls = [(s.null_median / s.limit, s.null_q95 / s.limit) for _, s in limited if s.null_median is not None and s.null_q95 is not None]
-        band = (sorted(n[0] for n in nulls)[len(nulls) // 2], sorted(n[1] for n in nulls)[len(nulls) // 2]) if nulls else None
-        verdicts = [s.verdict for s in group]
-        worst = max(limited, key=lambda pair: pair[0])[1] if limited else None
-        strip = _svg(charts.ratio_strip([share for share, _ in limited], band)) if limited else None
-        idle = verdicts.count("unjudged") + verdicts.count("no power")
-        rows.append(GateRow(metric, modality, strip, len(group) - idle, verdicts.count("failed"), idle, worst, any(s.gates for s in group)))
-    return rows
+        if not score.class_name and score.metric not in ("reference", "unjudged"):
+            groups[score.metric, score.modality, score.stratum not in ("", "all")].append(score)
+    rows = [_gate_row(*key, group) for key, group in sorted(groups.items())]
+    measured = {r.metric for r in rows if r.strip}
+    return sorted(rows, key=lambda r: (r.metric not in measured, r.metric != "joint"))
+
+
+def _gate_row(metric: str, modality: str, single: bool, group: list[Score]) -> GateRow:
+    limited = [(_share_of_limit(s), s) for s in group if s.value is not None and s.limit]
+    nulls = [(s.null_median / s.limit, s.null_q95 / s.limit) for _, s in limited if s.null_median is not None and s.null_q95 is not None]
+    band = (sorted(n[0] for n in nulls)[len(nulls) // 2], sorted(n[1] for n in nulls)[len(nulls) // 2]) if nulls else None
+    verdicts = [s.verdict for s in group]
+    return GateRow(
+        metric=metric,
+        modality=modality,
+        single=single,
+        strip=_svg(charts.ratio_strip([share for share, _ in limited], band)) if limited else None,
+        judged=verdicts.count("ok") + verdicts.count("failed"),
+        failed=verdicts.count("failed"),
+        unjudged=verdicts.count("unjudged") + verdicts.count("no power"),
+        worst=max(limited, key=lambda pair: pair[0])[1] if limited else None,
+        gates=any(s.gates for s in group),
+        unit=next((s.unit for s in group if s.unit), ""),
+    )
 
 
 def _share_of_limit(score: Score) -> float:

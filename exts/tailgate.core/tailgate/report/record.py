@@ -53,8 +53,8 @@ class Score:
 
     @property
     def higher_is_better(self) -> bool:
-        """True for scores such as dogss, which must reach their limit instead of staying below it."""
-        return self.metric.startswith("dogss")
+        """True for the dogss scores, which must reach their limit instead of staying below it."""
+        return self.metric in ("dogss", "dogss_score", "dogss_score_brief")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,6 @@ class ClassResult:
     achieved: int
     verdict: str | None
     codes: tuple[str, ...]
-    notes: tuple[str, ...]
     scores: tuple[Score, ...]
 
 
@@ -203,24 +202,20 @@ def _cells(db: sqlite3.Connection, budget: Budget) -> tuple[Cell, ...]:
 
 def _classes(cells: Iterable[Cell], outcome: Mapping[str, Any] | None) -> tuple[ClassResult, ...]:
     judged = (outcome or {}).get("classes") or {}
-    if not isinstance(judged, Mapping):
-        judged = {row.get("class", row.get("name", "")): row for row in judged}
     names = list(dict.fromkeys([*(c.class_name for c in cells), *sorted(judged)]))
     cells, results = tuple(cells), []
     for name in names:
         own = [c for c in cells if c.class_name == name]
-        entry = judged.get(name)
-        entry = {"verdict": entry} if isinstance(entry, str) else entry or {}
-        scores = tuple(_score(row, "class") for row in entry.get("rows") or entry.get("scorecard") or ())
-        notes = entry.get("notes") or ([entry["note"]] if entry.get("note") else [])
+        entry = judged.get(name) or {}
+        scores = tuple(_score(row, "class") for row in entry.get("rows") or ())
+        codes = entry.get("codes") or list(dict.fromkeys(s.metric for s in scores if s.gates and s.verdict == "failed"))
         results.append(
             ClassResult(
                 name,
                 sum(c.target for c in own),
                 sum(c.achieved for c in own),
                 entry.get("verdict"),
-                tuple(entry.get("codes") or ()),
-                tuple(map(str, notes)),
+                tuple(codes),
                 scores,
             )
         )
@@ -329,9 +324,11 @@ def _units(scores: Iterable[Score]) -> dict[str, str]:
 
 
 def _finite(values: Any) -> dict[str, float]:
+    """Finite numbers by name; an entry may also be a mapping that holds its number under ``value``."""
     if not isinstance(values, Mapping):
         return {}
-    return {k: n for k, v in values.items() if (n := _number(v)) is not None}
+    plain = {k: v.get("value") if isinstance(v, Mapping) else v for k, v in values.items()}
+    return {k: n for k, v in plain.items() if (n := _number(v)) is not None}
 
 
 def _number(value: Any) -> float | None:

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 CODES: dict[str, str] = {
-    "off_target_occlusion": "the object was hidden more or less than the cell asks for",
+    "off_target_class": "no object of the class could be placed",
+    "off_target_visibility": "too little of the object was visible to count it",
     "off_target_range": "the object stood nearer or farther than the cell asks for",
-    "off_target_count": "no object of the class could be counted",
-    "off_target_visible": "too little of the object was visible to count it",
-    "off_target": "the frame did not show what its cell asks for",
-    "empty_frame": "the frame showed nothing to learn from",
+    "off_target_occlusion": "the object was hidden more or less than the cell asks for",
+    "off_target_conditions": "light or weather differ from what the cell asks for",
+    "empty_frame": "no labelled object was to be seen",
+    "empty_image": "the image shows a single colour",
+    "empty_scan": "the scan holds no return",
+    "not_a_number": "a distance is not a number",
+    "mask_box_mismatch": "pixels and boxes disagree",
     "near_duplicate": "the frame repeats another one",
-    "box_outside": "a box lies outside its image",
-    "label_mismatch": "pixels and labels disagree",
+    "hole_rate": "LiDAR beams get lost at another rate than the real sensor's",
     "range_noise": "LiDAR distances scatter differently from the real sensor's",
-    "hole_rate": "beams get lost at another rate than the real sensor's",
-    "return_rate": "the share of beams that return differs from the real sensor's",
     "intensity": "LiDAR intensity is distributed differently from the real sensor's",
     "run_length": "gaps in scan lines have other lengths than the real sensor's",
     "depth_noise": "depth scatters differently from the real sensor's",
-    "depth_holes": "depth is missing at another rate than in the real images",
+    "depth_noise_fine": "depth scatters differently from pixel to pixel than the real sensor's",
+    "depth_hole_rate": "depth is missing at another rate than in the real images",
+    "edge_fattening": "depth edges are shifted differently from the real sensor's",
+    "edge_roughness": "depth edges are more or less ragged than the real sensor's",
+    "mixed_pixels": "points float between objects at another rate than in the real images",
     "luminance": "brightness is distributed differently from the real images'",
+    "colourfulness": "colours are more or less strong than in the real images",
+    "rgb_noise": "images are more or less noisy than the real ones",
+    "sharpness": "images are more or less sharp than the real ones",
+    "joint": "taken together the statistics lie beyond what real recordings show against each other",
+    "unjudged": "nothing could be judged, and the budget holds back what is unjudged",
     "dogss": "shapes of the class lie farther from real ones than real ones from each other",
-    "semantic_js": "semantic features of the class differ from the real ones",
-    "js_norm": "semantic features of the class differ from the real ones",
-    "js_sliced": "semantic features of the class differ from the real ones in direction",
+    "js_norm": "local shape of the class differs from the real one in strength",
+    "js_sliced": "local shape of the class differs from the real one in kind",
+    "semantic_js": "features of the class differ from the real ones",
     "asset": "the 3-D model itself is unlike the real objects; no setting can repair it, supply a better model",
-    "joint_limit": "taken together the statistics lie beyond what real recordings show against each other",
-    "placement": "no place could be found for the object",
+    "reference": "there was nothing to compare with",
 }
 """Sentence per reason code."""
 
 VERDICTS: dict[str, str] = {
-    "accepted": "as close to real data as real data is to itself, within the stated limits",
+    "accepted": "within the limits that real data sets for itself",
     "provisional": "too few samples so far for a verdict",
     "unjudged": "the reference holds too little of this class to judge it",
     "quarantined": "outside the limits; kept out of the dataset",
@@ -51,12 +60,27 @@ STAGES: dict[str, str] = {
 """Name of each stage for people."""
 
 
+METRICS: dict[str, str] = {
+    "joint": "all statistics together",
+    "hole_rate": "lost LiDAR returns",
+    "range_noise": "LiDAR range noise",
+    "intensity": "LiDAR intensity",
+    "run_length": "length of LiDAR gaps",
+    "depth_noise_fine": "depth noise, pixel to pixel",
+    "depth_hole_rate": "missing depth",
+    "rgb_noise": "image noise",
+    "dogss": "dogss (shape score)",
+    "js_norm": "feature divergence (norm)",
+    "js_sliced": "feature divergence (sliced)",
+}
+"""Name of a metric for people, where its own name is not plain enough."""
+
+
 def code_words(code: str) -> str:
     """A reason code as a sentence; an unknown code is shown as it is, with spaces."""
-    base = code.split(":", 1)[0]
-    return CODES.get(code) or CODES.get(base.replace("-", "_")) or code.replace("_", " ").replace("-", " ")
+    return CODES.get(code) or code.replace("_", " ").replace("-", " ")
 
 
 def metric_words(name: str) -> str:
-    """A metric's name with spaces."""
-    return name.replace("_", " ")
+    """A metric's name for people."""
+    return METRICS.get(name) or name.replace("_", " ")
