@@ -1,0 +1,86 @@
+"""Surface looks: colour for cameras and reflectance at 905 nm for LiDAR.
+
+Diffuse reflectances at 905 nm follow the orders of magnitude of the ECOSTRESS spectral library (Meerdink et al. 2019) and of LiDAR makers'
+target tables: dark rubber 0.05, asphalt 0.15-0.2, concrete 0.35-0.45, brick 0.4, bare wood 0.6, foliage 0.5, skin 0.55-0.65. Most textile dyes are
+transparent in the near infrared, so dark cloth is bright there (0.3-0.6). Retroreflective sheeting (ASTM D4956) returns more than any Lambertian
+surface and is held at 0.97. Car paint follows its colour, dark paint being the known weak target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tailgate.assets.mesh_kit import Mesh
+
+Color = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Material of one part. Colours are linear RGB 0..1; ``reflectance`` is Lambertian at 905 nm, 0..1."""
+
+    color: Color
+    reflectance: float
+    roughness: float = 0.7
+    metallic: float = 0.0
+    emissive: Color = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Mesh prim: ``name`` starts with what it is made of (``paint``, ``cloth_upper``, ``rubber`` …); ``crease_deg`` bounds smooth shading."""
+
+    name: str
+    look: Look
+    mesh: Mesh
+    crease_deg: float = 40.0
+
+
+def luminance(color: Color) -> float:
+    """Rec. 709 luminance of linear RGB."""
+    return float(np.dot(color, (0.2126, 0.7152, 0.0722)))
+
+
+def paint(color: Color, roughness: float = 0.25) -> Look:
+    """Gloss paint: reflectance from 0.08 (black) to 0.8 (white)."""
+    return Look(color, 0.08 + 0.72 * min(1.0, luminance(color) / 0.8), roughness)
+
+
+def cloth(color: Color) -> Look:
+    """Textile: bright in the near infrared whatever its colour."""
+    return Look(color, 0.33 + 0.27 * min(1.0, luminance(color) / 0.6), 0.9)
+
+
+def plastic(color: Color, roughness: float = 0.5) -> Look:
+    """Solid plastic; carbon-black filled when dark."""
+    return Look(color, 0.1 + 0.6 * min(1.0, luminance(color) / 0.6), roughness)
+
+
+def skin(color: Color) -> Look:
+    """Human skin, nearly the same at 905 nm for all tones."""
+    return Look(color, 0.55 + 0.08 * min(1.0, luminance(color) / 0.4), 0.6)
+
+
+def hair(color: Color) -> Look:
+    """Hair; melanin absorbs less in the near infrared than in the visible."""
+    return Look(color, 0.2 + 0.3 * min(1.0, luminance(color) / 0.3), 0.8)
+
+
+def retro(color: Color) -> Look:
+    """Retroreflective sheeting."""
+    return Look(color, 0.97, 0.4)
+
+
+def lamp(color: Color, glow: float) -> Look:
+    """A light's lens that glows by ``glow``."""
+    return Look(color, 0.35, 0.15, 0.0, tuple(glow * c for c in color))
+
+
+RUBBER = Look((0.018, 0.018, 0.019), 0.05, 0.9)
+GLASS = Look((0.025, 0.032, 0.036), 0.05, 0.06)
+METAL = Look((0.55, 0.55, 0.56), 0.5, 0.3, 0.9)
+DARK_METAL = Look((0.06, 0.06, 0.065), 0.2, 0.45, 0.6)
+BLACK_PLASTIC = Look((0.022, 0.022, 0.024), 0.09, 0.6)
+WOOD = Look((0.42, 0.29, 0.17), 0.6, 0.8)
