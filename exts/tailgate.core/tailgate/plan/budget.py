@@ -7,8 +7,9 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tailgate.assets import ASSET_CLASSES
 from tailgate.config.budget import Budget, Cell, ClassMap, Prior, WeightedScenario
@@ -22,6 +23,8 @@ from tailgate.plan.rate import Rate, rate_of
 from tailgate.plan.tail import Selection, deficits, quoted, select
 
 DEFAULT_RIG = "quickstart_street"
+RIGS = {"table_top": "tabletop_kinect"}
+"""Scenario -> rig where no calibration lies beside the labels."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class PlanOptions:
         rate_per_hour, acceptance: expected speed; None for those of ``measured_from``, or the defaults.
         measured_from: folder of an earlier run whose status.json holds both.
         scenario, rig: None to choose by classes and by labels.
+        data: root of the real data, to which a rig from calibration is relative.
         name: of the run; None for one made from the file name.
         output: YAML file to write; None to write nothing.
     """
@@ -55,6 +59,7 @@ class PlanOptions:
     measured_from: Path | None = None
     scenario: str | None = None
     rig: str | None = None
+    data: Path | None = None
     name: str | None = None
     output: Path | None = None
 
@@ -92,6 +97,20 @@ class PlanResult:
         """Hours [h] per class that gets a budget."""
         return {c: self.rate.hours(n) for c, n in self.missing.items()}
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for machines: counts, tail, deficits, hours, remarks and the budget."""
+        return {
+            "counts": self.counts,
+            "threshold": self.selection.threshold,
+            "percentile": self.selection.percentile,
+            "tail": self.selection.tail,
+            "missing": self.missing,
+            "hours": {c: round(h, 4) for c, h in self.hours.items()},
+            "rate": asdict(self.rate),
+            "remarks": self.said,
+            "budget": self.budget.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
+        }
+
 
 def plan(options: PlanOptions) -> PlanResult:
     """Read labels, find the tail, and make (and write, if asked) the budget."""
@@ -124,7 +143,7 @@ def make_budget(table: LabelTable, options: PlanOptions) -> PlanResult:
     priors = measure_priors(table, list(missing))
     scenarios = _scenarios(options, missing, ontology)
     rig, rig_note = _rig(options, table, scenarios)
-    budget = _budget(options, cells, ontology.entries, {c: p.prior for c, p in priors.items()}, scenarios, rig)
+    budget = _budget(options, cells, ontology.entries, {c: p.for_budget() for c, p in priors.items()}, scenarios, rig)
     said = [*table.notes, *selection.said, *ontology.said, *cell_notes, *rig_note]
     rate = rate_of(options.rate_per_hour, options.acceptance, options.measured_from)
     text = _commented(budget, table, selection, options.target, sum(rate.hours(n) for n in missing.values()), rate)
@@ -168,12 +187,15 @@ def _rig(options: PlanOptions, table: LabelTable, scenarios: list[WeightedScenar
     folder = table.source if table.source.is_dir() else table.source.parent
     calibration = folder / "calibration.json"
     if table.format == "av2" and calibration.is_file():
-        return f"av2:{calibration.resolve()}", [f"the rig is read from {calibration}; --rig names another"]
-    rig = {"table_top": "quickstart_table", "warehouse": "quickstart_warehouse"}.get(scenarios[0].file, DEFAULT_RIG)
-    from tailgate.config.rig import configs_root
-
-    rig = rig if (configs_root() / "rigs" / f"{rig}.yaml").is_file() else DEFAULT_RIG
+        return _calibrated_rig(calibration.resolve(), options.data)
+    rig = RIGS.get(scenarios[0].file, DEFAULT_RIG)
     return rig, [f"no calibration beside the labels: the rig is '{rig}'; --rig names yours"]
+
+
+def _calibrated_rig(calibration: Path, data: Path | None) -> tuple[str, list[str]]:
+    """The rig of a calibration file, named relative to the data root, or to the folder above its log where that root is another or unknown."""
+    root = data.resolve() if data and data.resolve() in calibration.parents else calibration.parent.parent
+    return f"av2:{calibration.relative_to(root).as_posix()}", [f"the rig is read from {calibration}; generate with --data {root}"]
 
 
 def _budget(

@@ -11,6 +11,8 @@ from tailgate.datasets.labels import LabelTable
 from tailgate.rng import rng
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+OBJECTS_MIN = 5
+"""Different objects that must be known before ranges and headings are drawn from them."""
 _RESAMPLES = 200
 _TOGETHER_MIN = 0.05
 """Classes met in a smaller share of the frames are not written to ``with_classes``."""
@@ -48,6 +50,11 @@ class ClassPrior:
     tracks: int
     frames: int
     intervals: list[Interval]
+
+    def for_budget(self) -> Prior:
+        """The prior without range and heading where fewer than 5 known objects gave them: they say where those stood, not where such things do."""
+        few = 0 < self.tracks < OBJECTS_MIN
+        return self.prior.model_copy(update={"range": None, "yaw_deg": None}) if few else self.prior
 
 
 def measure_priors(table: LabelTable, classes: list[str]) -> dict[str, ClassPrior]:

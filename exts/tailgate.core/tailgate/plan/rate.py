@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailgate.errors import UserError, Where
+from tailgate.errors import UserError
 
 DEFAULT_RATE = 1000.0
 DEFAULT_ACCEPTANCE = 0.7
@@ -35,7 +35,7 @@ def rate_of(per_hour: float | None, acceptance: float | None, run: Path | None) 
     """Take what the user gives, else what an earlier run measured, else the defaults.
 
     Raises:
-        UserError: a number out of range, or a run without a readable ``status.json``.
+        UserError: a number out of range, or a run whose ``status.json`` is missing or records nothing accepted yet.
     """
     if per_hour is not None and not per_hour > 0:
         raise UserError(f"rate must be above 0 samples per hour, got {per_hour:g}")
@@ -59,12 +59,15 @@ def _measured(run: Path) -> dict[str, float]:
         raise UserError("an earlier run must hold status.json to measure its rate from", run) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"is not valid JSON: {error}", path) from None
-    out = {}
-    for key, high in (("rate_per_hour", float("inf")), ("acceptance", 1.0)):
-        value = data.get(key) if isinstance(data, dict) else None
-        if value is None:
-            raise UserError(f"'{key}' is required to measure the rate from", Where(path, key=key))
-        if not isinstance(value, int | float) or not 0 < value <= high:
-            raise UserError(f"{key} must be a number above 0{'' if high > 1 else ' and at most 1'}, got {value!r}", Where(path, key=key))
-        out[key] = float(value)
-    return out
+    try:
+        made = sum(int(cell["achieved"]) for cell in data["cells"])
+        clips = {name: int(n) for name, n in data["clips"].items() if name.startswith("clips_")}
+        acceptance = clips["clips_accepted"] / sum(clips.values())
+        per_hour = 3600 * made / float(data["elapsed_s"]) / acceptance
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"cells, clips and elapsed_s are required to measure the rate from; {error} is wrong or missing", path) from None
+    except ZeroDivisionError:
+        raise UserError("the run has accepted nothing yet: its rate is unknown", path) from None
+    if not made:
+        raise UserError("the run has accepted nothing yet: its rate is unknown", path)
+    return {"rate_per_hour": per_hour, "acceptance": acceptance}

@@ -20,6 +20,8 @@ FORMATS = (
 )
 
 KITTI_FOLDERS = ("training/label_2", "label_2", "training/label_02", "label_02")
+_KITTI_NAMES = ("label_2", "label_02")
+_OTHER_JSON = ("calibration.json", "summary.json")
 
 
 def read_labels(path: str | Path) -> LabelTable:
@@ -85,10 +87,11 @@ def _read_json(path: Path) -> LabelTable:
 
 
 def _read_folder(folder: Path) -> LabelTable:
-    kitti = next((d for d in (*(folder / sub for sub in KITTI_FOLDERS), folder) if any(d.glob("*.txt"))), None)
+    named = next((d for d in (folder / sub for sub in KITTI_FOLDERS) if any(d.glob("*.txt"))), None)
+    kitti = named or (folder if folder.name in _KITTI_NAMES or any(p.stem.isdigit() for p in folder.glob("*.txt")) else None)
     tables = [d for d in (folder, *_subfolders(folder)) if (d / "sample_annotation.json").is_file()]
     logs = next(filter(None, (_av2_files(folder, depth) for depth in ("", "*/", "*/*/"))), [])
-    jsons = [] if tables else [j for j in sorted(folder.glob("*.json")) if j.name != "calibration.json"]
+    jsons = [] if tables else [j for j in sorted(folder.glob("*.json")) if j.name not in _OTHER_JSON]
     found = [*([kitti] if kitti else []), *tables, *(logs[:1] if logs else []), *jsons]
     if len(found) > 1:
         raise UserError(f"holds several label sets; name one of {', '.join(str(p.relative_to(folder)) for p in found[:6])}", folder)

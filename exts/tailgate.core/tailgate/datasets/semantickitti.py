@@ -1,0 +1,91 @@
+"""SemanticKITTI (Behley et al. 2019): ``sequences/NN/{velodyne,labels,poses.txt,calib.txt,times.txt}`` and the label names as YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tailgate.config.load import dump
+from tailgate.datasets.basicwriter import colours
+from tailgate.datasets.files import write_bytes
+from tailgate.errors import TailgateError
+from tailgate.frames import Frame
+
+
+class SemanticKittiWriter:
+    """Streams frames, one sequence per LiDAR of the rig.
+
+    ``velodyne``: float32 x, y, z [m, sensor frame], intensity 0..1. ``labels``: uint32 per point, semantic id in the lower 16 bits (0 unlabeled),
+    instance in the upper. ``Tr`` is the identity, so ``poses.txt`` holds world from LiDAR. Clips are different scenes: frames share a world only
+    within a clip (``frames.txt`` names them).
+
+    Args:
+        folder: an empty folder.
+    """
+
+    name = "semantickitti"
+    needs = ("lidar",)
+
+    def __init__(self, folder: Path):
+        self.folder, self._count = folder, 0
+        self._labels: dict[str, int] = {}
+        self._poses: dict[str, list[str]] = {}
+        self._times: list[str] = []
+        self._frames: list[str] = []
+
+    def add(self, frame: Frame) -> list[str]:
+        """Write one frame; returns its files, relative to the folder."""
+        self._learn(frame)
+        files = []
+        lidars = [s for s in frame.sensors.values() if s.kind == "lidar"]
+        for i, sensor in enumerate(lidars):
+            sequence, number = f"{i:02d}", f"{self._count:06d}"
+            points = sensor.points()
+            cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
+            data = {"velodyne": (cloud.astype("<f4"), "bin"), "labels": (packed_labels(frame, points), "label")}
+            for part, (array, suffix) in data.items():
+                files.append(f"sequences/{sequence}/{part}/{number}.{suffix}")
+                write_bytes(self.folder / files[-1], array.tobytes())
+            pose = np.asarray(sensor.T_world_sensor)[0][:3].ravel()
+            self._poses.setdefault(sequence, []).append(" ".join(f"{v:.9e}" for v in pose))
+        self._times.append(f"{lidars[0].t_start * 1e-9:.9f}")
+        self._frames.append(str(frame.id))
+        self._count += 1
+        return files
+
+    def finish(self) -> dict[str, Any]:
+        """Write poses, calibration, times and label names; returns a summary."""
+        tr = " ".join(f"{v:.9e}" for v in np.eye(4)[:3].ravel())
+        for sequence, poses in self._poses.items():
+            texts = {"poses": poses, "calib": [f"Tr: {tr}"], "times": self._times, "frames": self._frames}
+            for name, lines in texts.items():
+                write_bytes(self.folder / "sequences" / sequence / f"{name}.txt", "".join(f"{line}\n" for line in lines).encode())
+        write_bytes(self.folder / "semantic-kitti.yaml", dump(self._names()).encode())
+        return {"frames": self._count, "sequences": sorted(self._poses)}
+
+    def _names(self) -> dict[str, Any]:
+        names = {0: "unlabeled"} | {i: name for name, i in sorted(self._labels.items(), key=lambda item: item[1])}
+        same = {i: i for i in names}
+        return {
+            "labels": names,
+            "color_map": {i: colours(np.array([i]))[0, 2::-1].tolist() for i in names},
+            "learning_map": same,
+            "learning_map_inv": same,
+            "learning_ignore": {i: i == 0 for i in names},
+            "split": {"train": [int(s) for s in sorted(self._poses)], "valid": [], "test": []},
+        }
+
+    def _learn(self, frame: Frame) -> None:
+        for name, i in frame.labels.items():
+            if self._labels.setdefault(name, int(i)) != int(i) or not 0 <= i < 65536:
+                raise TailgateError(f"frame {frame.id}: label '{name}' must keep one id below 65,536, got {i} after {self._labels[name]}")
+
+
+def packed_labels(frame: Frame, points: dict[str, np.ndarray]) -> np.ndarray:
+    """Semantic id and instance of each point in one uint32 [n]."""
+    instance = points["instance"].astype(np.uint32)
+    if instance.size and int(instance.max()) > 65535:
+        raise TailgateError(f"frame {frame.id}: SemanticKITTI holds instances up to 65,535, got {int(instance.max())}")
+    return (instance << np.uint32(16) | points["semantic"].astype(np.uint32) & np.uint32(0xFFFF)).astype("<u4")

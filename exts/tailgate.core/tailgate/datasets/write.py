@@ -1,0 +1,128 @@
+"""Frames in, every requested format and the manifest out, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tailgate.datasets.basicwriter import BasicWriter
+from tailgate.datasets.coco import CocoWriter
+from tailgate.datasets.files import Draft
+from tailgate.datasets.kitti import KittiWriter
+from tailgate.datasets.manifest import ManifestRow, ManifestWriter
+from tailgate.datasets.semantickitti import SemanticKittiWriter
+from tailgate.datasets.store import digest
+from tailgate.errors import UserError, unknown
+from tailgate.frames import Frame
+
+
+class Writer(Protocol):
+    """One format: frames are added one by one, ``finish`` completes the folder."""
+
+    name: str
+    needs: tuple[str, ...]
+
+    def add(self, frame: Frame) -> list[str]:
+        """Write one frame; returns its files, relative to the format's folder."""
+
+    def finish(self) -> dict[str, Any]:
+        """Complete the folder; returns a summary."""
+
+
+WRITERS: dict[str, type] = {w.name: w for w in (BasicWriter, CocoWriter, KittiWriter, SemanticKittiWriter)}
+
+
+@dataclass
+class DatasetSummary:
+    """What was written.
+
+    Attributes:
+        frames: number of frames.
+        formats: format -> its own summary.
+        left_out: format -> why it was not written.
+        manifest: path of the manifest.
+    """
+
+    frames: int
+    formats: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    manifest: Path | None = None
+
+
+def write_dataset(
+    frames: Iterable[Frame],
+    out: str | Path,
+    formats: Sequence[str],
+    classes: Sequence[str] = (),
+    describe: Callable[[Frame], ManifestRow] | None = None,
+) -> DatasetSummary:
+    """Write ``<out>/<format>/`` for each format and ``<out>/manifest.parquet``.
+
+    Every folder appears whole or not at all; an earlier export is replaced, anything else is left alone. A format that needs a kind of sensor the rig
+    does not have is left out and named in the summary.
+
+    Args:
+        frames: accepted frames in their final order; held one at a time.
+        out: folder of the data set.
+        formats: names from ``WRITERS``.
+        classes: output classes in the order of their COCO category ids; others follow as they are met.
+        describe: the manifest row of a frame (its ``files`` are filled in here, its ``digest`` too where empty).
+
+    Raises:
+        UserError: no frame, unknown format, or ``out`` cannot be written.
+    """
+    stray = [f for f in formats if f not in WRITERS]
+    if stray:
+        raise unknown("format", stray[0], WRITERS)
+    out = Path(out)
+    drafts: dict[str, Draft] = {}
+    try:
+        return _write(frames, out, list(dict.fromkeys(formats)), (tuple(classes), describe), drafts)
+    except OSError as error:
+        raise UserError(f"the data set cannot be written: {error.strerror or error}", out) from None
+    finally:
+        for draft in drafts.values():
+            draft.discard()
+
+
+def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, drafts: dict[str, Draft]) -> DatasetSummary:
+    classes, describe = how
+    out.mkdir(parents=True, exist_ok=True)
+    summary, writers = DatasetSummary(0, manifest=out / "manifest.parquet"), {}
+    partial = out / ".manifest.parquet.partial"
+    manifest = ManifestWriter(partial)
+    try:
+        for frame in frames:
+            if not summary.frames:
+                writers = _open(frame, out, formats, classes, drafts, summary)
+            row = describe(frame) if describe else ManifestRow(str(frame.id))
+            files = {name: [f"{name}/{file}" for file in writer.add(frame)] for name, writer in writers.items()}
+            manifest.add(replace(row, files=files, digest=row.digest or digest(frame)))
+            summary.frames += 1
+        manifest.close()
+        if not summary.frames:
+            raise UserError("there is no accepted frame to write", out)
+        for name, writer in writers.items():
+            summary.formats[name] = writer.finish()
+            drafts[name].publish(summary.formats[name])
+        partial.replace(out / "manifest.parquet")
+    finally:
+        partial.unlink(missing_ok=True)
+    return summary
+
+
+def _open(
+    frame: Frame, out: Path, formats: list[str], classes: tuple[str, ...], drafts: dict[str, Draft], summary: DatasetSummary
+) -> dict[str, Writer]:
+    kinds, writers = {s.kind for s in frame.sensors.values()}, {}
+    for name in formats:
+        cls = WRITERS[name]
+        missing = [k for k in cls.needs if k not in kinds]
+        if missing:
+            summary.left_out[name] = f"needs a {missing[0]}, the rig has none"
+            continue
+        drafts[name] = Draft(out / name)
+        writers[name] = cls(drafts[name].folder, classes) if cls is CocoWriter else cls(drafts[name].folder)
+    return writers
