@@ -84,7 +84,7 @@ def _round(ledger: Ledger, number: int, measured: bool) -> None:
     units = {"range_noise": "m", "hole_rate": "share", "intensity": "1"}
     size = {"stratum": "12-25 m", "n_real": 9, "n_synthetic": 8}
     rows = [{"statistic": s, "value": v, "unit": units[s], **size} for s, v in summary["feedback"].items()]
-    real = {"range_noise": {"median": 0.004, "q95": 0.008}, "hole_rate": {"median": 0.01, "q95": 0.03}}
+    real = {"range_noise": {"between_parts": 0.008}, "hole_rate": {"median": 0.01, "q95": 0.03}}
     card = {"summary": summary, "feedback": rows, "real_vs_real": real}
     change = {
         "address": NOISE,
@@ -127,8 +127,9 @@ def _clip(ledger: Ledger, folder: Path, at: tuple, with_frames: bool) -> None:
     head = {"id": str(frame.id), "clip_index": index, "attempt": 0, "tick": 0, "verdict": "ok" if state == "accepted" else state}
     more = {"scores": {"range_noise": float(rng.normal(1, 0.5))}, "sample": sample, "path": f"frames/{frame.id}" if place else "", "counted": 1}
     ledger.insert("frames", [{**head, "codes": codes, "digest": "", **more}])
-    seen = {"range": 9.0, "occluded": 0.1, "truncated": 0.0, "visible": 900, "alone": 1000, "lidar_hits": 40, "counted": 1, "scores": {}}
-    ledger.insert("objects", [{"frame": str(frame.id), "instance": 1, "class": "wheelchair_user", "cell": cell, **seen}])
+    seen = {"range": 9.0, "occluded": 0.1, "truncated": 0.0, "visible": 900, "alone": 1000, "lidar_hits": 40, "counted": 1}
+    head = {"frame": str(frame.id), "instance": 1, "class": "wheelchair_user", "cell": cell}
+    ledger.insert("objects", [{**head, "scores": {"chamfer": 0.1 + 0.01 * k}, **seen}])
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,7 @@ def test_counts_are_those_of_the_ledger(run):
     assert (record.delivered, record.target) == (14, 17)
     assert record.clip_states == {"accepted": 18, "failed": 3, "off_target": 3}
     assert record.clip_codes == {"empty_frame": 3, "off_target_occlusion": 3}
+    assert record.object_scores["wheelchair_user"]["chamfer"][:3] == pytest.approx((0.1, 0.11, 0.12))
     assert record.batch_codes == {"range_noise": 1}
     assert record.seconds == pytest.approx({"render": 7.2, "sensors": 1.2, "validate": 0.96, "randomize": 0.48, "write": 0.24})
     assert [r.holdout["intensity"] for r in record.rounds] == pytest.approx([0.05, 0.06, 0.072])

@@ -103,8 +103,8 @@ def histogram(values: Sequence[float], unit: str = "", width: int = 300, limit: 
 
 
 def change(values: Sequence[float], floor: float | None, color: str, width: int = 250) -> str:
-    """How one distance moved from the first round (ring) to the last (disc) on a scale from zero; the band reaches to the 95th percentile of real
-    against real."""
+    """How one distance moved from the first round (ring) to the last (disc) on a scale from zero; the band reaches to real against
+    real."""
     top = max([*values, floor or 0.0, 1e-12]) * 1.08
     first, last = (6 + (width - 12) * v / top for v in (values[0], values[-1]))
     body = rect(6, 10, width - 12, 2, PALE)
@@ -113,7 +113,7 @@ def change(values: Sequence[float], floor: float | None, color: str, width: int 
     for value in values[1:-1]:
         body += dot(6 + (width - 12) * value / top, 11, 2, color, 'fill-opacity="0.4"')
     body += line(first, 11, last, 11, color, 2) + dot(first, 11, 4.5, "#fff", f'stroke="{color}" stroke-width="2"') + dot(last, 11, 5, color)
-    return svg(width, 22, body, f"from {values[0]:.3g} to {values[-1]:.3g}" + (f", real against real up to {floor:.3g}" if floor is not None else ""))
+    return svg(width, 22, body, f"from {values[0]:.3g} to {values[-1]:.3g}" + (f", real against real {floor:.3g}" if floor is not None else ""))
 
 
 def rounds(series: Mapping[str, Sequence[tuple[int, float]]], colors: Mapping[str, str], width: int = 470, height: int = 210) -> str:

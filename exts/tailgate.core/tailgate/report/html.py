@@ -53,7 +53,7 @@ def render(run: RunRecord) -> str:
         cells=[(cell, _svg(charts.progress(cell.achieved, cell.target))) for cell in run.cells],
         clips=_svg(charts.shares(_ordered_states(run.clip_states), charts.STATE_COLORS)) if run.clip_states else None,
         clip_count=sum(run.clip_states.values()),
-        classes=[(c, _histograms(_class_values(run, c.name))) for c in run.classes],
+        classes=[(c, _histograms(run.object_scores.get(c.name, {}), "m")) for c in run.classes],
         gate_rows=_gate_rows(run.batch_scores),
         frame_scores=_histograms(run.frame_scores, "spreads"),
         progress=_progress_rows(run.rounds),
@@ -126,15 +126,6 @@ def _tiles(run: RunRecord) -> list[Tile]:
 
 def _ordered_states(states: dict[str, int]) -> dict[str, int]:
     return {s: states[s] for s in ("accepted", "surplus", "rendered", "off_target", "failed", "rejected") if s in states}
-
-
-def _class_values(run: RunRecord, name: str) -> dict[str, tuple[float, ...]]:
-    """Scores of a class over the batches, by metric."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for score in run.batch_scores:
-        if score.class_name == name and score.value is not None:
-            values[score.metric].append(score.value)
-    return {metric: tuple(v) for metric, v in values.items()}
 
 
 def _histograms(scores: dict[str, tuple[float, ...]], unit: str = "") -> list[tuple[str, int, Any]]:
@@ -219,7 +210,8 @@ def _progress_rows(rounds: Sequence[Round]) -> list[ProgressRow]:
         for part, color in PARTS.items():
             values = [v for r in measured if (v := (r.feedback if part == "feedback" else r.holdout).get(statistic)) is not None]
             if values:
-                floor = floors.get(statistic, {}).get("q95")
+                real = floors.get(statistic, {})
+                floor = real.get("q95", real.get("between_parts"))
                 chart = _svg(charts.change(values, floor, color))
                 rows.append(ProgressRow(statistic, part, values[0], values[-1], units.get(statistic, ""), floor, chart))
     return rows

@@ -124,7 +124,7 @@ class RunRecord:
     frames: tuple[FrameRecord, ...]
     batch_scores: tuple[Score, ...]
     frame_scores: dict[str, tuple[float, ...]]
-    object_scores: dict[str, tuple[float, ...]]
+    object_scores: dict[str, dict[str, tuple[float, ...]]]
     batch_codes: dict[str, int]
     clip_codes: dict[str, int]
     clip_states: dict[str, int]
@@ -135,7 +135,6 @@ class RunRecord:
     outcome: dict[str, Any] | None
     fingerprint: dict[str, str]
     hashes: dict[str, str]
-    units: dict[str, str]
 
     @property
     def target(self) -> int:
@@ -158,7 +157,6 @@ def read_run(folder: str | Path) -> RunRecord:
         budget = load(Budget, folder / "budget.yaml")
         meta = {r["key"]: json.loads(r["value"]) for r in db.execute("select key, value from meta")}
         rounds = tuple(_round(db, row) for row in db.execute("select * from rounds order by round"))
-        batch_scores = tuple(_batch_scores(db))
         cells, outcome = _cells(db, budget), meta.get("outcome")
         seconds, elapsed = _seconds(db, folder)
         return RunRecord(
@@ -168,9 +166,9 @@ def read_run(folder: str | Path) -> RunRecord:
             classes=_classes(cells, outcome),
             rounds=rounds,
             frames=tuple(_frames(db, folder)),
-            batch_scores=batch_scores,
+            batch_scores=tuple(_batch_scores(db)),
             frame_scores=_numbers(r["scores"] for r in db.execute("select scores from frames order by clip_index, attempt, tick")),
-            object_scores=_numbers(r["scores"] for r in db.execute("select scores from objects where counted = 1 order by frame, instance")),
+            object_scores=_object_scores(db),
             batch_codes=_codes(r["codes"] for r in db.execute("select codes from batches order by id")),
             clip_codes=_clip_codes(db),
             clip_states=dict(db.execute("select state, count(*) from clips group by state order by state").fetchall()),
@@ -181,7 +179,6 @@ def read_run(folder: str | Path) -> RunRecord:
             outcome=outcome,
             fingerprint=dict(meta.get("fingerprint") or {}),
             hashes=hashes(db),
-            units=_units([*batch_scores, *(s for r in rounds for s in r.scores)]),
         )
     finally:
         db.close()
@@ -292,6 +289,14 @@ def _numbers(texts: Iterable[str]) -> dict[str, tuple[float, ...]]:
     return {name: tuple(values) for name, values in sorted(out.items())}
 
 
+def _object_scores(db: sqlite3.Connection) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Class -> score -> values over the counted objects."""
+    rows: dict[str, list[str]] = defaultdict(list)
+    for row in db.execute("select class, scores from objects where counted = 1 order by frame, instance"):
+        rows[row["class"]].append(row["scores"])
+    return {name: _numbers(texts) for name, texts in rows.items()}
+
+
 def _codes(texts: Iterable[str]) -> dict[str, int]:
     return dict(Counter(code for text in texts for code in json.loads(text)).most_common())
 
@@ -317,10 +322,6 @@ def _seconds(db: sqlite3.Connection, folder: Path) -> tuple[dict[str, float], fl
         for stage, seconds in (said.get("seconds_by_stage") or {}).items():
             total.setdefault(stage, float(seconds))
     return dict(total), elapsed
-
-
-def _units(scores: Iterable[Score]) -> dict[str, str]:
-    return {s.metric: s.unit for s in scores if s.unit}
 
 
 def _finite(values: Any) -> dict[str, float]:

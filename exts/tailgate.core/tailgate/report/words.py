@@ -62,6 +62,7 @@ STAGES: dict[str, str] = {
 
 METRICS: dict[str, str] = {
     "joint": "all statistics together",
+    "chamfer": "distance of an object to the nearest real one (chamfer)",
     "hole_rate": "lost LiDAR returns",
     "range_noise": "LiDAR range noise",
     "intensity": "LiDAR intensity",
