@@ -23,7 +23,7 @@ Backbone = Callable[[Crop], np.ndarray]
 
 MIN_REFERENCE, MIN_GROUPS, MIN_SYNTHETIC = 20, 2, 5
 """Fewest reference crops and groups a stratum is judged against, and fewest synthetic crops that are judged."""
-MAX_CROPS = 64
+MAX_CROPS = 48
 """Most crops a side brings into a stratum: a seeded choice where there are more."""
 DRAWS = 200
 POWER = 0.95
@@ -128,10 +128,10 @@ def _chosen(crops: Sequence[Crop], seed: int) -> list[Crop]:
 class ClassGate:
     """Judges a class over its accumulated candidates, range bin by range bin.
 
-    ``dogss`` needs ``cfg.dogss_min``. ``js_norm`` and ``js_sliced`` (the largest over 16 fixed directions) may reach the larger of ``cfg.js_max``
-    and the q95 of their null: real crops of half the groups against the other half, as many as the synthetic side has. Each gates only if it
-    rejects at least 95 % of negative controls (a blob, a hollow box). A range bin is judged with ≥ 20 reference crops of ≥ 2 groups and ≥ 5
-    synthetic ones.
+    ``dogss`` needs ``cfg.dogss_min``. ``js_norm`` and ``js_sliced`` (the largest over 16 fixed directions) have a null at the size in use: real crops
+    of half the groups against the other half, as many as the synthetic side has. Their limit is ``cfg.js_max`` where that lies above the null's q95
+    and still rejects the negative controls, else the null's q95. Each metric gates only if it rejects at least 95 % of negative controls (a blob, a
+    hollow box). A range bin is judged with ≥ 20 reference crops of ≥ 2 groups and ≥ 5 synthetic ones.
 
     Args:
         reference: real crops; ``Crop.group`` is the track or the recording.
@@ -228,12 +228,13 @@ class ClassGate:
         rows = []
         for k, metric in enumerate(("js_norm", "js_sliced")):
             null = Null.of(nulls.js[:, k])
-            limit = max(self.cfg.js_max, null.q95)
+            rejected = {limit: float(np.mean(nulls.js_controls[..., k] > limit, axis=1).min()) for limit in (self.cfg.js_max, null.q95)}
+            limit = self.cfg.js_max if self.cfg.js_max >= null.q95 and rejected[self.cfg.js_max] >= POWER else null.q95
             row = dict(metric=metric, value=values[k], unit="nats", limit=limit, null=null, **base)
-            power = float(np.mean(nulls.js_controls[..., k] > limit, axis=1).min())
-            if power < POWER:
-                note = f"rejects only {power:.0%} of its weakest negative control"
+            if rejected[limit] < POWER:
+                note = f"rejects only {rejected[limit]:.0%} of its weakest negative control"
                 rows.append(Row(**row, verdict="no power", note=note))
             else:
-                rows.append(Row(**row, gates=True, verdict="failed" if values[k] > limit else "ok"))
+                note = "limit of the budget" if limit == self.cfg.js_max else "limit is the null's q95"
+                rows.append(Row(**row, gates=True, verdict="failed" if values[k] > limit else "ok", note=note))
         return rows

@@ -77,7 +77,7 @@ class CropSource:
 
     def group_of(self, row: int) -> str:
         """Group of the object in this row."""
-        return self.group if isinstance(self.group, str) else self.group[row]
+        return self.group if isinstance(self.group, str) else str(self.group[row])
 
 
 def range_bin_name(index: int) -> str:
@@ -183,7 +183,7 @@ def _crop(modality: str, objects: Objects, row: int, seen: _Seen, source: CropSo
     rng = np.random.Generator(np.random.Philox(key=stream_key("crop", source.seed, source.frame, instance)))
     kept = np.sort(rng.choice(count, KEPT, replace=False)) if count > KEPT else np.arange(count)
     return Crop(
-        class_name=objects.class_name[row],
+        class_name=str(objects.class_name[row]),
         instance=instance,
         group=source.group_of(row),
         frame=source.frame,

@@ -1,0 +1,201 @@
+"""The gates on simulated sensors: real data passes, wrong data fails, too little data is not judged."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tailgate.config.budget import Gate
+from tailgate.errors import UserError
+from tailgate.validate.class_gate import ClassGate
+from tailgate.validate.controls import CROP_CONTROLS, statistic_control
+from tailgate.validate.crops import RESAMPLED, Crop, resample
+from tailgate.validate.gate import BatchGate, distance_ratio, frame_deviation, w1_rows
+from tailgate.validate.js import MAX_JS
+from tailgate.validate.sketch import Sketch, Statistic, w1
+
+RESIDUAL = tuple(np.linspace(-0.2, 0.2, 81))
+STATISTICS = {
+    "range_noise": Statistic("range_noise", "m", RESIDUAL, ("near", "far")),
+    "hole_rate": Statistic("hole_rate", "share", (-0.5, 0.5, 1.5), ("near", "far")),
+    "intensity": Statistic("intensity", "1", tuple(np.linspace(0, 1, 51)), ("near", "far")),
+}
+
+
+def block(rng: np.random.Generator, noise: float = 0.02, holes: float = 0.05, dim: float = 0.35, n: int = 400) -> Sketch:
+    """A place block of a simulated sensor; places differ by a few percent, and the far stratum is noisier."""
+    sketch, stratum = Sketch(), np.repeat([0, 1], n)
+    place = np.exp(rng.normal(0, 0.06, 3))
+    sketch.add(STATISTICS["range_noise"], stratum, rng.normal(size=2 * n) * noise * place[0] * (1 + stratum))
+    sketch.add(STATISTICS["hole_rate"], stratum, (rng.random(2 * n) < holes * place[1] * (1 + stratum)).astype(float))
+    sketch.add(STATISTICS["intensity"], stratum, np.clip(rng.normal(dim * place[2], 0.1, 2 * n), 0, 1))
+    return sketch
+
+
+def blocks(seed: int, count: int, **sensor: float) -> list[Sketch]:
+    rng = np.random.default_rng(seed)
+    return [block(rng, **sensor) for _ in range(count)]
+
+
+REFERENCE = {f"recording {k}": blocks(k, 10) for k in range(5)}
+
+
+@pytest.fixture(scope="module")
+def gate() -> BatchGate:
+    return BatchGate(REFERENCE, STATISTICS, Gate())
+
+
+def test_many_w1_at_once_equal_one_at_a_time():
+    rng = np.random.default_rng(0)
+    p, q = rng.integers(0, 9, size=(2, 3, 4, 80)).astype(float) + 0.1
+    both = w1_rows(p, q, RESIDUAL)
+    assert both == pytest.approx(np.array([[w1(a, b, RESIDUAL) for a, b in zip(x, y, strict=True)] for x, y in zip(p, q, strict=True)]), rel=1e-12)
+
+
+def test_real_batches_are_rejected_at_the_joint_rate(gate):
+    rejected = [gate.judge(Sketch.total(blocks(1000 + k, 10))).verdict == "rejected" for k in range(200)]
+    assert np.mean(rejected) <= 0.10  # nominal 0.05; 200 batches and five recordings leave ± 0.04
+
+
+WRONG = [({"noise": 0.04}, "range_noise"), ({"noise": 0.01}, "range_noise"), ({"holes": 0.0}, "hole_rate"), ({"dim": 0.6}, "intensity")]
+
+
+@pytest.mark.parametrize(("sensor", "code"), WRONG)
+def test_a_wrong_sensor_is_named(gate, sensor, code):
+    card = gate.judge(Sketch.total(blocks(7, 10, **sensor)), "lidar")
+    assert card.verdict == "rejected" and card.codes() == [code]
+    row = next(r for r in card.rows if r.metric == code and r.stratum == "all")
+    assert row.value > row.limit >= row.null.q95 and row.null.n >= 200 and row.modality == "lidar"
+    assert {r.stratum for r in card.rows if r.metric == code} == {"all", "near", "far"}
+
+
+def test_without_power_a_statistic_decides_nothing():
+    rng = np.random.default_rng(3)
+    wild = {f"r{k}": [block(rng, noise=0.02 * np.exp(rng.normal(0, 1))) for _ in range(6)] for k in range(3)}
+    card = BatchGate(wild, STATISTICS, Gate()).judge(Sketch.total(blocks(5, 6, noise=0.2)))
+    assert "range_noise" not in card.codes()
+    assert next(r for r in card.rows if r.metric == "range_noise").verdict == "no power"
+
+
+def test_budget_limits_replace_calibrated_ones():
+    card = BatchGate(REFERENCE, STATISTICS, Gate(statistics={"hole_rate": 1e-6})).judge(Sketch.total(blocks(8, 10)))
+    assert card.codes() == ["hole_rate"]
+    with pytest.raises(UserError, match="did you mean 'hole_rate'"):
+        BatchGate(REFERENCE, STATISTICS, Gate(statistics={"hole_rat": 0.1}))
+
+
+def test_too_little_real_data_is_unjudged():
+    few = {"only": REFERENCE["recording 0"][:2]}
+    batch = Sketch.total(blocks(9, 10, noise=0.2))
+    card = BatchGate(few, STATISTICS, Gate()).judge(batch)
+    assert card.verdict == "accepted" and {r.verdict for r in card.rows} == {"unjudged"}
+    held = BatchGate(few, STATISTICS, Gate(unjudged="hold")).judge(batch)
+    assert held.verdict == "rejected" and held.codes() == ["unjudged"]
+    assert BatchGate({}, STATISTICS, Gate()).judge(batch).verdict == "accepted"
+
+
+def test_one_recording_is_split_against_itself(gate):
+    single = BatchGate({"only": REFERENCE["recording 0"]}, STATISTICS, Gate())
+    assert "range_noise" in single.judge(Sketch.total(blocks(11, 5, noise=0.06))).codes()
+
+
+def test_verdicts_do_not_depend_on_the_order_of_calls(gate):
+    first, second = (Sketch.total(blocks(k, n)) for k, n in ((21, 10), (22, 30)))
+    fresh = BatchGate(REFERENCE, STATISTICS, Gate())
+    backwards = [fresh.judge(s).to_json() for s in (second, first)][::-1]
+    assert [gate.judge(s).to_json() for s in (first, second)] == backwards
+
+
+def test_controls_do_what_they_say():
+    name, stretch = statistic_control(STATISTICS["range_noise"])
+    rng = np.random.default_rng(1)
+    one, two = (np.histogram(np.clip(rng.normal(0, s, 400_000), -0.2, 0.2), RESIDUAL)[0] for s in (0.02, 0.04))
+    assert name == "noise doubled" and w1(one @ stretch, two, RESIDUAL) < 2e-4 < w1(one, two, RESIDUAL)
+    assert (np.array([3.0, 7.0]) @ statistic_control(STATISTICS["hole_rate"])[1]).tolist() == [10.0, 0.0]
+    assert (np.arange(50.0) @ statistic_control(STATISTICS["intensity"])[1]).tolist() == np.arange(50.0)[::-1].tolist()
+
+
+def test_deviations_are_signed():
+    total = Sketch.total(b for group in REFERENCE.values() for b in group)
+    same = frame_deviation(Sketch.total(blocks(31, 10)), total, STATISTICS)
+    assert all(abs(v) < 0.1 for v in same.values())
+    for (sensor, name), sign in zip(WRONG, (1, -1, -1, 1), strict=True):
+        found = frame_deviation(Sketch.total(blocks(32, 2, **sensor)), total, STATISTICS)
+        assert np.sign(found[name]) == sign and abs(found[name]) > 0.2, (sensor, found)
+    assert frame_deviation(Sketch(), total, STATISTICS) == {}
+
+
+def test_distance_ratio_is_one_for_real_and_grows_with_the_gap():
+    real = distance_ratio(REFERENCE, blocks(41, 12), STATISTICS)
+    off = [distance_ratio(REFERENCE, blocks(42, 12, noise=n), STATISTICS).value for n in (0.02, 0.026, 0.05)]
+    assert real.value == pytest.approx(1.0, abs=0.15) and real.across_groups and real.n_real == 50 and real.n_synthetic == 12
+    assert off[0] < off[1] < off[2] and off[2] > 2
+    single = distance_ratio(REFERENCE["recording 0"], blocks(43, 12), STATISTICS)
+    assert not single.across_groups and single.value == pytest.approx(1.0, abs=0.3)
+    assert distance_ratio([], blocks(44, 2), STATISTICS).value is None and distance_ratio(REFERENCE, [], STATISTICS).value is None
+
+
+def car(rng: np.random.Generator, group: str, k: int, noise: float = 0.02, distance: float = 10.0, class_name: str = "car") -> Crop:
+    """The side, rear and roof of a car-sized body as a LiDAR sees them, with range noise."""
+    length, width, height = size = np.array([4.2, 1.8, 1.5]) * rng.uniform(0.9, 1.1, 3)
+    n = int(rng.integers(120, 260))
+    u, v, face = rng.uniform(-0.5, 0.5, n), rng.uniform(-0.4, 0.5, n), rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    side = np.stack([u * length, np.full(n, -0.45 * width) - 0.1 * np.maximum(v, 0), v * height], axis=1)
+    rear = np.stack([np.full(n, -0.48 * length) + 0.3 * np.maximum(v, 0), u * width, v * height], axis=1)
+    roof = np.stack([u * 0.5 * length, v * width, np.full(n, 0.47 * height)], axis=1)
+    points = np.choose(face[:, None], [side, rear, roof]) + rng.normal(size=(n, 3)) * noise
+    lit = np.clip(rng.normal(0.3, 0.1, n), 0, 1).astype(np.float32)
+    common = dict(class_name=class_name, instance=k, group=group, frame=f"{group}-{k}", modality="lidar", axes="box", range=distance)
+    points = points.astype(np.float32)
+    return Crop(**common, size=tuple(size), count=n, points=points, intensity=lit, resampled=resample(points, RESAMPLED, rng))
+
+
+def cars(seed: int, count: int, groups: int = 6, **changes: float) -> list[Crop]:
+    rng = np.random.default_rng(seed)
+    return [car(rng, f"track {seed}-{k % groups}", k, **changes) for k in range(count)]
+
+
+@pytest.fixture(scope="module")
+def class_gate() -> ClassGate:
+    return ClassGate(cars(0, 36), Gate())
+
+
+def test_real_cars_are_accepted(class_gate):
+    card = class_gate.judge("car", cars(1, 24))
+    assert card.verdict == "accepted", card.rows
+    assert {r.metric for r in card.rows} == {"dogss", "dogss_chamfer", "dogss_emd", "js_norm", "js_sliced"}
+    assert {r.stratum for r in card.rows} == {"0-15 m"} and all(r.n == 24 and r.null.n == 200 for r in card.rows)
+
+
+@pytest.mark.parametrize("control", CROP_CONTROLS)
+def test_negative_controls_are_quarantined(class_gate, control):
+    card = class_gate.judge("car", [CROP_CONTROLS[control](c) for c in cars(2, 24)])
+    assert card.verdict == "quarantined" and "js_sliced" in card.codes()
+
+
+def test_a_gate_that_lacks_power_says_so(class_gate):
+    by_metric = {r.metric: r for r in class_gate.judge("car", cars(1, 24)).rows}
+    for name in ("dogss", "js_norm", "js_sliced"):
+        assert by_metric[name].gates == (by_metric[name].verdict != "no power")
+    assert any(by_metric[n].gates for n in ("dogss", "js_norm", "js_sliced"))
+
+
+def test_provisional_unjudged_and_absent(class_gate):
+    assert class_gate.judge("car", cars(3, 6)).verdict == "provisional"
+    far = class_gate.judge("car", cars(4, 24, distance=40.0))
+    assert far.verdict == "unjudged" and {r.verdict for r in far.rows} == {"unjudged"}
+    absent = class_gate.judge("car", [])
+    assert absent.verdict == "quarantined" and absent.codes() == ["js_norm"] and absent.rows[0].value == MAX_JS
+    assert class_gate.judge("stroller", []).verdict == "unjudged"
+    one_track = ClassGate(cars(5, 30, groups=1), Gate()).judge("car", cars(6, 24))
+    assert one_track.verdict == "unjudged" and "1 groups" in one_track.rows[0].note
+
+
+def test_crops_in_other_axes_are_not_compared(class_gate):
+    free = [replace(c, axes="camera_up") for c in cars(7, 24)]
+    assert class_gate.judge("car", free).verdict == "unjudged"
+
+
+def test_nearest_reference_per_object(class_gate):
+    crops = [*cars(0, 2), *cars(8, 2), *cars(9, 1, distance=70.0)]
+    found = class_gate.nearest(crops)
+    assert found[:2] == pytest.approx(0.0, abs=1e-6) and (found[2:4] > 0.02).all() and np.isnan(found[4])
