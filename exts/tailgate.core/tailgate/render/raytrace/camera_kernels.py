@@ -125,11 +125,12 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
 
 @wp.func
 def spread(k: int, width: int, sample: int, dimension: int, seed: int) -> float:
-    """Number in [0, 1) that differs well between neighbouring pixels (interleaved gradient noise, Jimenez 2014), shifted per sample."""
+    """Number in [0, 1) that differs well between neighbouring pixels (interleaved gradient noise, Jimenez 2014), and along the R2 sequence
+    (Roberts 2018) from sample to sample."""
     x = float(k % width) + 5.588238 * float(dimension)
     y = float(k / width) + 5.588238 * float(dimension) * 1.37
     value = 0.06711056 * x + 0.00583715 * y
-    value = 52.9829189 * (value - wp.floor(value)) + 0.6180339887 * float(sample) + hash01(dimension, 7, seed)
+    value = 52.9829189 * (value - wp.floor(value)) + wp.where(dimension == 0, 0.7548776662, 0.5698402910) * float(sample) + hash01(dimension, 7, seed)
     return value - wp.floor(value)
 
 

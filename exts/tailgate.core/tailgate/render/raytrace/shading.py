@@ -187,7 +187,8 @@ def sphere_irradiance(light: Light, lamp: int, position: wp.vec3, normal: wp.vec
 
 @wp.func
 def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
-    """Radiance that leaves a secondary hit: emission, lamps without shadows, and sun or sky by one more ray picked by their strength."""
+    """Radiance that leaves a secondary hit: emission, lamps without shadows, and sun or sky
+    (or a glowing surface in its place) by one more ray, picked by their strength."""
     point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
     albedo = point.base * (1.0 - 0.5 * point.metallic)
     out = point.emissive
@@ -202,8 +203,14 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
             out += wp.cw_mul(albedo, from_sun) / share
     elif share < 1.0:
         up = onto_hemisphere(point.normal, u[1], u[2])
-        if not occluded(scene, start, up, FAR):
+        beyond = closest_hit(scene, start, up, FAR)
+        if beyond.instance < 0:
             out += wp.cw_mul(albedo, sky(light, up)) / (1.0 - share)
+        else:
+            face = tables.face_slot[tables.face_base[beyond.instance] + beyond.face]
+            m = tables.slot[tables.slot_base[beyond.instance] + face][0]
+            emitted = wp.vec3(tables.material[m, 5], tables.material[m, 6], tables.material[m, 7])
+            out += wp.cw_mul(albedo, emitted) / (1.0 - share)
     return out
 
 
