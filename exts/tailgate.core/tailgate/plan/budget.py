@@ -188,7 +188,7 @@ def _rig(options: PlanOptions, table: LabelTable, scenarios: list[WeightedScenar
     calibration = folder / "calibration.json"
     if table.format == "av2" and calibration.is_file():
         return _calibrated_rig(calibration.resolve(), options.data)
-    rig = RIGS.get(scenarios[0].file, DEFAULT_RIG)
+    rig = RIGS.get(max(scenarios, key=lambda s: s.weight).file, DEFAULT_RIG)
     return rig, [f"no calibration beside the labels: the rig is '{rig}'; --rig names yours"]
 
 
@@ -231,7 +231,7 @@ def _commented(budget: Budget, table: LabelTable, selection: Selection, target: 
     comments = {
         "version": [
             f"Made from {len(table) or sum(table.counts().values()):,} labels of {len(table.classes)} classes ({table.format}).",
-            f"Tail: at most {selection.threshold:g} samples (percentile {selection.percentile:g} of the class counts): {', '.join(selection.tail)}.",
+            f"Tail: {selection.threshold:g} samples or fewer (percentile {selection.percentile:g} of the class counts): {', '.join(selection.tail)}.",
             f"About {hours:.1f} h at {rate.per_hour:,.0f} samples an hour and {rate.acceptance:.0%} accepted ({rate.origin}).",
         ],
         "ontology": ["Source class -> asset class that makes it; `output:` renames it in the data set, `usd:` uses your own file."],

@@ -8,13 +8,11 @@ import numpy as np
 
 from tailgate.config.budget import Cell
 from tailgate.datasets.labels import LabelTable
-from tailgate.plan.priors import OBJECTS_MIN
+from tailgate.plan.priors import enough_objects
 
 RANGE_MAX = 60.0
 """No cell reaches beyond this distance [m]."""
 OCCLUSION_BANDS = ((0.0, 0.1), (0.1, 0.4), (0.4, 0.8))
-_BOXES_PER_OBJECT = 4
-"""Without track ids, so many boxes stand for one object."""
 _NEAREST = 5.0
 """Nearest range [m] of bands that are not drawn from labels."""
 _BAND_MIN = 3.0
@@ -99,10 +97,10 @@ def _range_bands(table: LabelTable, name: str, split: Split) -> tuple[list[tuple
         seen = "" if limit == RANGE_MAX else f", where one gives fewer than {_COUNTED_PIXELS} px and {_COUNTED_HITS} LiDAR returns"
         notes.append(f"{far:.0%} of the {name} boxes lie beyond {limit:.0f} m{seen}: no cell asks for those")
     tracks = {table.track[r] for r in near}
-    objects = len(near) / _BOXES_PER_OBJECT if "" in tracks else len(tracks)
-    if objects >= OBJECTS_MIN:
+    if enough_objects(len(near), 0 if "" in tracks else len(tracks)):
         return _quantile_bands(table.range[near], split.bands), notes
-    what = f"{len(tracks)} different object{'' if len(tracks) == 1 else 's'}" if "" not in tracks else f"{len(near)} boxes"
+    n, noun = (len(near), "box") if "" in tracks else (len(tracks), "different object")
+    what = f"{n} {noun}{'' if n == 1 else 'es' if noun == 'box' else 's'}"
     notes.append(f"{name}: {what} within {limit:.0f} m cannot say at which ranges it stands; the bands are equal steps")
     edges = np.round(np.linspace(min(_NEAREST, limit / 2), limit, split.bands + 1)).tolist()
     return list(zip(edges[:-1], edges[1:], strict=True)), notes

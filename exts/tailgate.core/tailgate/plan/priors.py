@@ -11,8 +11,8 @@ from tailgate.datasets.labels import LabelTable
 from tailgate.rng import rng
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-OBJECTS_MIN = 5
-"""Different objects that must be known before ranges and headings are drawn from them."""
+_OBJECTS_MIN, _BOXES_MIN = 5, 20
+"""Different objects, or boxes where there are no track ids, before ranges and headings are drawn from them."""
 _RESAMPLES = 200
 _TOGETHER_MIN = 0.05
 """Classes met in a smaller share of the frames are not written to ``with_classes``."""
@@ -52,9 +52,14 @@ class ClassPrior:
     intervals: list[Interval]
 
     def for_budget(self) -> Prior:
-        """The prior without range and heading where fewer than 5 known objects gave them: they say where those stood, not where such things do."""
-        few = 0 < self.tracks < OBJECTS_MIN
-        return self.prior.model_copy(update={"range": None, "yaw_deg": None}) if few else self.prior
+        """The prior without range and heading where too few objects gave them: they say where those stood, not where such things do."""
+        enough = enough_objects(self.prior.n, self.tracks)
+        return self.prior if enough else self.prior.model_copy(update={"range": None, "yaw_deg": None})
+
+
+def enough_objects(boxes: int, tracks: int) -> bool:
+    """Whether so many boxes of so many tracked objects (0: no track ids) say where such objects stand: 5 objects, or 20 boxes."""
+    return tracks >= _OBJECTS_MIN if tracks else boxes >= _BOXES_MIN
 
 
 def measure_priors(table: LabelTable, classes: list[str]) -> dict[str, ClassPrior]:

@@ -55,7 +55,7 @@ def _histogram(result: PlanResult) -> Table:
         word = "tail" if in_tail else "no sample" if not n else ""
         state = " → ".join(filter(None, [word, f"{result.missing[name]:,} missing" if name in result.missing else _absent(result, name)]))
         table.add_row(_plain(name), f"{n:,}", f"{n / total:.1%}" if total else "", f"[{colour}]{'█' * length}[/]", state)
-    table.caption = f"tail: at most {selection.threshold:g} samples, percentile {selection.percentile:g} of the class counts"
+    table.caption = f"tail: {selection.threshold:g} samples or fewer, percentile {selection.percentile:g} of the class counts"
     table.caption_justify = "left"
     return table
 
@@ -88,14 +88,15 @@ def _priors(result: PlanResult) -> Table:
     for column in ("class", "of", "5 %", "median", "95 %", "median when objects are resampled"):
         table.add_column(column, justify="left" if column in ("class", "of") else "right", no_wrap=column == "class")
     for name, found in result.priors.items():
-        who = f"{found.prior.n:,} boxes" + (f", {found.tracks:,} object{'' if found.tracks == 1 else 's'}" if found.tracks else "")
+        who = f"{found.prior.n:,} box{'' if found.prior.n == 1 else 'es'}"
+        who += f", {found.tracks:,} object{'' if found.tracks == 1 else 's'}" if found.tracks else ""
         for i, interval in enumerate(found.intervals):
             quantity, unit = _UNITS[interval.quantity]
             five = getattr(found.prior, interval.quantity)
             shown = [_number(v, interval) for v in (five[0], interval.median, five[-1])]
             label = _plain(name) if i == 0 else f"[dim]{who}[/]" if i == 1 else ""
             table.add_row(label, f"{quantity} {unit}".strip(), *shown, _spread(interval))
-    table.caption = "5 % and 95 %: of the boxes; last column: 5 % to 95 % of the median over 200 draws of whole objects"
+    table.caption = "5 % and 95 %: of the boxes; last column: 5 % to 95 % of the median when whole objects (frames without track ids) are drawn again"
     table.caption_justify = "left"
     return table
 
@@ -113,7 +114,7 @@ def _number(value: float, interval: Interval) -> str:
 
 def _spread(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
-        return "one object: unknown"
+        return "one only: unknown"
     return f"{_number(interval.low, interval)} … {_number(interval.high, interval)}"
 
 

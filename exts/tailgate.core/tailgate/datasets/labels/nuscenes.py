@@ -67,7 +67,7 @@ def read_mmdet3d(path: Path, data: dict[str, Any]) -> LabelTable:
             if label not in names:
                 raise UserError(f"bbox_label_3d must be one of 0..{len(names) - 1}, got {label!r}", Where(path, key=f"data_list[{i}].instances[{k}]"))
             rows.append(LabelRow(names[label], frame, **(_from_lidar(item["bbox_3d"], np.asarray(T)) if T is not None else {})))
-    notes = [f"{unlisted} boxes carry the label -1 (none of the file's classes) and were left out"] if unlisted else []
+    notes = [f"boxes with the label -1 belong to none of the file's classes and were left out: {unlisted}"] if unlisted else []
     notes += [f"{flat} of {len(frames)} entries have no lidar2ego: their 3-D boxes are left out"] if flat else []
     return table_of(rows, Origin(path, "mmdet3d", tuple(names[i] for i in sorted(names)), tuple(frames), tuple(notes)))
 
