@@ -46,7 +46,18 @@ def test_class_colors_are_stable_distinct_and_order_free():
     assert class_colors(["car"]) == class_colors(["car", "car"])
     gaps = [np.linalg.norm(np.subtract(colors[a], colors[b])) for i, a in enumerate(names) for b in names[:i]]
     assert min(gaps) > 60
+    assert len(set(class_colors([f"class{i}" for i in range(24)]).values())) == 24
     assert len(class_colors([f"class{i}" for i in range(60)])) == 60
+
+
+def test_frames_of_different_label_sets_share_one_palette(frame):
+    other = copy.deepcopy(frame)
+    other.labels = {"background": 0, "stroller": 1, "car": 2}
+    other.objects.class_name = ["car"] * len(other.objects)
+    first, second = draw.alike([frame, other])
+    assert draw.frame_colors(first) == draw.frame_colors(second)
+    assert "background" not in draw.frame_colors(second) and second.labels["car"] == 2 and first.labels["stroller"] == -1
+    assert "stroller" not in frame.labels
 
 
 def test_color_map_clips_and_marks_what_is_missing():
@@ -160,6 +171,16 @@ def test_top_view_of_a_camera_agrees_with_that_of_a_lidar(frame):
     x, left = z[v, u].mean() + handmade.T_RIG_CAMERA[0, 3], -((u - k.cx) / k.fx * z[v, u]).mean()
     assert abs(x - 9) < 0.8 and abs(left - 1.2) < 0.5
     assert top_view(frame, "front", 320, 240).shape == (240, 320, 3)
+
+
+def test_top_view_of_a_camera_without_a_pose_uses_its_own_axes(frame):
+    lost, aware = copy.deepcopy(frame), copy.deepcopy(frame)
+    lost.sensors["front"].T_world_sensor = np.stack([np.eye(4)] * 2)
+    for f in (lost, aware):
+        f.objects = of(f.sensors["front"]).objects
+        f.sensors["front"].view.visible = np.zeros(0)
+        f.sensors["front"].view.range = np.zeros(0)
+    np.testing.assert_array_equal(top_view(lost, "front", 160, 120, 30), top_view(aware, "front", 160, 120, 30))
 
 
 def test_legend_wraps_and_names_all():

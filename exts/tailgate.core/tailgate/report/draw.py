@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,17 @@ from tailgate.report.palette import FAINT, INK, PANEL, VOID, Color, class_colors
 def host(array: Any) -> np.ndarray:
     """A channel as a numpy array, wherever it was made."""
     return array.numpy() if hasattr(array, "numpy") else np.asarray(array)
+
+
+def frame_colors(frame: Frame) -> dict[str, Color]:
+    """Colour of every class that a frame may show."""
+    return class_colors([*(name for name, i in frame.labels.items() if i), *frame.objects.class_name])
+
+
+def alike(frames: Sequence[Frame]) -> list[Frame]:
+    """The same frames, each knowing the class names of all (a name it lacks has id -1), so that a class has one colour in all their pictures."""
+    names = dict.fromkeys((n for f in frames for n in sorted({*(k for k, i in f.labels.items() if i), *f.objects.class_name})), -1)
+    return [replace(frame, labels={**names, **frame.labels}) for frame in frames]
 
 
 @dataclass(frozen=True)
@@ -73,18 +84,19 @@ def semantic(camera: SensorFrame, labels: Mapping[str, int]) -> np.ndarray:
 
 
 def label_colors(ids: np.ndarray, labels: Mapping[str, int]) -> np.ndarray:
-    """Colour of each semantic id, uint8 [..., 3]; ids without a name are grey."""
-    top = max([int(ids.max(initial=0)), *labels.values()])
+    """Colour of each semantic id, uint8 [..., 3]; 0 is background, ids without a name are grey."""
+    named = {name: i for name, i in labels.items() if i}
+    top = max([int(ids.max(initial=0)), *named.values()])
     if top > 65535:
         known, inverse = np.unique(ids, return_inverse=True)
         remap = {int(v): i + 1 for i, v in enumerate(known) if v}
-        names = {name: remap[i] for name, i in labels.items() if i in remap}
+        names = {name: remap.get(i, -1) for name, i in named.items()}
         return label_colors(np.array([remap.get(int(v), 0) for v in known])[inverse].reshape(ids.shape), names)
     table = np.full((top + 1, 3), FAINT, dtype=np.uint8)
     table[0] = PANEL
-    for name, color in class_colors(labels).items():
-        if labels[name] > 0:
-            table[labels[name]] = color
+    for name, color in class_colors(named).items():
+        if named[name] > 0:
+            table[named[name]] = color
     return table[ids]
 
 
@@ -110,7 +122,7 @@ def overlay(frame: Frame, sensor: str, width: int | None = None) -> np.ndarray:
     base = rgb(camera)
     scale = (width or base.shape[1]) / base.shape[1]
     size = (round(base.shape[1] * scale), round(base.shape[0] * scale))
-    colors = class_colors([*frame.labels, *frame.objects.class_name])
+    colors = frame_colors(frame)
     image = resize(_tinted(frame, camera, base, colors), *size)
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)

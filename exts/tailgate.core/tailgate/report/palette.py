@@ -32,7 +32,7 @@ VERDICT_COLORS: dict[str, Color] = {
 }
 """Colour of a verdict; any other word is drawn faint."""
 
-_APART = (0.22, 0.16, 0.1, 0.0)
+_APART = (0.22, 0.16, 0.1, 0.05)
 """OKLab distances asked of two class colours in one picture, in order of preference."""
 _PLAIN = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "≥": ">=", "≤": "<=", "‖": "|", "−": "-", "✓": "+", "✗": "x"})
 
@@ -67,7 +67,7 @@ def class_colors(names: Iterable[str]) -> dict[str, Color]:
         start = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % len(colors)
         probe = [(start + 5 * i) % len(colors) for i in range(len(colors))]
         gap = [min((float(np.linalg.norm(lab[s] - lab[t])) for t in taken), default=1.0) for s in probe]
-        slot = next(s for apart in _APART for s, g in zip(probe, gap, strict=True) if g >= apart)
+        slot = next((s for apart in _APART for s, g in zip(probe, gap, strict=True) if g >= apart), start)
         taken.append(slot)
         given[name] = colors[slot]
     return given

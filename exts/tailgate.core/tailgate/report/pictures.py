@@ -60,7 +60,9 @@ def cards(run: RunRecord) -> list[Card]:
     """Cards of the chosen frames, read from the run folder."""
     from tailgate.datasets.store import load
 
-    return [card(record, load(record.folder)) for record in choose(run)]
+    chosen = choose(run)
+    frames = draw.alike([load(record.folder) for record in chosen])
+    return [card(record, frame) for record, frame in zip(chosen, frames, strict=True)]
 
 
 def card(record: FrameRecord, frame: Frame) -> Card:
@@ -86,8 +88,7 @@ def card(record: FrameRecord, frame: Frame) -> Card:
         device = frame.sensors[lidar]
         limits = draw.Limits.of(device.channel("range"))
         pictures.append(_png(f"LiDAR range, bright = near ({limits})", draw.lidar_range(device, 2 * WIDTH, STRIP, limits), wide=True))
-    names = sorted(set(frame.objects.class_name))
-    colors = draw.class_colors([*frame.labels, *names])
+    names, colors = sorted(set(frame.objects.class_name)), draw.frame_colors(frame)
     return Card(record, tuple(pictures), tuple((name, "#{:02x}{:02x}{:02x}".format(*colors[name])) for name in names))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 TILE, GAP, PAD, CAPTION, STRIP = 620, 20, 12, 84, 76
+WHOLE, HALF = TILE - 2 * PAD, (TILE - 3 * PAD) // 2
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ def contact_sheet(
     if not frames:
         raise UserError("a contact sheet needs at least one frame, got none")
     captions = captions or [Caption()] * len(frames)
+    frames = draw.alike(frames)
     tiles = [_tile(frame, caption) for frame, caption in zip(frames, captions, strict=True)]
     columns = min(columns, len(tiles))
     rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
     heights = [max(tile.height for tile in row) for row in rows]
-    names = {name: i for frame in frames for name, i in frame.labels.items()}
     width = 2 * GAP + columns * TILE + (columns - 1) * GAP
-    page = _page(width, sum(heights) + GAP * len(rows), title, f"{len(frames)} frame{'s' * (len(frames) > 1)}", names)
+    page = _page(width, sum(heights) + GAP * len(rows), title, f"{len(frames)} frame{'s' * (len(frames) > 1)}", sorted(draw.frame_colors(frames[0])))
     y = page.top
     for row, height in zip(rows, heights, strict=True):
         for i, tile in enumerate(row):
@@ -92,7 +93,7 @@ def ablation_sheet(rows: Sequence[tuple[str, Sequence[Frame]]], path: str | Path
     cell = max(240, min(460, (1900 - GAP) // columns - GAP))
     blocks = [_effect_row(name, frames, cell) for name, frames in rows]
     width = 2 * GAP + columns * cell + (columns - 1) * GAP
-    page = _page(width, sum(b.height for b in blocks) + GAP * len(blocks), title, "off on the left, strong on the right", {})
+    page = _page(width, sum(b.height for b in blocks) + GAP * len(blocks), title, "off on the left, strong on the right", [])
     y = page.top
     for block in blocks:
         page.image.paste(block, (GAP, y))
@@ -106,7 +107,7 @@ class _Page:
     top: int
 
 
-def _page(width: int, content: int, title: str, note: str, labels: dict[str, int]) -> _Page:
+def _page(width: int, content: int, title: str, note: str, labels: list[str]) -> _Page:
     """An empty page with its heading and, where there are labels, the legend of classes."""
     from PIL import Image, ImageDraw
 
@@ -139,11 +140,10 @@ def _tile(frame: Frame, caption: Caption) -> Image.Image:
     from PIL import Image, ImageDraw
 
     panels = _panels(frame)
-    half = (TILE - 3 * PAD) // 2
     places, y, left = [], PAD + CAPTION, True
     for panel in panels:
-        width = TILE - 2 * PAD if panel.wide else half
-        x = PAD if left or panel.wide else 2 * PAD + half
+        width = WHOLE if panel.wide else HALF
+        x = PAD if left or panel.wide else 2 * PAD + HALF
         places.append((x, y, width, panel))
         left = panel.wide or not left
         y += panel.height + PAD if left else 0
@@ -183,16 +183,13 @@ def _plate(pen, x: int, y: int, text: str) -> None:
 def _panels(frame: Frame) -> list[_Panel]:
     """The pictures that a frame's sensors allow, two halves side by side, panoramas across."""
     camera, lidar = first(frame, "camera"), first(frame, "lidar")
-    half = (TILE - 3 * PAD) // 2
-    panels: list[_Panel] = []
-    if camera:
-        panels = _camera_panels(frame, camera, half)
+    panels = _camera_panels(frame, camera) if camera else []
+    lonely = sum(not p.wide for p in panels) % 2 == 1
     above = lidar or (camera if camera and "distance_to_image_plane" in frame.sensors[camera].channels else None)
     if above:
-        alone = len(panels) % 2 == 0
-        tall = 320 if alone else panels[-1].height
-        panels.append(_Panel(f"{above}: from above", alone, tall, lambda w, h: top_view(frame, above, w, h)))
-    elif len(panels) % 2:
+        tall = panels[-1].height if lonely else 320
+        panels.append(_Panel(f"{above}: from above", not lonely, tall, lambda w, h: top_view(frame, above, w, h)))
+    elif lonely:
         panels[-1] = _Panel(panels[-1].title, True, panels[-1].height * 2, panels[-1].paint)
     if lidar:
         device = frame.sensors[lidar]
@@ -203,21 +200,24 @@ def _panels(frame: Frame) -> list[_Panel]:
     return panels
 
 
-def _camera_panels(frame: Frame, name: str, width: int) -> list[_Panel]:
-    """Colour, depth and labels of a camera, as far as it gives them."""
+def _camera_panels(frame: Frame, name: str) -> list[_Panel]:
+    """Colour, depth and labels of a camera, as far as it gives them; side by side, or across where the image is wide."""
     device = frame.sensors[name]
     channels = device.channels
+    shown = [c for c in ("rgb", "distance_to_image_plane", "semantic_segmentation") if c in channels]
+    if not shown:
+        return []
+    rows, columns = draw.host(channels[shown[0]]).shape[:2]
+    wide = columns > 2 * rows
+    height = round((WHOLE if wide else HALF) * rows / columns)
     panels = []
-    if "rgb" in channels:
-        height = round(width * draw.host(channels["rgb"]).shape[0] / draw.host(channels["rgb"]).shape[1])
-        panels.append(_Panel(f"{name}: colour", False, height, lambda w, h: _exact(draw.overlay(frame, name, w), w, h)))
-    if "distance_to_image_plane" in channels:
-        limits, shape = draw.Limits.of(channels["distance_to_image_plane"]), draw.host(channels["distance_to_image_plane"]).shape
-        height = round(width * shape[0] / shape[1])
-        panels.append(_Panel(f"{name}: depth {limits}", False, height, lambda w, h: draw.resize(draw.depth(device, limits), w, h)))
-    if "semantic_segmentation" in channels:
-        height = round(width * draw.host(channels["semantic_segmentation"]).shape[0] / draw.host(channels["semantic_segmentation"]).shape[1])
-        panels.append(_Panel(f"{name}: labels", False, height, lambda w, h: draw.resize(draw.semantic(device, frame.labels), w, h, smooth=False)))
+    if "rgb" in shown:
+        panels.append(_Panel(f"{name}: colour", wide, height, lambda w, h: _exact(draw.overlay(frame, name, w), w, h)))
+    if "distance_to_image_plane" in shown:
+        limits = draw.Limits.of(channels["distance_to_image_plane"])
+        panels.append(_Panel(f"{name}: depth {limits}", wide, height, lambda w, h: draw.resize(draw.depth(device, limits), w, h)))
+    if "semantic_segmentation" in shown:
+        panels.append(_Panel(f"{name}: labels", wide, height, lambda w, h: draw.resize(draw.semantic(device, frame.labels), w, h, smooth=False)))
     return panels
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from tailgate.config.rig import T_FORWARD_OPTICAL
 from tailgate.frames import Frame, SensorFrame
-from tailgate.report.draw import host, label_colors
-from tailgate.report.palette import FAINT, INK, VOID, class_colors, color_map, font, plain, write
+from tailgate.report.draw import frame_colors, host, label_colors, resize
+from tailgate.report.palette import FAINT, INK, VOID, color_map, font, plain, write
 
 _OVERSAMPLE, _DOT = 2, 3
 _RING = (40, 45, 55)
+_STEEP = 0.95
 _RING_LABEL = math.radians(58)
 """Direction in which ring distances are written, clockwise from straight ahead: beside most cameras' field of view."""
 
@@ -62,8 +64,6 @@ def top_view(frame: Frame, sensor: str, width: int = 640, height: int = 640, rea
     """
     from PIL import Image, ImageDraw
 
-    from tailgate.report.draw import resize
-
     device = frame.sensors[sensor]
     to_view = _levelled(device)
     xyz, ids = _points(device)
@@ -75,14 +75,23 @@ def top_view(frame: Frame, sensor: str, width: int = 640, height: int = 640, rea
     boxes = _footprints(frame, to_view @ np.linalg.inv(device.T_world_sensor[0]))
     _draw_boxes(ImageDraw.Draw(picture), frame, boxes, fine)
     picture = Image.fromarray(resize(np.asarray(picture), width, height))
-    _annotate(ImageDraw.Draw(picture), frame, boxes, window)
+    seen = np.asarray(device.view.visible) > 0
+    _annotate(ImageDraw.Draw(picture), frame, [window.pixels(box[:4]) if s else None for box, s in zip(boxes, seen, strict=True)], window)
     return np.asarray(picture)
 
 
 def _levelled(device: SensorFrame) -> np.ndarray:
-    """T_view_sensor: origin at the sensor, z up as in the world, x along the sensor's heading on the ground, float64 [4, 4]."""
+    """T_view_sensor: origin at the sensor, z up as in the world, x along the sensor's heading on the ground, float64 [4, 4].
+
+    A camera that looks straight down heads where its image's upper edge points. One that looks straight up has no known pose (recordings without
+    one carry the identity): its own axes serve.
+    """
     T = np.asarray(device.T_world_sensor[0], dtype=np.float64)
     forward = T[:3, 2] if device.kind == "camera" else T[:3, 0]
+    if device.kind == "camera" and forward[2] > _STEEP:
+        return T_FORWARD_OPTICAL
+    if device.kind == "camera" and forward[2] < -_STEEP:
+        forward = -T[:3, 1]
     yaw = math.atan2(forward[1], forward[0])
     turn = np.array([[math.cos(yaw), math.sin(yaw), 0], [-math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
     out = np.eye(4)
@@ -111,8 +120,8 @@ def _reach(xyz: np.ndarray, frame: Frame, device: SensorFrame) -> float:
     seen = np.asarray(device.view.range, dtype=float)[np.asarray(device.view.visible) > 0]
     if seen.size:
         far = min(far, 1.15 * float(seen.max()))
-    step = 5 if far > 6 else 1
-    return float(min(80, max(2, step * math.ceil(far / step))))
+    step = next(s for least, s in ((6, 5), (2, 1), (0, 0.25)) if far > least or not least)
+    return float(min(80, max(0.5, step * math.ceil(far / step))))
 
 
 def _raster(xyz: np.ndarray, ids: np.ndarray, labels: Mapping[str, int], window: Window) -> np.ndarray:
@@ -141,7 +150,7 @@ def _raster(xyz: np.ndarray, ids: np.ndarray, labels: Mapping[str, int], window:
 
 def _rings(window: Window) -> list[float]:
     """Three to six round radii that fit the window [m]."""
-    step = next(s for s in (0.5, 1, 2, 5, 10, 20, 50, 100, 1000) if window.reach / s <= 5)
+    step = next(s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000) if window.reach / s <= 5)
     return [step * i for i in range(1, int(math.hypot(window.reach, window.width / window.scale / 2) / step) + 1)]
 
 
@@ -156,7 +165,7 @@ def _footprints(frame: Frame, T_view_world: np.ndarray) -> np.ndarray:
 
 
 def _draw_boxes(draw: Any, frame: Frame, boxes: np.ndarray, window: Window) -> None:
-    colors = class_colors([*frame.labels, *frame.objects.class_name])
+    colors = frame_colors(frame)
     for name, box in zip(frame.objects.class_name, boxes, strict=True):
         corners = [tuple(p) for p in window.pixels(box)]
         draw.line([*corners[:4], corners[0]], fill=colors[name], width=2 * _OVERSAMPLE, joint="curve")
@@ -164,8 +173,8 @@ def _draw_boxes(draw: Any, frame: Frame, boxes: np.ndarray, window: Window) -> N
         draw.line([middle, corners[4]], fill=colors[name], width=2 * _OVERSAMPLE)
 
 
-def _annotate(draw: Any, frame: Frame, boxes: np.ndarray, window: Window) -> None:
-    """Ring distances, the sensor as a triangle, and names of the boxes that fit in."""
+def _annotate(draw: Any, frame: Frame, boxes: list[np.ndarray | None], window: Window) -> None:
+    """Ring distances, the sensor as a triangle, and names of the seen boxes (those that are not None) where they fit in."""
     u, v = (float(c) for c in window.pixels(np.zeros(2)))
     draw.polygon([(u, v - 8), (u - 5, v + 5), (u + 5, v + 5)], fill=INK)
     taken = []
@@ -174,15 +183,17 @@ def _annotate(draw: Any, frame: Frame, boxes: np.ndarray, window: Window) -> Non
         if x < window.width - 34 and y > 10:
             write(draw, (x + 3, y), f"{radius:g} m", 11, FAINT, anchor="lm")
             taken.append((x, y - 6, x + 34, y + 6))
-    _name_boxes(draw, frame, [window.pixels(box[:4]) for box in boxes], window, taken)
+    _name_boxes(draw, frame, boxes, window, taken)
 
 
-def _name_boxes(draw: Any, frame: Frame, boxes: list[np.ndarray], window: Window, taken: list[tuple]) -> None:
+def _name_boxes(draw: Any, frame: Frame, boxes: list[np.ndarray | None], window: Window, taken: list[tuple]) -> None:
     """Class names right, left, above or below their boxes, where they cover nothing in ``taken``, no box and no other name; else left out."""
     size = 12
-    colors = class_colors([*frame.labels, *frame.objects.class_name])
-    taken = [*taken, *((*corners.min(axis=0), *corners.max(axis=0)) for corners in boxes)]
+    colors = frame_colors(frame)
+    taken = [*taken, *((*corners.min(axis=0), *corners.max(axis=0)) for corners in boxes if corners is not None)]
     for name, corners in zip(frame.objects.class_name, boxes, strict=True):
+        if corners is None:
+            continue
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
         length, x, y = font(size).getlength(plain(name)), (left + right) / 2, (top + bottom) / 2
         places = [(right + 5, y), (left - 5 - length, y), (x - length / 2, top - 10), (x - length / 2, bottom + 10)]
