@@ -158,5 +158,9 @@ def frame(index: int = 0, boxes: list[Box] | None = None, round: int = 0, sensor
         np.array([b.extent for b in boxes]).reshape(-1, 3),
         [b.name + "_v0" for b in boxes],
     )
-    conditions = {"light": ("day", "dusk", "night")[index % 3], "weather": ("clear", "rain")[index % 2]}
-    return Frame(FrameId("street", round, index), {s: made[s](boxes) for s in sensors}, objects, LABELS, conditions)
+    return Frame(FrameId("street", round, index), {s: made[s](boxes) for s in sensors}, objects, LABELS, conditions(index))
+
+
+def conditions(index: int) -> dict[str, str]:
+    """Conditions of frame ``index``."""
+    return {"light": ("day", "dusk", "night")[index % 3], "weather": ("clear", "rain")[index % 2]}

@@ -14,7 +14,7 @@ from tailgate.config.setting import Setting
 from tailgate.datasets import store
 from tailgate.distributions import Choice, LogRanged, Ranged
 from tailgate.errors import UserError
-from tailgate.frames import Sample
+from tailgate.frames import FrameId, Sample
 from tailgate.ledger.ledger import Ledger
 from tailgate.report import charts
 from tailgate.report.html import render, write_report
@@ -112,23 +112,23 @@ def _clip(ledger: Ledger, folder: Path, at: tuple, with_frames: bool) -> None:
     number, k, rng = at
     index, cell = 8 * number + k, NEAR if k % 2 == 0 else FAR
     state = {6: "failed", 7: "off_target"}.get(k, "accepted")
-    frame = handmade.frame(index, round=number)
+    name = FrameId("street", number, index)
     draws = {NOISE: float(0.005 * 20 ** rng.random()), SUN: float(5 + 65 * rng.random()), WEATHER: ("clear", "rain")[index % 2]}
     draws |= {f"{GAIN}@{slot}": 1.0 for slot in range(2)}
-    sample = Sample(frame.id, cell, draws, conditions=frame.conditions).to_json()
+    sample = Sample(name, cell, draws, conditions=handmade.conditions(index)).to_json()
     codes = {"failed": ["empty_frame"], "off_target": ["off_target_occlusion"]}.get(state, [])
     result = {"index": index, "codes": codes if state == "off_target" else [], "frames": [{"codes": codes}] if state == "failed" else []}
     result["seconds"] = {"render": 0.3, "sensors": 0.05, "validate": 0.04, "randomize": 0.02, "write": 0.01}
     clip = {"clip_index": index, "round": number, "batch": k // 2, "scenario": "street", "cell": cell, "attempts": 1}
     ledger.insert("clips", [{**clip, "state": state, "result": result}])
     place = {"accepted": "frames", "failed": "rejected"}.get(state)
-    if with_frames and place and index < 10:
-        store.save(frame, folder / place / str(frame.id))
-    head = {"id": str(frame.id), "clip_index": index, "attempt": 0, "tick": 0, "verdict": "ok" if state == "accepted" else state}
-    more = {"scores": {"range_noise": float(rng.normal(1, 0.5))}, "sample": sample, "path": f"frames/{frame.id}" if place else "", "counted": 1}
+    if with_frames and place and index < 8:
+        store.save(handmade.frame(index, round=number), folder / place / str(name))
+    head = {"id": str(name), "clip_index": index, "attempt": 0, "tick": 0, "verdict": "ok" if state == "accepted" else state}
+    more = {"scores": {"range_noise": float(rng.normal(1, 0.5))}, "sample": sample, "path": f"frames/{name}" if place else "", "counted": 1}
     ledger.insert("frames", [{**head, "codes": codes, "digest": "", **more}])
     seen = {"range": 9.0, "occluded": 0.1, "truncated": 0.0, "visible": 900, "alone": 1000, "lidar_hits": 40, "counted": 1}
-    head = {"frame": str(frame.id), "instance": 1, "class": "wheelchair_user", "cell": cell}
+    head = {"frame": str(name), "instance": 1, "class": "wheelchair_user", "cell": cell}
     ledger.insert("objects", [{**head, "scores": {"chamfer": 0.1 + 0.01 * k}, **seen}])
 
 
