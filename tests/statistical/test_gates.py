@@ -155,25 +155,30 @@ def cars(seed: int, count: int, groups: int = 6, **changes: float) -> list[Crop]
 
 
 @pytest.fixture(scope="module")
+def real_cars(class_gate):
+    return class_gate.judge("car", cars(1, 20))
+
+
+@pytest.fixture(scope="module")
 def class_gate() -> ClassGate:
-    return ClassGate(cars(0, 36), Gate())
+    return ClassGate(cars(0, 24), Gate())
 
 
-def test_real_cars_are_accepted(class_gate):
-    card = class_gate.judge("car", cars(1, 24))
+def test_real_cars_are_accepted(real_cars):
+    card = real_cars
     assert card.verdict == "accepted", card.rows
     assert {r.metric for r in card.rows} == {"dogss", "dogss_chamfer", "dogss_emd", "js_norm", "js_sliced"}
-    assert {r.stratum for r in card.rows} == {"0-15 m"} and all(r.n == 24 and r.null.n == 200 for r in card.rows)
+    assert {r.stratum for r in card.rows} == {"0-15 m"} and all(r.n == 20 and r.null.n == 200 for r in card.rows)
 
 
 @pytest.mark.parametrize("control", CROP_CONTROLS)
 def test_negative_controls_are_quarantined(class_gate, control):
-    card = class_gate.judge("car", [CROP_CONTROLS[control](c) for c in cars(2, 24)])
+    card = class_gate.judge("car", [CROP_CONTROLS[control](c) for c in cars(2, 20)])
     assert card.verdict == "quarantined" and "js_sliced" in card.codes()
 
 
-def test_a_gate_that_lacks_power_says_so(class_gate):
-    by_metric = {r.metric: r for r in class_gate.judge("car", cars(1, 24)).rows}
+def test_a_gate_that_lacks_power_says_so(real_cars):
+    by_metric = {r.metric: r for r in real_cars.rows}
     for name in ("dogss", "js_norm", "js_sliced"):
         assert by_metric[name].gates == (by_metric[name].verdict != "no power")
     assert any(by_metric[n].gates for n in ("dogss", "js_norm", "js_sliced"))

@@ -73,12 +73,14 @@ def _scale(null: Null) -> float:
 class BatchGate:
     """Judges the summed sketch of a batch.
 
-    The null: pseudo-batches of as many real blocks as the batch has data, drawn with replacement from one group, against all other groups (with a
-    single group: from a random half of its blocks against the other half). A statistic's value is the mean of W1 over its judged strata, weighted by
-    the reference's counts over the squared median of the stratum's null, so that strata in which real places differ count little. It is standardized
-    by its null, (x - median) / (q95 - median); one joint limit, the q95 of the largest standardized value over the gating statistics, holds the share
-    of real batches that are rejected at 5 %. A statistic gates only if at least 95 % of pseudo-batches are rejected once they are turned into its
-    negative control. A limit in ``cfg.statistics`` replaces the calibrated one and gates on its own.
+    The null: pseudo-batches of as many real blocks as the batch has data, drawn with replacement from as many random groups as hold so many (at most
+    half of the groups), against all other groups; with a single group, from a random half of its blocks against the other half. A statistic's value
+    is the mean of W1 over its judged strata, weighted by the effect of the negative control over the squared q95 of the stratum's null (the weights
+    that separate the control best from real data), so that strata in which real places differ, or in which little can go wrong, count little. It is
+    standardized by its null, (x - median) / (q95 - median); one joint limit, the q95 of the largest standardized value over the gating statistics,
+    holds the share of real batches that are rejected at 5 %. It is widened by √(1 + 1/G) for G groups, as an interval for a new group is whose spread
+    comes from G others. A statistic gates only if at least 95 % of pseudo-batches are rejected once they are
+    turned into its negative control. A limit in ``cfg.statistics`` replaces the calibrated one and gates on its own.
 
     Args:
         blocks: group -> sketches of its place blocks.
@@ -148,11 +150,13 @@ class BatchGate:
     def _draw(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Multiplicity of each block in the pseudo-batches and in their references, float64 [DRAWS, blocks]."""
         generator = rng(self.seed, "", 0, 0, 0, "validate.batch_gate", size)
-        blocks, groups = len(self._group), self._group.max() + 1
+        blocks, held = len(self._group), np.bincount(self._group)
         batch, reference = np.zeros((2, DRAWS, blocks))
         for d in range(DRAWS):
-            if groups > 1:
-                inside = self._group == generator.integers(groups)
+            if len(held) > 1:
+                order = generator.permutation(len(held))
+                wanted = int(np.searchsorted(np.cumsum(held[order]), size)) + 1
+                inside = np.isin(self._group, order[: min(wanted, len(held) // 2)])
             else:
                 inside = np.zeros(blocks, dtype=bool)
                 inside[generator.permutation(blocks)[: blocks // 2]] = True
@@ -168,16 +172,18 @@ class BatchGate:
             drawn, against = ((w @ flat).reshape(DRAWS, *statistic.shape) for w in (batch, reference))
             found = _stratum_distances(statistic, drawn, against)
             strata[name] = [Null.of(v[np.isfinite(v)]) if np.isfinite(v).mean() >= 0.5 else None for v in found.T]
-            weights[name] = _stratum_weights(strata[name], self._counts[name].sum(axis=(0, 2)))
+            found_wrong = _stratum_distances(statistic, drawn @ statistic_control(statistic)[1], against)
+            weights[name] = _stratum_weights(strata[name], found_wrong)
             values = _weighted(found, weights[name])
             if np.isfinite(values).mean() < 0.5:
                 continue
             null[name] = Null.of(values[np.isfinite(values)])
-            wrong = _weighted(_stratum_distances(statistic, drawn @ statistic_control(statistic)[1], against), weights[name])
+            wrong = _weighted(found_wrong, weights[name])
             z[name], z_control[name] = ((x - null[name].median) / _scale(null[name]) for x in (values, wrong))
-        joint = _joint_limit(list(z.values()))
+        widening = float(np.sqrt(1.0 + 1.0 / (self._group.max() + 1)))
+        joint = widening * _joint_limit(list(z.values()))
         power = {n: float(np.mean(v[np.isfinite(v)] > joint)) for n, v in z_control.items()}
-        return _Calibration(weights, strata, null, power, _joint_limit([z[n] for n in z if power[n] >= POWER]) if z else joint)
+        return _Calibration(weights, strata, null, power, widening * _joint_limit([z[n] for n in z if power[n] >= POWER]))
 
     def _row(self, name: str, value: float, n: int, calibration: _Calibration | None, modality: str) -> Row:
         statistic, override = self.statistics[name], self.cfg.statistics.get(name)
@@ -207,13 +213,16 @@ class BatchGate:
         return rows
 
 
-def _stratum_weights(nulls: list[Null | None], counts: np.ndarray) -> np.ndarray:
-    """Counts over the squared median of the null [S]; 0 for a stratum without a null."""
-    median = np.array([n.median if n else np.nan for n in nulls])
-    if not np.isfinite(median).any():
+def _stratum_weights(nulls: list[Null | None], control: np.ndarray) -> np.ndarray:
+    """Effect of the control [D, S] over the squared q95 of the null [S]; equal weights where it has no effect, 0 for a stratum without a null."""
+    judged = np.array([n is not None and bool(np.isfinite(control[:, i]).any()) for i, n in enumerate(nulls)])
+    if not judged.any():
         return np.zeros(len(nulls))
-    floor = max(1e-3 * float(np.nanmax(median)), 1e-12)
-    return np.nan_to_num(counts / np.maximum(median, floor) ** 2)
+    median, q95 = (np.array([getattr(n, name) if n else 0.0 for n in nulls]) for name in ("median", "q95"))
+    effect = np.zeros(len(nulls))
+    effect[judged] = np.maximum(np.nanmedian(control[:, judged], axis=0) - median[judged], 0.0)
+    weights = np.where(judged, effect / np.maximum(q95, max(1e-3 * float(q95.max()), 1e-12)) ** 2, 0.0)
+    return weights if weights.any() else judged.astype(float)
 
 
 def _joint_limit(standardized: list[np.ndarray]) -> float:
