@@ -12,7 +12,7 @@ from tailgate.config.budget import Budget
 from tailgate.config.load import load
 from tailgate.datasets.labels.table import LabelRow, Origin, table_of
 from tailgate.errors import UserError
-from tailgate.plan import PlanOptions, make_budget, plan, print_plan
+from tailgate.plan import PlanOptions, make_budget, plan, print_plan, print_survey, survey
 from tailgate.plan.cells import Split, apportion, make_cells, visible_range
 from tailgate.plan.ontology import home, map_classes
 from tailgate.plan.priors import measure_priors, unwrapped
@@ -143,9 +143,10 @@ def test_the_written_budget_reads_back(tmp_path):
 
 
 def test_printing_shows_bars_remarks_cells_and_hours():
-    result = make_budget(_table(), PlanOptions(Path("x"), rate_per_hour=100, acceptance=0.5))
+    options = PlanOptions(Path("x"), rate_per_hour=100, acceptance=0.5)
     stream = io.StringIO()
-    print_plan(result, Console(file=stream, width=120))
+    print_survey(survey(_table(), options), Console(file=stream, width=120))
+    print_plan(make_budget(_table(), options), Console(file=stream, width=120))
     text = stream.getvalue()
     assert all(part in text for part in ("█", "tail → 460 missing", "DOG", "--include-zero adds it", "resampled", "9.2 h", "as given"))
 

@@ -39,22 +39,40 @@ def plan(
     out: Annotated[Path, typer.Option("-o", "--out", help="Budget file to write.")] = Path("budget.yaml"),
     target: Annotated[int, typer.Option(help="Instances wanted of each tail class, real ones included.")] = 500,
     percentile: Annotated[float, typer.Option(help="Tail: classes with counts at or below this percentile of class counts.")] = 20.0,
-    classes: Annotated[str, typer.Option(help="Comma-separated classes to budget for, whatever their count.")] = "",
+    classes: Annotated[str, typer.Option(help="Comma-separated classes to budget for instead of the tail; tail and all are names too.")] = "",
     include_zero: Annotated[bool, typer.Option(help="Count declared classes without any sample as 0.")] = False,
+    usd: Annotated[list[str], typer.Option(help="CLASS=FILE: your own USD for a class.")] = [],  # noqa: B006 (typer copies it)
+    scenario: Annotated[str | None, typer.Option(help="Scenario; chosen by class where not given.")] = None,
+    rig: Annotated[str | None, typer.Option(help="Rig; chosen by the labels where not given.")] = None,
     measured: Annotated[Path | None, typer.Option(help="Run folder whose measured rate and acceptance give the hours.")] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Read a real dataset's labels, show its tail and write a budget for it."""
-    from tailgate.plan import PlanOptions, print_plan
+    from tailgate.datasets.labels import read_labels
+    from tailgate.plan import PlanOptions, print_plan, print_survey, survey
     from tailgate.plan import plan as make_plan
+    from tailgate.runtime.spec import data_root
 
-    wanted = tuple(c.strip() for c in classes.split(",") if c.strip())
-    options = PlanOptions(labels, target=target, percentile=percentile, classes=wanted, include_zero=include_zero, measured_from=measured, output=out)
-    result = make_plan(options)
+    options = PlanOptions(
+        labels,
+        target=target,
+        percentile=percentile,
+        classes=tuple(c.strip() for c in classes.split(",") if c.strip()),
+        include_zero=include_zero,
+        usd=dict(_pair("--usd", text) for text in usd),
+        measured_from=measured,
+        scenario=scenario,
+        rig=rig,
+        data=data_root(data),
+        output=out,
+    )
     if as_json:
-        _print_json(result.to_json())
-    else:
-        print_plan(result, console)
+        _print_json(make_plan(options).to_json())
+        return
+    print_survey(survey(read_labels(labels), options), console)
+    print_plan(make_plan(options), console)
+    console.print(f"budget: {out}", soft_wrap=True)
 
 
 @app.command()
@@ -145,8 +163,11 @@ def export(
     """Write the accepted frames of a run again, in the formats named."""
     from tailgate.runtime.export import export_run
 
-    for name, folder in export_run(run, tuple(f.strip() for f in formats.split(",") if f.strip())).items():
+    folders, notes = export_run(run, tuple(f.strip() for f in formats.split(",") if f.strip()))
+    for name, folder in folders.items():
         console.print(f"{name}: {folder}", soft_wrap=True)
+    for note in notes:
+        console.print(f"[yellow]note:[/yellow] {note}")
 
 
 @app.command()
@@ -198,9 +219,20 @@ def doctor(out: Annotated[Path, typer.Option(help="Folder whose disk is checked.
     raise typer.Exit(0 if all(c.ok for c in checks) else 1)
 
 
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UserError(f"{option} must be CLASS=FILE, got '{text}'")
+    return name, value
+
+
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def _plain(text: str) -> str:
     return text.replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    main()

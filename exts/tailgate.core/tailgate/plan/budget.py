@@ -65,6 +65,17 @@ class PlanOptions:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What labels hold and what of it can be asked for; fields as in ``PlanResult``."""
+
+    table: LabelTable
+    counts: dict[str, int]
+    selection: Selection
+    missing: dict[str, int]
+    ontology: Ontology
+
+
+@dataclass(frozen=True)
 class PlanResult:
     """A budget and how it came about.
 
@@ -122,11 +133,11 @@ def plan(options: PlanOptions) -> PlanResult:
     return result
 
 
-def make_budget(table: LabelTable, options: PlanOptions) -> PlanResult:
-    """Make the budget of a label table.
+def survey(table: LabelTable, options: PlanOptions) -> Survey:
+    """Count labels, choose the classes to budget for and find what can make them.
 
     Raises:
-        UserError: nothing is short, no class can be made, or an option is out of range.
+        UserError: nothing is short, or an option is out of range.
     """
     _check(options)
     counts = table.counts()
@@ -136,9 +147,19 @@ def make_budget(table: LabelTable, options: PlanOptions) -> PlanResult:
         raise unknown("class", stray[0], counts)
     wanted = deficits(counts, selection.chosen, options.target)
     ontology = map_classes(wanted, ASSET_CLASSES, options.usd)
-    missing = {c: n for c, n in wanted.items() if c in ontology.entries}
+    return Survey(table, counts, selection, {c: n for c, n in wanted.items() if c in ontology.entries}, ontology)
+
+
+def make_budget(table: LabelTable, options: PlanOptions) -> PlanResult:
+    """Make the budget of a label table.
+
+    Raises:
+        UserError: nothing is short, no asset can make any of the chosen classes, or an option is out of range.
+    """
+    found = survey(table, options)
+    counts, selection, missing, ontology = found.counts, found.selection, found.missing, found.ontology
     if not missing:
-        raise _nothing_makeable(wanted, counts, options)
+        raise _nothing_makeable(deficits(counts, selection.chosen, options.target), counts, options)
     cells, cell_notes = make_cells(table, missing, {c: c for c in missing}, options.split)
     priors = measure_priors(table, list(missing))
     scenarios = _scenarios(options, missing, ontology)

@@ -9,15 +9,19 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from tailgate.plan.budget import PlanResult
+    from tailgate.plan.budget import PlanResult, Survey
     from tailgate.plan.priors import Interval
 
 _BAR = 28
 
 
+def print_survey(found: Survey, console: Console) -> None:
+    """Print the histogram of classes."""
+    console.print(_histogram(found))
+
+
 def print_plan(result: PlanResult, console: Console) -> None:
-    """Print a plan: the histogram of classes, every remark, the cells, the priors with intervals and the hours."""
-    console.print(_histogram(result))
+    """Print a plan: every remark, the cells, the priors with intervals and the hours."""
     for sentence in result.said:
         console.print(f"[yellow]•[/] {_plain(sentence)}")
     console.print(_cells(result))
@@ -36,7 +40,7 @@ def print_plan(result: PlanResult, console: Console) -> None:
     )
 
 
-def _histogram(result: PlanResult) -> Table:
+def _histogram(result: Survey) -> Table:
     from rich.table import Table
 
     counts, selection = result.counts, result.selection
@@ -60,7 +64,7 @@ def _histogram(result: PlanResult) -> Table:
     return table
 
 
-def _absent(result: PlanResult, name: str) -> str:
+def _absent(result: Survey, name: str) -> str:
     if name in result.ontology.missing:
         return "no asset"
     return ""

@@ -22,7 +22,7 @@ ACCEPTED = (
 )
 
 
-def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> dict[str, Path]:
+def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> tuple[dict[str, Path], list[str]]:
     """Write ``dataset/<format>`` and the manifest for every accepted frame.
 
     Args:
@@ -31,7 +31,7 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
         exclude: classes that the final gate refused; frames that count for nothing else are left out.
 
     Returns:
-        Folder per format written, and the manifest.
+        Folder per format written, and the manifest; notes on what was left out.
     """
     db = read(run)
     budget = open_spec(run).budget
@@ -39,7 +39,7 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
     counted = {name: _counted(db, name) for name in rows}
     kept = [name for name in rows if set(counted[name]) - set(exclude)] if exclude else list(rows)
     if not kept:
-        return {}
+        return {}, ["No frame was accepted: there is no dataset."]
 
     def describe(frame: Frame) -> ManifestRow:
         row = rows[str(frame.id)]
@@ -53,7 +53,8 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
     classes = tuple(dict.fromkeys(c.class_ for c in budget.cells))
     frames = _frames(run, [rows[n]["path"] for n in kept])
     summary = write_dataset(frames, run / "dataset", formats or tuple(budget.output.formats), classes, describe)
-    return {**{name: run / "dataset" / name for name in summary.formats}, "manifest": summary.manifest}
+    notes = [f"Dataset format {name} was left out: it {why}." for name, why in summary.left_out.items()]
+    return {**{name: run / "dataset" / name for name in summary.formats}, "manifest": summary.manifest}, notes
 
 
 def _frames(run: Path, paths: list[str]) -> Iterator[Frame]:

@@ -36,8 +36,9 @@ class Loop:
 
     def __init__(self, spec: RunSpec, ledger: Ledger, engine: Engine, judge: Judge, events: Events):
         self.spec, self.ledger, self.engine, self.judge, self.events = spec, ledger, engine, judge, events
-        self._started = time.monotonic()
-        self._seconds: Counter[str] = Counter()
+        clock = ledger.meta("clock") or {"elapsed_s": 0.0, "seconds": {}}
+        self._started = time.monotonic() - clock["elapsed_s"]
+        self._seconds: Counter[str] = Counter(clock["seconds"])
 
     async def run(self, initial: dict[str, Setting]) -> Outcome:
         """Make rounds until every cell is met or a limit is reached."""
@@ -228,14 +229,18 @@ class Loop:
         achieved = self.achieved()
         cells = [{"cell": c.name, "target": c.target, "achieved": achieved.get(c.name, 0)} for c in self.spec.budget.cells]
         accepted = self.ledger.counters().get("clips_accepted", 0)
+        seconds = {k: round(v, 3) for k, v in sorted(self._seconds.items())}
+        elapsed = round(time.monotonic() - self._started, 1)
+        with self.ledger.transaction():
+            self.ledger.set_meta("clock", {"elapsed_s": elapsed, "seconds": seconds})
         status = {
             "name": self.spec.budget.name,
             "round": number,
             "cells": cells,
             "clips": self.ledger.counters(),
             "accepted_clips": accepted,
-            "seconds_by_stage": {k: round(v, 3) for k, v in sorted(self._seconds.items())},
-            "elapsed_s": round(time.monotonic() - self._started, 1),
+            "seconds_by_stage": seconds,
+            "elapsed_s": elapsed,
         }
         write_status(self.spec.out, json.loads(canonical(status)))
 

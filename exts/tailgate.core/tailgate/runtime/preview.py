@@ -32,7 +32,7 @@ def contact(options: RunOptions, out: Path, count: int) -> None:
             cell = cells[i % len(cells)]
             take = asyncio.run(studio.shoot(sorted(spec.scenarios)[i % len(spec.scenarios)], settings, i, cell))
             frames.append(take.frames[0])
-            captions.append(Caption(cell.name, "off target" if take.codes else "ok", take.codes))
+            captions.append(Caption(cell.name, "off_target" if take.codes else "ok", take.codes))
         studio.close()
     contact_sheet(frames, _writable(out), f"{spec.budget.name}: preview", captions=captions)
 

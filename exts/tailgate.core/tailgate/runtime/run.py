@@ -102,7 +102,7 @@ def _finish(spec: RunSpec, ledger: Ledger, reference: ReferenceData, outcome: Ou
     from tailgate.runtime.preview import sheet_of_run
 
     sweep(spec.out, _recorded_frames(ledger))
-    datasets = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(outcome.refused))
+    datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(outcome.refused))
     events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
     sheet, page = spec.out / "contact_sheet.png", spec.out / "report.html"
     sheet_of_run(spec.out, sheet)
@@ -110,9 +110,8 @@ def _finish(spec: RunSpec, ledger: Ledger, reference: ReferenceData, outcome: Ou
     found = hashes(read(spec.out))
     cells = {c.name: [outcome.achieved.get(c.name, 0), c.target] for c in spec.budget.cells}
     places = {k: str(v) for k, v in datasets.items()}
-    return Summary(
-        str(spec.out), outcome.met, outcome.reason, cells, outcome.refused, places, str(sheet), str(page), **found, notes=reference.notes
-    )
+    notes = [*reference.notes, *left_out]
+    return Summary(str(spec.out), outcome.met, outcome.reason, cells, outcome.refused, places, str(sheet), str(page), **found, notes=notes)
 
 
 def _recorded_frames(ledger: Ledger) -> set[str]:

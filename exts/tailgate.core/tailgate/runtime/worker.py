@@ -11,6 +11,9 @@ from tailgate.frames import Frame
 from tailgate.runtime.spec import RunSpec
 from tailgate.runtime.studio import Clock, Studio
 
+CROP_AXES = {"mosd": "camera_up"}
+"""Axes of RGB-D crops where the reference has no boxes, so that both sides are cut alike."""
+
 
 class Worker:
     """Makes clips; every result depends on the job alone."""
@@ -52,7 +55,8 @@ class Worker:
         from tailgate.validate.evidence import measure
 
         with clock("validate"):
-            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}")
+            axes = CROP_AXES.get(self.spec.budget.reference.kind)
+            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}", axes)
         with clock("write"):
             folder = self.spec.out / "frames" / str(frame.id)
             shutil.rmtree(folder, ignore_errors=True)
