@@ -127,8 +127,9 @@ def test_sun_on_a_lambertian_wall_and_its_shadow():
     rig = kit.rig_of(kit.pinhole(9, 9, 60.0))
     lit = kit.render(stage, rig).sensors["camera"].channels["HdrColor"][4, 4, :3]
     np.testing.assert_allclose(lit, expected, rtol=0.15)
-    kit.mesh(stage, "/World/screen", [(4, -3, 3), (4, 3, 3), (6.5, 3, 3), (6.5, -3, 3)], [(0, 1, 2, 3)])
-    kit.mesh(stage, "/World/screen2", [(6.5, -3, 0.3), (6.5, 3, 0.3), (6.5, 3, 6), (6.5, -3, 6)], [(0, 1, 2, 3)])
+    black = kit.material(stage, "/World/black", (0.0, 0.0, 0.0))
+    kit.mesh(stage, "/World/screen", [(4, -3, 3), (4, 3, 3), (6.5, 3, 3), (6.5, -3, 3)], [(0, 1, 2, 3)], black)
+    kit.mesh(stage, "/World/screen2", [(6.5, -3, 0.3), (6.5, 3, 0.3), (6.5, 3, 6), (6.5, -3, 6)], [(0, 1, 2, 3)], black)
     dark = kit.render(stage, rig).sensors["camera"].channels["HdrColor"][4, 4, :3]
     assert dark.max() < 0.2 * expected
 
@@ -261,7 +262,7 @@ def test_smoothing_twin_and_edges():
     film.pixels.t = wp.array(t.ravel().astype(np.float32), device="cpu")
     film.pixels.normal = wp.array(normal.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
     given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
-    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, 2, 1, given], outputs=[film.light[1]], device="cpu")
+    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, 2, 0.0, given], outputs=[film.light[1]], device="cpu")
     v, u = np.mgrid[:h, :w]
     position = np.stack([(u - model.cx) / 20.0, (v - model.cy) / 20.0, np.ones((h, w))], -1) * t[..., None]
     expected = smooth_twin(source, normal, position, 3.0 * 2 * t / 20.0, 2)

@@ -80,8 +80,11 @@ class CameraFilm:
         lit = [scene.scene, scene.tables, camera, self.pixels, light, max(quality.samples, 1)]
         launch(light_kernel, lit, [diffuse, mirrored])
         for number in range(quality.smoothing):
-            launch(smooth_kernel, [camera, self.pixels, 2**number, int(number == 0), diffuse], [spare])
+            launch(smooth_kernel, [camera, self.pixels, 2**number, float(number > 1), diffuse], [spare])
             diffuse, spare = spare, diffuse
+        for number in range(min(quality.smoothing, 2 if light.lamps else 1)):
+            launch(smooth_kernel, [camera, self.pixels, 1 + number, 0.0, mirrored], [spare])
+            mirrored, spare = spare, mirrored
         hdr, other = self.hdr
         launch(radiance_kernel, [camera, self.pixels, light, diffuse, mirrored], [hdr])
         if exposure is None:

@@ -32,6 +32,10 @@ MIRROR_BELOW = wp.constant(0.3)
 """Surfaces smoother than this trace a reflected ray; rougher ones mirror the sky alone."""
 
 
+R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
+"""Steps from sample to sample of ``spread``'s dimensions."""
+
+
 @wp.struct
 class Camera:
     """Pinhole camera; see ``tailgate.frames.Intrinsics``. ``far`` [m] limits the depth channels alone."""
@@ -130,7 +134,7 @@ def spread(k: int, width: int, sample: int, dimension: int, seed: int) -> float:
     x = float(k % width) + 5.588238 * float(dimension)
     y = float(k / width) + 5.588238 * float(dimension) * 1.37
     value = 0.06711056 * x + 0.00583715 * y
-    value = 52.9829189 * (value - wp.floor(value)) + wp.where(dimension == 0, 0.7548776662, 0.5698402910) * float(sample) + hash01(dimension, 7, seed)
+    value = 52.9829189 * (value - wp.floor(value)) + R2[dimension] * float(sample) + hash01(dimension, 7, seed)
     return value - wp.floor(value)
 
 
@@ -168,7 +172,7 @@ def light_kernel(
                 visible += 1.0
         total += incoming(scene, tables, light, start, onto_hemisphere(normal, v, u), w)
         if light.lamps > 0:
-            got = one_lamp(scene, light, start, normal, wp.vec3(w[0], u, v))
+            got = one_lamp(scene, light, start, normal, wp.vec3(spread(k, camera.width, s, 2, light.seed), u, v))
             total += wp.vec3(got[0], got[1], got[2]) * (1.0 / PI)
             lamp_seen += got[3]
         if roughness < MIRROR_BELOW and s == 0:

@@ -85,5 +85,5 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light) -> float:
     level = float(LUMINANCE @ np.array(list(light.sun))) * up / np.pi + float(LUMINANCE @ np.array(list(light.mean_sky)))
     night = light.sun_radius < 0 and light.lamps > 0
     if level <= 0 or night or mean < 0.02 * level:
-        return min((0.09 if night else 0.16) / mean, 6.0 / bright)
+        return min((0.06 if night else 0.16) / mean, 6.0 / bright)
     return float(np.clip(0.16 / mean, 0.5 / level, 2.0 / level) * 0.5 + 0.5 / level) * DAY_EXPOSURE

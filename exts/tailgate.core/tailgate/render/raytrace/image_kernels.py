@@ -15,10 +15,10 @@ wp.set_module_options({"enable_backward": False})
 
 @wp.kernel
 def smooth_kernel(
-    camera: Camera, pixels: Pixels, step: int, whole: int, source: wp.array(dtype=wp.vec4), target: wp.array(dtype=wp.vec4)
+    camera: Camera, pixels: Pixels, step: int, sharp: float, source: wp.array(dtype=wp.vec4), target: wp.array(dtype=wp.vec4)
 ):
     """One pass of the edge-avoiding a-trous filter (Dammertz et al. 2010): 3 x 3 taps ``step`` pixels apart, weighted by likeness of normal and
-    plane. The fourth component is smoothed only where ``whole`` is 1, and keeps its value otherwise."""
+    plane. ``sharp`` is the share of the fourth component that keeps its value."""
     k = wp.tid()
     depth = pixels.t[k]
     if depth < 0.0:
@@ -45,8 +45,7 @@ def smooth_kernel(
                         total += source[q] * w
                         weight += w
     out = total / weight
-    if whole == 0:
-        out[3] = source[k][3]
+    out[3] = out[3] * (1.0 - sharp) + source[k][3] * sharp
     target[k] = out
 
 
@@ -57,10 +56,11 @@ def differs(camera: Camera, pixels: Pixels, a: int, b: int) -> bool:
         return True
     if pixels.slot[a] < 0:
         return False
-    if wp.dot(pixels.normal[a], pixels.normal[b]) < 0.9:
+    if wp.dot(pixels.normal[a], pixels.normal[b]) < 0.85:
         return True
-    near = wp.min(pixels.t[a], pixels.t[b])
-    return wp.abs(pixels.t[a] - pixels.t[b]) > 0.1 * near
+    from_a = camera_direction(camera, float(a % camera.width), float(a / camera.width)) * pixels.t[a]
+    from_b = camera_direction(camera, float(b % camera.width), float(b / camera.width)) * pixels.t[b]
+    return wp.abs(wp.dot(pixels.normal[a], from_b - from_a)) > 0.02 * pixels.t[a]
 
 
 @wp.kernel
