@@ -1,13 +1,16 @@
 """A small street made by hand: 90 m of road along x with a sidewalk on either side, and a rig with one camera and one LiDAR."""
 
+import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-
 from tailgate.config.budget import Budget
 from tailgate.config.rig import ResolvedRig, resolve
 from tailgate.config.scenario import Scenario
 from tailgate.config.sensor import Rig
+from tailgate.randomize.draw import ClipRequest, draw_sample
+from tailgate.randomize.scenario import OpenScenario, open_scenario
 
 ALL = [
     "weather.conditions",
@@ -32,9 +35,8 @@ def small_rig() -> ResolvedRig:
 
 
 def write_street(path: Path) -> Path:
-    """Road of 90 x 7 m at z = 0, sidewalks of 2 m at z = 0.15, a wall behind one of them, and their contexts."""
+    """Road of 90 x 7 m at z = 0, sidewalks of 2 m at z = 0.15, a wall behind one of them, a table's surface, and their contexts."""
     from pxr import Gf, Sdf, Usd, UsdGeom, UsdShade
-
     from tailgate.stage.labels import set_labels
 
     stage = Usd.Stage.CreateNew(str(path))
@@ -74,6 +76,11 @@ def write_street(path: Path) -> Path:
     context("lane_back", "lane", 3.5, [(45, 1.75, 0), (-45, 1.75, 0)])
     context("sidewalk_left", "sidewalk", 2.0, [(-45, 4.5, 0.15), (0, 4.5, 0.15), (45, 4.5, 0.15)])
     context("sidewalk_right", "sidewalk", 2.0, [(-45, -4.5, 0.15), (45, -4.5, 0.15)])
+    table = UsdGeom.Mesh.Define(stage, "/World/Contexts/table")
+    table.CreatePointsAttr([Gf.Vec3f(*c) for c in [(30, -9, 0.75), (32, -9, 0.75), (32, -8, 0.75), (30, -8, 0.75)]])
+    table.CreateFaceVertexCountsAttr([4])
+    table.CreateFaceVertexIndicesAttr([0, 1, 2, 3])
+    table.GetPrim().CreateAttribute("tailgate:context", Sdf.ValueTypeNames.Token).Set("surface")
     stage.GetRootLayer().Save()
     return path
 
@@ -96,6 +103,33 @@ def small_scenario(base: Path, **changes) -> Scenario:
         "variants": 1,
         "slots": 2,
         "distractors": ["car", "bicycle"],
-        "randomizers": [{"use": name} for name in ALL],
+        "randomizers": [{"use": name, **({"options": OCCLUDERS} if name == "occlusion.blockers" else {})} for name in ALL],
     }
     return Scenario.model_validate({**data, **changes})
+
+
+OCCLUDERS = {"classes": ["car", "motorcycle"]}
+
+
+def asset_cache() -> Path:
+    """Folder that all tests of a session share."""
+    return Path(os.environ["TAILGATE_CACHE"])
+
+
+def open_small(**changes) -> OpenScenario:
+    """The small scenario, opened anew; ``changes`` replace parts of the scenario."""
+    path = asset_cache() / "small_street.usda"
+    base = path if path.is_file() else write_street(path)
+    return open_scenario(small_scenario(base, **changes), small_budget(), small_rig(), asset_cache())
+
+
+@cache
+def shared() -> OpenScenario:
+    """The small scenario, opened once per session; for drawing only."""
+    return open_small()
+
+
+def draw(opened: OpenScenario, index: int, cell: int | None = None, attempt: int = 0):
+    """Draw clip ``index`` for one of the budget's cells."""
+    pinned = None if cell is None else opened.budget.cells[cell]
+    return draw_sample(opened, opened.settings, ClipRequest(0, index, attempt, pinned, opened.budget.seed))

@@ -7,15 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from tailgate.config.setting import Setting
+from tailgate.geometry.queries import footprints_overlap
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, Placed, SampleContext, Streams
-from tailgate.randomize.queries import footprint, footprints_overlap, may_hide
+from tailgate.randomize.queries import box_of, footprint, may_hide
 from tailgate.randomize.slots import AssetSlot
 from tailgate.stage.layers import FrameLayer
 
-from tailgate_randomizers.make import ranged
+from tailgate_randomizers.make import constant, ranged
 from tailgate_randomizers.placement import pace, show
 from tailgate_randomizers.standing import Wish, find_place, fits, habit_of
 
+TOUCH = 0.0005
+"""Gap between objects that touch [m]."""
 LEAST_VISIBLE = 0.55
 """Without an occlusion interval, distractors leave at least this share of each target in sight."""
 
@@ -41,7 +44,7 @@ class Scatter(BaseRandomizer):
         return {
             "count": ranged(2, 9),
             "range_m": ranged(4, 60, "m"),
-            "touching": ranged(0.0, 0.0001),
+            "touching": constant(0.0),
             "yaw_jitter_deg": ranged(-12, 12, "deg", (3, 3)),
             "walk_m_s": ranged(0.0, 1.8, "m/s"),
             "drive_m_s": ranged(0.0, 14.0, "m/s"),
@@ -117,7 +120,7 @@ def leaves_targets(ctx: SampleContext, added: Placed) -> bool:
 def put_beside(ctx: SampleContext, slot: AssetSlot, neighbour: Placed, generator: np.random.Generator) -> Placed | None:
     """Stand an object so that its box just touches a neighbour's, by bisection along a random direction; None if that place is taken."""
     pose_n = neighbour.pose(0)
-    theirs = footprint(neighbour.slot, pose_n)
+    theirs = box_of(neighbour.slot, pose_n)
     angle, yaw = generator.uniform(-np.pi, np.pi), round(float(pose_n[3] + generator.choice([0.0, 90.0, generator.uniform(-45, 45)])), 4)
     direction = np.array([np.cos(angle), np.sin(angle)])
 
@@ -127,8 +130,8 @@ def put_beside(ctx: SampleContext, slot: AssetSlot, neighbour: Placed, generator
     near, far = 0.0, float(np.hypot(*slot.size[:2]) + np.hypot(*neighbour.slot.size[:2]))
     for _ in range(18):
         middle = (near + far) / 2
-        near, far = (middle, far) if footprints_overlap(theirs, footprint(slot, at(middle))) else (near, middle)
-    placed = Placed(slot, (at(far + 0.0005),), "neighbour", neighbour.context)
+        near, far = (middle, far) if footprints_overlap(box_of(slot, at(middle)), [theirs])[0] else (near, middle)
+    placed = Placed(slot, (at(far + TOUCH),), "neighbour", neighbour.context)
     surface = next((c for c in ctx.contexts if c.name == neighbour.context), None)
     inside = surface is None or bool(surface.contains(np.column_stack([footprint(slot, placed.poses[0]), np.zeros(4)])).all())
     return placed if inside and fits(ctx, placed, ctx.placed, 0.0) else None

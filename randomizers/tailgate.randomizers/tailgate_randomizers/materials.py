@@ -29,9 +29,11 @@ PAINTS: dict[str, tuple[float, float, float]] = {
 }
 """Linear RGB of car paints; weights follow the world market of 2023 as published by Axalta (white 36 %, black 21 %, grey 16 %, silver 8 % …)."""
 PAINT_WEIGHTS = (0.36, 0.21, 0.16, 0.08, 0.09, 0.05, 0.015, 0.02, 0.01, 0.005)
-VEHICLES = ("car", "truck", "van", "bus", "motorcycle", "cyclist", "bicycle")
-NATURAL = ("skin", "hair", "glass", "rubber", "retro", "lamp", "light", "wood", "tire", "chrome")
-"""Families that keep their colour but for brightness."""
+VEHICLES = ("car", "truck", "van", "bus", "trailer", "motorcycle", "motorcyclist")
+RECOLOURED = ("paint", "cloth", "ceramic", "cardboard", "card", "paper", "plastic")
+"""Families whose colour is free; the others (skin, rubber, glass, metal, wood, fruit …) keep theirs but for brightness."""
+KEPT = ("traffic_cone", "barrel", "barrier", "sign", "construction_worker", "box", "pallet")
+"""Classes whose colours carry meaning."""
 
 GROUND = ("asphalt", "road", "grass", "ground", "sidewalk", "pavement", "paving", "concrete", "lawn", "soil", "leaf")
 """Words in the names of materials that snow covers."""
@@ -53,7 +55,7 @@ class Surfaces(BaseRandomizer):
     their reflectance at 905 nm; snow covers ground-like materials. Metal and glass keep their nature.
 
     Options:
-        keep: asset classes whose colours carry meaning and stay as modelled (cones, barriers).
+        keep: asset classes whose colours carry meaning and stay as modelled but for brightness.
         scene: false leaves the base scene's own materials alone.
     """
 
@@ -70,8 +72,8 @@ class Surfaces(BaseRandomizer):
         return {
             "car_paint": choice(tuple(PAINTS), PAINT_WEIGHTS),
             "hue": ranged(0, 1),
-            "saturation": ranged(0.0, 0.85, shape=(1.2, 2.2)),
-            "brightness": ranged(0.03, 0.75, shape=(1.1, 2.0)),
+            "saturation": ranged(0.0, 0.7, shape=(1.2, 2.6)),
+            "brightness": ranged(0.02, 0.75, shape=(1.1, 2.2)),
             "scene_brightness": ranged(0.7, 1.35),
             "scene_warmth": ranged(-0.08, 0.08),
             "roughness": ranged(0.75, 1.25),
@@ -97,11 +99,8 @@ class Surfaces(BaseRandomizer):
         snow = wet if ctx.given.get("weather") == "snow" else 0.0
         factors = (draw("scene_brightness"), draw("scene_warmth"), draw("roughness"), draw("reflectance"))
         scene = [_scene_look(e.part, factors, streams("base", e.material), (0.0 if snow else wet, snow)) for e in self._base]
-        objects = {
-            p.slot.name: [_object_look(p.slot, part, draw, p.slot.name, wet) for part in _recoloured(p.slot)]
-            for p in ctx.placed
-            if p.slot.asset_class not in self.option("keep", ("cone", "barrier", "bollard", "traffic_sign"))
-        }
+        keep = self.option("keep", KEPT)
+        objects = {p.slot.name: [_object_look(p.slot, part, draw, (wet, p.slot.asset_class in keep)) for part in _varied(p.slot)] for p in ctx.placed}
         return Drawn({"scene": scene, "objects": objects}, draw.draws)
 
     def apply(self, frame: FrameLayer, values: Mapping[str, Any], tick: int) -> None:
@@ -133,7 +132,7 @@ def read_base(scene: PoolScene) -> list[_Base]:
             prim.GetName(),
             rgb,
             float(rough.Get()) if rough and rough.Get() is not None else 0.5,
-            float(reflectance.Get()) if reflectance and reflectance.HasAuthoredValue() else float(np.dot(rgb, (0.2126, 0.7152, 0.0722))),
+            float(reflectance.Get()) if reflectance and reflectance.HasAuthoredValue() else luminance(rgb),
         )
         found.append(_Base(str(prim.GetPath()), str(shader.GetPath()), part))
     return sorted(found, key=lambda e: e.material)
@@ -180,29 +179,36 @@ def family(part: str) -> str:
     return part.split("_")[0].lower()
 
 
-def _recoloured(slot: AssetSlot) -> list[Part]:
-    return [p for p in slot.shape.parts if family(p.name) not in ("retro", "lamp", "light")]
+def _varied(slot: AssetSlot) -> list[Part]:
+    return [p for p in slot.shape.parts if family(p.name) not in ("retro", "lamp")]
 
 
-def _object_look(slot: AssetSlot, part: Part, draw: Drawing, name: str, wet: float) -> list[Any]:
-    """``[part, r, g, b, roughness, reflectance]`` of one part of an object.
+def _is_free(slot: AssetSlot, part: Part) -> bool:
+    """True if a part may take any colour: dark plastic and the plastic of vehicles are what they are."""
+    kind = family(part.name)
+    return kind in RECOLOURED and not (kind == "plastic" and (slot.asset_class in VEHICLES or luminance(part.color) < 0.05))
 
-    Parts of one family share the object's draw; every other family of it turns the hue by the golden angle, so that trousers differ from shirts.
-    """
-    kind, key = family(part.name), f"{name}/{part.name}"
+
+def luminance(color: np.ndarray | tuple[float, ...]) -> float:
+    """Rec. 709 luminance of linear RGB."""
+    return float(np.dot(color, (0.2126, 0.7152, 0.0722)))
+
+
+def _object_look(slot: AssetSlot, part: Part, draw: Drawing, cover: tuple[float, bool]) -> list[Any]:
+    """``[part, r, g, b, roughness, reflectance]`` of one part of an object; ``cover`` = wetness and whether its colours are kept."""
+    wet, kept = cover
+    kind, key = family(part.name), f"{slot.name}/{part.name}"
     shade = float(draw.streams("shade", key).uniform(0.9, 1.1))
-    color, reflectance = np.array(part.color), part.reflectance
-    if kind == "paint" and slot.asset_class in VEHICLES:
-        color = np.array(PAINTS[draw("car_paint", name)]) * shade
-        reflectance = 0.08 + 0.6 * float(np.dot(color, (0.2126, 0.7152, 0.0722)))
-    elif kind in NATURAL or kind == "metal":
-        color = color * shade
-    else:
-        hue, saturation, brightness = draw("hue", key), draw("saturation", key), draw("brightness", key)
+    color, reflectance = np.array(part.color) * shade, part.reflectance
+    if not kept and kind == "paint" and slot.asset_class in VEHICLES:
+        color = np.array(PAINTS[draw("car_paint", slot.name)]) * shade
+        reflectance = 0.08 + 0.6 * luminance(color)
+    elif not kept and _is_free(slot, part):
+        generator = draw.streams("part", key)
+        hue, saturation, brightness = (draw(name, key, generator) for name in ("hue", "saturation", "brightness"))
         rgb = np.array(colorsys.hsv_to_rgb(hue, saturation, 1.0)) ** 2.2
-        color = rgb * brightness / max(float(rgb.max()), 1e-6)
-        change = float(np.dot(color - np.array(part.color), (0.2126, 0.7152, 0.0722)))
-        reflectance = part.reflectance + (0.15 if kind == "cloth" else 0.5) * change
+        color = rgb * brightness
+        reflectance = part.reflectance + (0.15 if kind == "cloth" else 0.5) * (luminance(color) - luminance(part.color))
     roughness = part.roughness * (1 - 0.35 * wet if part.roughness > 0.4 else 1.0)
     look = _look(color * (1 - 0.25 * wet * (kind == "cloth")), roughness, reflectance * (1 - 0.2 * wet))
     return [part.name, *look]

@@ -18,7 +18,7 @@ from tailgate_randomizers.standing import PROPOSALS, fits, habit_of
 
 STEPS = 9
 """Bisection steps per proposal: the last one moves by 1/512 of the span, centimetres for a car."""
-STREET_OCCLUDERS = ("car", "barrier", "bollard", "person", "box")
+STREET_OCCLUDERS = ("car", "van", "barrier", "motorcycle", "drum")
 
 
 class Blockers(BaseRandomizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tailgate.randomize.contexts import Context
@@ -26,6 +26,7 @@ class Habit:
         both_ways: may face against the context's direction.
         any_yaw: turns freely.
         pace: "walk", "drive" or "" for what stands still.
+        view_edge: share of the image on each side where its centre is not wanted.
     """
 
     tiers: tuple[tuple[str, ...], ...]
@@ -34,6 +35,7 @@ class Habit:
     both_ways: bool = True
     any_yaw: bool = False
     pace: str = ""
+    view_edge: float = 0.04
 
 
 _ON_FOOT = (("sidewalk", "crosswalk"), ("aisle",), ("surface",), ("lane",))
@@ -46,29 +48,25 @@ HABITS: dict[str, Habit] = {
     "road_side": Habit((("lane", "sidewalk"), ("aisle",), ("surface",)), spread=0.15, edge=0.85, any_yaw=True),
     "parked": Habit((("sidewalk",), ("aisle",), ("surface",)), spread=0.15, edge=0.75),
     "floor": Habit(_FLOOR, any_yaw=True),
-    "table": Habit((("surface",), ("aisle",), ("sidewalk",)), any_yaw=True),
+    "table": Habit((("surface",), ("aisle",), ("sidewalk",)), any_yaw=True, view_edge=0.15),
 }
 """By group; ``habit_of`` maps classes to groups."""
 
 _GROUPS: dict[str, tuple[str, ...]] = {
-    "walker": ("person", "wheelchair_user", "stroller", "construction_worker", "dog", "animal"),
-    "vehicle": ("car", "truck", "van", "bus", "trailer", "forklift"),
-    "cyclist": ("cyclist", "motorcyclist", "rider"),
-    "road_side": ("cone", "barrier", "bollard", "traffic_sign", "sign"),
-    "parked": ("bicycle", "motorcycle", "scooter", "kick_scooter"),
-    "floor": ("pallet", "box", "crate", "barrel"),
+    "walker": ("person", "construction_worker", "wheelchair_user", "stroller", "dog"),
+    "vehicle": ("car", "truck", "van", "bus", "trailer"),
+    "cyclist": ("cyclist", "motorcyclist"),
+    "road_side": ("traffic_cone", "barrel", "barrier", "bollard", "sign"),
+    "parked": ("bicycle", "motorcycle", "empty_wheelchair"),
+    "floor": ("pallet", "box", "crate", "drum"),
 }
 
 
 def habit_of(asset_class: str, contexts: Sequence[Context], overrides: Mapping[str, Sequence[str]]) -> Habit:
-    """Habit of a class; ``overrides`` maps a class to context kinds. Unknown classes stand on a table where there is one, else on the floor."""
-    group = next((g for g, names in _GROUPS.items() if asset_class in names), None)
-    if group is None or (group == "floor" and all(not c.is_spline for c in contexts)):
-        group = "table" if all(not c.is_spline for c in contexts) else "floor"
-    habit = HABITS[group]
-    if asset_class in overrides:
-        habit = Habit((tuple(overrides[asset_class]),), habit.spread, habit.edge, habit.both_ways, habit.any_yaw, habit.pace)
-    return habit
+    """Habit of a class; ``overrides`` maps a class to context kinds. In a scene of surfaces only, and for unknown classes, things stand freely."""
+    group = next((g for g, names in _GROUPS.items() if asset_class in names), "table")
+    habit = HABITS["table" if all(not c.is_spline for c in contexts) else group]
+    return replace(habit, tiers=(tuple(overrides[asset_class]),)) if asset_class in overrides else habit
 
 
 def fitting(habit: Habit, contexts: Sequence[Context]) -> list[Context]:
@@ -215,7 +213,7 @@ def _preferred(ctx: SampleContext, slot: AssetSlot, wish: Wish, candidates: _Can
     slack = 0.02 * (high - low) if np.isfinite(high) else 0.0
     keep = (ranges >= low + slack) & (ranges <= high - slack)
     if wish.in_view:
-        keep &= ctx.views.in_view(T_world_rig, centres)
+        keep &= ctx.views.in_view(T_world_rig, centres, wish.habit.view_edge)
     rows = np.nonzero(keep)[0]
     key = np.abs(ranges[rows] - wish.near) if wish.near is not None else generator.random(len(rows))
     return rows[np.argsort(key, kind="stable")]

@@ -58,7 +58,7 @@ class SunSky(BaseRandomizer):
             "sky_strength": ranged(0.75, 1.3),
             "temperature_shift_k": ranged(-400, 500, "K"),
             "lamp_strength": ranged(0.6, 1.6),
-            "lamp_temperature_k": ranged(2000, 4500, "K"),
+            "lamp_temperature_k": ranged(2500, 5000, "K"),
         }
 
     def author(self, scene: PoolScene) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tailgate.geometry.queries import Box, volumes_overlap
 from tailgate.geometry.trace import TraceScene
 from tailgate.randomize.protocol import Placed
 from tailgate.randomize.slots import AssetShape, AssetSlot
@@ -25,14 +26,12 @@ class SceneQueries:
     """Geometry of the base scene and of the assets.
 
     Args:
-        base: points [N, 3] and triangles [M, 3] of the base scene, world space.
+        base: the base scene, on the CPU (``geometry.queries.static_scene``).
     """
 
-    def __init__(self, base: tuple[np.ndarray, np.ndarray]):
-        self._base = TraceScene("cpu")
-        self.has_base = len(base[1]) > 0
-        if self.has_base:
-            self._base.set_instances(np.array([self._base.add_prototype(*base)]), np.eye(4)[None])
+    def __init__(self, base: TraceScene):
+        self._base = base
+        self.has_base = base.instances > 0
         self._objects = TraceScene("cpu")
         self._prototypes: dict[Path, int] = {}
         self._shown: tuple = ()
@@ -157,39 +156,24 @@ def _wrap(angle: np.ndarray) -> np.ndarray:
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
+def box_of(slot: AssetSlot, pose: Sequence[float], margin: float = 0.0) -> Box:
+    """World box of an object, its footprint widened by ``margin`` [m] on every side."""
+    low, high = slot.shape.low, slot.shape.high
+    T = np.array(pose_matrix(*pose))
+    T[:3, 3] = T[:3, :3] @ ((low + high) / 2) + T[:3, 3]
+    return Box(T, high - low + np.array([2 * margin, 2 * margin, 0.0]))
+
+
 def footprint(slot: AssetSlot, pose: Sequence[float], margin: float = 0.0) -> np.ndarray:
     """Corners [4, 2] of the box seen from above, widened by ``margin`` [m], in order around it."""
-    low, high = slot.shape.low[:2] - margin, slot.shape.high[:2] + margin
-    local = np.array([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
-    c, s = np.cos(np.deg2rad(pose[3])), np.sin(np.deg2rad(pose[3]))
-    return local @ np.array([[c, s], [-s, c]]) + np.asarray(pose[:2])
+    return box_of(slot, pose, margin).footprint()
 
 
-def footprints_overlap(a: np.ndarray, b: np.ndarray) -> bool:
-    """True if two convex quadrilaterals [4, 2] share area (separating axes along their edges)."""
-    for corners in (a, b):
-        edges = np.roll(corners, -1, axis=0)[:2] - corners[:2]
-        for edge in edges:
-            axis = np.array([-edge[1], edge[0]])
-            pa, pb = a @ axis, b @ axis
-            if pa.max() <= pb.min() or pb.max() <= pa.min():
-                return False
-    return True
-
-
-def overlaps(slot: AssetSlot, poses: Sequence[Sequence[float]], others: Sequence[Placed], margin: float = 0.05) -> bool:
-    """True if a slot moving through ``poses`` (one per tick) would touch another object's box at some tick."""
-    low, high = slot.shape.low[2], slot.shape.high[2]
-    for tick in range(max([len(poses), *(len(o.poses) for o in others)], default=1)):
-        pose = poses[min(tick, len(poses) - 1)]
-        own = footprint(slot, pose, margin)
-        for other in others:
-            theirs = other.pose(tick)
-            if pose[2] + low >= theirs[2] + other.slot.shape.high[2] or theirs[2] + other.slot.shape.low[2] >= pose[2] + high:
-                continue
-            reach = np.hypot(*slot.size[:2]) + np.hypot(*other.slot.size[:2]) + 2 * margin
-            if np.hypot(pose[0] - theirs[0], pose[1] - theirs[1]) > reach:
-                continue
-            if footprints_overlap(own, footprint(other.slot, theirs)):
-                return True
+def overlaps(slot: AssetSlot, poses: Sequence[Sequence[float]], others: Sequence[Placed], gap: float = 0.05) -> bool:
+    """True if a slot moving through ``poses`` (one per tick) would come nearer than ``gap`` [m] to another object's box at some tick."""
+    ticks = max([len(poses), *(len(o.poses) for o in others)], default=1)
+    for tick in range(ticks if others else 0):
+        own = box_of(slot, poses[min(tick, len(poses) - 1)])
+        if volumes_overlap(own, [box_of(o.slot, o.pose(tick)) for o in others], gap).any():
+            return True
     return False

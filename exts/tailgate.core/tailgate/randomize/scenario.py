@@ -12,6 +12,7 @@ from tailgate.config.rig import ResolvedRig
 from tailgate.config.scenario import Scenario, Use
 from tailgate.config.setting import Setting
 from tailgate.errors import UserError, Where, unknown
+from tailgate.geometry.queries import static_scene
 from tailgate.randomize.contexts import Context, read_contexts
 from tailgate.randomize.protocol import LEVELS, PoolScene, Randomizer, Setup
 from tailgate.randomize.queries import SceneQueries
@@ -20,7 +21,6 @@ from tailgate.randomize.views import RigViews
 from tailgate.registry import randomizers as registry
 from tailgate.stage.labels import direct_labels
 from tailgate.stage.layers import IDENTITY, SceneLayers, open_base
-from tailgate.stage.triangles import read_triangles
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -81,7 +81,7 @@ def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: P
         raise UserError(
             "base scene must hold at least one context (a prim with a tailgate:context attribute), got none", base.GetRootLayer().identifier
         )
-    queries = SceneQueries(read_triangles(base.GetPseudoRoot()))
+    queries = SceneQueries(static_scene(base))
     layers = SceneLayers(base)
     extra = [name for randomizer in randomizers for name in randomizer.classes()]
     slots = fill_pool(layers, scenario, budget, wanted_classes(scenario, budget, extra), Path(cache))

@@ -82,13 +82,18 @@ def check_target(frame: Frame, sample: Sample, cell: Cell | None, output: Output
 
 
 def count_instances(frame: Frame, budget: Budget) -> list[tuple[int, str]]:
-    """Which objects count for which cell: (row of ``frame.objects``, cell name), for objects that are seen; the budget's first match takes each."""
+    """Which objects count for which cell: (row of ``frame.objects``, cell name), for objects that are seen.
+
+    Of several cells that match, the one that pins most conditions takes the object (a cell for all persons must not starve the one for persons at
+    dusk); among equals the first of the budget.
+    """
+    cells = sorted(budget.cells, key=lambda c: -sum(pin is not None for pin in (c.range, c.occlusion, c.light, c.weather)))
     counted = []
     for row, name in enumerate(frame.objects.class_name):
         sighting = sight(frame, row, budget.output)
         if not sighting.seen:
             continue
-        for cell in budget.cells:
+        for cell in cells:
             if cell.class_ == name and in_range(cell, sighting) and in_occlusion(cell, sighting) and in_conditions(cell, frame.conditions):
                 counted.append((row, cell.name))
                 break
