@@ -131,7 +131,7 @@ def overlay(frame: Frame, sensor: str, width: int | None = None) -> np.ndarray:
         if camera.view.bbox_tight[row][0] < 0:
             continue
         name = frame.objects.class_name[row]
-        draw.rectangle([*box[:2], *(box[2:] - 1)], outline=colors[name], width=max(1, round(size[0] / 320)))
+        draw.rectangle([*box[:2], *np.maximum(box[2:] - 1, box[:2])], outline=colors[name], width=max(1, round(size[0] / 320)))
         text = f"{name} {camera.view.range[row]:.0f} m" if size[0] >= 480 else name
         _tag(draw, box, text, colors[name], size)
     return np.asarray(picture)
