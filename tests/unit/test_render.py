@@ -123,11 +123,12 @@ def test_sun_on_a_lambertian_wall_and_its_shadow():
     stage = kit.new_stage()
     kit.lights(stage, sky=0.0, sun=3.0, sun_direction=(-1, 0, 1))
     facing_wall(stage, "/World/wall", 7.0, 1.0, (0.5, 0.5, 0.5))
+    black = kit.material(stage, "/World/black", (0.0, 0.0, 0.0))
+    kit.ground(stage, "/World/ground", black, z=-5.0)
     expected = 0.5 * 3.0 * np.cos(np.pi / 4) / np.pi
     rig = kit.rig_of(kit.pinhole(9, 9, 60.0))
     lit = kit.render(stage, rig).sensors["camera"].channels["HdrColor"][4, 4, :3]
-    np.testing.assert_allclose(lit, expected, rtol=0.15)
-    black = kit.material(stage, "/World/black", (0.0, 0.0, 0.0))
+    np.testing.assert_allclose(lit, expected, rtol=0.1)
     kit.mesh(stage, "/World/screen", [(2, -3, 3), (2, 3, 3), (6, 3, 3), (6, -3, 3)], [(0, 1, 2, 3)], black)
     dark = kit.render(stage, rig).sensors["camera"].channels["HdrColor"][4, 4, :3]
     assert dark.max() < 0.01 * expected
