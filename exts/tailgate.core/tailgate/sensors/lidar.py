@@ -2,13 +2,14 @@
 
 Laws (r range [m], θ incidence, ρ reflectance):
 
-* range error: N(0, s²) + a constant per beam, s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
+* range error: N(0, s²), correlated along the beam's sweep, + a constant per beam;
+  s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
   footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J. 66, 389-399).
 * signal: m = (ρ / 0.1)·cos θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended Lambertian target (Wagner et al. 2006, ISPRS J. 60,
   100-112); it is detected with probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
 * further losses: drop_base + drop_near·exp(-r / 5 m) + drop_per_metre·r + drop_incidence·(1 - cos θ)², correlated along the beam's sweep.
-* intensity: intensity_gain·ρ·cos^intensity_incidence θ·(10 m / r)^intensity_range·exp(intensity_spread·N(0, 1) - 2 a r), clipped to 0..1,
-  stored in steps.
+* intensity: intensity_gain·0.3·(ρ / 0.3)^intensity_contrast·cos^intensity_incidence θ·(10 m / r)^intensity_range·
+  exp(intensity_spread·N(0, 1) - 2 a r), clipped to 0..1, stored in steps.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ INTENSITY_REFERENCE = 10.0
 """Range at which the intensity law's range factor is 1 [m]."""
 MAX_TAN = 20.0
 """tan θ is capped here (87.1 deg)."""
-TAPS = 24
-"""Length of the moving average that correlates missed returns along a beam [columns]."""
+MID_REFLECTANCE = 0.3
+"""Reflectance that contrast leaves as it is."""
+TAPS = 16
+"""Length of the moving average that correlates noise and losses along a beam [columns]."""
 BIAS_SEED = 7919
 """Seed of the per-beam range offsets: they belong to the device, not to the frame."""
 NOISE, DROP, INTENSITY, BIAS = range(4)
@@ -45,14 +48,16 @@ class LidarResponse:
         noise_sigma: range noise at normal incidence and short range [m].
         noise_per_metre: growth of range noise with range [m/m].
         noise_incidence: range noise per unit tan of incidence [m].
+        noise_correlation: correlation of range noise between neighbouring columns of a beam, 0..0.85.
         beam_bias: standard deviation of the beams' constant range offsets [m].
         drop_base: share of returns lost anywhere.
         drop_near: further share lost at zero range, decaying over 5 m.
         drop_per_metre: further share lost per metre [1/m].
         drop_incidence: further share lost at grazing incidence.
-        drop_correlation: correlation of losses between neighbouring columns, 0..0.9.
+        drop_correlation: correlation of losses between neighbouring columns of a beam, 0..0.85.
         range_10pct: range at which half of the returns of a 10 % target at normal incidence are detected [m]; 0 for no limit.
-        intensity_gain: intensity of a white target at normal incidence and 10 m.
+        intensity_gain: intensity over reflectance of a 30 % target at normal incidence and 10 m.
+        intensity_contrast: exponent of reflectance: 1 for a linear receiver, less for one that compresses.
         intensity_incidence: exponent of cos θ.
         intensity_range: exponent of (10 m / r).
         intensity_spread: standard deviation of the log of intensity.
@@ -62,6 +67,7 @@ class LidarResponse:
     noise_sigma: float = 0.0
     noise_per_metre: float = 0.0
     noise_incidence: float = 0.0
+    noise_correlation: float = 0.0
     beam_bias: float = 0.0
     drop_base: float = 0.0
     drop_near: float = 0.0
@@ -70,6 +76,7 @@ class LidarResponse:
     drop_correlation: float = 0.0
     range_10pct: float = 0.0
     intensity_gain: float = 1.0
+    intensity_contrast: float = 1.0
     intensity_incidence: float = 0.0
     intensity_range: float = 0.0
     intensity_spread: float = 0.0
@@ -168,14 +175,15 @@ def respond_lidar_twin(
     ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
     sigma = np.sqrt(p.noise_sigma**2 + (p.noise_per_metre * r) ** 2 + (p.noise_incidence * tan) ** 2)
     cells = np.arange(r.size).reshape(r.shape)
-    noisy = r + sigma * _normal_twin(seed, cells, NOISE) + p.beam_bias * _normal_twin(BIAS_SEED, ring, BIAS)
+    noisy = r + sigma * _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap) + p.beam_bias * _normal_twin(BIAS_SEED, ring, BIAS)
     if limits.range_step > 0:
         noisy = np.floor(noisy / limits.range_step + 0.5) * limits.range_step
     lost = _loss_twin(r, cosine, reflectance * air, p)
-    keep = (r > 0) & (_normal_cdf_twin(_latent_twin(seed, r.shape, p.drop_correlation, limits.wrap)) >= lost)
+    keep = (r > 0) & (_normal_cdf_twin(_latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap)) >= lost)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
     scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(p.intensity_spread * _normal_twin(seed, cells, INTENSITY))
-    intensity = np.clip(p.intensity_gain * reflectance * cosine**p.intensity_incidence * scale, 0, 1)
+    tone = MID_REFLECTANCE * (np.maximum(reflectance, 1e-4) / MID_REFLECTANCE) ** p.intensity_contrast
+    intensity = np.clip(p.intensity_gain * tone * cosine**p.intensity_incidence * scale, 0, 1)
     if p.intensity_step > 0:
         intensity = np.minimum(np.floor(intensity / p.intensity_step + 0.5) * p.intensity_step, 1.0)
     return np.where(keep, noisy, 0).astype(np.float32), np.where(keep, intensity, 0).astype(np.float32)
@@ -216,12 +224,12 @@ def _normal_twin(seed: int, cell: np.ndarray, stream: int) -> np.ndarray:
 
 def taps_of(correlation: float) -> np.ndarray:
     """Weights of the moving average whose neighbours correlate at ``correlation`` (a truncated AR(1) response), unit variance, float32 [taps]."""
-    rho = min(max(correlation, 0.0), 0.9)
+    rho = min(max(correlation, 0.0), 0.85)
     weights = rho ** np.arange(1 if rho == 0 else TAPS, dtype=np.float64)
     return (weights / np.linalg.norm(weights)).astype(np.float32)
 
 
-def _latent_twin(seed: int, shape: tuple[int, ...], correlation: float, wrap: bool) -> np.ndarray:
+def _latent_twin(seed: int, shape: tuple[int, ...], stream: int, correlation: float, wrap: bool) -> np.ndarray:
     """Correlated standard normal along columns; without wrap the first columns look back at cells of their own beyond the edge."""
     cells = np.arange(int(np.prod(shape))).reshape(shape)
     out = np.zeros(shape)
@@ -229,7 +237,7 @@ def _latent_twin(seed: int, shape: tuple[int, ...], correlation: float, wrap: bo
         back = np.roll(cells, k, axis=1)
         if not wrap:
             back[:, :k] += cells.size
-        out += float(weight) * _normal_twin(seed, back, DROP)
+        out += float(weight) * _normal_twin(seed, back, stream)
     return out
 
 

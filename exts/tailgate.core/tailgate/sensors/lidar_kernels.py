@@ -6,14 +6,27 @@ from typing import Any
 
 import warp as wp
 
-from tailgate.sensors.lidar import BIAS, BIAS_SEED, DROP, INTENSITY, INTENSITY_REFERENCE, MAX_TAN, NEAR_LENGTH, NOISE, LidarResponse, Limits, taps_of
+from tailgate.sensors.lidar import (
+    BIAS,
+    BIAS_SEED,
+    DROP,
+    INTENSITY,
+    INTENSITY_REFERENCE,
+    MAX_TAN,
+    MID_REFLECTANCE,
+    NEAR_LENGTH,
+    NOISE,
+    LidarResponse,
+    Limits,
+    taps_of,
+)
 
 wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 
-_NOISE, _DROP, _INTENSITY, _BIAS = wp.constant(NOISE), wp.constant(DROP), wp.constant(INTENSITY), wp.constant(BIAS)
+_INTENSITY, _BIAS = wp.constant(INTENSITY), wp.constant(BIAS)
 _BIAS_SEED = wp.constant(BIAS_SEED)
-_MAX_TAN, _NEAR, _TEN = wp.constant(MAX_TAN), wp.constant(NEAR_LENGTH), wp.constant(INTENSITY_REFERENCE)
+_MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, INTENSITY_REFERENCE, MID_REFLECTANCE))
 
 
 @wp.struct
@@ -28,6 +41,7 @@ class _Device:
     drop_incidence: wp.float32
     range_10pct: wp.float32
     intensity_gain: wp.float32
+    intensity_contrast: wp.float32
     intensity_incidence: wp.float32
     intensity_range: wp.float32
     intensity_spread: wp.float32
@@ -56,6 +70,30 @@ def _normal(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
     return wp.sqrt(-2.0 * wp.log(wp.max(u, 1.0e-9))) * wp.cos(6.283185307179586 * v)
 
 
+@wp.kernel
+def _white(seed: wp.int32, stream: wp.int32, columns: wp.int32, wrap: wp.int32, out: wp.array3d(dtype=wp.float32)):
+    """Independent normals of a scan with ``out.shape[1] - columns`` columns before its first: those of its end where it wraps, else of their own."""
+    i, j, e = wp.tid()
+    echoes = out.shape[2]
+    col = j - (out.shape[1] - columns)
+    beyond = wp.int32(0)
+    if col < 0:
+        col = (col % columns + columns) % columns
+        if wrap == 0:
+            beyond = out.shape[0] * columns * echoes
+    out[i, j, e] = _normal(seed, (i * columns + col) * echoes + e + beyond, stream)
+
+
+@wp.func
+def _along_beam(white: wp.array3d(dtype=wp.float32), i: wp.int32, j: wp.int32, e: wp.int32, taps: wp.array(dtype=wp.float32)) -> wp.float32:
+    """Standard normal of a cell, correlated with those of the columns before it."""
+    total = wp.float32(0.0)
+    last = taps.shape[0] - 1
+    for k in range(taps.shape[0]):
+        total = total + taps[k] * white[i, j + last - k, e]
+    return total
+
+
 @wp.func
 def _normal_cdf(z: wp.float32) -> wp.float32:
     t = 1.0 / (1.0 + 0.2316419 * wp.abs(z))
@@ -82,44 +120,38 @@ def _respond(
     exact: wp.array3d(dtype=wp.float32),
     incidence: wp.array3d(dtype=wp.float32),
     reflectance: wp.array3d(dtype=wp.float32),
-    taps: wp.array(dtype=wp.float32),
+    noise: wp.array3d(dtype=wp.float32),
+    noise_taps: wp.array(dtype=wp.float32),
+    loss: wp.array3d(dtype=wp.float32),
+    loss_taps: wp.array(dtype=wp.float32),
     p: _Device,
     seed: wp.int32,
     out_range: wp.array3d(dtype=wp.float32),
     out_intensity: wp.array3d(dtype=wp.float32),
 ):
     i, j, e = wp.tid()
-    columns, echoes = exact.shape[1], exact.shape[2]
     r = exact[i, j, e]
     out_range[i, j, e] = 0.0
     out_intensity[i, j, e] = 0.0
     if not (r > 0.0):
         return
-    latent = wp.float32(0.0)
-    for k in range(taps.shape[0]):
-        col = j - k
-        beyond = wp.int32(0)
-        if col < 0:
-            col = (col % columns + columns) % columns
-            if p.wrap == 0:
-                beyond = exact.shape[0] * columns * echoes
-        latent = latent + taps[k] * _normal(seed, (i * columns + col) * echoes + e + beyond, _DROP)
     cosine = wp.clamp(incidence[i, j, e], 1.0e-3, 1.0)
     rho = reflectance[i, j, e]
     air = wp.exp(-2.0 * p.extinction * r)
-    if _normal_cdf(latent) < _loss(r, cosine, rho * air, p):
+    if _normal_cdf(_along_beam(loss, i, j, e, loss_taps)) < _loss(r, cosine, rho * air, p):
         return
     tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
     sigma = wp.sqrt(p.noise_sigma * p.noise_sigma + far * far + slope * slope)
-    cell = (i * columns + j) * echoes + e
-    noisy = r + sigma * _normal(seed, cell, _NOISE) + p.beam_bias * _normal(_BIAS_SEED, i, _BIAS)
+    cell = (i * exact.shape[1] + j) * exact.shape[2] + e
+    noisy = r + sigma * _along_beam(noise, i, j, e, noise_taps) + p.beam_bias * _normal(_BIAS_SEED, i, _BIAS)
     if p.range_step > 0.0:
         noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
     if noisy < p.range_min or noisy > p.range_max:
         return
     scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(p.intensity_spread * _normal(seed, cell, _INTENSITY))
-    value = wp.clamp(p.intensity_gain * rho * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
+    tone = _MID * wp.pow(wp.max(rho, 1.0e-4) / _MID, p.intensity_contrast)
+    value = wp.clamp(p.intensity_gain * tone * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
     if p.intensity_step > 0.0:
         value = wp.min(wp.floor(value / p.intensity_step + 0.5) * p.intensity_step, 1.0)
     out_range[i, j, e] = noisy
@@ -144,7 +176,13 @@ def launch_response(exact: tuple[Any, Any, Any], response: LidarResponse, limits
             if name in _Device.vars:
                 setattr(p, name, int(value) if name == "wrap" else float(value))
     arrays = [a if isinstance(a, wp.array) else wp.array(np.asarray(a, dtype=np.float32), dtype=wp.float32, device=device) for a in exact]
-    taps = wp.array(taps_of(response.drop_correlation), dtype=wp.float32, device=device)
+    fields = []
+    for stream, correlation in ((NOISE, response.noise_correlation), (DROP, response.drop_correlation)):
+        taps = taps_of(correlation)
+        beams, columns, echoes = arrays[0].shape
+        white = wp.empty((beams, columns + len(taps) - 1, echoes), dtype=wp.float32, device=device)
+        wp.launch(_white, dim=white.shape, inputs=[int(seed), stream, columns, int(limits.wrap)], outputs=[white], device=device)
+        fields += [white, wp.array(taps, dtype=wp.float32, device=device)]
     out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]
-    wp.launch(_respond, dim=arrays[0].shape, inputs=[*arrays, taps, p, int(seed)], outputs=out, device=device)
+    wp.launch(_respond, dim=arrays[0].shape, inputs=[*arrays, *fields, p, int(seed)], outputs=out, device=device)
     return out[0], out[1]

@@ -5,7 +5,9 @@ around every cell without the cell itself (``tailgate.geometry.local_planes``), 
 synthetic scans. Where the source stored coordinates in steps above MAX_STEP (channel ``range_step``), range noise is not counted.
 
 * ``hole_rate``: among cells with at least 4 of their 8 neighbours on one plane, the missing ones, by interpolated range and incidence.
-* ``range_noise`` [m]: measured minus fitted range along the beam, divided by sqrt(1 + leverage) so that it spreads as one return does.
+* ``range_noise`` [m]: distance of a return from its plane, with the sign of the range error, divided by sqrt(1 + leverage) so that it spreads as one
+  return does. It is taken perpendicular to the plane: along the beam, relief of a few millimetres would drown every device at grazing incidence.
+* ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
 * ``intensity``: intensity of returns on planes, by range and incidence.
 * ``run_length`` [cells]: lengths of runs of missing returns along a beam between two returns of nearly equal range.
 """
@@ -29,6 +31,10 @@ SECTORS = 12
 MIN_NEAR, MIN_WIDE = 4, 24
 """Neighbours needed in the 8-neighbourhood and in the 5 x 9 window."""
 MAX_RUN = 20
+MAX_OFF = 0.12
+"""A return further from the plane than this lies on another surface [m]."""
+MIN_COSINE = float(np.cos(np.deg2rad(ANGLE_EDGES[-2])))
+"""Range noise is counted up to 80 deg of incidence: beyond, the distance from a plane is the surface's relief and not the device's noise."""
 MAX_STEP = 0.016
 """Coarsest storage step of coordinates at which range noise is still counted [m]: its own spread is step / sqrt(12) = 4.6 mm."""
 
@@ -38,12 +44,13 @@ _STRATA = tuple(
     for j in range(len(ANGLE_EDGES) - 1)
 )
 _RANGE_STRATA = tuple(f"{low:g}-{high:g} m" for low, high in zip(RANGE_EDGES[:-1], RANGE_EDGES[1:], strict=True))
-_NOISE_HALF = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.17, 0.22, 0.3, 0.4, 0.6)
+_NOISE_HALF = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12)
 _NOISE_EDGES = tuple(-v for v in reversed(_NOISE_HALF[1:])) + _NOISE_HALF
 
 LIDAR_STATISTICS: dict[str, Statistic] = {
     "hole_rate": Statistic("hole_rate", "share", (-0.5, 0.5, 1.5), _STRATA),
     "range_noise": Statistic("range_noise", "m", _NOISE_EDGES, _STRATA),
+    "beam_noise": Statistic("beam_noise", "m", _NOISE_EDGES, _STRATA),
     "intensity": Statistic("intensity", "1", tuple(0.02 * k - 0.005 for k in range(52)), _STRATA),
     "run_length": Statistic("run_length", "cells", tuple(k + 0.5 for k in range(MAX_RUN + 1)), _RANGE_STRATA, 50),
 }
@@ -51,7 +58,7 @@ LIDAR_STATISTICS: dict[str, Statistic] = {
 
 def plane_tolerance(rng: np.ndarray) -> np.ndarray:
     """Spread perpendicular to a plane below which neighbours count as lying on it [m]: several times any ranging LiDAR's noise."""
-    return 0.06 + 0.0015 * rng
+    return 0.05 + 0.001 * rng
 
 
 def stratum_of(rng: np.ndarray, cosine: np.ndarray) -> np.ndarray:
@@ -70,7 +77,8 @@ class Cells:
 
     Attributes:
         hole_stratum, missing: stratum by the near plane's range, and 1.0 where no return came.
-        noise_stratum, residual: stratum by the wide plane's range, and the scaled residual [m].
+        noise_stratum, residual: stratum by the wide plane's range, and the scaled distance from the plane [m].
+        beam_residual: the same against the neighbours on the beam; NaN where one is missing [m].
         plane_stratum, intensity: stratum of all returns on wide planes, and their intensity.
         sector: azimuth sector, 0..SECTORS - 1.
         planes: the fits.
@@ -80,6 +88,7 @@ class Cells:
     missing: np.ndarray
     noise_stratum: np.ndarray
     residual: np.ndarray
+    beam_residual: np.ndarray
     plane_stratum: np.ndarray
     intensity: np.ndarray
     sector: np.ndarray
@@ -98,14 +107,35 @@ def measure_cells(sensor: SensorFrame, device: str = "cpu") -> Cells:
     with np.errstate(invalid="ignore"):
         near = (planes.near_count >= MIN_NEAR) & (planes.near_rms <= plane_tolerance(planes.near_range))
         wide = (rng > 0) & (planes.wide_count >= MIN_WIDE) & (planes.wide_rms <= plane_tolerance(planes.wide_range))
-        residual = (rng - planes.wide_range) / np.sqrt(1.0 + planes.leverage)
+        residual = (rng - planes.wide_range) * planes.incidence / np.sqrt(1.0 + planes.leverage)
+        on_plane = np.abs(residual) <= MAX_OFF
     hole = np.where(near, stratum_of(planes.near_range, planes.incidence), -1)
     plane = np.where(wide, stratum_of(planes.wide_range, planes.incidence), -1)
-    noise = plane
+    noise = np.where(on_plane & (planes.incidence > MIN_COSINE), plane, -1)
     if "range_step" in sensor.channels:
         noise = np.where(_first_echo(sensor.channels["range_step"]) > MAX_STEP, -1, noise)
     sector = np.clip(((azimuth % 360.0) * (SECTORS / 360.0)).astype(np.int64), 0, SECTORS - 1)
-    return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, plane, intensity, sector, planes)
+    beam = along_beam_residual(rng, azimuth) * planes.incidence
+    return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, intensity, sector, planes)
+
+
+def along_beam_residual(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+    """Range minus that of the line through both neighbours on the beam, scaled to spread as one return [m]; NaN without both.
+
+    Inverse range is interpolated by azimuth, which is exact for planes up to the square of the column step.
+
+    Args:
+        rng, azimuth: [m] and [deg], (beams, columns).
+    """
+    u = np.where(rng > 0, 1.0 / np.where(rng > 0, rng, 1.0), np.nan)
+    before, after = np.roll(u, 1, axis=1), np.roll(u, -1, axis=1)
+    if not wraps(azimuth):
+        before[:, 0] = after[:, -1] = np.nan
+    back = (azimuth - np.roll(azimuth, 1, axis=1) + 180.0) % 360.0 - 180.0
+    ahead = (np.roll(azimuth, -1, axis=1) - azimuth + 180.0) % 360.0 - 180.0
+    span = back + ahead
+    share = np.where(np.abs(span) > 1e-6, back / np.where(np.abs(span) > 1e-6, span, 1.0), np.nan)
+    return (rng - 1.0 / (before + (after - before) * share)) / np.sqrt(1.0 + share**2 + (1.0 - share) ** 2)
 
 
 def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
@@ -119,6 +149,7 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
         sketch = Sketch()
         sketch.add(LIDAR_STATISTICS["hole_rate"], cells.hole_stratum[here], cells.missing[here])
         sketch.add(LIDAR_STATISTICS["range_noise"], cells.noise_stratum[here], cells.residual[here])
+        sketch.add(LIDAR_STATISTICS["beam_noise"], cells.noise_stratum[here], cells.beam_residual[here])
         sketch.add(LIDAR_STATISTICS["intensity"], cells.plane_stratum[here], cells.intensity[here])
         mine = run_sector == k
         sketch.add(LIDAR_STATISTICS["run_length"], runs.stratum[mine], runs.length[mine].astype(np.float64))

@@ -1,0 +1,295 @@
+"""Fit a LiDAR's response to a reference by simulation: the parameters whose effect on exact scans looks most like the real statistics.
+
+Statistics of real scans mix the device with the scene (relief, clutter, materials), so moments alone misread it. Here exact synthetic scans pass
+through the response, the same statistics are taken, and their W1 distance to the reference is brought down (indirect inference, Gourieroux et al.
+1993). One family of parameters at a time, each against the statistics that see it; the random numbers stay the same, so the distance is a smooth and
+repeatable function of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tailgate.calibrate.estimate import Estimate
+from tailgate.config.sensor import LidarModel
+from tailgate.config.setting import Setting
+from tailgate.distributions import Constant, Ranged
+from tailgate.errors import UserError
+from tailgate.frames import SensorFrame
+from tailgate.rng import kernel_seed, rng
+from tailgate.sensors.lidar import LidarResponse, limits_of, respond_lidar, respond_lidar_twin
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches, measure_cells
+from tailgate.validate.sketch import Sketch, w1
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "range_noise": ("noise_sigma", "noise_per_metre", "noise_incidence", "noise_correlation", "beam_bias"),
+    "hole_rate": ("drop_base", "drop_near", "drop_per_metre", "drop_incidence", "range_10pct", "drop_correlation"),
+    "intensity": ("intensity_gain", "intensity_contrast", "intensity_incidence", "intensity_range", "intensity_spread"),
+}
+"""Statistic -> the parameters fitted against it, in this order."""
+SCALES = {
+    "range_noise": {"range_noise": 0.01, "beam_noise": 0.01},
+    "hole_rate": {"hole_rate": 0.01, "run_length": 1.5},
+    "intensity": {"intensity": 0.05},
+}
+"""Statistics that a family's distance adds up, and the W1 that counts as one."""
+ENOUGH = {"range_noise": 3e3, "hole_rate": 3e4, "intensity": 3e4}
+"""Counts of a stratum beyond which more of them weigh no more: few show a spread, many are needed for a rate or for a mix of materials."""
+MAX_CELLS = 100_000
+"""Cells of exact scans that a search passes through the response each time: three quarters of a sweep of 64 beams, in sectors from all scans."""
+FIRST_STEP, LAST_STEP = 0.25, 0.03
+"""Steps of the search, as shares of the bounds."""
+DESIGN = 16
+"""Points of the Latin hypercube that a search begins with."""
+PROBE = 0.15
+"""Step of the probes that tell how sharply the distance rises about its minimum."""
+RESAMPLES = 24
+"""Resamples of the reference's place blocks behind the intervals."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The reference as the fit sees it.
+
+    Attributes:
+        counts: statistic -> histogram [S, B] over all place blocks.
+        resampled: the same for block-bootstrapped reference data.
+    """
+
+    counts: dict[str, np.ndarray]
+    resampled: list[dict[str, np.ndarray]]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Sketch], seed: int) -> Target:
+        """Total and resampled totals of the place blocks."""
+        stacks = {n: np.stack([_counts(b, n) for b in blocks]) for n in LIDAR_STATISTICS}
+        draws = [rng(seed, "fit_response", 0, k, 0, "resample").integers(len(blocks), size=len(blocks)) for k in range(RESAMPLES)]
+        return cls({n: s.sum(axis=0) for n, s in stacks.items()}, [{n: s[d].sum(axis=0) for n, s in stacks.items()} for d in draws])
+
+
+@dataclass(frozen=True)
+class _Minimum:
+    """A point [k] in unit bounds and its distance."""
+
+    point: np.ndarray
+    value: float
+
+
+def fit_response(
+    blocks: Sequence[Sketch], scans: Sequence[SensorFrame], model: LidarModel, prior: Mapping[str, Setting], seed: int = 0
+) -> dict[str, Estimate]:
+    """Fit every response parameter that has freedom.
+
+    Args:
+        blocks: sketches of the reference's feedback part, one per place block.
+        scans: exact synthetic scans of the same device, at least one: ``range_true`` (or ``range``), ``incidence``, ``reflectance``, directions.
+        model: the device.
+        prior: setting by parameter; Constant ones stay, Ranged ones are searched within their bounds from their mean.
+        seed: of the random numbers shared by all trials.
+
+    Returns:
+        An Estimate per ranged parameter. Deterministic. ``identifiable`` is False where the reference cannot tell half of the bounds apart.
+    """
+    if not blocks or not scans:
+        raise UserError(f"fitting a LiDAR response needs reference blocks and exact scans, got {len(blocks)} and {len(scans)}")
+    target = Target.of(blocks, seed)
+    exact = [exact_scan(s) for s in scans]
+    params = {name: _middle(setting) for name, setting in prior.items()}
+    estimates: dict[str, Estimate] = {}
+    for family, members in FAMILIES.items():
+        free = {name: prior[name].dist for name in members if name in prior and isinstance(prior[name].dist, Ranged)}
+        if not free:
+            continue
+        trial = _intensity_trial if family == "intensity" else _scan_trial
+        measure = trial(_sectors(exact), model, dict(params), seed)
+        found, fitted = _fit_family(family, free, params, target, measure)
+        params.update(fitted)
+        estimates.update(found)
+    return estimates
+
+
+def exact_scan(scan: SensorFrame) -> SensorFrame:
+    """The scan with its exact ranges in place of the measured ones."""
+    channels = dict(scan.channels)
+    channels["range"] = channels.get("range_true", channels["range"])
+    return replace(scan, channels=channels)
+
+
+def distance(target: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray], family: str) -> float:
+    """Mean W1 over the strata that the reference fills, in units of SCALES, weighted by its counts up to ENOUGH: how much of each stratum a
+    recording shows is the place, not the device, and must not decide.
+
+    A stratum that the synthetic side does not fill at all says nothing; one that it fills too thinly still counts, mixed with a flat histogram, so
+    that no parameter can win by making returns unmeasurable.
+    """
+    total = 0.0
+    for name, scale in SCALES[family].items():
+        statistic, value, weight = LIDAR_STATISTICS[name], 0.0, 0.0
+        for p, q in zip(target[name], counts[name], strict=True):
+            if p.sum() < statistic.min_count or q.sum() <= 0:
+                continue
+            thin = max(0.0, 1.0 - q.sum() / statistic.min_count)
+            mixed = q / q.sum() * (1 - thin) + thin / len(q)
+            share = min(p.sum(), ENOUGH[family])
+            value += share * w1(p, mixed, statistic.edges)
+            weight += share
+        total += value / weight / scale if weight else 0.0
+    return float(total)
+
+
+def _fit_family(
+    family: str, free: dict[str, Ranged], params: dict[str, float], target: Target, measure: Callable[[dict[str, float]], dict[str, np.ndarray]]
+) -> tuple[dict[str, Estimate], dict[str, float]]:
+    """Estimates and values of one family, the other parameters held."""
+    names = list(free)
+    cache: dict[tuple[float, ...], dict[str, np.ndarray]] = {}
+
+    def counts(point: np.ndarray) -> dict[str, np.ndarray]:
+        key = tuple(np.round(point, 6))
+        if key not in cache:
+            cache[key] = measure({n: free[n]._from_unit(float(u)) for n, u in zip(names, point, strict=True)})
+        return cache[key]
+
+    start = np.array([free[n]._unit_interval(params[n]) for n in names])
+    found = _search(lambda u: distance(target.counts, counts(u), family), start)
+    noise = _noise(target, counts(found.point), family)
+    estimates = {}
+    n_real = int(sum(target.counts[s].sum() for s in SCALES[family]))
+    for i, name in enumerate(names):
+        half = _half_width(found, i, noise, lambda u: distance(target.counts, counts(u), family))
+        estimates[name] = _estimate(free[name], float(found.point[i]), half, n_real, family, found.value)
+    return estimates, {name: e.value for name, e in estimates.items()}
+
+
+def _search(f: Callable[[np.ndarray], float], start: np.ndarray) -> _Minimum:
+    """Minimum in the unit box: the best of a Latin hypercube and the start, then pattern search (Hooke and Jeeves 1961).
+
+    Coordinates are tried in turn, a round that improves is followed by a leap of the same length, and the step halves when none improves.
+    """
+    draw = rng(0, "fit_response", 0, 0, 0, "design", len(start))
+    levels = np.stack([draw.permutation(DESIGN) for _ in start], axis=1)
+    points = [np.clip(start, 0.0, 1.0), *((levels + 0.5) / DESIGN)]
+    values = [f(p) for p in points]
+    best = _Minimum(points[int(np.argmin(values))], float(np.min(values)))
+    step = FIRST_STEP
+    while step >= LAST_STEP:
+        found = _around(f, best, step)
+        if found.value < best.value:
+            leap = np.clip(2 * found.point - best.point, 0.0, 1.0)
+            further = _around(f, _Minimum(leap, f(leap)), step)
+            best = further if further.value < found.value else found
+        else:
+            step /= 2
+    return best
+
+
+def _around(f: Callable[[np.ndarray], float], centre: _Minimum, step: float) -> _Minimum:
+    """The best point met while each coordinate in turn is moved by one step either way and kept where it improves."""
+    best = centre
+    for i in range(len(centre.point)):
+        for sign in (1.0, -1.0):
+            trial = best.point.copy()
+            trial[i] = np.clip(trial[i] + sign * step, 0.0, 1.0)
+            value = f(trial) if trial[i] != best.point[i] else np.inf
+            if value < best.value - 1e-9:
+                best = _Minimum(trial, value)
+                break
+    return best
+
+
+def _noise(target: Target, counts: dict[str, np.ndarray], family: str) -> float:
+    """How much the distance at the minimum moves when the reference's place blocks are resampled (standard deviation)."""
+    return float(np.std([distance(r, counts, family) for r in target.resampled]))
+
+
+def _half_width(found: _Minimum, axis: int, noise: float, f: Callable[[np.ndarray], float]) -> float:
+    """Half width of the interval in unit bounds: where a parabola through the probes has risen by the noise."""
+    rises, steps = [], []
+    for sign in (1.0, -1.0):
+        trial = found.point.copy()
+        trial[axis] = np.clip(trial[axis] + sign * PROBE, 0.0, 1.0)
+        step = abs(trial[axis] - found.point[axis])
+        if step > PROBE / 3:
+            rises.append(f(trial) - found.value)
+            steps.append(step)
+    curvature = float(np.mean([r / s**2 for r, s in zip(rises, steps, strict=True)]))
+    return float(np.clip(np.sqrt(noise / max(curvature, 1e-9)), LAST_STEP, 0.5))
+
+
+def _estimate(dist: Ranged, unit: float, half: float, n: int, family: str, value: float) -> Estimate:
+    low, high = (dist._from_unit(float(np.clip(unit + s * half, 0.0, 1.0))) for s in (-1, 1))
+    sharp = half < 0.25
+    how = f"exact scans through the response match {family} of the reference best (distance {value:.2f})"
+    why = how if sharp else f"{family} of the reference hardly depends on it"
+    return Estimate(dist._from_unit(unit), low, high, n, sharp, why)
+
+
+def _scan_trial(
+    scans: list[SensorFrame], model: LidarModel, base: dict[str, float], seed: int
+) -> Callable[[dict[str, float]], dict[str, np.ndarray]]:
+    """Statistics of the scans as a function of parameters: response, then the full measurement."""
+
+    def measure(values: dict[str, float]) -> dict[str, np.ndarray]:
+        total = Sketch()
+        for k, scan in enumerate(scans):
+            channels = respond_lidar(scan, model, {**base, **values}, kernel_seed("fit_response", seed, k))
+            total = total + Sketch.total(lidar_sketches(replace(scan, channels=channels)))
+        return {n: _counts(total, n) for n in LIDAR_STATISTICS}
+
+    return measure
+
+
+def _intensity_trial(
+    scans: list[SensorFrame], model: LidarModel, base: dict[str, float], seed: int
+) -> Callable[[dict[str, float]], dict[str, np.ndarray]]:
+    """Intensity histograms as a function of parameters: strata do not depend on intensity, so the scans are measured once."""
+    parts = []
+    for k, scan in enumerate(scans):
+        channels = respond_lidar(scan, model, base, kernel_seed("fit_response", seed, k))
+        stratum = measure_cells(replace(scan, channels=channels)).plane_stratum
+        exact = tuple(np.asarray(scan.channel(n), dtype=np.float32) for n in ("range", "incidence", "reflectance"))
+        keep = np.nonzero(stratum >= 0)
+        parts.append((tuple(a[keep][:, :1] for a in exact), stratum[keep], kernel_seed("fit_response", seed, k)))
+    limits = limits_of(model)
+
+    def measure(values: dict[str, float]) -> dict[str, np.ndarray]:
+        wanted = {**base, **values}
+        law = LidarResponse.of({n: v for n, v in wanted.items() if n.startswith("intensity")})
+        sketch = Sketch()
+        for exact, stratum, key in parts:
+            column = tuple(a[:, :, None] for a in exact)
+            intensity = respond_lidar_twin(column, law, replace(limits, range_min=0.0, range_max=np.inf), key)[1]
+            sketch.add(LIDAR_STATISTICS["intensity"], stratum, intensity[:, 0, 0])
+        return {"intensity": _counts(sketch, "intensity")}
+
+    return measure
+
+
+def _sectors(scans: list[SensorFrame]) -> list[SensorFrame]:
+    """From every scan one sector, each further round than the last, together at most MAX_CELLS cells (and at least 64 columns each)."""
+    total = sum(int(np.prod(s.channel("range").shape)) for s in scans)
+    share, out = min(1.0, MAX_CELLS / total), []
+    for k, scan in enumerate(scans):
+        beams, columns = scan.channel("range").shape[:2]
+        width = max(min(64, columns), int(columns * share))
+        start = (columns * k) // len(scans)
+        pick = (start + np.arange(width)) % columns
+        grids = {n: np.asarray(c) for n, c in scan.channels.items()}
+        cut = {n: c[:, pick] if c.ndim >= 2 and c.shape[:2] == (beams, columns) else c for n, c in grids.items()}
+        out.append(replace(scan, channels=cut))
+    return out
+
+
+def _counts(sketch: Sketch, name: str) -> np.ndarray:
+    return np.broadcast_to(np.asarray(sketch.counts.get(name, 0.0), dtype=np.float64), LIDAR_STATISTICS[name].shape)
+
+
+def _middle(setting: Setting) -> float:
+    if isinstance(setting.dist, Constant):
+        return float(setting.dist.value)
+    if isinstance(setting.dist, Ranged):
+        return float(setting.dist.mean)
+    raise UserError(f"a response setting must be a constant or ranged number, got {setting.dist.kind}")

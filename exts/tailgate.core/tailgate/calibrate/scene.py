@@ -1,0 +1,139 @@
+"""Perfect scans of a plain street made of planes: what calibration compares with when no rendered scan is at hand, and an exact ground for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tailgate.config.sensor import LidarModel
+from tailgate.frames import ObjectView, SensorFrame
+from tailgate.geometry.local_planes import directions
+from tailgate.rng import rng
+
+SENSOR_HEIGHT = 1.8
+"""Height of the LiDAR above the road [m]."""
+_MATERIALS = {"road": 0.17, "pavement": 0.3, "facade": 0.35, "plant": 0.4, "paint": 0.35, "dark": 0.08}
+"""Mean reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019)."""
+
+
+def beam_grid(model: LidarModel) -> tuple[np.ndarray, np.ndarray]:
+    """Azimuth and elevation of every cell [deg], float32 (beams, columns)."""
+    sense = -1.0 if model.direction == "cw" else 1.0
+    azimuth = model.azimuth_start_deg + sense * model.azimuth_fov_deg * np.arange(model.columns) / model.columns
+    offsets = np.asarray(model.azimuth_offset_deg or np.zeros(len(model.elevation_deg)))
+    az = (azimuth[None, :] + offsets[:, None] + 180.0) % 360.0 - 180.0
+    el = np.broadcast_to(np.asarray(model.elevation_deg, dtype=np.float64)[:, None], az.shape)
+    return az.astype(np.float32), el.astype(np.float32)
+
+
+def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFrame:
+    """An exact scan of a street: road, pavements, two rows of facades and boxes of the size of cars, poles, people and hedges.
+
+    Args:
+        model: the device; its beams give the rays.
+        seed: another seed gives another street.
+        boxes: how many boxes stand along it.
+
+    Returns:
+        A scan with range [m], incidence, reflectance (also as intensity), azimuth and elevation [deg] and ring; nothing is lost but what lies
+        beyond the model's range limits.
+    """
+    draw = rng(seed, "street_scan", 0, 0, 0, "scene")
+    az, el = beam_grid(model)
+    rays = directions(az, el)
+    best = _Nearest(rays)
+    y = SENSOR_HEIGHT * rays[..., 1] / np.maximum(-rays[..., 2], 1e-9)
+    kerb = draw.uniform(3.5, 6.0)
+    ground = np.where(np.abs(y) < kerb, _tone(draw, "road"), _tone(draw, "pavement"))
+    best.plane(np.array([0.0, 0.0, 1.0]), -SENSOR_HEIGHT, ground)
+    for side in (-1.0, 1.0):
+        _facades(best, draw, side * draw.uniform(8.0, 18.0))
+    for _ in range(boxes):
+        _box(best, draw, kerb)
+    rng_, incidence, reflectance = best.result(model)
+    beams = len(model.elevation_deg)
+    channels = {
+        "range": rng_,
+        "intensity": reflectance,
+        "reflectance": reflectance,
+        "incidence": incidence,
+        "azimuth": az,
+        "elevation": el,
+        "ring": np.arange(beams, dtype=np.int32),
+    }
+    pose = np.eye(4)
+    pose[2, 3] = SENSOR_HEIGHT
+    none, empty = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    counts = np.zeros(0, np.int32)
+    view = ObjectView(none, none.copy(), counts, counts.copy(), empty, empty.copy(), empty.copy())
+    return SensorFrame("lidar", channels, np.stack([pose] * 2), 0, round(1e9 / model.rate_hz), view)
+
+
+class _Nearest:
+    """Nearest surface along every ray so far."""
+
+    def __init__(self, rays: np.ndarray):
+        self.rays = rays
+        self.t = np.full(rays.shape[:2], np.inf)
+        self.cosine = np.zeros(rays.shape[:2])
+        self.reflectance = np.zeros(rays.shape[:2])
+
+    def plane(self, normal: np.ndarray, offset: float, reflectance: np.ndarray | float, keep=None) -> None:
+        """Add the plane normal·p = offset; ``keep(points [n, 3]) -> bool [n]`` cuts it."""
+        slope = self.rays @ normal
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(np.abs(slope) > 1e-9, offset / slope, np.inf)
+        hit = (t > 1e-3) & (t < self.t)
+        if keep is not None:
+            hit[hit] = keep(self.rays[hit] * t[hit][:, None])
+        self.t[hit], self.cosine[hit] = t[hit], np.abs(slope[hit])
+        self.reflectance[hit] = np.broadcast_to(reflectance, self.t.shape)[hit]
+
+    def box(self, centre: np.ndarray, half: np.ndarray, yaw: float, reflectance: float) -> None:
+        """Add a box that stands upright, by slabs (Kay and Kajiya 1986)."""
+        c, s = np.cos(yaw), np.sin(yaw)
+        R = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+        reach = np.linalg.norm(half)
+        near = np.nonzero(self.rays @ centre > np.sqrt(max(centre @ centre - reach**2, 0.0)))
+        d, origin = self.rays[near] @ R, -centre @ R
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a, b = (-half - origin) / d, (half - origin) / d
+        entry = np.fmin(a, b)
+        t, axis = entry.max(axis=1), entry.argmax(axis=1)
+        hit = (t <= np.fmax(a, b).min(axis=1)) & (t > 1e-3) & (t < self.t[near])
+        cells = tuple(index[hit] for index in near)
+        self.t[cells], self.reflectance[cells] = t[hit], reflectance
+        self.cosine[cells] = np.abs(d[hit, axis[hit]])
+
+    def result(self, model: LidarModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Range, incidence and reflectance, float32 (beams, columns, 1); 0 where nothing lies within the model's limits."""
+        seen = (self.t >= model.range_min) & (self.t <= model.range_max)
+        return tuple(np.where(seen, v, 0.0).astype(np.float32)[..., None] for v in (self.t, self.cosine, self.reflectance))
+
+
+def _tone(draw: np.random.Generator, material: str) -> float:
+    return float(np.clip(_MATERIALS[material] * np.exp(0.35 * draw.standard_normal()), 0.02, 0.95))
+
+
+def _facades(best: _Nearest, draw: np.random.Generator, y: float) -> None:
+    """A row of houses of different depth and tone, with gaps."""
+    x = -90.0
+    while x < 90.0:
+        width, gap = draw.uniform(8.0, 22.0), draw.uniform(0.0, 6.0)
+        set_back, top = y * draw.uniform(0.95, 1.25), draw.uniform(4.0, 15.0) - SENSOR_HEIGHT
+        lower, upper = x, x + width
+
+        def within(p: np.ndarray, lower: float = lower, upper: float = upper, top: float = top) -> np.ndarray:
+            return (p[:, 0] > lower) & (p[:, 0] < upper) & (p[:, 2] < top)
+
+        best.plane(np.array([0.0, 1.0, 0.0]), set_back, _tone(draw, "facade"), within)
+        x = upper + gap
+
+
+def _box(best: _Nearest, draw: np.random.Generator, kerb: float) -> None:
+    kinds = {"paint": (4.3, 1.8, 1.5), "dark": (4.6, 1.8, 1.6), "facade": (0.3, 0.3, 5.0), "plant": (3.0, 1.5, 1.6), "pavement": (0.5, 0.5, 1.75)}
+    material = sorted(kinds)[int(draw.integers(len(kinds)))]
+    size = np.array(kinds[material]) * np.exp(0.15 * draw.standard_normal(3))
+    side, along = float(draw.choice([-1.0, 1.0])), float(draw.uniform(-60.0, 60.0))
+    centre = np.array([along, side * draw.uniform(kerb - 1.5, kerb + 4.0), size[2] / 2 - SENSOR_HEIGHT])
+    if np.hypot(centre[0], centre[1]) > 3.0:
+        best.box(centre, size / 2, float(draw.normal(0.0, 0.15)), _tone(draw, material))
