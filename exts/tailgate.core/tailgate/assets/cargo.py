@@ -43,7 +43,7 @@ def carton(size: tuple[float, float, float], gap: float = 0.004) -> tuple[Mesh, 
 
 def build_box(draw: Draw) -> list[Part]:
     """A cardboard box with flaps, tape and label; ``length``, ``width``, ``height`` [m], ``open`` flaps."""
-    size = draw.real("length", 0.15, 1.2, 0.45), draw.real("width", 0.12, 0.8, 0.36), draw.real("height", 0.10, 0.9, 0.34)
+    size = draw.real("length", 0.15, 0.95, 0.4), draw.real("width", 0.12, 0.7, 0.33), draw.real("height", 0.10, 0.75, 0.3)
     look = Look(draw.color("color", CARDBOARD, (4, 3, 3, 1), 0.02), 0.6, 0.9)
     label = join(
         box((0.001, min(0.12, size[1] * 0.5), min(0.09, size[2] * 0.4)), (size[0] / 2 + 0.001, size[1] * 0.15, size[2] * 0.6)),

@@ -20,10 +20,11 @@ class Draw:
         asset_class: name of the class, part of every stream's address.
         seed: the variant's seed.
         overrides: parameter name -> value.
+        kind: what ``asset_class`` names, for error messages.
     """
 
-    def __init__(self, asset_class: str, seed: int, overrides: Mapping[str, Any] | None = None):
-        self.asset_class, self.seed = asset_class, seed
+    def __init__(self, asset_class: str, seed: int, overrides: Mapping[str, Any] | None = None, kind: str = "asset class"):
+        self.asset_class, self.seed, self.kind = asset_class, seed, kind
         self.overrides = dict(overrides or {})
         self.used: dict[str, Any] = {}
 
@@ -83,14 +84,14 @@ class Draw:
         """Raise UserError for an override that no draw asked for."""
         for name in self.overrides:
             if name not in self.used:
-                raise unknown(f"parameter of asset class '{self.asset_class}'", name, self.used)
+                raise unknown(f"parameter of {self.kind} '{self.asset_class}'", name, self.used)
 
     def _keep(self, name: str, value: Any) -> Any:
         self.used[name] = value
         return value
 
     def _label(self, name: str) -> str:
-        return f"parameter '{name}' of asset class '{self.asset_class}'"
+        return f"parameter '{name}' of {self.kind} '{self.asset_class}'"
 
     def _number(self, name: str, low: float, high: float) -> float:
         value = self.overrides[name]

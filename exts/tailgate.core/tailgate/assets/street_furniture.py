@@ -240,6 +240,6 @@ def build_sign(draw: Draw) -> list[Part]:
             Part("metal", METAL, join(pole, plate, *clamps)),
             Part("retro_rim", retro(rim), border),
             Part("retro_face", retro(face), panel),
-            Part("retro_ink", retro(ink) if ink == WHITE else plastic(ink), join(*text)),
+            Part("retro_text", retro(ink), join(*text)) if ink == WHITE else Part("plastic_text", plastic(ink), join(*text)),
         ]
     )

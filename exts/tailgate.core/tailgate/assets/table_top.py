@@ -71,7 +71,8 @@ def build_mug(draw: Draw) -> list[Part]:
         band = [(r * (0.96 + 0.04 * t + waist * np.sin(np.pi * t)) + 0.0006, 0.008 + (h - 0.011) * t) for t in z[2:6]]
         parts.append(Part("ceramic_print", ceramic(draw.color("print_color", PRINT, None, 0.02)), lathe(band, 30)))
     if draw.chance("full", 0.3):
-        parts.append(Part("liquid", Look((0.06, 0.025, 0.01), 0.1, 0.05), rod((0, 0, 0.01), (0, 0, h * 0.84), r * 0.945, 26)))
+        level = r * (0.994 + waist * np.sin(np.pi * 0.84)) - 0.004
+        parts.append(Part("liquid", Look((0.06, 0.025, 0.01), 0.1, 0.05), rod((0, 0, h * 0.82), (0, 0, h * 0.84), level, 26)))
     return grounded(parts)
 
 
