@@ -249,7 +249,7 @@ def test_tone_twin():
 
 def test_smoothing_twin_and_edges():
     import warp as wp
-    from tailgate.render.raytrace.camera import CameraFilm, camera_of
+    from tailgate.render.raytrace.camera import CameraFilm, camera_of, smoothing_pass
     from tailgate.render.raytrace.image_kernels import smooth_kernel
 
     rng, (h, w) = np.random.default_rng(2), (12, 16)
@@ -262,7 +262,7 @@ def test_smoothing_twin_and_edges():
     film.pixels.t = wp.array(t.ravel().astype(np.float32), device="cpu")
     film.pixels.normal = wp.array(normal.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
     given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
-    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, 2, 0.0, given], outputs=[film.light[1]], device="cpu")
+    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, smoothing_pass(2), given], outputs=[film.light[1]], device="cpu")
     v, u = np.mgrid[:h, :w]
     position = np.stack([(u - model.cx) / 20.0, (v - model.cy) / 20.0, np.ones((h, w))], -1) * t[..., None]
     expected = smooth_twin(source, normal, position, 3.0 * 2 * t / 20.0, 2)

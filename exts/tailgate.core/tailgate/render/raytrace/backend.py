@@ -130,8 +130,9 @@ class WarpBackend:
         size = (model.width, model.height)
         film = self._films.setdefault(size, None) or CameraFilm(*size, self.device)
         self._films[size] = film
-        camera, hints = camera_of(model, pose), self._sample.hints
-        channels = film.expose(self._scene, camera, light, Quality(**self._quality), hints.get("exposure"))
+        camera, sample = camera_of(model, pose), self._sample
+        quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), night=sample.conditions.get("light") == "night")
+        channels = film.expose(self._scene, camera, light, quality)
         view = look_with_camera(self._scene.scene, camera, intrinsics_of(model), pose, seen, film.truth.mover)
         t = round(tick * 1e9 / model.rate_hz)
         return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, intrinsics_of(model), mounted.model_name)

@@ -12,24 +12,28 @@ from tailgate.config.sensor import CameraModel
 from tailgate.frames import Intrinsics
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
-from tailgate.render.raytrace.image_kernels import edge_kernel, smooth_kernel, tone_kernel
+from tailgate.render.raytrace.image_kernels import Pass, edge_kernel, smooth_kernel, tone_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How much work a pixel gets.
+    """How much work a pixel gets and how it is exposed.
 
     Attributes:
         samples: rays to the sun, the sky and the lamps per pixel.
         smoothing: passes of the filter over the sampled light, 0 for none.
         edges: blend the pixels at edges by coverage.
+        exposure: factor on radiance before the tone curve; None chooses it from the image.
+        night: choose it so that the image stays dark.
     """
 
     samples: int = 1
     smoothing: int = 3
     edges: bool = True
+    exposure: float | None = None
+    night: bool = False
 
 
 def intrinsics_of(model: CameraModel) -> Intrinsics:
@@ -43,6 +47,13 @@ def camera_of(model: CameraModel, T_world_camera: np.ndarray) -> Camera:
     out.width, out.height = model.width, model.height
     out.fx, out.fy, out.cx, out.cy, out.far = model.fx, model.fy, model.cx, model.cy, model.far
     out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))
+    return out
+
+
+def smoothing_pass(step: int, sharp: float = 0.0, colour_sparse: int = 0, fourth_sparse: int = 0) -> Pass:
+    """Fill a ``Pass``."""
+    out = Pass()
+    out.step, out.sharp, out.colour_sparse, out.fourth_sparse = step, sharp, colour_sparse, fourth_sparse
     return out
 
 
@@ -68,8 +79,8 @@ class CameraFilm:
         self.hdr = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(2)]
         self.rgb = wp.zeros((n, 4), dtype=wp.uint8, device=device)
 
-    def expose(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality, exposure: float | None) -> dict[str, Any]:
-        """Render and return the channels; ``exposure`` None chooses it from the image."""
+    def expose(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> dict[str, Any]:
+        """Render and return the channels."""
         n = self.width * self.height
 
         def launch(kernel: Any, inputs: list, outputs: list) -> None:
@@ -77,18 +88,22 @@ class CameraFilm:
 
         launch(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
         diffuse, mirrored, spare = self.light
-        lit = [scene.scene, scene.tables, camera, self.pixels, light, max(quality.samples, 1)]
+        sparse = int(quality.samples <= 1 and quality.smoothing > 0)
+        lit = [scene.scene, scene.tables, camera, self.pixels, light, max(quality.samples, 1), sparse]
         launch(light_kernel, lit, [diffuse, mirrored])
         for number in range(quality.smoothing):
-            launch(smooth_kernel, [camera, self.pixels, 2**number, float(number > 1), diffuse], [spare])
+            how = smoothing_pass(2**number, float(number > 1), colour_sparse=sparse * (number == 0))
+            launch(smooth_kernel, [camera, self.pixels, how, diffuse], [spare])
             diffuse, spare = spare, diffuse
         for number in range(min(quality.smoothing, 2 if light.lamps else 1)):
-            launch(smooth_kernel, [camera, self.pixels, 1 + number, 0.0, mirrored], [spare])
+            how = smoothing_pass(1 + number, fourth_sparse=sparse * (number == 0))
+            launch(smooth_kernel, [camera, self.pixels, how, mirrored], [spare])
             mirrored, spare = spare, mirrored
         hdr, other = self.hdr
         launch(radiance_kernel, [camera, self.pixels, light, diffuse, mirrored], [hdr])
+        exposure = quality.exposure
         if exposure is None:
-            exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light)
+            exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.night)
         if quality.edges:
             launch(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
             hdr = other

@@ -128,23 +128,29 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
 
 
 @wp.func
-def spread(k: int, width: int, sample: int, dimension: int, seed: int) -> float:
-    """Number in [0, 1) that differs well between neighbouring pixels (interleaved gradient noise, Jimenez 2014), and along the R2 sequence
-    (Roberts 2018) from sample to sample."""
-    x = float(k % width) + 5.588238 * float(dimension)
-    y = float(k / width) + 5.588238 * float(dimension) * 1.37
-    value = 0.06711056 * x + 0.00583715 * y
+def spread(x: float, y: float, sample: int, dimension: int, seed: int) -> float:
+    """Number in [0, 1) that differs well between neighbours on a square lattice (interleaved gradient noise, Jimenez 2014), and along the R2
+    sequence (Roberts 2018) from sample to sample."""
+    shift = 5.588238 * float(dimension)
+    value = 0.06711056 * (x + shift) + 0.00583715 * (y + 1.37 * shift)
     value = 52.9829189 * (value - wp.floor(value)) + R2[dimension] * float(sample) + hash01(dimension, 7, seed)
     return value - wp.floor(value)
 
 
+@wp.func
+def sampled(k: int, width: int) -> bool:
+    """True for the pixels of one colour of a chessboard; the first smoothing pass fills the others."""
+    return (k % width + k / width) % 2 == 0
+
+
 @wp.kernel
 def light_kernel(
-    scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, samples: int,
+    scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, samples: int, sparse: int,
     diffuse: wp.array(dtype=wp.vec4), mirrored: wp.array(dtype=wp.vec4),
 ):  # fmt: skip
     """Light that reaches each pixel: ``diffuse`` = irradiance / pi from sky, lamps and other surfaces (RGB) and the share of the sun that is
-    visible; ``mirrored`` = radiance along the reflected ray (RGB) and the lamp's share that is visible."""
+    visible; ``mirrored`` = radiance along the reflected ray (RGB) and the lamp's share that is visible. With ``sparse`` 1, sky and other
+    surfaces are sampled at every second pixel only, see ``sampled``."""
     k = wp.tid()
     if pixels.t[k] < 0.0:
         diffuse[k] = wp.vec4()
@@ -162,19 +168,26 @@ def light_kernel(
     mirror = wp.vec3()
     visible = float(0.0)
     lamp_seen = float(0.0)
+    x = float(k % camera.width)
+    y = float(k / camera.width)
+    a = wp.where(sparse == 1, 0.5 * (x + y), x)
+    b = wp.where(sparse == 1, 0.5 * (x - y), y)
     for s in range(samples):
-        u = spread(k, camera.width, s, 0, light.seed)
-        v = spread(k, camera.width, s, 1, light.seed)
+        u = spread(x, y, s, 0, light.seed)
+        v = spread(x, y, s, 1, light.seed)
         w = wp.vec3(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed))
         if toward_sun and light.sun_radius >= 0.0:
             to_sun = toward_disc(light.sun_direction, light.sun_radius, u, v)
             if not occluded(scene, start, to_sun, FAR):
                 visible += 1.0
-        total += incoming(scene, tables, light, start, onto_hemisphere(normal, v, u), w)
-        if light.lamps > 0:
-            got = one_lamp(scene, light, start, normal, wp.vec3(spread(k, camera.width, s, 2, light.seed), u, v))
-            total += wp.vec3(got[0], got[1], got[2]) * (1.0 / PI)
-            lamp_seen += got[3]
+        if sparse == 0 or sampled(k, camera.width):
+            p = spread(a, b, s, 0, light.seed)
+            q = spread(a, b, s, 1, light.seed)
+            total += incoming(scene, tables, light, start, onto_hemisphere(normal, q, p), w)
+            if light.lamps > 0:
+                irradiance = one_lamp(scene, light, start, normal, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
+                total += wp.vec3(irradiance[0], irradiance[1], irradiance[2]) * (1.0 / PI)
+                lamp_seen += irradiance[3]
         if roughness < MIRROR_BELOW and s == 0:
             glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u, v) - reflected) * (roughness * roughness * 0.7))
             hit = closest_hit(scene, start, glossy, FAR)

@@ -6,19 +6,28 @@ from __future__ import annotations
 import warp as wp
 
 from tailgate.geometry.rays import Scene, closest_hit
-from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin
+from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, sampled
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import FAR, luminance
 
 wp.set_module_options({"enable_backward": False})
 
 
+@wp.struct
+class Pass:
+    """One smoothing pass: taps ``step`` pixels apart; ``sharp`` is the share of the fourth component that keeps its value. ``colour_sparse`` and
+    ``fourth_sparse`` are 1 where the first three components, or the fourth, are held by the pixels of ``camera_kernels.sampled`` alone."""
+
+    step: wp.int32
+    sharp: wp.float32
+    colour_sparse: wp.int32
+    fourth_sparse: wp.int32
+
+
 @wp.kernel
-def smooth_kernel(
-    camera: Camera, pixels: Pixels, step: int, sharp: float, source: wp.array(dtype=wp.vec4), target: wp.array(dtype=wp.vec4)
-):
-    """One pass of the edge-avoiding a-trous filter (Dammertz et al. 2010): 3 x 3 taps ``step`` pixels apart, weighted by likeness of normal and
-    plane. ``sharp`` is the share of the fourth component that keeps its value."""
+def smooth_kernel(camera: Camera, pixels: Pixels, how: Pass, source: wp.array(dtype=wp.vec4), target: wp.array(dtype=wp.vec4)):
+    """One pass of the edge-avoiding a-trous filter (Dammertz et al. 2010): 3 x 3 taps, weighted by likeness of normal and plane. A pixel
+    without a colour or a like neighbour that has one takes the mean of all its neighbours' colours."""
     k = wp.tid()
     depth = pixels.t[k]
     if depth < 0.0:
@@ -28,30 +37,53 @@ def smooth_kernel(
     y = k / camera.width
     normal = pixels.normal[k]
     along = camera_direction(camera, float(x), float(y))
-    slack = 3.0 * float(step) * depth / camera.fx
-    total = source[k] * 4.0
-    weight = float(4.0)
+    slack = 3.0 * float(how.step) * depth / camera.fx
+    colour = wp.vec3()
+    fourth = float(0.0)
+    colours = float(0.0)
+    fourths = float(0.0)
+    spare = wp.vec3()
+    spares = float(0.0)
     for dy in range(-1, 2):
         for dx in range(-1, 2):
-            i = x + dx * step
-            j = y + dy * step
-            if (dx != 0 or dy != 0) and i >= 0 and j >= 0 and i < camera.width and j < camera.height:
+            i = x + dx * how.step
+            j = y + dy * how.step
+            if i >= 0 and j >= 0 and i < camera.width and j < camera.height:
                 q = j * camera.width + i
                 if pixels.t[q] > 0.0:
+                    chosen = sampled(q, camera.width)
+                    held = how.colour_sparse == 0 or chosen
+                    value = wp.vec3(source[q][0], source[q][1], source[q][2])
+                    if held:
+                        spare += value
+                        spares += 1.0
                     like = wp.dot(normal, pixels.normal[q])
                     offset = camera_direction(camera, float(i), float(j)) * pixels.t[q] - along * depth
                     if like > 0.8 and wp.abs(wp.dot(normal, offset)) < slack:
                         w = float(2 - (dx & 1)) * float(2 - (dy & 1)) * (like - 0.8) * 5.0
-                        total += source[q] * w
-                        weight += w
-    out = total / weight
-    out[3] = out[3] * (1.0 - sharp) + source[k][3] * sharp
-    target[k] = out
+                        if held:
+                            colour += value * w
+                            colours += w
+                        if how.fourth_sparse == 0 or chosen:
+                            fourth += source[q][3] * w
+                            fourths += w
+    if colours <= 0.0:
+        colour = spare
+        colours = wp.max(spares, 1.0)
+    fourth = fourth / wp.max(fourths, 1.0e-6) * (1.0 - how.sharp) + source[k][3] * how.sharp
+    colour = colour / colours
+    target[k] = wp.vec4(colour[0], colour[1], colour[2], fourth)
 
 
 @wp.func
-def differs(camera: Camera, pixels: Pixels, a: int, b: int) -> bool:
-    """True when two neighbouring pixels show different surfaces."""
+def differs(camera: Camera, pixels: Pixels, hdr: wp.array(dtype=wp.vec4), a: int, b: int) -> bool:
+    """True when two neighbouring pixels show different surfaces and it can be seen: a channel changes by more than a twelfth."""
+    seen = bool(False)
+    for c in range(3):
+        if wp.abs(hdr[a][c] - hdr[b][c]) > 0.08 * wp.max(hdr[a][c], hdr[b][c]):
+            seen = True
+    if not seen:
+        return False
     if pixels.slot[a] != pixels.slot[b] or pixels.instance[a] != pixels.instance[b]:
         return True
     if pixels.slot[a] < 0:
@@ -75,13 +107,13 @@ def edge_kernel(
     out[k] = hdr[k]
     edge = bool(False)
     if x > 0:
-        edge = differs(camera, pixels, k, k - 1)
+        edge = differs(camera, pixels, hdr, k, k - 1)
     if x < camera.width - 1 and not edge:
-        edge = differs(camera, pixels, k, k + 1)
+        edge = differs(camera, pixels, hdr, k, k + 1)
     if y > 0 and not edge:
-        edge = differs(camera, pixels, k, k - camera.width)
+        edge = differs(camera, pixels, hdr, k, k - camera.width)
     if y < camera.height - 1 and not edge:
-        edge = differs(camera, pixels, k, k + camera.width)
+        edge = differs(camera, pixels, hdr, k, k + camera.width)
     if not edge:
         return
     total = wp.vec3()
