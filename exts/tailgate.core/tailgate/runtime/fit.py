@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tailgate.config.setting import Setting
@@ -39,14 +40,20 @@ def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Set
 
 def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting]) -> dict[str, Any]:
     from tailgate.calibrate.depth import fit_depth_response
-    from tailgate.calibrate.lidar import fit_response
+    from tailgate.calibrate.lidar_fit import fit_response
 
     blocks = [b for found in reference.blocks("feedback").values() for b in found]
     if model.type == "lidar":
         return fit_response(blocks, scans[:SCANS], model, prior)
     if model.depth != "none":
-        return fit_depth_response(blocks, scans[:IMAGES], model, prior)
+        settled = model.model_copy(update={"response": {**model.response, **prior}})
+        return fit_depth_response(blocks, [_exact(s) for s in scans[:IMAGES]], settled).estimates
     return {}
+
+
+def _exact(view: SensorFrame) -> SensorFrame:
+    """The view with its true depth in place of the measured one."""
+    return replace(view, channels={**view.channels, "distance_to_image_plane": view.channel("distance_to_image_plane_true")})
 
 
 def _own(settings: dict[str, Setting], sensor: str) -> dict[str, tuple[list[str], Setting]]:
