@@ -64,7 +64,7 @@ def peer(stage, clip: int) -> None:
 
 def main() -> None:
     """Interleave both and print the medians."""
-    stage, layers = build()
+    (_, layers), (stage, other_layers) = build(), build()
     times: dict[str, list[float]] = {"ours": [], "peer": []}
     for clip in range(CLIPS):
         for name, run, target in (("ours", ours, layers), ("peer", peer, stage)):
@@ -72,6 +72,7 @@ def main() -> None:
             run(target, clip)
             times[name].append(1e3 * (time.perf_counter() - start))
     layers.close()
+    other_layers.close()
     mine, other = (median(times[k][1:]) for k in ("ours", "peer"))
     print(f"FIGURE apply_200_objects_ms value={mine:.2f} unit=ms peer={other:.2f} ratio={other / mine:.2f}")
 

@@ -35,7 +35,7 @@ def small_rig() -> ResolvedRig:
 
 
 def write_street(path: Path) -> Path:
-    """Road of 90 x 7 m at z = 0, sidewalks of 2 m at z = 0.15, a wall behind one of them, a table's surface, and their contexts."""
+    """Road of 90 x 7 m at z = 0, sidewalks of 2 m at z = 0.15, a wall behind one of them, a bench's surface, and their contexts."""
     from pxr import Gf, Sdf, Usd, UsdGeom, UsdShade
     from tailgate.stage.labels import set_labels
 
@@ -76,11 +76,11 @@ def write_street(path: Path) -> Path:
     context("lane_back", "lane", 3.5, [(45, 1.75, 0), (-45, 1.75, 0)])
     context("sidewalk_left", "sidewalk", 2.0, [(-45, 4.5, 0.15), (0, 4.5, 0.15), (45, 4.5, 0.15)])
     context("sidewalk_right", "sidewalk", 2.0, [(-45, -4.5, 0.15), (45, -4.5, 0.15)])
-    table = UsdGeom.Mesh.Define(stage, "/World/Contexts/table")
-    table.CreatePointsAttr([Gf.Vec3f(*c) for c in [(30, -9, 0.75), (32, -9, 0.75), (32, -8, 0.75), (30, -8, 0.75)]])
-    table.CreateFaceVertexCountsAttr([4])
-    table.CreateFaceVertexIndicesAttr([0, 1, 2, 3])
-    table.GetPrim().CreateAttribute("tailgate:context", Sdf.ValueTypeNames.Token).Set("surface")
+    bench = UsdGeom.Mesh.Define(stage, "/World/Contexts/bench")
+    bench.CreatePointsAttr([Gf.Vec3f(*c) for c in [(30, -9, 0.75), (32, -9, 0.75), (32, -8, 0.75), (30, -8, 0.75)]])
+    bench.CreateFaceVertexCountsAttr([4])
+    bench.CreateFaceVertexIndicesAttr([0, 1, 2, 3])
+    bench.GetPrim().CreateAttribute("tailgate:context", Sdf.ValueTypeNames.Token).Set("surface")
     stage.GetRootLayer().Save()
     return path
 

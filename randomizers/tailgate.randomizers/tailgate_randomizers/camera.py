@@ -15,6 +15,7 @@ from tailgate.randomize.scenario import RIG_PATH
 from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.make import ranged, rounded
+from tailgate_randomizers.standing import tables
 
 PATH_KINDS = ("ego", "lane", "aisle")
 
@@ -23,8 +24,8 @@ class RigPose(BaseRandomizer):
     """Puts the rig on a path (a vehicle or robot) or on a hemisphere about a surface (a camera over a table).
 
     Options:
-        mode: "path" or "orbit"; by default "path" where the scene has an ``ego`` context, else "orbit".
-        ahead_m: length of path kept in front of the rig.
+        mode: "path" or "orbit"; by default "path" where the scene has an ``ego`` context and no table, else "orbit".
+        ahead_m: length of path kept in front of the rig; by default none of an ``ego`` context and 30 m of a lane or aisle.
         radius_m: nothing is placed nearer to the rig than this.
         surface: name of the surface that an orbiting rig looks at.
     """
@@ -51,7 +52,7 @@ class RigPose(BaseRandomizer):
     def sample(self, ctx: SampleContext, streams: Streams) -> Drawn:
         """One T_world_rig per tick."""
         draw = ctx.drawing(streams)
-        path = self._path(ctx)
+        path = self._path(ctx, streams)
         poses = self._on_path(ctx, draw, path) if path else self._in_orbit(ctx, draw)
         poses = [np.array([rounded(row, 9) for row in T]) for T in poses]
         given = {"rig_radius_m": float(self.option("radius_m", 2.5 if path else 0.0))}
@@ -62,21 +63,21 @@ class RigPose(BaseRandomizer):
         poses = values["poses"]
         frame.write(f"{RIG_PATH}.xformOp:transform", poses[min(tick, len(poses) - 1)])
 
-    def _path(self, ctx: SampleContext) -> Context | None:
+    def _path(self, ctx: SampleContext, streams: Streams) -> Context | None:
         splines = {kind: [c for c in ctx.contexts if c.kind == kind and c.is_spline] for kind in PATH_KINDS}
-        mode = self.option("mode", "path" if splines["ego"] else "orbit")
+        mode = self.option("mode", "path" if splines["ego"] and not tables(ctx.contexts) else "orbit")
         if mode not in ("path", "orbit"):
             raise UserError(f"option mode of {self.name} must be 'path' or 'orbit', got {mode!r}")
         if mode == "orbit":
             return None
-        found = next((c for kind in PATH_KINDS for c in splines[kind]), None)
+        found = next((splines[kind] for kind in PATH_KINDS if splines[kind]), None)
         if found is None:
             raise UserError(f"option mode 'path' of {self.name} needs a context of kind {', '.join(PATH_KINDS)} in the base scene")
-        return found
+        return found[int(streams("path").integers(len(found)))]
 
     def _on_path(self, ctx: SampleContext, draw: Drawing, path: Context) -> list[np.ndarray]:
-        room = max(path.length - float(self.option("ahead_m", 30.0)), 0.0)
-        start = draw("position") * room
+        ahead = float(self.option("ahead_m", 0.0 if path.kind == "ego" else min(30.0, path.length / 2)))
+        start = draw("position") * max(path.length - ahead, 0.0)
         speed = draw("speed_m_s") if ctx.ticks > 1 else 0.0
         lateral, tilt = draw("lateral_m"), (draw("roll_deg"), draw("pitch_deg"))
         turn = draw("yaw_deg")
@@ -115,7 +116,7 @@ def optical_mount(ctx: SampleContext) -> np.ndarray:
 
 
 def pick_surface(contexts: tuple[Context, ...], name: str | None = None) -> Context:
-    """The named surface, else one called "table…", else the smallest one."""
+    """The named surface, else the table, else the smallest one."""
     from tailgate.errors import unknown
 
     surfaces = [c for c in contexts if not c.is_spline]
@@ -126,4 +127,4 @@ def pick_surface(contexts: tuple[Context, ...], name: str | None = None) -> Cont
         return found
     if not surfaces:
         raise UserError("camera.rig_pose in orbit needs a surface context in the base scene, got none")
-    return min(surfaces, key=lambda c: ("table" not in c.name.lower(), c.area))
+    return min(tables(contexts) or surfaces, key=lambda c: c.area)

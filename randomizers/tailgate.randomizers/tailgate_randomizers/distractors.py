@@ -10,7 +10,7 @@ from tailgate.config.setting import Setting
 from tailgate.geometry.queries import footprints_overlap
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, Placed, SampleContext, Streams
 from tailgate.randomize.queries import box_of, footprint, may_hide
-from tailgate.randomize.slots import AssetSlot
+from tailgate.randomize.slots import AssetSlot, canonical_class
 from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.make import constant, ranged
@@ -37,7 +37,7 @@ class Scatter(BaseRandomizer):
 
     def classes(self) -> list[str]:
         """The distractor classes."""
-        return list(self.option("classes", self.setup.scenario.distractors))
+        return [canonical_class(name) for name in self.option("classes", self.setup.scenario.distractors)]
 
     def defaults(self) -> dict[str, Setting]:
         """How many, how far, which share touches a neighbour, and speeds."""

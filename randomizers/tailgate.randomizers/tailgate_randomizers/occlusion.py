@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from tailgate.config.setting import Setting
 from tailgate.randomize.protocol import BaseRandomizer, Drawn, Placed, SampleContext, Streams
-from tailgate.randomize.slots import AssetSlot
+from tailgate.randomize.slots import AssetSlot, canonical_class
 from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.make import ranged
@@ -38,11 +38,11 @@ class Blockers(BaseRandomizer):
 
     def classes(self) -> list[str]:
         """The occluders."""
-        return list(self.option("classes", STREET_OCCLUDERS))
+        return [canonical_class(name) for name in self.option("classes", STREET_OCCLUDERS)]
 
     def defaults(self) -> dict[str, Setting]:
-        """Hidden share of the target (pinned by the cell) and where along the line of sight the occluder stands."""
-        return {"hidden_share": ranged(0.0, 0.95), "distance_share": ranged(0.45, 0.88)}
+        """Hidden share of the target (pinned by the cell) and where the occluder stands between the nearest and the farthest place that can work."""
+        return {"hidden_share": ranged(0.0, 0.95), "distance_share": ranged(0.0, 1.0, shape=(1.5, 1.2))}
 
     def sample(self, ctx: SampleContext, streams: Streams) -> Drawn:
         """An occluder for each target that needs one."""
@@ -69,7 +69,10 @@ class Blockers(BaseRandomizer):
         free = ctx.free_slots(self.classes())
         for _ in range(PROPOSALS if free else 0):
             slot = free[int(generator.integers(len(free)))]
-            share = float(np.clip(goal.distance_share + generator.uniform(-0.25, 0.25), 0.25, 0.94))
+            low, high = reach(ctx, slot, goal.target)
+            share = low + (high - low) * float(np.clip(goal.distance_share + generator.uniform(-0.3, 0.3), 0.0, 1.0))
+            if high <= low:
+                continue
             offer = _Offer(slot, share, 1.0 if generator.random() < 0.5 else -1.0, float(generator.uniform(-180, 180)))
             found = slide(ctx, goal, offer)
             if found is not None and fits(ctx, found, ctx.placed, 0.02):
@@ -93,6 +96,19 @@ class _Offer:
     share: float
     side: float
     turn: float
+
+
+def reach(ctx: SampleContext, slot: AssetSlot, target: Placed) -> tuple[float, float]:
+    """Nearest and farthest place of an occluder, as shares of the distance to the target.
+
+    It must be tall enough to rise above the line of sight to the target's middle, and thin enough to stand before it.
+    """
+    eye, pose_t = ctx.views.eye(ctx.rig_poses[0]), target.pose(0)
+    distance = max(float(np.hypot(*(np.array(pose_t[:2]) - eye[:2]))), 1e-6)
+    rise, middle = float(eye[2]) - pose_t[2], float(target.slot.size[2]) / 2
+    low = (rise - float(slot.size[2])) / (rise - middle) if rise > middle else 0.0
+    gap = (float(slot.size[:2].min()) + float(target.slot.size[:2].min())) / 2
+    return max(low, 0.1), 1.0 - gap / distance
 
 
 def slide(ctx: SampleContext, goal: _Goal, offer: _Offer) -> Placed | None:

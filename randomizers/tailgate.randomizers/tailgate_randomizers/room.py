@@ -14,7 +14,7 @@ from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.camera import pick_surface
 from tailgate_randomizers.make import choice, ranged, rounded
-from tailgate_randomizers.sun_sky import INTENSITY, SKY, author_lamp, blackbody, declare_light, write_light
+from tailgate_randomizers.sun_sky import INTENSITY, SKY, author_lamp, declare_light, lamp_color, write_light
 
 LAMPS = 4
 TABLE_RADIANCE, HALL_RADIANCE, AMBIENT = 4.0, 22.0, 0.02
@@ -35,11 +35,11 @@ class Room(BaseRandomizer):
         """Lamps lit, height above the surface (or the floor), distance from the middle, strength, temperature and ambient share."""
         hall = self.option("over", None) == "aisles" or (self.option("over", None) is None and self.setup.scenario.base == "warehouse")
         return {
-            "lamps": choice((2, 3, 4), (0.2, 0.4, 0.4)) if hall else choice((1, 2, 3), (0.4, 0.4, 0.2)),
-            "height_m": ranged(4.0, 6.0, "m") if hall else ranged(0.9, 2.2, "m"),
-            "spread_m": ranged(0.0, 1.5, "m") if hall else ranged(0.1, 1.6, "m"),
+            "lamps": choice((3, 4), (0.4, 0.6)) if hall else choice((1, 2, 3), (0.4, 0.4, 0.2)),
+            "height_m": ranged(4.8, 6.2, "m") if hall else ranged(0.8, 1.75, "m"),
+            "spread_m": ranged(0.0, 0.8, "m") if hall else ranged(0.1, 1.6, "m"),
             "strength": ranged(0.5, 2.0, log=True),
-            "temperature_k": ranged(2700, 6500, "K"),
+            "temperature_k": ranged(3600, 6500, "K") if hall else ranged(2700, 6500, "K"),
             "ambient": ranged(0.4, 2.5, log=True),
         }
 
@@ -59,9 +59,10 @@ class Room(BaseRandomizer):
         if over not in ("surface", "aisles") or (over == "aisles" and not aisles):
             raise UserError(f"option over of {self.name} must be 'surface', or 'aisles' in a scene that has some, got {over!r}")
         lit, strength = int(draw("lamps")), draw("strength")
-        color = rounded(blackbody(draw("temperature_k")))
+        color = rounded(lamp_color(draw("temperature_k")))
         height, spread = draw("height_m"), draw("spread_m")
-        places = [_place(ctx, aisles if over == "aisles" else [], i, lit, streams("lamp", i), (height, spread)) for i in range(lit)]
+        aisle = _beside_the_rig(aisles, ctx.contexts) if over == "aisles" else None
+        places = [_place(ctx, aisle, (i, lit), streams("lamp", i), (height, spread)) for i in range(lit)]
         each = INTENSITY * (HALL_RADIANCE if over == "aisles" else TABLE_RADIANCE) * strength / lit
         ambient = INTENSITY * AMBIENT * strength * draw("ambient")
         values = {
@@ -79,13 +80,21 @@ class Room(BaseRandomizer):
             write_light(frame, path, lamp)
 
 
+def _beside_the_rig(aisles: list[Context], contexts: tuple[Context, ...]) -> Context:
+    """The aisle that the rig's path follows most closely; the longest one without a path."""
+    paths = [c for c in contexts if c.kind == "ego"]
+    if not paths:
+        return max(aisles, key=lambda c: (c.length, c.name))
+    middle, _ = paths[0].at(np.linspace(0, paths[0].length, 9))
+    return min(aisles, key=lambda c: (round(sum(abs(c.nearest(p)[1]) for p in middle), 6), -c.length, c.name))
+
+
 def _place(
-    ctx: SampleContext, aisles: list[Context], index: int, lit: int, generator: np.random.Generator, reach: tuple[float, float]
+    ctx: SampleContext, aisle: Context | None, number: tuple[int, int], generator: np.random.Generator, reach: tuple[float, float]
 ) -> np.ndarray:
-    """Position of one lamp: spaced along an aisle, or around the middle of the table."""
-    height, spread = reach
-    if aisles:
-        aisle = aisles[int(generator.integers(len(aisles)))]
+    """Position of one lamp (index, of how many): spaced along the aisle, or around the middle of the table; ``reach`` = height and spread [m]."""
+    (index, lit), (height, spread) = number, reach
+    if aisle is not None:
         xyz, _ = aisle.at(np.array([(index + generator.uniform(0.2, 0.8)) / lit * aisle.length]), spread * generator.uniform(-1, 1))
         return xyz[0] + [0, 0, height]
     angle = generator.uniform(-np.pi, np.pi)

@@ -39,13 +39,15 @@ class Habit:
 
 
 _ON_FOOT = (("sidewalk", "crosswalk"), ("aisle",), ("surface",), ("lane",))
-_DRIVING = (("lane",), ("aisle",), ("surface",))
+_DRIVING = (("lane", "parking"), ("aisle",), ("surface",))
+_RIDING = (("lane",), ("aisle",), ("surface",))
 _FLOOR = (("aisle", "surface"), ("sidewalk",), ("lane",))
 HABITS: dict[str, Habit] = {
     "walker": Habit(_ON_FOOT, pace="walk"),
     "vehicle": Habit(_DRIVING, spread=0.25, both_ways=False, pace="drive"),
-    "cyclist": Habit(_DRIVING, spread=0.3, edge=0.55, both_ways=False, pace="drive"),
+    "cyclist": Habit(_RIDING, spread=0.3, edge=0.55, both_ways=False, pace="drive"),
     "road_side": Habit((("lane", "sidewalk"), ("aisle",), ("surface",)), spread=0.15, edge=0.85, any_yaw=True),
+    "post": Habit((("sidewalk",), ("aisle",), ("surface",)), spread=0.05, edge=0.95),
     "parked": Habit((("sidewalk",), ("aisle",), ("surface",)), spread=0.15, edge=0.75),
     "floor": Habit(_FLOOR, any_yaw=True),
     "table": Habit((("surface",), ("aisle",), ("sidewalk",)), any_yaw=True, view_edge=0.15),
@@ -56,21 +58,30 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "walker": ("person", "construction_worker", "wheelchair_user", "stroller", "dog"),
     "vehicle": ("car", "truck", "van", "bus", "trailer"),
     "cyclist": ("cyclist", "motorcyclist"),
-    "road_side": ("traffic_cone", "barrel", "barrier", "bollard", "sign"),
+    "road_side": ("traffic_cone", "barrel", "barrier", "bollard"),
+    "post": ("sign",),
     "parked": ("bicycle", "motorcycle", "empty_wheelchair"),
     "floor": ("pallet", "box", "crate", "drum"),
 }
 
 
 def habit_of(asset_class: str, contexts: Sequence[Context], overrides: Mapping[str, Sequence[str]]) -> Habit:
-    """Habit of a class; ``overrides`` maps a class to context kinds. In a scene of surfaces only, and for unknown classes, things stand freely."""
+    """Habit of a class; ``overrides`` maps a class to context kinds. Where there is a table everything stands on it; unknown classes stand freely."""
     group = next((g for g, names in _GROUPS.items() if asset_class in names), "table")
-    habit = HABITS["table" if all(not c.is_spline for c in contexts) else group]
+    habit = HABITS["table" if tables(contexts) else group]
     return replace(habit, tiers=(tuple(overrides[asset_class]),)) if asset_class in overrides else habit
 
 
+def tables(contexts: Sequence[Context]) -> list[Context]:
+    """Surfaces that are called a table, or all contexts of a scene that has nothing but surfaces."""
+    named = [c for c in contexts if not c.is_spline and "table" in c.name.lower()]
+    return named or ([] if any(c.is_spline for c in contexts) else list(contexts))
+
+
 def fitting(habit: Habit, contexts: Sequence[Context]) -> list[Context]:
-    """Contexts of the first tier that the scene has; any but the rig's own path if none fits."""
+    """Contexts of the first tier that the scene has, only the table where there is one; any but the rig's own path if none fits."""
+    if habit.tiers == HABITS["table"].tiers and tables(contexts):
+        return tables(contexts)
     for tier in habit.tiers:
         found = [c for c in contexts if c.kind in tier]
         if found:
@@ -127,7 +138,8 @@ def find_place(ctx: SampleContext, slot: AssetSlot, wish: Wish, generator: np.ra
     for k in order[:PROPOSALS]:
         context = found[candidates.context[k]]
         yaw = heading(wish, float(candidates.yaw[k]), generator)
-        poses = travel(ctx, context, candidates.xyz[k], yaw, wish.speed, abs(_turn(yaw - candidates.yaw[k])) > 90)
+        speed = 0.0 if context.kind == "parking" else wish.speed
+        poses = travel(ctx, context, candidates.xyz[k], yaw, speed, abs(_turn(yaw - candidates.yaw[k])) > 90)
         placed = Placed(slot, poses, wish.role, context.name)
         if fits(ctx, placed, ctx.placed) and (wish.min_visible <= 0 or _visible(ctx, placed) >= wish.min_visible):
             return placed

@@ -90,7 +90,7 @@ class SunSky(BaseRandomizer):
         values = {
             "sun": {"elevation": elevation, "azimuth": azimuth, "intensity": round(INTENSITY * sun, 4), "color": rounded(blackbody(kelvin))},
             "sky": {"intensity": round(INTENSITY * sky * draw("sky_strength"), 4), "color": rounded(tint)},
-            "lamps": {"intensity": round(lamps, 2), "color": rounded(blackbody(lamp_kelvin))},
+            "lamps": {"intensity": round(lamps, 2), "color": rounded(lamp_color(lamp_kelvin))},
         }
         return Drawn(values, draw.draws, {"sun_elevation_deg": elevation, "cloud": cloud}, {"light": light}, {"cloud_cover": round(cloud, 6)})
 
@@ -148,6 +148,11 @@ def blackbody(kelvin: float) -> tuple[float, float, float]:
     srgb = np.clip([red, green, blue], 0, 255) / 255.0
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     return tuple(float(v) for v in linear / linear.max())
+
+
+def lamp_color(kelvin: float) -> tuple[float, float, float]:
+    """Linear RGB of a lamp as a camera records it: white balance takes out about half of the cast (the square root of the blackbody's colour)."""
+    return tuple(float(np.sqrt(v)) for v in blackbody(kelvin))
 
 
 def sun_matrix(elevation_deg: float, azimuth_deg: float) -> list[list[float]]:

@@ -153,21 +153,21 @@ def wanted_classes(scenario: Scenario, budget: Budget, extra: Sequence[str]) -> 
 
     A class that no cell asks for is labelled as the ontology says, else by its own name.
     """
-    outputs = {_canonical(e.asset, e.usd): e.output or source for source, e in reversed(budget.ontology.items())}
+    outputs = {canonical_class(e.asset, e.usd): e.output or source for source, e in reversed(budget.ontology.items())}
     usd = {entry.output or source: entry.usd for source, entry in budget.ontology.items()}
     found: dict[tuple[str, str], Wanted] = {}
     for cell in budget.cells:
-        asset = _canonical(budget.asset_class(cell.class_), usd.get(cell.class_))
+        asset = canonical_class(budget.asset_class(cell.class_), usd.get(cell.class_))
         found.setdefault((asset, cell.class_), Wanted(asset, cell.class_, usd.get(cell.class_)))
     made = {asset for asset, _ in found}
-    for asset in dict.fromkeys(_canonical(name) for name in [*scenario.distractors, *extra]):
+    for asset in dict.fromkeys(canonical_class(name) for name in [*scenario.distractors, *extra]):
         if asset not in made:
             output = outputs.get(asset, asset)
             found[(asset, output)] = Wanted(asset, output, usd.get(output))
     return list(found.values())
 
 
-def _canonical(name: str, usd: str | None = None) -> str:
+def canonical_class(name: str, usd: str | None = None) -> str:
     """Canonical asset class of a name or synonym; the name itself where the user brings the USD."""
     from tailgate.assets import ASSET_CLASSES, resolve_asset_class
     from tailgate.assets.write import prim_name

@@ -54,7 +54,7 @@ def _convert(value_type: str, value: Any) -> Any:
         return Gf.Matrix4d(a[0], b[0], c[0], d[0], a[1], b[1], c[1], d[1], a[2], b[2], c[2], d[2], a[3], b[3], c[3], d[3])
     if value_type in ("color3f", "float3"):
         return Gf.Vec3f(*value)
-    return {"float": float, "int": int, "bool": bool}.get(value_type, lambda v: v)(value)
+    return {"float": float, "double": float, "int": int, "bool": bool}.get(value_type, lambda v: v)(value)
 
 
 def plain(value: Any) -> Any:
