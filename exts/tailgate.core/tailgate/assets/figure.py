@@ -230,7 +230,7 @@ def _skirt(body: Body, pose: Pose, length: float) -> Mesh:
     top = pose.pelvis + np.array([0, 0, 0.08 * u])
     low = tips.mean(0) - np.array([0, 0, max(length - 0.245, 0) * u])
     centres = top + (low - top) * s[:, None]
-    spread = np.ptp(tips[:, 0]) / 2
+    spread = 0.62 * np.ptp(tips[:, 0])
     halves = np.stack(
         [np.interp(s, [0, 0.25, 1], [0.092, 0.11, 0.128]) * u * body.hips, np.interp(s, [0, 0.25, 1], [0.066, 0.082, 0.09]) * u + spread * s], 1
     )

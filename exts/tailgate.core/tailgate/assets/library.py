@@ -11,10 +11,8 @@ from typing import Any
 from tailgate.assets import animals, cargo, motorcycles, people, riders, street_furniture, table_top, trucks, vehicles, wheels
 from tailgate.assets.draw import Draw
 from tailgate.assets.looks import Part
-from tailgate.assets.write import address, cached, write_asset
+from tailgate.assets.write import address, cached, generator_digest, write_asset
 from tailgate.errors import UserError, unknown
-
-GENERATOR_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def generate(asset_class: str, variant_seed: int, cache: Path | str | None = Non
         params: parameters to fix, such as ``{"stature": 1.7}``; the others are drawn from the seed.
 
     Returns:
-        Path of ``<cache>/<sha256 of class, generator version, seed, parameters>.usdc``: default prim ``/Asset``, z up, x forward, metres, origin
+        Path of ``<cache>/<sha256 of class, generator, seed, parameters>.usdc``: default prim ``/Asset``, z up, x forward, metres, origin
         at the ground contact centre, faceVarying normals, materials in ``/Asset/Looks``.
 
     Raises:
@@ -121,11 +119,11 @@ def generate(asset_class: str, variant_seed: int, cache: Path | str | None = Non
     overrides = dict(params or {})
     if isinstance(variant_seed, bool) or not isinstance(variant_seed, int):
         raise UserError(f"variant seed must be a whole number, got {variant_seed!r}")
-    key = address(kind="asset", asset_class=name, version=GENERATOR_VERSION, seed=variant_seed, params=_plain(name, overrides))
+    key = address(kind="asset", asset_class=name, seed=variant_seed, params=_plain(name, overrides))
 
     def author(path: Path) -> None:
         draw, parts = build(name, variant_seed, overrides)
-        record = {"asset_class": name, "generator_version": GENERATOR_VERSION, "seed": variant_seed, "parameters": draw.used}
+        record = {"asset_class": name, "generator": generator_digest(), "seed": variant_seed, "parameters": draw.used}
         write_asset(path, parts, record)
 
     return cached(cache, f"{key}.usdc", author)

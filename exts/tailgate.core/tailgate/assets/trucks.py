@@ -233,8 +233,8 @@ def build_bus(draw: Draw) -> list[Part]:
     ]  # fmt: skip
     windows = [(level, 3 + 2 * k) for level in (3, 4) for k in range(bays)] + [(2, 3), (1, 3)]
     shell, glass = glazed_shell(list(zip(x, share, strict=True)), levels, windows, (3, 4, 2))
-    axles = [(front - 2.6, half - 0.115), (rear + 3.1, half - 0.115)]
-    arches = [rod((x, -half - 0.012, 0.50), (x, half + 0.012, 0.50), 0.575, 24) for x, _ in axles]
+    axles = [(front - 2.6, half - 0.08), (rear + 3.1, half - 0.08)]
+    arches = [rod((x, -half - 0.006, 0.50), (x, half + 0.006, 0.50), 0.575, 24) for x, _ in axles]
     roof_unit = box((2.4, 1.6, 0.26), (rear + 3.5, 0, height + 0.10), 0.08)
     sign = box((0.04, 1.5, 0.24), (front - 0.09, 0, 2.62), 0.01)
     mirrors = box((0.14, 0.16, 0.34), (front + 0.12, half + 0.10, 2.25), 0.03).with_mirror()

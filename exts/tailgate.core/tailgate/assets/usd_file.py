@@ -16,7 +16,6 @@ from tailgate.errors import UserError
 if TYPE_CHECKING:
     from pxr import Usd
 
-WRAPPER_VERSION = 1
 UNITS = {"metres": 1.0, "centimetres": 0.01, "inches": 0.0254, "millimetres": 0.001, "feet": 0.3048}
 
 
@@ -58,7 +57,7 @@ def from_usd(path: Path | str, asset_class: str | None = None, cache: Path | str
         message = f"{source.name}: metersPerUnit {scale:g} makes {np.max(box[1] - box[0]) * scale:.3g} m; read in {unit} instead ({size} m)"
         warnings.warn(message, AssetUnitsWarning, stacklevel=2)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    key = address(kind="usd", version=WRAPPER_VERSION, source=str(source), digest=digest, scale=taken)
+    key = address(kind="usd", source=str(source), digest=digest, scale=taken)
     matrix = _matrix(box, taken, y_up)
     return cached(cache, f"{key}.usda", lambda target: _wrap(target, source, stage, matrix))
 

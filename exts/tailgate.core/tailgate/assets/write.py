@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -27,8 +28,18 @@ def cache_folder(cache: Path | str | None = None) -> Path:
 
 
 def address(**content: Any) -> str:
-    """SHA-256 of the canonical JSON of what determines a file."""
+    """SHA-256 of the canonical JSON of what determines a file: ``content`` and the generator's own digest."""
+    content["generator"] = generator_digest()
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@functools.cache
+def generator_digest() -> str:
+    """SHA-256 of the sources of this package: the version of whatever it generates, so that no cache outlives the code that filled it."""
+    digest, folder = hashlib.sha256(), Path(__file__).parent
+    for source in sorted(folder.rglob("*.py"), key=lambda p: p.relative_to(folder).as_posix()):
+        digest.update(source.relative_to(folder).as_posix().encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()
 
 
 def cached(cache: Path | str | None, name: str, author: Callable[[Path], None]) -> Path:

@@ -13,8 +13,6 @@ from tailgate.assets.draw import Draw
 from tailgate.assets.write import address, cached
 from tailgate.errors import unknown
 
-BASES_VERSION = 1
-
 
 @dataclass(frozen=True)
 class BaseSpec:
@@ -50,7 +48,7 @@ def build_base(name: str, seed: int = 0, options: Mapping[str, Any] | None = Non
     if name not in BASES:
         raise unknown("base", name, BASES)
     overrides = dict(options or {})
-    key = address(kind="base", base=name, version=BASES_VERSION, seed=int(seed), options=overrides)
+    key = address(kind="base", base=name, seed=int(seed), options=overrides)
 
     def author(path: Path) -> None:
         draw, scene = Draw(name, int(seed), overrides, kind="base"), Scene()
