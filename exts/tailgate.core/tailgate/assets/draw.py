@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -98,6 +99,15 @@ class Draw:
         if not _is_number(value) or not low <= value <= high:
             raise UserError(f"{self._label(name)} must be a number from {low:g} to {high:g}, got {value!r}")
         return float(value)
+
+
+def plain(kind: str, name: str, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A copy of ``overrides``, once they are known to be plain JSON data; else UserError."""
+    try:
+        json.dumps(dict(overrides or {}), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"parameters of {kind} '{name}' must be finite numbers, names, true/false or lists of them, got {overrides!r}") from error
+    return dict(overrides or {})
 
 
 def _is_number(value: object) -> bool:

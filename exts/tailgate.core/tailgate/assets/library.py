@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tailgate.assets import animals, cargo, motorcycles, people, riders, street_furniture, table_top, trucks, vehicles, wheels
-from tailgate.assets.draw import Draw
+from tailgate.assets.draw import Draw, plain
 from tailgate.assets.looks import Part
 from tailgate.assets.write import address, cached, generator_digest, write_asset
 from tailgate.errors import UserError, unknown
@@ -116,10 +115,10 @@ def generate(asset_class: str, variant_seed: int, cache: Path | str | None = Non
         UserError: unknown class or parameter, value out of range, cache not writable.
     """
     name = resolve_asset_class(asset_class)
-    overrides = dict(params or {})
+    overrides = plain("asset class", name, params)
     if isinstance(variant_seed, bool) or not isinstance(variant_seed, int):
         raise UserError(f"variant seed must be a whole number, got {variant_seed!r}")
-    key = address(kind="asset", asset_class=name, seed=variant_seed, params=_plain(name, overrides))
+    key = address(kind="asset", asset_class=name, seed=variant_seed, params=overrides)
 
     def author(path: Path) -> None:
         draw, parts = build(name, variant_seed, overrides)
@@ -136,13 +135,3 @@ def build(asset_class: str, variant_seed: int, params: Mapping[str, Any] | None 
     draw.finish()
     return draw, parts
 
-
-def _plain(name: str, overrides: dict[str, Any]) -> dict[str, Any]:
-    """The parameters, once they are known to be plain data."""
-    try:
-        json.dumps(overrides, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"parameters of asset class '{name}' must be finite numbers, names, true/false or lists of them, got {overrides!r}"
-        ) from error
-    return overrides

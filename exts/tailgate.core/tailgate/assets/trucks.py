@@ -237,7 +237,8 @@ def build_bus(draw: Draw) -> list[Part]:
     arches = [rod((x, -half - 0.006, 0.50), (x, half + 0.006, 0.50), 0.575, 24) for x, _ in axles]
     roof_unit = box((2.4, 1.6, 0.26), (rear + 3.5, 0, height + 0.10), 0.08)
     sign = box((0.04, 1.5, 0.24), (front - 0.09, 0, 2.62), 0.01)
-    mirrors = box((0.14, 0.16, 0.34), (front + 0.12, half + 0.10, 2.25), 0.03).with_mirror()
+    arm = rod((front - 0.05, half - 0.12, 2.62), (front + 0.12, half + 0.10, 2.38), 0.02, 6)
+    mirrors = join(box((0.14, 0.16, 0.34), (front + 0.12, half + 0.10, 2.25), 0.03), arm).with_mirror()
     lamps = box((0.06, 0.34, 0.16), (front - 0.01, half * 0.68, 0.62), 0.03).with_mirror()
     tails = box((0.05, 0.16, 0.55), (rear + 0.005, half * 0.86, 1.0), 0.02).with_mirror()
     return grounded(

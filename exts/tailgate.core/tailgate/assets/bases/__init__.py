@@ -9,7 +9,7 @@ from typing import Any
 
 from tailgate.assets.bases import street, table_top, warehouse
 from tailgate.assets.bases.scene import Scene
-from tailgate.assets.draw import Draw
+from tailgate.assets.draw import Draw, plain
 from tailgate.assets.write import address, cached
 from tailgate.errors import unknown
 
@@ -47,7 +47,7 @@ def build_base(name: str, seed: int = 0, options: Mapping[str, Any] | None = Non
     """
     if name not in BASES:
         raise unknown("base", name, BASES)
-    overrides = dict(options or {})
+    overrides = plain("base", name, options)
     key = address(kind="base", base=name, seed=int(seed), options=overrides)
 
     def author(path: Path) -> None:
