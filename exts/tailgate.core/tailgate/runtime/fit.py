@@ -7,6 +7,7 @@ from typing import Any
 
 from tailgate.config.setting import Setting
 from tailgate.frames import Frame, SensorFrame
+from tailgate.runtime.folder import frame_folder
 from tailgate.runtime.reference import ReferenceData
 from tailgate.runtime.spec import RunSpec
 
@@ -24,7 +25,7 @@ def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Set
 
     loaded: list[Frame] = []
     for row in frames:
-        folder = next((p for p in (spec.out / "frames" / row["id"], spec.out / "rejected" / row["id"]) if p.is_dir()), None)
+        folder = frame_folder(spec.out, row["id"])
         if folder is not None and len(loaded) < max(SCANS, IMAGES):
             loaded.append(store.load(folder))
     estimates: dict[str, Any] = {}

@@ -50,6 +50,11 @@ def _full(error: OSError, folder: Path) -> Exception:
     return error
 
 
+def frame_folder(folder: Path, frame: str) -> Path | None:
+    """Where a frame's files lie: among the data, among the refused, or nowhere any more."""
+    return next((p for p in (folder / "frames" / frame, folder / "rejected" / frame) if p.is_dir()), None)
+
+
 def retire(folder: Path, frame: str, keep: bool) -> None:
     """Take a frame that is not data out of ``frames/``: into ``rejected/`` for people to look at, or away."""
     source = folder / "frames" / frame

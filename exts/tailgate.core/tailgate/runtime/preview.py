@@ -11,6 +11,7 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Ranged
 from tailgate.errors import UserError
 from tailgate.frames import Frame, Sample
+from tailgate.runtime.folder import frame_folder
 from tailgate.runtime.run import initial_settings
 from tailgate.runtime.spec import RunOptions, resolve
 from tailgate.runtime.studio import Studio
@@ -56,8 +57,8 @@ def ablation(options: RunOptions, out: Path, count: int) -> None:
     ablation_sheet(rows[:count * 4], _writable(out))
 
 
-def sheet_of_run(run: Path, out: Path, count: int = 9) -> None:
-    """Contact sheet of a run's accepted frames, cells in turns; of the refused ones where nothing was accepted."""
+def sheet_of_run(run: Path, out: Path, count: int = 9) -> Path | None:
+    """Contact sheet of a run's accepted frames, cells in turns; of the refused ones where nothing was accepted; None where no frame is left."""
     from tailgate.datasets import store
     from tailgate.ledger.ledger import read
     from tailgate.report.sheet import Caption, contact_sheet
@@ -66,12 +67,12 @@ def sheet_of_run(run: Path, out: Path, count: int = 9) -> None:
         "select f.id, f.verdict, f.codes, f.path, c.cell, c.state, row_number() over (partition by c.cell order by f.id) as turn"
         " from frames f join clips c using (clip_index) where f.path != '' order by c.state != 'accepted', turn, c.cell limit ?"
     )
-    rows = [r for r in read(run).execute(query, (4 * count,)) if (run / r["path"]).is_dir()][:count]
+    rows = [(r, folder) for r in read(run).execute(query, (8 * count,)) if (folder := frame_folder(run, r["id"]))][:count]
     if not rows:
-        return
-    frames = [store.load(run / r["path"]) for r in rows]
-    captions = [Caption(r["cell"], r["state"]) for r in rows]
-    contact_sheet(frames, out, run.name, captions=captions)
+        return None
+    frames = [store.load(folder) for _, folder in rows]
+    captions = [Caption(r["cell"], r["state"]) for r, _ in rows]
+    return contact_sheet(frames, out, run.name, captions=captions)
 
 
 def _alone(sample: Sample, sensor: str, response: dict[str, Setting], parameter: str, share: float) -> Sample:

@@ -104,8 +104,8 @@ def _finish(spec: RunSpec, ledger: Ledger, reference: ReferenceData, outcome: Ou
     sweep(spec.out, _recorded_frames(ledger))
     datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(outcome.refused))
     events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
-    sheet, page = spec.out / "contact_sheet.png", spec.out / "report.html"
-    sheet_of_run(spec.out, sheet)
+    page = spec.out / "report.html"
+    sheet = sheet_of_run(spec.out, spec.out / "contact_sheet.png") or "none: no frame is left to show"
     write_report(spec.out, page)
     found = hashes(read(spec.out))
     cells = {c.name: [outcome.achieved.get(c.name, 0), c.target] for c in spec.budget.cells}
