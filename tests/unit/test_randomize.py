@@ -18,6 +18,7 @@ from tailgate.randomize.views import RigViews
 from tailgate.rng import rng
 from tailgate_randomizers.distractors import put_beside
 from tailgate_randomizers.placement import from_quantiles, prior_size
+from tailgate_randomizers.standing import fitting, habit_of
 from tailgate_randomizers.sun_sky import blackbody, direct_light, light_of, sun_matrix
 from tailgate_randomizers.weather import Conditions
 
@@ -154,6 +155,22 @@ def test_objects_follow_their_context_at_their_speed():
                 assert len(poses) == 4 and np.allclose(step[0], speeds[entry["slot"]] * 0.5, atol=1e-3)
     finally:
         opened.close()
+
+
+def test_classes_stand_where_they_belong():
+    parking = Context("parking_right", "parking", 2.2, np.array([[0.0, -5, 0], [40, -5, 0]]), NO_TRIANGLES)
+    street = (*shared().contexts, parking)
+    kinds = {name: {c.kind for c in fitting(habit_of(name, street, {}), street)} for name in ("person", "car", "cyclist", "sign", "bicycle")}
+    assert kinds == {
+        "person": {"sidewalk"},
+        "car": {"lane", "parking"},
+        "cyclist": {"lane"},
+        "sign": {"sidewalk"},
+        "bicycle": {"sidewalk"},
+    }
+    assert {c.kind for c in fitting(habit_of("person", street, {"person": ["lane"]}), street)} == {"lane"}
+    table = replace(SQUARE, name="table_top")
+    assert fitting(habit_of("mug", (SQUARE, table, BEND), {}), (SQUARE, table, BEND)) == [table]
 
 
 @pytest.mark.parametrize(

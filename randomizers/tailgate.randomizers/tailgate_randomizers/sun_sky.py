@@ -17,6 +17,8 @@ INTENSITY = 3000.0
 """UsdLux intensity of a clear zenith sun."""
 NIGHT_BELOW, DUSK_BELOW, OVERCAST_FROM = -6.0, 8.0, 0.7
 """Civil twilight ends at -6°; below 8° the sun is dimmed and reddened; from this cloud cover on the disc is not seen."""
+LAMPS_FROM = 2.0
+"""Street lamps come up between this sun elevation and the end of twilight [deg]."""
 LAMPS, LAMP_SPACING, LAMP_HEIGHT = 6, 24.0, 6.5
 
 
@@ -85,7 +87,7 @@ class SunSky(BaseRandomizer):
         kelvin = float(np.clip(kelvin + draw("temperature_shift_k"), 1700, 12000))
         lamp_kelvin = draw("lamp_temperature_k")
         sky, tint = sky_light(elevation, cloud)
-        dark = 1.0 if light == "night" else 0.5 * float(elevation < 0)
+        dark = float(np.clip((LAMPS_FROM - elevation) / (LAMPS_FROM - NIGHT_BELOW), 0.0, 1.0))
         lamps = INTENSITY * LAMP_RADIANCE * dark * draw("lamp_strength")
         values = {
             "sun": {"elevation": elevation, "azimuth": azimuth, "intensity": round(INTENSITY * sun, 4), "color": rounded(blackbody(kelvin))},
@@ -130,12 +132,16 @@ def direct_light(elevation_deg: float) -> tuple[float, float]:
 
 
 def sky_light(elevation_deg: float, cloud: float) -> tuple[float, tuple[float, float, float]]:
-    """Mean sky radiance in the unit of ``direct_light`` per steradian, and its colour: blue and dim when clear, white and brighter when broken."""
+    """Mean sky radiance in the unit of ``direct_light`` per steradian, and its colour.
+
+    Blue and dim when clear, white and brighter when broken, bluer again at dusk.
+    """
     rise = float(np.clip((elevation_deg + 12.0) / 32.0, 0.0, 1.0))
     bright = 0.0004 + 0.055 * rise**2.2 * (1.0 + 0.8 * np.sin(np.pi * min(cloud, 0.9)))
     blue, grey, warm = np.array([0.70, 0.84, 1.0]), np.array([0.86, 0.92, 1.0]), np.array([1.0, 0.62, 0.45])
     clear = blue + (warm - blue) * float(np.clip(1 - abs(elevation_deg) / 9.0, 0, 1)) * 0.55
-    mixed = clear + (grey - clear) * float(np.clip(cloud * 1.2, 0, 1))
+    dusk = float(np.clip((DUSK_BELOW - elevation_deg) / (DUSK_BELOW - NIGHT_BELOW), 0, 1))
+    mixed = clear + (grey * (1 - dusk * np.array([0.30, 0.16, 0.0])) - clear) * float(np.clip(cloud * 1.2, 0, 1))
     return float(bright), tuple(mixed)
 
 

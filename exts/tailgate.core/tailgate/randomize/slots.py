@@ -10,7 +10,7 @@ import numpy as np
 
 from tailgate.config.budget import Budget
 from tailgate.config.scenario import Scenario
-from tailgate.errors import UserError, Where
+from tailgate.errors import UserError
 from tailgate.rng import kernel_seed, rng
 from tailgate.stage.layers import IDENTITY, SceneLayers
 
@@ -182,13 +182,11 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
 
     Every class gets ``variants`` shapes and the smallest number of slots that is at least ``slots`` and the same for each shape.
     """
-    from tailgate.assets import generate
-
     slots: list[AssetSlot] = []
     numbers: dict[str, int] = {}
     for want in wanted:
         variants = 1 if want.usd else scenario.variants
-        files = [_file(want, budget, v, cache, generate) for v in range(variants)]
+        files = [_file(want, budget, v, cache) for v in range(variants)]
         shapes = [read_shape(f) for f in files]
         for number in range(variants * -(-scenario.slots // variants)):
             variant = number % variants
@@ -201,11 +199,11 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
     return tuple(slots)
 
 
-def _file(want: Wanted, budget: Budget, variant: int, cache: Path, generate) -> Path:
+def _file(want: Wanted, budget: Budget, variant: int, cache: Path) -> Path:
+    from tailgate.assets import ASSET_CLASSES, from_usd, generate
+
     if want.usd:
-        if not Path(want.usd).is_file():
-            raise UserError(f"usd of class '{want.output_class}' must be a file, and '{want.usd}' was not found", Where(key="ontology"))
-        return Path(want.usd).resolve()
+        return from_usd(want.usd, want.asset_class if want.asset_class in ASSET_CLASSES else None, cache)
     return generate(want.asset_class, kernel_seed(budget.seed, "asset", want.asset_class, variant), cache, {})
 
 
