@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pxr import Usd
 
-CONTEXT_KINDS = ("lane", "parking", "sidewalk", "crosswalk", "parking", "aisle", "surface", "ego", "volume")
+CONTEXT_KINDS = ("lane", "parking", "sidewalk", "crosswalk", "aisle", "surface", "ego", "volume")
 
 
 @dataclass(frozen=True)
