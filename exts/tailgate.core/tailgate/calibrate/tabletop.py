@@ -54,11 +54,11 @@ class TableTop:
 
 
 def random_tabletop(rng: np.random.Generator) -> TableTop:
-    """Draw a scene: camera 0.4-0.75 m over the table looking down 25-45 degrees, 3 to 6 solids of 4-30 cm where the camera looks."""
+    """Draw a scene: camera 0.4-0.75 m over the table looking down 25-45 degrees, 4 to 8 solids of 4-30 cm where the camera looks."""
     height, pitch = rng.uniform(0.4, 0.75), np.deg2rad(rng.uniform(25, 45))
     aim = min(height / np.tan(pitch), 1.2)
     solids = []
-    for _ in range(int(rng.integers(3, 7))):
+    for _ in range(int(rng.integers(4, 9))):
         size = rng.uniform((0.05, 0.05, 0.04), (0.25, 0.2, 0.3))
         centre = aim + rng.uniform(-0.15, 0.35), rng.uniform(-0.3, 0.3)
         albedo = np.clip(rng.beta(0.8, 1.2) * rng.uniform(0.6, 1.4, 3), 0.005, 0.95)

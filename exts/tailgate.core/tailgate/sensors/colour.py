@@ -148,7 +148,7 @@ def respond_colour(rgb: wp.array, response: ColourResponse, seed: int) -> wp.arr
         wp.launch(spread_kernel, dim=shape, inputs=[light, weights, 0, other], device=device)
         wp.launch(spread_kernel, dim=shape, inputs=[other, weights, 1, light], device=device)
     out = wp.clone(rgb)
-    noise = noise_fields(seed, 2, shape, 0.0, device)
+    noise = noise_fields(seed, 2, shape, 1.0, device)
     wp.launch(encode_kernel, dim=shape, inputs=[light, noise, response.shot_noise, response.read_noise, encode, out], device=device)
     return out
 
@@ -163,7 +163,7 @@ def respond_colour_twin(rgb: np.ndarray, response: ColourResponse, seed: int) ->
     for axis in (0, 1):
         padded = np.pad(light, [(radius, radius) if a == axis else (0, 0) for a in range(3)], mode="edge")
         light = sum(w * np.take(padded, range(i, i + light.shape[axis]), axis=axis) for i, w in enumerate(taps))
-    noise = noise_fields_twin(seed, 2, rgb.shape[:2], 0.0)[:3].transpose(1, 2, 0)
+    noise = noise_fields_twin(seed, 2, rgb.shape[:2], 1.0)[:3].transpose(1, 2, 0)
     value = np.clip(light + np.sqrt(response.shot_noise * light + response.read_noise**2) * noise, 0, 1)
     level = np.interp(value, np.linspace(0, 1, ENCODE_KNOTS), encode_table())
     return np.concatenate([np.rint(level).astype(np.uint8), rgb[..., 3:]], axis=-1)

@@ -19,6 +19,7 @@ from statistics import NormalDist
 import warp as wp
 
 from tailgate.errors import unknown
+from tailgate.rng import kernel_seed
 
 wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
@@ -41,10 +42,12 @@ class KinectResponse:
 
     Attributes:
         axial_noise: standard deviation of depth at 1 m, growing with z² [mm].
-        noise_correlation: smoothing of all noise by the matching window [px].
+        noise_window: side of the matching window, over which axial noise is one [px].
         disparity_step: quantization of disparity [px].
+        depth_step: quantization of the depth that is handed out [mm].
         grazing_noise: growth of axial noise with incidence θ, as a share of it per θ² / (π/2 - θ)².
-        lateral_noise: standard deviation of an edge's position [px].
+        lateral_noise: standard deviation of an edge's position [px]; inside a surface nothing moves.
+        edge_window: side of the window over which an edge moves as one [px].
         fattening: growth of near surfaces over far ones [px].
         edge_loss: mean width of the missing band on the far side of any depth edge [px].
         mixed_pixels: share of far-side edge pixels with a depth between the two surfaces.
@@ -52,14 +55,16 @@ class KinectResponse:
         camera_offset: distance of the infrared camera to the left of it [m].
         grazing_limit: incidence beyond which nothing returns [deg].
         dark_limit: linear luminance below which nothing returns, 0..1.
-        dropout: share of other surface that is lost in patches of the window's size.
+        dropout: share of other surface that is lost, in patches as large as the matching window.
     """
 
     axial_noise: float = 0.0
-    noise_correlation: float = 0.0
+    noise_window: float = 1.0
     disparity_step: float = 0.0
+    depth_step: float = 0.0
     grazing_noise: float = 0.0
     lateral_noise: float = 0.0
+    edge_window: float = 1.0
     fattening: float = 0.0
     edge_loss: float = 0.0
     mixed_pixels: float = 0.0
@@ -101,6 +106,7 @@ class Response:
 
     axial: wp.float32
     step: wp.float32
+    depth_step: wp.float32
     grazing_noise: wp.float32
     lateral: wp.float32
     fattening: wp.float32
@@ -197,23 +203,33 @@ def observe_kernel(
     nearest: wp.array(dtype=wp.float32),
     luminance: wp.array(dtype=wp.float32, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
+    edges: wp.array(dtype=wp.float32, ndim=3),
     optics: Optics,
     r: Response,
     out: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Measured depth [m], inf where there is none. ``noise`` [6, H, W]: axial, two lateral, edge width, patches, mixed pixels."""
+    """Measured depth [m], inf where there is none. ``noise`` [2, H, W]: axial, patches; ``edges`` [2, H, W]: lateral along y and x.
+
+    Half an image away a field is independent of here; mixed pixels and the widths of edge bands are read there.
+    """
     y, x = wp.tid()
+    fy = (y + inverse.shape[0] / 2) % inverse.shape[0]
+    fx = (x + inverse.shape[1] / 2) % inverse.shape[1]
+    breadth = edges[0, fy, fx]
     out[y, x] = wp.inf
-    sy = wp.clamp(y + int(wp.rint(r.lateral * noise[1, y, x])), 0, inverse.shape[0] - 1)
-    sx = wp.clamp(x + int(wp.rint(r.lateral * noise[2, y, x])), 0, inverse.shape[1] - 1)
+    sy = wp.clamp(y + int(wp.rint(r.lateral * edges[0, y, x])), 0, inverse.shape[0] - 1)
+    sx = wp.clamp(x + int(wp.rint(r.lateral * edges[1, y, x])), 0, inverse.shape[1] - 1)
+    if inverse[y, x] > 0.0 and wp.abs(inverse[sy, sx] - inverse[y, x]) <= EDGE_JUMP:
+        sy = y
+        sx = x
     q = inverse[sy, sx]
     if q <= 0.0:
         return
     theta = incidence(inverse, sy, sx, optics.f)
-    grown = int(wp.rint(wp.max(r.fattening + 0.5 * noise[3, y, x], 0.0)))
+    grown = int(wp.rint(wp.max(r.fattening + 0.5 * breadth, 0.0)))
     if r.fattening <= 0.0:
         grown = int(0)
-    lost = int(wp.rint(r.edge_loss * wp.max(1.0 + 0.7 * noise[3, y, x], 0.0)))
+    lost = int(wp.rint(r.edge_loss * wp.max(1.0 + 0.7 * breadth, 0.0)))
     covered = bool(False)
     missing = bool(False)
     for k in range(1, wp.min(grown + wp.max(lost, 1), MAX_EDGE) + 1):
@@ -225,7 +241,7 @@ def observe_kernel(
                 covered = bool(True)
             elif k <= grown + lost:
                 missing = bool(True)
-            elif k == grown + 1 and noise[5, y, x] < r.mixed:
+            elif k == grown + 1 and noise[0, fy, fx] < r.mixed:
                 q = 0.5 * (q + near)
                 covered = bool(True)
     if missing:
@@ -235,9 +251,9 @@ def observe_kernel(
             return
         if r.camera > 0.0 and shadowed(inverse, sy, sx, -r.camera, nearest[sy]):
             return
-        if theta + 0.05 * noise[4, y, x] > r.grazing_limit:
+        if theta + 0.05 * noise[1, y, x] > r.grazing_limit:
             return
-    if noise[4, y, x] < r.dropout or luminance[y, x] < r.dark_limit * (1.0 + 0.3 * noise[4, y, x]):
+    if noise[1, y, x] < r.dropout or luminance[y, x] < r.dark_limit * (1.0 + 0.3 * noise[1, y, x]):
         return
     oblique = theta / wp.max(1.5707964 - theta, 0.1)
     q = q + r.axial * (1.0 + r.grazing_noise * oblique * oblique) * noise[0, y, x]
@@ -245,6 +261,8 @@ def observe_kernel(
         q = wp.rint(q / r.step) * r.step
     if q > 0.0:
         z = 1.0 / q
+        if r.depth_step > 0.0:
+            z = wp.rint(z / r.depth_step) * r.depth_step
         if z >= optics.near and z <= optics.far:
             out[y, x] = z
 
@@ -263,6 +281,7 @@ def response_struct(response: KinectResponse, f: float) -> Response:
     r = Response()
     r.axial = response.axial_noise * 1e-3
     r.step = response.disparity_step / DISPARITY_CONSTANT
+    r.depth_step = response.depth_step * 1e-3
     r.grazing_noise = response.grazing_noise
     r.lateral = response.lateral_noise
     r.fattening = response.fattening
@@ -292,13 +311,14 @@ def respond_depth(
     from tailgate.sensors.noise_field import noise_fields
 
     device, shape = depth.device, depth.shape
-    noise = noise_fields(seed, 3, shape, response.noise_correlation, device)
+    noise = noise_fields(seed, 1, shape, response.noise_window, device)
+    edges = noise_fields(kernel_seed(seed, "edges"), 1, shape, response.edge_window, device)
     inverse = wp.empty(shape, dtype=wp.float32, device=device)
     nearest = wp.empty(shape[0], dtype=wp.float32, device=device)
     out = wp.empty(shape, dtype=wp.float32, device=device)
     optics = Optics()
     optics.f, optics.near, optics.far = focal, *limits
     wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
-    arguments = [inverse, nearest, luminance, noise, optics, response_struct(response, focal), out]
+    arguments = [inverse, nearest, luminance, noise, edges, optics, response_struct(response, focal), out]
     wp.launch(observe_kernel, dim=shape, inputs=arguments, device=device)
     return out

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from tailgate.rng import kernel_seed
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, MAX_EDGE, KinectResponse
 from tailgate.sensors.noise_field import noise_fields_twin
 
@@ -17,25 +18,29 @@ def respond_depth_twin(
     depth: np.ndarray, luminance: np.ndarray, focal: float, limits: tuple[float, float], r: KinectResponse, seed: int
 ) -> np.ndarray:
     """Twin of ``kinect.respond_depth`` on numpy arrays, float64 [H, W]."""
-    noise = noise_fields_twin(seed, 3, depth.shape, r.noise_correlation)
+    noise = noise_fields_twin(seed, 1, depth.shape, r.noise_window)
+    edges = noise_fields_twin(kernel_seed(seed, "edges"), 1, depth.shape, r.edge_window)
     inside = (depth >= limits[0]) & (depth <= limits[1])
     inverse = np.where(inside, 1.0 / np.where(inside, depth, 1.0), 0.0)
     rows, columns = np.indices(depth.shape)
-    sy = np.clip(rows + np.rint(r.lateral_noise * noise[1]).astype(int), 0, depth.shape[0] - 1)
-    sx = np.clip(columns + np.rint(r.lateral_noise * noise[2]).astype(int), 0, depth.shape[1] - 1)
+    sy = np.clip(rows + np.rint(r.lateral_noise * edges[0]).astype(int), 0, depth.shape[0] - 1)
+    sx = np.clip(columns + np.rint(r.lateral_noise * edges[1]).astype(int), 0, depth.shape[1] - 1)
+    stays = (inverse > 0) & (np.abs(inverse[sy, sx] - inverse) <= EDGE_JUMP)
+    sy, sx = np.where(stays, rows, sy), np.where(stays, columns, sx)
     theta = incidence_twin(inverse, focal)[sy, sx]
-    q, covered, missing = _edges(inverse, (sy, sx), theta, noise, r, focal)
+    q, covered, missing = _edges(inverse, (sy, sx), theta, _half_an_image_away(noise[0], edges[0]), r, focal)
     seen = ~covered
     missing |= seen & shadow_twin(inverse, r.projector_offset * focal)[sy, sx]
     missing |= seen & shadow_twin(inverse, -r.camera_offset * focal)[sy, sx]
-    missing |= seen & (theta + 0.05 * noise[4] > math.radians(r.grazing_limit))
-    missing |= (noise[4] < r.dropout_quantile) | (luminance < r.dark_limit * (1 + 0.3 * noise[4]))
+    missing |= seen & (theta + 0.05 * noise[1] > math.radians(r.grazing_limit))
+    missing |= (noise[1] < r.dropout_quantile) | (luminance < r.dark_limit * (1 + 0.3 * noise[1]))
     oblique = theta / np.maximum(np.pi / 2 - theta, 0.1)
     measured = q + r.axial_noise * 1e-3 * (1 + r.grazing_noise * oblique**2) * noise[0]
     step = r.disparity_step / DISPARITY_CONSTANT
     measured = np.rint(measured / step) * step if step > 0 else measured
     good = (q > 0) & ~missing & (measured > 0)
     z = np.where(good, 1.0 / np.where(good, measured, 1.0), np.inf)
+    z = np.rint(z / (r.depth_step * 1e-3)) * r.depth_step * 1e-3 if r.depth_step > 0 else z
     return np.where((z >= limits[0]) & (z <= limits[1]), z, np.inf)
 
 
@@ -66,12 +71,18 @@ def shadow_twin(inverse: np.ndarray, shift: float) -> np.ndarray:
     return hidden
 
 
-def _edges(inverse: np.ndarray, at: tuple, theta: np.ndarray, noise: np.ndarray, r: KinectResponse, focal: float) -> tuple:
+def _half_an_image_away(*fields: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Each field where it is independent of here."""
+    return tuple(np.roll(f, [-(n // 2) for n in f.shape], axis=(0, 1)) for f in fields)
+
+
+def _edges(inverse: np.ndarray, at: tuple, theta: np.ndarray, away: tuple, r: KinectResponse, focal: float) -> tuple:
     """Growth of near surfaces, the missing band behind them and mixed pixels: inverse depth, covered, missing, each [H, W]."""
     q = inverse[at]
-    grown = np.rint(np.maximum(r.fattening + 0.5 * noise[3], 0)) if r.fattening > 0 else np.zeros(q.shape)
-    lost = np.rint(r.edge_loss * np.maximum(1 + 0.7 * noise[3], 0))
-    mixed = noise[5] < NormalDist().inv_cdf(min(max(r.mixed_pixels, 1e-9), 1 - 1e-9))
+    other, breadth = away
+    grown = np.rint(np.maximum(r.fattening + 0.5 * breadth, 0)) if r.fattening > 0 else np.zeros(q.shape)
+    lost = np.rint(r.edge_loss * np.maximum(1 + 0.7 * breadth, 0))
+    mixed = other < NormalDist().inv_cdf(min(max(r.mixed_pixels, 1e-9), 1 - 1e-9))
     slack = np.tan(theta) * q / focal
     covered, missing = q <= 0, q <= 0
     for k in range(1, MAX_EDGE + 1):

@@ -1,4 +1,4 @@
-"""Stationary Gaussian noise images: white noise from a counter-based hash, smoothed to a correlation length, unit variance.
+"""Stationary Gaussian noise images: white noise from a counter-based hash, smoothed over a window, unit variance.
 
 The hash is PCG3D (Jarzynski and Olano 2020, "Hash functions for GPU rendering"): a pixel's noise depends on its address and the seed alone, so
 the same image comes back on every device and in every launch order.
@@ -15,8 +15,8 @@ import warp as wp
 wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 
-MAX_RADIUS = 24
-"""Largest smoothing radius [px]."""
+MAX_WINDOW = 49.0
+"""Largest window [px]."""
 
 
 @wp.func
@@ -46,10 +46,10 @@ def unit_interval(word: wp.uint32):
 
 
 @wp.kernel
-def white_kernel(seed: wp.uint32, out: wp.array(dtype=wp.float32, ndim=3)):
-    """Fill fields 2 j and 2 j + 1 with one Box-Muller pair per pixel; ``out`` is [2 pairs, rows, columns]."""
+def white_kernel(seed: wp.uint32, origin: int, out: wp.array(dtype=wp.float32, ndim=3)):
+    """Fill fields 2 j and 2 j + 1 with one Box-Muller pair per pixel; ``out`` [2 pairs, rows, columns] starts at address (origin, origin)."""
     j, y, x = wp.tid()
-    a, b, c = pcg3d(wp.uint32(x), wp.uint32(y), seed + wp.uint32(j) * wp.uint32(1640531527))
+    a, b, c = pcg3d(wp.uint32(x + origin), wp.uint32(y + origin), seed + wp.uint32(j) * wp.uint32(1640531527))
     radius = wp.sqrt(-2.0 * wp.log(unit_interval(a)))
     angle = 6.2831855 * unit_interval(b)
     out[2 * j, y, x] = radius * wp.cos(angle)
@@ -80,28 +80,39 @@ def smooth_rows_kernel(
     out[k, y, x] = total
 
 
-def taps_of(correlation: float) -> np.ndarray:
-    """Gaussian smoothing weights with unit sum of squares, float32 [2 r + 1], r = ceil(2.5 correlation)."""
-    radius = min(MAX_RADIUS, math.ceil(2.5 * max(correlation, 0.0)))
-    offset = np.arange(-radius, radius + 1)
-    weight = np.exp(-0.5 * (offset / max(correlation, 1e-3)) ** 2)
+def taps_of(window: float) -> np.ndarray:
+    """Gaussian weights with unit sum of squares, float32 [2 r + 1], r = ceil(2.2 sigma), sigma = window / (2 sqrt(pi)).
+
+    The window is the equivalent width: averaging over it divides the variance of white noise as a flat window of that width does. It acts smoothly
+    on every statistic; a flat window with partly weighted ends does not.
+    """
+    if window <= 1.0:
+        return np.ones(1, np.float32)
+    sigma = min(window, MAX_WINDOW) / (2 * math.sqrt(math.pi))
+    radius = math.ceil(2.2 * sigma)
+    weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     return (weight / np.sqrt((weight**2).sum())).astype(np.float32)
 
 
-def noise_fields(seed: int, pairs: int, shape: tuple[int, int], correlation: float, device: str = "cpu") -> wp.array:
+def _origin(taps: np.ndarray) -> int:
+    """Address of the first white pixel: the middle of a window keeps its address whatever the window's size."""
+    return int(MAX_WINDOW) - len(taps) // 2
+
+
+def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: float, device: str = "cpu") -> wp.array:
     """Independent unit-variance Gaussian fields, Warp float32 [2 pairs, H, W] on ``device``.
 
     Args:
         seed: 31-bit seed (``tailgate.rng.kernel_seed``).
         pairs: half the number of fields.
         shape: (H, W).
-        correlation: standard deviation of the smoothing kernel [px]; 0 gives white noise. The correlation at lag k is exp(-k² / 4 correlation²).
+        window: equivalent width of the smoothing [px]; 1 gives white noise. The correlation at lag k along a line is exp(-pi k² / window²).
         device: Warp device.
     """
-    taps = taps_of(correlation)
+    taps = taps_of(window)
     height, width, extra = *shape, len(taps) - 1
     white = wp.empty((2 * pairs, height + extra, width + extra), dtype=wp.float32, device=device)
-    wp.launch(white_kernel, dim=(pairs, height + extra, width + extra), inputs=[wp.uint32(seed), white], device=device)
+    wp.launch(white_kernel, dim=(pairs, height + extra, width + extra), inputs=[wp.uint32(seed), _origin(taps), white], device=device)
     if not extra:
         return white
     weights = wp.array(taps, dtype=wp.float32, device=device)
@@ -125,11 +136,11 @@ def pcg3d_twin(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray,
     return a, b, c
 
 
-def noise_fields_twin(seed: int, pairs: int, shape: tuple[int, int], correlation: float) -> np.ndarray:
+def noise_fields_twin(seed: int, pairs: int, shape: tuple[int, int], window: float) -> np.ndarray:
     """Readable twin of ``noise_fields``, float64 [2 pairs, H, W]."""
-    taps = taps_of(correlation).astype(np.float64)
+    taps = taps_of(window).astype(np.float64)
     height, width, extra = *shape, len(taps) - 1
-    y, x = np.meshgrid(np.arange(height + extra, dtype=np.uint32), np.arange(width + extra, dtype=np.uint32), indexing="ij")
+    y, x = (np.uint32(_origin(taps)) + np.indices((height + extra, width + extra), dtype=np.uint32)).astype(np.uint32)
     fields = []
     for j in range(pairs):
         key = np.full_like(x, (seed + j * 1640531527) & 0xFFFFFFFF)

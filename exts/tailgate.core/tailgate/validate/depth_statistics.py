@@ -15,7 +15,9 @@ from tailgate.validate.image_statistics import IMAGE_STATISTICS, image_sketch
 from tailgate.validate.sketch import Sketch, Statistic
 
 DISTANCE = (0.8, 1.0, 1.25, 1.6, 2.2)
-"""Limits of the distance strata [m]."""
+"""Limits of the distance strata of holes [m]."""
+NOISE_DISTANCE = (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.35, 1.6, 2.2, 3.0)
+"""Limits of the distance strata of noise [m]: it may grow with the square of distance."""
 JUMP = (0.1, 0.2, 0.3, 0.45)
 """Limits of the strata of an edge's step in inverse depth [1/m]."""
 MIN_JUMP = 0.03
@@ -26,7 +28,7 @@ MAX_GAP = 48
 """Longest run of missing pixels that is counted [px]."""
 NEAR_EDGE = 12
 """Holes within this many pixels of a depth edge are counted apart [px]."""
-WINDOWS = {"depth_noise": 15, "depth_noise_fine": 5}
+WINDOWS = {"depth_noise": 21, "depth_noise_fine": 5}
 """Sides of the square windows of the local plane [px]."""
 ROUGHNESS_ROWS = (1, 4)
 DARK = 0.25
@@ -39,8 +41,8 @@ _SIDES = ("left", "right", "top")
 _RATE = (0.0, 0.5, 1.0)
 
 
-def _distance_names() -> tuple[str, ...]:
-    limits = [f"{v:g}" for v in DISTANCE]
+def _distance_names(distance: tuple[float, ...]) -> tuple[str, ...]:
+    limits = [f"{v:g}" for v in distance]
     return (f"< {limits[0]} m", *(f"{a}-{b} m" for a, b in zip(limits, limits[1:], strict=False)), f"> {limits[-1]} m")
 
 
@@ -49,12 +51,12 @@ def _jump_names() -> tuple[str, ...]:
     return (f"step < {limits[0]} 1/m", *(f"step {a}-{b} 1/m" for a, b in zip(limits, limits[1:], strict=False)), f"step > {limits[-1]} 1/m")
 
 
-_HOLE_STRATA = (*(f"edge {d}" for d in _distance_names()), *(f"surface {d}" for d in _distance_names()), "dark surface")
+_HOLE_STRATA = (*(f"edge {d}" for d in _distance_names(DISTANCE)), *(f"surface {d}" for d in _distance_names(DISTANCE)), "dark surface")
 _EDGE_STRATA = tuple(f"{side}, {jump}" for side in _SIDES for jump in _jump_names())
 
 DEPTH_STATISTICS: dict[str, Statistic] = {
-    "depth_noise": Statistic("depth_noise", "mm", _MM, _distance_names()),
-    "depth_noise_fine": Statistic("depth_noise_fine", "mm", _MM, _distance_names()),
+    "depth_noise": Statistic("depth_noise", "mm", _MM, _distance_names(NOISE_DISTANCE)),
+    "depth_noise_fine": Statistic("depth_noise_fine", "mm", _MM, _distance_names(NOISE_DISTANCE)),
     "depth_hole_rate": Statistic("depth_hole_rate", "share", _RATE, _HOLE_STRATA, 2000),
     "edge_fattening": Statistic("edge_fattening", "px", _PX, _EDGE_STRATA),
     "edge_roughness": Statistic("edge_roughness", "px", _BEND, tuple(f"{r} rows" for r in ROUGHNESS_ROWS)),
@@ -105,12 +107,13 @@ class Steps:
         return (np.abs(self.jump) >= MIN_JUMP + SLOPE * (self.gap + 1)) & (self.gap <= MAX_GAP)
 
 
-def depth_sketches(sensor: SensorFrame) -> list[Sketch]:
+def depth_sketches(sensor: SensorFrame, colour: bool = True) -> list[Sketch]:
     """Measure one depth image.
 
     Args:
         sensor: a camera with ``distance_to_image_plane`` [m] (inf or <= 0: none); ``valid``, ``semantic_segmentation`` (0: not labelled),
             ``instance_segmentation`` and ``rgb`` are used where they are.
+        colour: also measure the colour image.
 
     Returns:
         One sketch with all statistics of DEPTH_STATISTICS: a depth image is one place block.
@@ -125,7 +128,7 @@ def depth_sketches(sensor: SensorFrame) -> list[Sketch]:
     _add_noise(sketch, image, edge)
     _add_holes(sketch, image, rows, edge)
     _add_edges(sketch, rows, columns, image.inverse.shape[1])
-    if image.luma is not None:
+    if colour and image.luma is not None:
         region = np.where(image.measured, np.minimum(image.instance, 1), -1)
         sketch = sketch + image_sketch(np.asarray(_host(sensor.channels["rgb"])), region)
     return [sketch]
@@ -207,7 +210,7 @@ def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray) -> None:
         q = image.inverse[r:-r, r:-r][use]
         residual = q - box_sum(image.inverse, side)[use] / side**2
         value = np.abs(residual) / q**2 * (1e3 / np.sqrt(1 - 1 / side**2))
-        sketch.add(DEPTH_STATISTICS[name], np.searchsorted(DISTANCE, 1 / q), value)
+        sketch.add(DEPTH_STATISTICS[name], np.searchsorted(NOISE_DISTANCE, 1 / q), value)
 
 
 def _add_holes(sketch: Sketch, image: DepthImage, rows: Steps, edge: np.ndarray) -> None:
