@@ -1,0 +1,114 @@
+"""Scan statistics against analytic answers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tailgate.calibrate.scene import street_scan
+from tailgate.config.rig import load_sensor
+from tailgate.sensors.lidar import respond_lidar
+from tailgate.validate.lidar_statistics import (
+    LIDAR_STATISTICS,
+    SECTORS,
+    along_beam_residual,
+    lidar_sketches,
+    measure_cells,
+    missing_runs,
+    stratum_of,
+)
+from tailgate.validate.sketch import Sketch
+
+
+@pytest.fixture(scope="module")
+def street():
+    model, _ = load_sensor("vlp32c")
+    return model, street_scan(model, 3)
+
+
+def _with(street, **params):
+    model, scan = street
+    return replace(scan, channels=respond_lidar(scan, model, params, 11))
+
+
+def test_an_exact_scan_has_no_holes_and_no_noise(street):
+    cells = measure_cells(street[1])
+    candidates = cells.hole_stratum >= 0
+    assert cells.missing[candidates].mean() < 0.001
+    assert np.median(np.abs(cells.residual[cells.noise_stratum >= 0])) < 1e-3
+
+
+def test_hole_rate_is_the_share_of_lost_returns(street):
+    cells = measure_cells(_with(street, drop_base=0.06))
+    assert cells.missing[cells.hole_stratum >= 0].mean() == pytest.approx(0.06, abs=0.005)
+
+
+def test_noise_is_measured_perpendicular_to_the_plane(street):
+    cells = measure_cells(_with(street, noise_sigma=0.02))
+    use = cells.noise_stratum >= 0
+    along = (cells.residual / cells.planes.incidence)[use & (cells.planes.incidence > 0.5)]
+    assert 1.4826 * np.median(np.abs(along)) == pytest.approx(0.02, rel=0.08)
+    beam = cells.beam_residual[use & (cells.planes.incidence > 0.5)] / cells.planes.incidence[use & (cells.planes.incidence > 0.5)]
+    assert 1.4826 * np.nanmedian(np.abs(beam)) == pytest.approx(0.02, rel=0.08)
+
+
+def test_a_beam_offset_moves_range_noise_and_not_beam_noise(street):
+    cells = measure_cells(_with(street, beam_bias=0.03))
+    use = (cells.noise_stratum >= 0) & (cells.planes.incidence > 0.5)
+    assert np.std(cells.residual[use]) > 0.01
+    assert np.nanmedian(np.abs(cells.beam_residual[use])) < 1e-3
+
+
+def test_sectors_add_up_to_the_scan(street):
+    sketches = lidar_sketches(_with(street, drop_base=0.05, noise_sigma=0.01))
+    assert len(sketches) == SECTORS
+    total = Sketch.total(sketches)
+    cells = measure_cells(_with(street, drop_base=0.05, noise_sigma=0.01))
+    assert total.counts["hole_rate"].sum() == (cells.hole_stratum >= 0).sum()
+    assert total.counts["intensity"].sum() == (cells.plane_stratum >= 0).sum()
+
+
+def test_strata_and_edges():
+    names = LIDAR_STATISTICS["hole_rate"].strata
+    assert names[int(stratum_of(np.array([7.0]), np.array([1.0]))[0])] == "6-12 m, 0-40 deg"
+    assert names[int(stratum_of(np.array([100.0]), np.array([0.01]))[0])] == "50-120 m, 80-90 deg"
+    assert stratum_of(np.array([0.5, 130.0, np.nan]), np.ones(3)).tolist() == [-1, -1, -1]
+
+
+def test_runs_of_missing_returns():
+    rng = np.full((2, 30), 10.0)
+    rng[0, 5:8] = 0.0
+    rng[0, 20] = 0.0
+    rng[1, 28:] = 0.0
+    rng[1, :2] = 0.0
+    turned = missing_runs(rng, wrap=True)
+    assert sorted(zip(turned.ring.tolist(), turned.length.tolist(), strict=True)) == [(0, 1), (0, 3), (1, 4)]
+    assert missing_runs(rng, wrap=False).length.tolist() == [3, 1]
+    rng[0, 8:] = 30.0
+    assert (0, 3) not in zip(missing_runs(rng, True).ring.tolist(), missing_runs(rng, True).length.tolist(), strict=True)
+
+
+def test_a_plane_has_no_residual_along_a_beam():
+    az = np.tile(np.arange(-30.0, 30.0, 0.2), (3, 1)).astype(np.float32)
+    az[1] += np.float32(0.03) * (np.arange(az.shape[1]) % 2)
+    residual = along_beam_residual(5.0 / np.cos(np.deg2rad(az)), az)
+    assert np.nanmax(np.abs(residual)) < 1e-3
+    assert np.isnan(residual[:, [0, -1]]).all()
+
+
+def test_noise_below_the_storage_step_is_not_counted(street):
+    scan = _with(street, noise_sigma=0.02)
+    coarse = np.where(np.asarray(scan.channel("range")) > 20.0, 0.031, 0.008).astype(np.float32)
+    kept = measure_cells(replace(scan, channels={**scan.channels, "range_step": coarse}))
+    everything = measure_cells(scan)
+    far = np.asarray(scan.channel("range"))[..., 0] > 20.0
+    assert (kept.noise_stratum[far] == -1).all() and (everything.noise_stratum[far] >= 0).any()
+    np.testing.assert_array_equal(kept.plane_stratum, everything.plane_stratum)
+
+
+def test_grid_and_point_order_do_not_matter(street):
+    """A scan turned by 90 degrees has the same statistics."""
+    scan = _with(street, drop_base=0.05, noise_sigma=0.02)
+    turned = {**scan.channels, "azimuth": (np.asarray(scan.channel("azimuth")) + 270.0) % 360.0 - 180.0}
+    a, b = (Sketch.total(lidar_sketches(replace(scan, channels=c))) for c in (scan.channels, turned))
+    for name in LIDAR_STATISTICS:
+        assert np.abs(a.counts[name] - b.counts[name]).sum() <= 0.002 * a.counts[name].sum() + 2
