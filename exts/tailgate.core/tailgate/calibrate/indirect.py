@@ -1,4 +1,4 @@
-"""Indirect inference (Gouriéroux, Monfort and Renault 1993): settings of a simulator chosen so that the statistics of its output match the reference's.
+"""Indirect inference (Gouriéroux, Monfort and Renault 1993): settings of a simulator whose output has the statistics of the reference.
 
 The auxiliary vector is the cumulative histogram of every statistic and stratum, scaled so that its squared difference is the Cramér distance over the
 reference's own spread: unit-free, smooth where the settings act smoothly, and small when the 1-D Wasserstein distance is. Each stratum weighs by how
