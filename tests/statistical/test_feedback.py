@@ -56,12 +56,14 @@ class Estimate:
     why: str = "it was seen"
 
 
-def test_estimates_move_only_what_is_calibrated_and_identified():
+def test_estimates_move_what_is_calibrated_as_far_as_it_is_identified():
     current = {**settings("calibrated"), NAMES[0]: Setting(dist=Ranged(low=0, high=1))}
-    estimates = {NAMES[0]: Estimate(0.2, 0.1, 0.3), NAMES[2]: Estimate(0.2, 0.19, 0.21), NAMES[3]: Estimate(0.2, 0.1, 0.3, identifiable=False)}
+    weak = Estimate(0.3, 0.0, 0.7, identifiable=False)
+    estimates = {NAMES[0]: Estimate(0.2, 0.1, 0.3), NAMES[1]: weak, NAMES[2]: Estimate(0.2, 0.19, 0.21), NAMES[3]: Estimate(0.2, 0.0, 1.0)}
     after, changes = apply_estimates(current, estimates)
-    assert [c.address for c in changes] == [NAMES[2]]
+    assert [c.address for c in changes] == [NAMES[1], NAMES[2]]
     assert after[NAMES[2]].dist.mean == pytest.approx(0.2, abs=1e-6) and after[NAMES[2]].dist.width < 0.05
+    assert after[NAMES[1]].dist.mean == pytest.approx(0.3, abs=1e-6) and after[NAMES[1]].dist.width > 0.5
     assert after[NAMES[0]] == current[NAMES[0]] and after[NAMES[3]] == current[NAMES[3]]
 
 

@@ -8,7 +8,9 @@ repeatable function of the parameters.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,16 +32,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "intensity": ("intensity_gain", "intensity_contrast", "intensity_incidence", "intensity_range", "intensity_spread"),
 }
 """Statistic -> the parameters fitted against it, in this order."""
-SCALES = {
-    "range_noise": {"range_noise": 0.01, "beam_noise": 0.01},
-    "hole_rate": {"hole_rate": 0.01, "run_length": 1.5},
-    "intensity": {"intensity": 0.05},
+SEEN_BY = {
+    "range_noise": {"range_noise": 0.0005, "beam_noise": 0.0005},
+    "hole_rate": {"hole_rate": 0.002, "run_length": 0.075},
+    "intensity": {"intensity": 0.0025},
 }
-"""Statistics that a family's distance adds up, and the W1 that counts as one."""
-ENOUGH = {"range_noise": 3e3, "hole_rate": 3e4, "intensity": 3e4}
-"""Counts of a stratum beyond which more of them weigh no more: few show a spread, many are needed for a rate or for a mix of materials."""
-MAX_CELLS = 100_000
-"""Cells of exact scans that a search passes through the response each time: three quarters of a sweep of 64 beams, in sectors from all scans."""
+"""Statistics that a family's distance adds up, and the smallest W1 that counts as one: below it the fit would chase the histogram's bins."""
+MAX_CELLS = 240_000
+"""Cells of exact scans that a search passes through the response each time: nearly two sweeps of 64 beams, in sectors from all scans."""
 FIRST_STEP, LAST_STEP = 0.25, 0.03
 """Steps of the search, as shares of the bounds."""
 DESIGN = 16
@@ -57,17 +57,27 @@ class Target:
     Attributes:
         counts: statistic -> histogram [S, B] over all place blocks.
         resampled: the same for block-bootstrapped reference data.
+        floors: statistic -> W1 per stratum that counts as one, [S]: what resampling the reference's places moves it by (median), so that a stratum
+            counts as far as it tells of the device and not of the place.
     """
 
     counts: dict[str, np.ndarray]
     resampled: list[dict[str, np.ndarray]]
+    floors: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, blocks: Sequence[Sketch], seed: int) -> Target:
         """Total and resampled totals of the place blocks."""
         stacks = {n: np.stack([_counts(b, n) for b in blocks]) for n in LIDAR_STATISTICS}
         draws = [rng(seed, "fit_response", 0, k, 0, "resample").integers(len(blocks), size=len(blocks)) for k in range(RESAMPLES)]
-        return cls({n: s.sum(axis=0) for n, s in stacks.items()}, [{n: s[d].sum(axis=0) for n, s in stacks.items()} for d in draws])
+        counts = {n: s.sum(axis=0) for n, s in stacks.items()}
+        resampled = [{n: s[d].sum(axis=0) for n, s in stacks.items()} for d in draws]
+        floors = {}
+        for least in SEEN_BY.values():
+            for name, floor in least.items():
+                moved = [_stratum_w1(counts[name], r[name], name) for r in resampled]
+                floors[name] = np.fmax(np.nanmedian(np.vstack([np.full(len(moved[0]), floor), *moved]), axis=0), floor)
+        return cls(counts, resampled, floors)
 
 
 @dataclass(frozen=True)
@@ -118,26 +128,28 @@ def exact_scan(scan: SensorFrame) -> SensorFrame:
     return replace(scan, channels=channels)
 
 
-def distance(target: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray], family: str) -> float:
-    """Mean W1 over the strata that the reference fills, in units of SCALES, weighted by its counts up to ENOUGH: how much of each stratum a
-    recording shows is the place, not the device, and must not decide.
-
-    A stratum that the synthetic side does not fill at all says nothing; one that it fills too thinly still counts, mixed with a flat histogram, so
-    that no parameter can win by making returns unmeasurable.
-    """
+def distance(target: Target, real: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray], family: str) -> float:
+    """Sum over a family's statistics of the mean over strata of W1 in units of ``target.floors``; ``real`` is the target or a resampled one."""
     total = 0.0
-    for name, scale in SCALES[family].items():
-        statistic, value, weight = LIDAR_STATISTICS[name], 0.0, 0.0
-        for p, q in zip(target[name], counts[name], strict=True):
-            if p.sum() < statistic.min_count or q.sum() <= 0:
-                continue
+    for name in SEEN_BY[family]:
+        found = _stratum_w1(real[name], counts[name], name) / target.floors[name]
+        total += float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+    return total
+
+
+def _stratum_w1(real: np.ndarray, counts: np.ndarray, name: str) -> np.ndarray:
+    """W1 per stratum [S]; NaN where the reference holds too few values or the synthetic side none.
+
+    A stratum that the synthetic side fills too thinly still counts, mixed with a flat histogram, so that no parameter can win by making returns
+    unmeasurable.
+    """
+    statistic = LIDAR_STATISTICS[name]
+    out = np.full(len(real), np.nan)
+    for s, (p, q) in enumerate(zip(real, counts, strict=True)):
+        if p.sum() >= statistic.min_count and q.sum() > 0:
             thin = max(0.0, 1.0 - q.sum() / statistic.min_count)
-            mixed = q / q.sum() * (1 - thin) + thin / len(q)
-            share = min(p.sum(), ENOUGH[family])
-            value += share * w1(p, mixed, statistic.edges)
-            weight += share
-        total += value / weight / scale if weight else 0.0
-    return float(total)
+            out[s] = w1(p, q / q.sum() * (1 - thin) + thin / len(q), statistic.edges)
+    return out
 
 
 def _fit_family(
@@ -154,12 +166,12 @@ def _fit_family(
         return cache[key]
 
     start = np.array([free[n]._unit_interval(params[n]) for n in names])
-    found = _search(lambda u: distance(target.counts, counts(u), family), start)
-    noise = _noise(target, counts(found.point), family)
+    found = _search(lambda u: distance(target, target.counts, counts(u), family), start)
+    noise = float(np.std([distance(target, r, counts(found.point), family) for r in target.resampled]))
     estimates = {}
-    n_real = int(sum(target.counts[s].sum() for s in SCALES[family]))
+    n_real = int(sum(target.counts[s].sum() for s in SEEN_BY[family]))
     for i, name in enumerate(names):
-        half = _half_width(found, i, noise, lambda u: distance(target.counts, counts(u), family))
+        half = _half_width(found, i, noise, lambda u: distance(target, target.counts, counts(u), family))
         estimates[name] = _estimate(free[name], float(found.point[i]), half, n_real, family, found.value)
     return estimates, {name: e.value for name, e in estimates.items()}
 
@@ -200,11 +212,6 @@ def _around(f: Callable[[np.ndarray], float], centre: _Minimum, step: float) -> 
     return best
 
 
-def _noise(target: Target, counts: dict[str, np.ndarray], family: str) -> float:
-    """How much the distance at the minimum moves when the reference's place blocks are resampled (standard deviation)."""
-    return float(np.std([distance(r, counts, family) for r in target.resampled]))
-
-
 def _half_width(found: _Minimum, axis: int, noise: float, f: Callable[[np.ndarray], float]) -> float:
     """Half width of the interval in unit bounds: where a parabola through the probes has risen by the noise."""
     rises, steps = [], []
@@ -233,10 +240,12 @@ def _scan_trial(
     """Statistics of the scans as a function of parameters: response, then the full measurement."""
 
     def measure(values: dict[str, float]) -> dict[str, np.ndarray]:
-        total = Sketch()
-        for k, scan in enumerate(scans):
-            channels = respond_lidar(scan, model, {**base, **values}, kernel_seed("fit_response", seed, k))
-            total = total + Sketch.total(lidar_sketches(replace(scan, channels=channels)))
+        def one(k: int) -> Sketch:
+            channels = respond_lidar(scans[k], model, {**base, **values}, kernel_seed("fit_response", seed, k))
+            return Sketch.total(lidar_sketches(replace(scans[k], channels=channels)))
+
+        with ThreadPoolExecutor(min(len(scans), os.cpu_count() or 1)) as pool:
+            total = Sketch.total(pool.map(one, range(len(scans))))
         return {n: _counts(total, n) for n in LIDAR_STATISTICS}
 
     return measure

@@ -9,6 +9,9 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Ranged
 from tailgate.feedback.change import Change, describe
 
+FILLS = 0.95
+"""An interval wider than this share of the bounds says nothing."""
+
 
 class EstimateLike(Protocol):
     """The part of an estimate that feedback reads: value with its interval, sample size and whether the data identify it."""
@@ -25,7 +28,8 @@ def apply_estimates(settings: Mapping[str, Setting], estimates: Mapping[str, Est
     """Move ``calibrated`` settings to their estimates.
 
     A setting's new distribution has the estimate as its mean and a quarter of the interval as its standard deviation, never beyond its hard
-    bounds. Settings that the reference does not identify, and roles other than ``calibrated``, stay.
+    bounds: what the reference identifies weakly moves and stays wide. Settings whose interval fills their bounds, and roles other than
+    ``calibrated``, stay.
 
     Args:
         settings: by address.
@@ -37,10 +41,12 @@ def apply_estimates(settings: Mapping[str, Setting], estimates: Mapping[str, Est
     new, changes = dict(settings), []
     for address, estimate in sorted(estimates.items()):
         setting = settings.get(address)
-        if setting is None or setting.role != "calibrated" or not isinstance(setting.dist, Ranged) or not estimate.identifiable:
+        if setting is None or setting.role != "calibrated" or not isinstance(setting.dist, Ranged):
             continue
         dist = setting.dist
         share = [dist._unit_interval(min(max(v, dist.low), dist.high)) for v in (estimate.value, estimate.low, estimate.high)]
+        if abs(share[2] - share[1]) > FILLS:
+            continue
         moved = setting.model_copy(update={"dist": dist.with_moments(share[0], max(abs(share[2] - share[1]) / 4, 0.004))})
         if moved.dist == dist:
             continue

@@ -41,7 +41,7 @@ def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Set
 
 def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting]) -> dict[str, Any]:
     from tailgate.calibrate.depth import fit_depth_response
-    from tailgate.calibrate.lidar_fit import fit_response
+    from tailgate.calibrate.lidar import fit_response
 
     blocks = [b for found in reference.blocks("feedback").values() for b in found]
     if model.type == "lidar":

@@ -22,7 +22,7 @@ from tailgate.validate.evidence import STATISTICS, Evidence
 from tailgate.validate.gate import BatchGate
 from tailgate.validate.ratio import distance_ratio
 from tailgate.validate.scorecard import Row, Scorecard
-from tailgate.validate.sketch import Sketch, compare, summarize
+from tailgate.validate.sketch import Sketch, common_mix, compare, summarize
 
 
 @dataclass
@@ -107,16 +107,18 @@ class Judge:
         if self._gate is None or not synthetic:
             return {}
         total = Sketch.total(synthetic)
+        held = [self.reference.total(p) for p in PARTS if self.reference.blocks(p)]
+        mix = common_mix(held, STATISTICS)
         card: dict[str, Any] = {"summary": {"distance_ratio": {}}}
         for part in PARTS:
             groups = self.reference.blocks(part)
             if groups:
                 distances = compare(self.reference.total(part), total, STATISTICS)
-                card["summary"][part] = summarize(distances)
+                card["summary"][part] = summarize(distances, mix)
                 card[part] = [vars(d) for d in distances]
                 card["summary"]["distance_ratio"][part] = distance_ratio(groups, synthetic, STATISTICS).value
-        if all(self.reference.blocks(p) for p in PARTS):
-            between = summarize(compare(*(self.reference.total(p) for p in PARTS), STATISTICS))
+        if len(held) == len(PARTS):
+            between = summarize(compare(*held, STATISTICS), mix)
             card["real_vs_real"] = {name: {"between_parts": value} for name, value in between.items()}
         return card
 

@@ -33,6 +33,8 @@ MIN_NEAR, MIN_WIDE = 4, 24
 MAX_RUN = 20
 MAX_OFF = 0.12
 """A return further from the plane than this lies on another surface [m]."""
+SMOOTH, SMOOTH_SHARE = 0.02, 2.0
+"""See ``noise_tolerance``."""
 MIN_COSINE = float(np.cos(np.deg2rad(ANGLE_EDGES[-2])))
 """Range noise is counted up to 80 deg of incidence: beyond, the distance from a plane is the surface's relief and not the device's noise."""
 MAX_STEP = 0.016
@@ -59,6 +61,15 @@ LIDAR_STATISTICS: dict[str, Statistic] = {
 def plane_tolerance(rng: np.ndarray) -> np.ndarray:
     """Spread perpendicular to a plane below which neighbours count as lying on it [m]: several times any ranging LiDAR's noise."""
     return 0.05 + 0.001 * rng
+
+
+def noise_tolerance(wide_rms: np.ndarray) -> float:
+    """Spread up to which a patch of surface shows the device's noise and not its own relief [m].
+
+    SMOOTH, or more for a device so noisy that SMOOTH_SHARE times the lower quartile of all spreads [n] exceeds it. Hedges, gravel and the sides of
+    cars stay out, so that places agree about one device.
+    """
+    return max(SMOOTH, SMOOTH_SHARE * float(np.quantile(wide_rms, 0.25))) if len(wide_rms) else SMOOTH
 
 
 def stratum_of(rng: np.ndarray, cosine: np.ndarray) -> np.ndarray:
@@ -111,7 +122,8 @@ def measure_cells(sensor: SensorFrame, device: str = "cpu") -> Cells:
         on_plane = np.abs(residual) <= MAX_OFF
     hole = np.where(near, stratum_of(planes.near_range, planes.incidence), -1)
     plane = np.where(wide, stratum_of(planes.wide_range, planes.incidence), -1)
-    noise = np.where(on_plane & (planes.incidence > MIN_COSINE), plane, -1)
+    steady = wide & (planes.wide_rms <= noise_tolerance(planes.wide_rms[wide]) + 0.001 * planes.wide_range)
+    noise = np.where(steady & on_plane & (planes.incidence > MIN_COSINE), plane, -1)
     if "range_step" in sensor.channels:
         noise = np.where(_first_echo(sensor.channels["range_step"]) > MAX_STEP, -1, noise)
     sector = np.clip(((azimuth % 360.0) * (SECTORS / 360.0)).astype(np.int64), 0, SECTORS - 1)

@@ -100,12 +100,24 @@ def compare(real: Sketch, synthetic: Sketch, statistics: Mapping[str, Statistic]
     return out
 
 
-def summarize(distances: Iterable[StratumDistance]) -> dict[str, float]:
-    """One W1 per statistic: the mean over judged strata, weighted by the real sample size."""
+def common_mix(parts: Iterable[Sketch], statistics: Mapping[str, Statistic]) -> dict[tuple[str, str], float]:
+    """Weight of each (statistic, stratum): the smallest count over the parts of a reference, so that W1 to any part is averaged over one mix of
+    strata and the parts can be compared."""
+    held = list(parts)
+    mix = {}
+    for name, stat in statistics.items():
+        least = np.min([np.broadcast_to(p.counts.get(name, 0.0), stat.shape).sum(axis=1) for p in held], axis=0)
+        mix.update({(name, stratum): float(n) for stratum, n in zip(stat.strata, least, strict=True)})
+    return mix
+
+
+def summarize(distances: Iterable[StratumDistance], mix: Mapping[tuple[str, str], float] | None = None) -> dict[str, float]:
+    """One W1 per statistic: the mean over judged strata, weighted by ``mix`` (see ``common_mix``), by default by the real sample size."""
     sums: dict[str, list[float]] = {}
     for d in distances:
-        if d.value is not None:
+        weight = d.n_real if mix is None else mix[d.statistic, d.stratum]
+        if d.value is not None and weight > 0:
             entry = sums.setdefault(d.statistic, [0.0, 0.0])
-            entry[0] += d.value * d.n_real
-            entry[1] += d.n_real
+            entry[0] += d.value * weight
+            entry[1] += weight
     return {name: total / weight for name, (total, weight) in sums.items()}
