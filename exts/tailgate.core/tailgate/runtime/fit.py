@@ -11,7 +11,7 @@ from tailgate.runtime.folder import frame_folder
 from tailgate.runtime.reference import ReferenceData
 from tailgate.runtime.spec import RunSpec
 
-SCANS, IMAGES = 6, 10
+SCANS, IMAGES = 6, 16
 """Frames used to fit a LiDAR and a depth camera: enough for the statistics, few enough for a laptop."""
 
 
@@ -22,12 +22,14 @@ def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Set
         frames: ledger rows of the round's sound frames; their stored truth channels are the perfect scans.
     """
     from tailgate.datasets import store
+    from tailgate.validate.evidence import CUTS, Cut
 
+    cut = CUTS.get(spec.budget.reference.kind, Cut())
     loaded: list[Frame] = []
     for row in frames:
         folder = frame_folder(spec.out, row["id"])
         if folder is not None and len(loaded) < max(SCANS, IMAGES):
-            loaded.append(store.load(folder))
+            loaded.append(cut.apply(store.load(folder)))
     estimates: dict[str, Any] = {}
     for name, sensor in spec.rig.sensors.items():
         scans = [f.sensors[name] for f in loaded if name in f.sensors]

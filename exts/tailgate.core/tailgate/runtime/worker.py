@@ -11,9 +11,6 @@ from tailgate.frames import Frame
 from tailgate.runtime.spec import RunSpec
 from tailgate.runtime.studio import Clock, Studio
 
-CROP_AXES = {"mosd": "camera_up"}
-"""Axes of RGB-D crops where the reference has no boxes, so that both sides are cut alike."""
-
 
 class Worker:
     """Makes clips; every result depends on the job alone."""
@@ -52,11 +49,11 @@ class Worker:
         """Measure a frame and write it with its evidence; the folder appears whole or not at all."""
         from tailgate.datasets import store
         from tailgate.randomize.verify import count_instances
-        from tailgate.validate.evidence import measure
+        from tailgate.validate.evidence import CUTS, Cut, measure
 
         with clock("validate"):
-            axes = CROP_AXES.get(self.spec.budget.reference.kind)
-            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}", axes)
+            cut = CUTS.get(self.spec.budget.reference.kind, Cut())
+            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}", cut)
         with clock("write"):
             folder = self.spec.out / "frames" / str(frame.id)
             shutil.rmtree(folder, ignore_errors=True)

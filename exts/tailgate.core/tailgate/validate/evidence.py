@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,15 +65,47 @@ class Evidence:
             return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]])
 
 
-def measure(frame: Frame, name: str, group: str, axes: str | None = None) -> Evidence:
+@dataclass(frozen=True)
+class Cut:
+    """How synthetic frames are cut so that they hold what the labels of a kind of reference hold.
+
+    Attributes:
+        axes: axes of RGB-D crops; "camera_up" where the reference has no boxes.
+        surfaces: labelled surfaces that count beside objects; None for all.
+    """
+
+    axes: str | None = None
+    surfaces: tuple[str, ...] | None = None
+
+    def apply(self, frame: Frame) -> Frame:
+        """The frame with other surfaces unlabelled."""
+        if self.surfaces is None:
+            return frame
+        kept = [frame.labels[s] for s in self.surfaces if s in frame.labels]
+        sensors = {}
+        for name, sensor in frame.sensors.items():
+            channels = dict(sensor.channels)
+            if sensor.kind == "camera":
+                semantic, instance = (np.asarray(channels[c]) for c in ("semantic_segmentation", "instance_segmentation"))
+                channels["semantic_segmentation"] = np.where((instance > 0) | np.isin(semantic, kept), semantic, 0).astype(np.uint32)
+            sensors[name] = replace(sensor, channels=channels)
+        return replace(frame, sensors=sensors)
+
+
+CUTS = {"mosd": Cut("camera_up", ("table",))}
+"""By kind of reference."""
+
+
+def measure(frame: Frame, name: str, group: str, cut: Cut = Cut()) -> Evidence:
     """Measure one frame, real or synthetic, through the same code. A camera's depth is judged where it is a measurement (channel ``valid``).
 
     Args:
         frame: with responses applied.
         name: frame name, part of each crop's seed.
         group: recording or clip; crops of one group are never compared in a null.
-        axes: axes of RGB-D crops, where the other side has no boxes.
+        cut: for synthetic frames, what the reference's labels hold.
     """
+    frame = cut.apply(frame)
     evidence = Evidence(codes=integrity(frame))
     source = CropSource(name, group)
     for sensor in frame.sensors.values():
@@ -82,7 +114,7 @@ def measure(frame: Frame, name: str, group: str, axes: str | None = None) -> Evi
             evidence.crops += lidar_crops(sensor, frame.objects, source)
         elif "valid" in sensor.channels:
             evidence.blocks += depth_sketches(sensor)
-            evidence.crops += camera_crops(sensor, frame.objects, source, axes)
+            evidence.crops += camera_crops(sensor, frame.objects, source, cut.axes)
     return evidence
 
 

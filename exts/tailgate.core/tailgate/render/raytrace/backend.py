@@ -17,6 +17,8 @@ from tailgate.stage.watch import StageState, StageWatch
 if TYPE_CHECKING:
     from pxr import Usd
 
+KEYS = {"overcast": 0.85, "dusk": 0.55, "night": 0.3}
+"""Brightness of an automatically exposed image as a share of a day's, by the condition ``light``."""
 HINTS = {
     "fog_extinction": "supported: [1/m], dims colours and LiDAR intensity",
     "cloud_cover": "supported: 0..1, clouds in the sky that cameras see",
@@ -131,7 +133,7 @@ class WarpBackend:
         film = self._films.setdefault(size, None) or CameraFilm(*size, self.device)
         self._films[size] = film
         camera, sample = camera_of(model, pose), self._sample
-        quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), night=sample.conditions.get("light") == "night")
+        quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
         channels = film.expose(self._scene, camera, light, quality)
         view = look_with_camera(self._scene.scene, camera, intrinsics_of(model), pose, seen, film.truth.mover)
         t = round(tick * 1e9 / model.rate_hz)

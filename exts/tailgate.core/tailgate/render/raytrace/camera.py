@@ -26,14 +26,14 @@ class Quality:
         smoothing: passes of the filter over the sampled light, 0 for none.
         edges: blend the pixels at edges by coverage.
         exposure: factor on radiance before the tone curve; None chooses it from the image.
-        night: choose it so that the image stays dark.
+        key: brightness the automatic exposure aims for, as a share of a day's.
     """
 
     samples: int = 1
     smoothing: int = 3
     edges: bool = True
     exposure: float | None = None
-    night: bool = False
+    key: float = 1.0
 
 
 def intrinsics_of(model: CameraModel) -> Intrinsics:
@@ -103,7 +103,7 @@ class CameraFilm:
         launch(radiance_kernel, [camera, self.pixels, light, diffuse, mirrored], [hdr])
         exposure = quality.exposure
         if exposure is None:
-            exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.night)
+            exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.key)
         if quality.edges:
             launch(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
             hdr = other

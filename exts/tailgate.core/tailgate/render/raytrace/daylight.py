@@ -63,7 +63,7 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
     return out
 
 
-def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, night: bool = False) -> float:
+def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, key: float = 1.0) -> float:
     """Factor on radiance before the tone curve, as a camera would choose it.
 
     By day the light that falls on level ground is metered, so that a grey card is shown grey, and corrected by at most one stop towards the
@@ -73,7 +73,7 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, night: boo
         hdr: radiance [N, 4].
         surface: bool [N], false where the sky is seen.
         light: the light of the frame.
-        night: use a low key, so that night looks like night.
+        key: brightness to aim for, as a share of a day's.
     """
     seen = hdr[surface] if surface.any() else hdr
     values = seen[:, :3].astype(np.float64) @ LUMINANCE
@@ -84,5 +84,5 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, night: boo
     up = max(float(light.sun_direction[2]), 0.0)
     level = float(LUMINANCE @ np.array(list(light.sun))) * up / np.pi + float(LUMINANCE @ np.array(list(light.mean_sky)))
     if level <= 0 or (light.lamps > 0 and light.sun_radius < 0) or mean < 0.02 * level:
-        return min((0.06 if night else 0.2) / mean, 6.0 / bright)
-    return float(np.clip(0.16 / mean, 0.5 / level, 2.0 / level) * 0.5 + 0.5 / level) * DAY_EXPOSURE
+        return min(0.2 * key / mean, 6.0 / bright)
+    return float(np.clip(0.16 / mean, 0.5 / level, 2.0 / level) * 0.5 + 0.5 / level) * DAY_EXPOSURE * key
