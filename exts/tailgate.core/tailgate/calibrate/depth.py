@@ -114,7 +114,7 @@ def calibrated_priors(model: CameraModel) -> dict[str, Ranged]:
 
 def simulated_sketches(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str, float], seed: int) -> list[Sketch]:
     """Depth statistics of exact views after the response, one sketch a view."""
-    import warp as wp
+    from tailgate.geometry.quiet import wp
 
     response, out = KinectResponse.from_params(params), []
     for i, view in enumerate(perfect):

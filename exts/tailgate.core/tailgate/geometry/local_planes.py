@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import warp as wp
 
-wp.config.quiet = True
+from tailgate.geometry.quiet import wp
+
 wp.set_module_options({"enable_backward": False})
 
 NEAR = (1, 1)

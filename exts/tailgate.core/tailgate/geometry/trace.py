@@ -28,11 +28,8 @@ class Hits:
 
 def quiet_warp():
     """Return the initialized ``warp`` module without its banner and compilation messages."""
-    import warp as wp
+    from tailgate.geometry.quiet import wp
 
-    wp.config.quiet = True
-    if hasattr(wp.config, "log_level"):
-        wp.config.log_level = wp.LOG_ERROR
     wp.init()
     return wp
 

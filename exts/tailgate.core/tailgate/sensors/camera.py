@@ -50,8 +50,7 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
 
 def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed: int) -> Any:
     """Measured depth [m] as a Warp array [H, W], inf where there is none, from Warp arrays of the true depth and the rendered colour."""
-    import warp as wp
-
+    from tailgate.geometry.quiet import wp
     from tailgate.sensors.colour import decode_table, luminance_kernel
     from tailgate.sensors.kinect import respond_depth
 
@@ -62,7 +61,7 @@ def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed:
 
 
 def _device(array: Any) -> Any:
-    import warp as wp
+    from tailgate.geometry.quiet import wp
 
     return wp.array(np.ascontiguousarray(array), device="cpu") if isinstance(array, np.ndarray) else array
 
@@ -76,8 +75,7 @@ def _same(array: Any) -> Any:
 
 
 def _finite(depth: Any) -> Any:
-    import warp as wp
-
+    from tailgate.geometry.quiet import wp
     from tailgate.sensors.kinect import finite_kernel
 
     valid = wp.empty(depth.shape, dtype=wp.uint8, device=depth.device)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-import warp as wp
 
-wp.config.quiet = True
+from tailgate.geometry.quiet import wp
+
 wp.set_module_options({"enable_backward": False})
 
 ENCODE_KNOTS = 4096

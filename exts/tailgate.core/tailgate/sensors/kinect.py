@@ -16,12 +16,10 @@ import math
 from dataclasses import dataclass, fields
 from statistics import NormalDist
 
-import warp as wp
-
 from tailgate.errors import unknown
+from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
 
-wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 
 DISPARITY_CONSTANT = 586.0 * 0.075

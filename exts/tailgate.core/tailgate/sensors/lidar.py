@@ -130,8 +130,7 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
         All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` (0 where lost), the exact
         ``range_true`` and ``reflectance``, and the others as they were. numpy for numpy input, Warp arrays on the same device for Warp input.
     """
-    import warp as wp
-
+    from tailgate.geometry.quiet import wp
     from tailgate.sensors.lidar_kernels import launch_response
 
     channels = dict(sensor.channels)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import warp as wp
-
+from tailgate.geometry.quiet import wp
 from tailgate.sensors.lidar import (
     BIAS,
     BIAS_SEED,
@@ -21,7 +20,6 @@ from tailgate.sensors.lidar import (
     taps_of,
 )
 
-wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 
 _INTENSITY, _BIAS = wp.constant(INTENSITY), wp.constant(BIAS)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import warp as wp
 
-wp.config.quiet = True
+from tailgate.geometry.quiet import wp
+
 wp.set_module_options({"enable_backward": False})
 
 MAX_WINDOW = 49.0

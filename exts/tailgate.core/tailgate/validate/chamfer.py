@@ -7,12 +7,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import warp as wp
 
 from tailgate.errors import UserError
+from tailgate.geometry.quiet import wp
 from tailgate.validate.nearest import clouds
 
-wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 _LANES = 8
 

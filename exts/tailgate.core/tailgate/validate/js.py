@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import warp as wp
 
 from tailgate.errors import UserError
+from tailgate.geometry.quiet import wp
 
-wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 
 BINS = 50

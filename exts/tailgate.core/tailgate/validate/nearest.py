@@ -13,11 +13,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import warp as wp
 
 from tailgate.errors import UserError
+from tailgate.geometry.quiet import wp
 
-wp.config.quiet = True
 wp.set_module_options({"enable_backward": False})
 
 LEAF = 8
