@@ -8,10 +8,12 @@ from frames_fixture import CAMERA, LABELS, make_frame
 from tailgate.datasets.basicwriter import colour_key, colours
 from tailgate.datasets.boxes import corners, inverse, levelling
 from tailgate.datasets.files import decode_png
+from tailgate.datasets.kitti import firing_table_order
 from tailgate.datasets.labels import read_labels
 from tailgate.datasets.manifest import ManifestRow, read_manifest
 from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import TailgateError, UserError
+from tailgate.reference.organise import rings_from_order
 
 FRAMES = 3
 
@@ -98,7 +100,9 @@ def test_kitti_points_fall_on_their_objects(written):
     out, frames, _ = written
     calib = _kitti_calib(out / "kitti" / "training" / "calib" / "000000.txt")
     cloud = np.fromfile(out / "kitti" / "training" / "velodyne" / "000000.bin", "<f4").reshape(-1, 4)
-    points = frames[0].sensors["lidar"].points()
+    points = firing_table_order(frames[0].sensors["lidar"].points())
+    azimuth = np.rad2deg(np.arctan2(cloud[:, 1], cloud[:, 0])) % 360
+    assert len(np.unique(rings_from_order(azimuth))) == len(np.unique(points["ring"]))
     assert np.array_equal(cloud[:, :3], points["xyz"]) and np.array_equal(cloud[:, 3], points["intensity"])
     on_car = np.concatenate([cloud[points["instance"] == 3, :3], np.ones((int((points["instance"] == 3).sum()), 1))], axis=1)
     u, v, depth = calib["P2"] @ np.vstack([calib["R0_rect"] @ (calib["Tr_velo_to_cam"] @ on_car.T), np.ones(len(on_car))])
@@ -119,7 +123,7 @@ def test_semantickitti_points_and_labels_agree(written):
         points = np.fromfile(folder / "velodyne" / f"{i:06d}.bin", "<f4").reshape(-1, 4)
         labels = np.fromfile(folder / "labels" / f"{i:06d}.label", "<u4")
         assert len(points) == len(labels) == (frame.sensors["lidar"].channels["range"] > 0).sum()
-        truth = frame.sensors["lidar"].points()
+        truth = firing_table_order(frame.sensors["lidar"].points())
         assert np.array_equal(labels & 0xFFFF, truth["semantic"]) and np.array_equal(labels >> 16, truth["instance"])
     poses = np.loadtxt(folder / "poses.txt").reshape(-1, 3, 4)
     assert np.allclose(poses[1], frames[1].sensors["lidar"].T_world_sensor[0][:3])

@@ -210,6 +210,44 @@ def list_randomizers(as_json: Json = False) -> None:
 
 
 @app.command()
+def score(
+    synthetic: Path,
+    reference: Annotated[Path, typer.Option("--reference", help="Folder of real recordings in the same layout.")],
+    kind: Annotated[str, typer.Option(help="Layout of both: kitti, mosd or av2.")] = "kitti",
+    as_json: Json = False,
+) -> None:
+    """Judge a synthetic set, whoever made it, against real recordings; exit 1 when the gate refuses it."""
+    from tailgate.runtime.score import score as judge
+
+    found = judge(synthetic, reference, kind)
+    _print_json(found.to_json()) if as_json else found.print(console)
+    raise typer.Exit(0 if found.verdict == "accepted" else 1)
+
+
+calibrate = typer.Typer(no_args_is_help=True, help="Estimate from real recordings.")
+app.add_typer(calibrate, name="calibrate")
+
+
+@calibrate.callback()
+def _calibrate() -> None:
+    """Estimate from real recordings."""
+
+
+@calibrate.command("sensor")
+def calibrate_sensor(
+    reference: Annotated[Path, typer.Option("--reference", help="Folder of recordings.")],
+    sensor: Annotated[str, typer.Option(help="Sensor model to start from: a name in configs/sensors or a file.")],
+    kind: Annotated[str, typer.Option(help="Layout: kitti, mosd or av2.")] = "kitti",
+    out: Annotated[Path, typer.Option("-o", "--out", help="Sensor model to write.")] = Path("sensor.yaml"),
+) -> None:
+    """Estimate a sensor's noise, losses and intensity law from real recordings."""
+    from tailgate.runtime.sensor_fit import fit_sensor
+
+    fit_sensor(reference, kind, sensor, out).print(console)
+    console.print(f"sensor model: {out}", soft_wrap=True)
+
+
+@app.command()
 def doctor(out: Annotated[Path, typer.Option(help="Folder whose disk is checked.")] = Path("."), as_json: Json = False) -> None:
     """Check this machine: versions, devices, memory, disk; with a fix per line."""
     from tailgate.doctor import diagnose, print_checks

@@ -16,6 +16,19 @@ _LEVELS = (0.1, 0.5)
 """Occluded shares up to which an object is "fully visible" (0) and "partly occluded" (1); above it is "largely occluded" (2)."""
 
 
+def firing_table_order(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The returns of ``SensorFrame.points`` as KITTI's files hold them: ring after ring from the top, each by rising azimuth from 0 to 360 deg, which
+    is all that is left of the ring in a file of bare points."""
+    x, y, z = points["xyz"].astype(np.float64).T
+    azimuth, elevation = np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))
+    rings = np.unique(points["ring"])
+    height = np.array([np.median(elevation[points["ring"] == r]) for r in rings])
+    rank = np.empty(len(rings), dtype=np.int64)
+    rank[np.argsort(-height, kind="stable")] = np.arange(len(rings))
+    order = np.lexsort((azimuth, rank[np.searchsorted(rings, points["ring"])]))
+    return {name: values[order] for name, values in points.items()}
+
+
 class KittiWriter:
     """Streams frames into KITTI's layout: the rig's first camera, its first LiDAR.
 
@@ -45,7 +58,7 @@ class KittiWriter:
             f"training/calib/{number}.txt": calibration(camera, lidar).encode(),
         }
         if lidar:
-            points = lidar.points()
+            points = firing_table_order(lidar.points())
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             files[f"training/velodyne/{number}.bin"] = cloud.astype("<f4").tobytes()
         for name, data in files.items():

@@ -10,6 +10,7 @@ import numpy as np
 from tailgate.config.load import dump
 from tailgate.datasets.basicwriter import colours
 from tailgate.datasets.files import write_bytes
+from tailgate.datasets.kitti import firing_table_order
 from tailgate.errors import TailgateError
 from tailgate.frames import Frame
 
@@ -42,7 +43,7 @@ class SemanticKittiWriter:
         lidars = [s for s in frame.sensors.values() if s.kind == "lidar"]
         for i, sensor in enumerate(lidars):
             sequence, number = f"{i:02d}", f"{self._count:06d}"
-            points = sensor.points()
+            points = firing_table_order(sensor.points())
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             data = {"velodyne": (cloud.astype("<f4"), "bin"), "labels": (packed_labels(frame, points), "label")}
             for part, (array, suffix) in data.items():

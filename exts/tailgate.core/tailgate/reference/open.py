@@ -10,7 +10,7 @@ from tailgate.config.budget import Reference
 from tailgate.config.load import inside
 from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame
-from tailgate.reference.reader import Reader, ReferenceSet
+from tailgate.reference.reader import Entry, Reader, ReferenceSet
 from tailgate.reference.split import MIN_RECORDINGS, automatic_split, explicit_split, make_groups, shares_a_recording
 
 
@@ -46,15 +46,8 @@ def open_reference(cfg: Reference, data_root: str | Path) -> ReferenceSet:
     Raises:
         UserError: a path outside the root, a missing or empty folder, another sensor, a bad split, or a kind that holds no recordings.
     """
-    if cfg.kind not in READERS:
-        raise UserError(f"kind must be one that holds recordings{nearest(cfg.kind, READERS)}, got '{cfg.kind}'", Where(key="reference.kind"))
     root = inside(data_root, cfg.root, Where(key="reference.root"))
-    if not root.is_dir():
-        raise UserError(f"root must be a folder under the data root, got '{cfg.root}', and {root} does not exist", Where(key="reference.root"))
-    reader = READERS[cfg.kind]()(root, dict(cfg.options))
-    entries = reader.entries()
-    if not entries:
-        raise UserError(f"the reference is empty: {root} holds no {cfg.kind} frame", Where(key="reference.root"))
+    reader, entries = open_reader(cfg.kind, root, dict(cfg.options))
     chosen = _chosen_sensors(reader, cfg.sensor)
     groups = make_groups(entries)
     split = explicit_split(groups, cfg.split) if cfg.split else automatic_split(groups)
@@ -64,6 +57,23 @@ def open_reference(cfg: Reference, data_root: str | Path) -> ReferenceSet:
     notes = [*reader.notes, *_split_notes(split, groups, weak)]
     sensors = {name: reader.sensors[name] for name in chosen}
     return ReferenceSet(groups, split, weak, notes, _read_one(reader, chosen), sensors)
+
+
+def open_reader(kind: str, root: Path, options: dict[str, object] | None = None) -> tuple[Reader, list[Entry]]:
+    """The reader of a kind on an existing folder, and the frames it holds.
+
+    Raises:
+        UserError: an unknown kind, a missing folder, or one without frames.
+    """
+    if kind not in READERS:
+        raise UserError(f"kind must be one that holds recordings{nearest(kind, READERS)}, got '{kind}'", Where(key="reference.kind"))
+    if not Path(root).is_dir():
+        raise UserError("must be a folder of recordings; it does not exist", root)
+    reader = READERS[kind]()(Path(root), options or {})
+    entries = reader.entries()
+    if not entries:
+        raise UserError(f"the reference is empty: it holds no {kind} frame", root)
+    return reader, entries
 
 
 def _chosen_sensors(reader: Reader, wanted: str | None) -> list[str]:
