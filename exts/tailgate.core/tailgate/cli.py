@@ -12,6 +12,9 @@ from rich.console import Console
 
 from tailgate.errors import TailgateError, UserError
 
+UsageError = typer.BadParameter.__base__
+"""What typer raises for unknown options and values of the wrong type."""
+
 app = typer.Typer(name="tailgate", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -22,12 +25,17 @@ Sets = Annotated[list[str], typer.Option("--set", help="Override one value: path
 
 
 def main() -> None:
-    """Entry point: every error raised on purpose becomes one sentence and an exit code."""
+    """Entry point: a user's mistake, or a disk that cannot be written, becomes one sentence and an exit code."""
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except TailgateError as error:
-        stderr.print(f"[red]error:[/red] {_plain(str(error))}", soft_wrap=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except UsageError as error:
+        _fail(f"{error.format_message()} See 'tailgate --help'.", 2)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _fail(f"{error.filename or 'disk'}: {(error.strerror or str(error)).lower()}", 2)
     except KeyboardInterrupt:
         stderr.print("stopped; run the same command again to resume")
         sys.exit(130)
@@ -118,7 +126,10 @@ def status(run: Path, hash: Annotated[bool, typer.Option("--hash", help="Print p
         file = run / "status.json"
         if not file.is_file():
             raise UserError("holds no status.json yet: no batch has been judged", run)
-        found = json.loads(file.read_text())
+        try:
+            found = json.loads(file.read_text())
+        except ValueError as error:
+            raise UserError(f"is not valid JSON ({error}); run generate again to restore it", file) from None
     if as_json or not hash:
         _print_json(found)
     else:
@@ -149,8 +160,10 @@ def preview(
 def report(run: Path, out: Annotated[Path | None, typer.Option("-o", "--out")] = None) -> None:
     """Write the run's report: one self-contained HTML file."""
     from tailgate.report.html import write_report
+    from tailgate.runtime.folder import check_writable
 
     target = out or run / "report.html"
+    check_writable(target)
     write_report(run, target)
     console.print(f"report: {target}", soft_wrap=True)
 
@@ -266,6 +279,11 @@ def _pair(option: str, text: str) -> tuple[str, str]:
 
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def _fail(sentence: str, code: int) -> None:
+    stderr.print(f"[red]error:[/red] {_plain(sentence)}", soft_wrap=True)
+    sys.exit(code)
 
 
 def _plain(text: str) -> str:

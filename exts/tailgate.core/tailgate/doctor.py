@@ -124,10 +124,9 @@ def check_warp() -> list[Check]:
     """Warp finds its devices, and a kernel compiles and gives the right answer on each."""
     if find_spec("warp") is None:
         return [Check("Warp devices", False, "Warp is not installed", INSTALL)]
-    from tailgate.geometry.trace import quiet_warp
-
     try:
-        wp = quiet_warp()
+        from tailgate.geometry.quiet import wp
+
         devices = [str(d) for d in wp.get_devices()]
     except Exception as error:
         return [Check("Warp devices", False, _first_line(error), "reinstall warp-lang; its native library does not load")]
@@ -137,9 +136,8 @@ def check_warp() -> list[Check]:
 
 def _check_kernel(device: str) -> Check:
     """Compile and run a kernel whose answer is known."""
-    import warp as wp
-
     from tailgate.doctor_kernel import double
+    from tailgate.geometry.quiet import wp
 
     start = time.perf_counter()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warp as wp
+from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
 

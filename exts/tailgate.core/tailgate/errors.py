@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,3 +70,14 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str], where: Where | None = None) -> UserError:
     """Build the error for a name that is not among ``valid``."""
     return UserError(f"unknown {kind} '{name}'{nearest(name, valid)}", where)
+
+
+@contextmanager
+def placed(where: Callable[[Where | None], Where]) -> Iterator[None]:
+    """Give complaints that name no file their place in one; ``where`` gets the place they have, of which only the key is known."""
+    try:
+        yield
+    except UserError as error:
+        if error.where and error.where.file:
+            raise
+        raise UserError(error.message, where(error.where)) from None

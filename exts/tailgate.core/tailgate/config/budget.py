@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tailgate.config.load import Model
+from tailgate.errors import nearest
 
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Quantiles = tuple[float, float, float, float, float]
 Interval = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+
+
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise ValueError(f"name must be up to 100 letters, digits, '_', '.' or '-' and start with a letter or digit, got {name[:60]!r}")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+"""A name that is also a folder's."""
 
 
 def _ordered(name: str, interval: Interval | None) -> None:
@@ -59,13 +72,20 @@ class Prior(Model):
     """Placement prior measured from labels, per output class: quantiles 5, 25, 50, 75, 95 % with the sample size."""
 
     n: Count
-    range: tuple[float, ...] | None = None
-    yaw_deg: tuple[float, ...] | None = None
-    length: tuple[float, ...] | None = None
-    width: tuple[float, ...] | None = None
-    height: tuple[float, ...] | None = None
-    per_frame: tuple[float, ...] | None = None
+    range: Quantiles | None = None
+    yaw_deg: Quantiles | None = None
+    length: Quantiles | None = None
+    width: Quantiles | None = None
+    height: Quantiles | None = None
+    per_frame: Quantiles | None = None
     with_classes: dict[str, float] = {}
+
+    @field_validator("range", "yaw_deg", "length", "width", "height", "per_frame")
+    @classmethod
+    def _rising(cls, quantiles: Quantiles | None) -> Quantiles | None:
+        if quantiles is not None and list(quantiles) != sorted(quantiles):
+            raise ValueError(f"quantiles must rise from 5 to 95 %, got {list(quantiles)}")
+        return quantiles
 
 
 class Reference(Model):
@@ -79,6 +99,20 @@ class Reference(Model):
     sensor: str | None = None
     split: dict[Literal["feedback", "holdout", "audit"], list[str]] = {}
     options: dict[str, object] = {}
+
+    @model_validator(mode="after")
+    def _simulated(self) -> Reference:
+        if self.kind not in ("standin", "none"):
+            return self
+        if self.split or self.sensor:
+            raise ValueError(f"kind '{self.kind}' holds no recordings: it has neither a split nor a sensor of its own")
+        known = ("frames",) if self.kind == "standin" else ()
+        for name, value in self.options.items():
+            if name not in known:
+                raise ValueError(f"unknown option '{name}' of a reference of kind '{self.kind}'{nearest(name, known)}")
+            if type(value) is not int or not 1 <= value <= 10_000:
+                raise ValueError(f"options.{name} must be a whole number from 1 to 10,000, got {value!r}")
+        return self
 
 
 class Gate(Model):
@@ -107,18 +141,19 @@ class Feedback(Model):
 class Limits(Model):
     """Where a run stops even if the budget is not met."""
 
-    rounds: int = Field(8, ge=1)
+    rounds: int = Field(8, ge=1, le=1_000_000)
     batch_clips: int = Field(8, ge=1, le=4096)
     batches_per_round: int = Field(4, ge=1, le=4096)
-    clips: int = Field(100_000, ge=1)
+    clips: int = Field(100_000, ge=1, le=10_000_000)
     hours: float = Field(24.0, gt=0)
     disk_gb: float = Field(50.0, gt=0)
     attempts: int = Field(3, ge=1, le=64)
 
     @model_validator(mode="after")
     def _contradictions(self) -> Limits:
-        if self.clips < self.batch_clips:
-            raise ValueError(f"clips must be at least batch_clips, got clips={self.clips}, batch_clips={self.batch_clips}")
+        if self.clips < self.batch_clips * self.batches_per_round:
+            round = f"batch_clips={self.batch_clips}, batches_per_round={self.batches_per_round}"
+            raise ValueError(f"clips must be at least batch_clips x batches_per_round, one round; got clips={self.clips}, {round}")
         return self
 
 
@@ -142,7 +177,7 @@ class Budget(Model):
     """The file that drives a run: cells and counts, scenarios, rig, reference, gate, feedback, limits, output."""
 
     version: Literal[1] = 1
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
+    name: Name
     seed: int = Field(0, ge=0, lt=2**63)
     source: str = ""
     ontology: dict[str, ClassMap] = {}
@@ -156,15 +191,16 @@ class Budget(Model):
     limits: Limits = Limits()
     output: Output = Output()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Budget:
-        names = [c.name for c in self.cells]
+    @field_validator("cells")
+    @classmethod
+    def _different(cls, cells: list[Cell]) -> list[Cell]:
+        names = [c.name for c in cells]
         doubled = next((n for n in names if names.count(n) > 1), None)
         if doubled:
             raise ValueError(f"cells must differ, got '{doubled}' twice")
-        if sum(c.target for c in self.cells) == 0:
+        if sum(c.target for c in cells) == 0:
             raise ValueError("cells must ask for at least one instance, got a total target of 0")
-        return self
+        return cells
 
     def asset_class(self, output_class: str) -> str:
         """Asset class that makes instances of an output class; the class itself where the ontology is silent."""

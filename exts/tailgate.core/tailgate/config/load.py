@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tailgate.errors import UserError, Where, nearest
 
 M = TypeVar("M", bound=BaseModel)
+MAX_VALUES = 1_000_000
+"""Values that a document may hold with its aliases written out."""
 
 
 class Model(BaseModel):
@@ -22,14 +24,33 @@ class Model(BaseModel):
 
 
 class Source:
-    """A YAML document with the line of every key path."""
+    """A YAML mapping with the line of every key path.
 
-    def __init__(self, path: str | Path, text: str | None = None):
+    Args:
+        path: the file.
+        overrides: ``path=value`` texts such as ``cells[0].target=20``; the place of such a value is the command line.
+
+    Attributes:
+        data: the document, overridden, as plain dicts, lists and scalars.
+    """
+
+    def __init__(self, path: str | Path, overrides: Sequence[str] = ()):
         self.path = Path(path)
-        self.tree = _parse(self.path, text if text is not None else _read(self.path))
+        tree = _parse(self.path, _read(self.path))
+        self.tree = {} if tree is None else tree
+        self.data = plain(self.tree, self.path)
+        if not isinstance(self.data, dict):
+            raise UserError(f"must be a mapping of keys to values, got {_short(self.data)}", Where(path, 1))
+        self._overridden = [_override(self.data, text) for text in overrides]
+
+    def at(self, key: str) -> Where:
+        """Return the place of a key path given as text."""
+        return self.where(parse_key_path(key))
 
     def where(self, loc: tuple) -> Where:
         """Return the place of a key path; the deepest part that the file holds gives the line."""
+        if any(loc[: len(path)] == path for path in self._overridden):
+            return Where("--set", key=key_path(loc))
         node, line = self.tree, 1
         for part in loc:
             try:
@@ -40,10 +61,6 @@ class Source:
                     continue
         return Where(self.path, line, key_path(loc))
 
-    def plain(self) -> Any:
-        """The document as plain dicts, lists and scalars."""
-        return _plain(self.tree)
-
 
 def key_path(loc: tuple) -> str:
     """Format a key path: ``cells[2].target``."""
@@ -51,6 +68,11 @@ def key_path(loc: tuple) -> str:
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
+
+
+def parse_key_path(text: str) -> tuple[str | int, ...]:
+    """Parts of a key path: ``cells[2].target`` -> ("cells", 2, "target")."""
+    return tuple(int(p) if p.isdigit() else p for p in text.replace("[", ".").replace("]", "").split("."))
 
 
 def validate(model: type[M], data: Any, source: Source | None = None, prefix: tuple = ()) -> M:
@@ -66,21 +88,14 @@ def validate(model: type[M], data: Any, source: Source | None = None, prefix: tu
 
 def load(model: type[M], path: str | Path, overrides: Sequence[str] = ()) -> M:
     """Read a YAML file into ``model``; ``overrides`` are ``path=value`` texts such as ``cells[0].target=20``."""
-    source = Source(path)
-    if not isinstance(source.tree, dict):
-        raise UserError(f"must be a mapping of keys to values, got {type(source.plain()).__name__}", Where(path, 1))
-    data = source.plain()
-    for text in overrides:
-        _override(data, text)
-    return validate(model, data, source)
+    source = Source(path, overrides)
+    return validate(model, source.data, source)
 
 
-def _override(data: Any, text: str) -> None:
-    """Set one value in plain data from ``path=value``; the value is YAML."""
-    from ruamel.yaml import YAML
-
+def _override(data: Any, text: str) -> tuple[str | int, ...]:
+    """Set one value in plain data from ``path=value``, the value being YAML; returns the parts of the path."""
     path, equals, value = text.partition("=")
-    parts = [int(p) if p.isdigit() else p for p in path.replace("[", ".").replace("]", "").split(".")]
+    parts = parse_key_path(path)
     if not equals or "" in parts:
         raise UserError(f"--set must be path=value such as cells[0].target=20, got '{text}'")
     node = data
@@ -90,11 +105,16 @@ def _override(data: Any, text: str) -> None:
         try:
             node = node[part]
         except (KeyError, IndexError, TypeError):
-            raise UserError(f"--set {path}: there is no '{part}' to set a value in") from None
+            raise UserError(f"--set {path}: there is no '{part}' to set a value in{nearest(str(part), _names(node))}") from None
     try:
-        node[parts[-1]] = YAML(typ="safe", pure=True).load(value)
+        node[parts[-1]] = plain(_parse(f"--set {path}", value), f"--set {path}")
     except (IndexError, TypeError):
         raise UserError(f"--set {path}: there is no place '{parts[-1]}' to set") from None
+    return parts
+
+
+def _names(node: Any) -> list[str]:
+    return list(node) if isinstance(node, dict) else [str(i) for i in range(len(node))] if isinstance(node, list) else []
 
 
 def dump(model: BaseModel | Any) -> str:
@@ -121,6 +141,15 @@ def inside(root: str | Path, path: str | Path, where: Where | None = None) -> Pa
     return full
 
 
+def within(roots: Sequence[Path], path: str | Path, where: Where | None = None, base: Path | None = None) -> Path:
+    """Resolve ``path`` relative to ``base`` (by default the first of ``roots``); one that lies in none of the roots is refused."""
+    full = ((base or roots[0]) / Path(path).expanduser()).resolve()
+    bases = [Path(root).resolve() for root in roots]
+    if not any(base == full or base in full.parents for base in bases):
+        raise UserError(f"path must lie in one of {', '.join(map(str, dict.fromkeys(bases)))}; got '{path}'", where)
+    return full
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -134,32 +163,43 @@ def _read(path: Path) -> str:
         raise UserError("cannot be read: permission denied", path) from None
 
 
-def _parse(path: Path, text: str) -> Any:
+def _parse(path: Path | str, text: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        tree = YAML(typ="rt", pure=True).load(text)
+        return YAML(typ="rt", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or str(error)).split("\n")[0]
         raise UserError(f"is not valid YAML: {problem}", Where(path, mark.line + 1 if mark else None)) from None
     except YAMLError as error:
         raise UserError(f"is not valid YAML: {str(error).splitlines()[0]}", path) from None
-    return {} if tree is None else tree
+    except RecursionError:
+        raise UserError("is nested too deeply", path) from None
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(k): _plain(v) for k, v in node.items()}
-    if isinstance(node, list):
-        return [_plain(v) for v in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for scalar in (int, float, str):
-        if isinstance(node, scalar):
-            return scalar(node)
-    return str(node)
+def plain(tree: Any, path: Path | str) -> Any:
+    """A document as plain dicts, lists and scalars; aliases are copied, and one that would grow without end is refused."""
+    left = MAX_VALUES
+
+    def visit(node: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise RecursionError
+        if isinstance(node, dict):
+            return {str(k): visit(v) for k, v in node.items()}
+        if isinstance(node, list):
+            return [visit(v) for v in node]
+        if isinstance(node, bool) or node is None:
+            return node
+        return next((scalar(node) for scalar in (int, float, str) if isinstance(node, scalar)), str(node))
+
+    try:
+        return visit(tree)
+    except RecursionError:
+        raise UserError(f"must hold at most {MAX_VALUES:,} values, aliases written out, and be nested less deeply", path) from None
 
 
 def _real_location(loc: tuple, data: Any) -> tuple:
@@ -207,18 +247,32 @@ def _fields(model: type[BaseModel], loc: tuple) -> list[str]:
     return sorted(f.alias or n for n, f in own.model_fields.items())
 
 
+WANTED = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "string_type": "text",
+    "bool_": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+}
+"""Kind of complaint -> what was expected, in the words of a YAML file."""
+
+
 def _sentence(error: dict, model: type[BaseModel]) -> str:
     kind, got, ctx = error["type"], error.get("input"), error.get("ctx", {})
-    name = str(error["loc"][-1]) if error["loc"] else "value"
+    name = next((str(part) for part in reversed(error["loc"]) if isinstance(part, str)), "value")
     if kind == "extra_forbidden":
         return f"unknown key '{name}'{nearest(name, _fields(model, error['loc']))}"
     if kind == "missing":
-        return f"'{name}' is required"
+        return f"'{name}' is required" if name == error["loc"][-1] else f"{name} must hold a value number {error['loc'][-1] + 1}, got none"
     if kind == "finite_number" or (isinstance(got, float) and not math.isfinite(got)):
         return f"{name} must be a finite number, got {got}"
     if kind in ("literal_error", "enum"):
         options = str(ctx.get("expected")).replace(" or ", ", ").replace("'", "").split(", ")
-        return f"{name} must be one of {ctx.get('expected')}, got {got!r}{nearest(str(got), options)}"
+        near = nearest(str(got), options)
+        return f"{name} must be one of {ctx.get('expected')}, got {got!r}{near if 'did you mean' in near else ''}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tags = str(ctx.get("expected_tags", "constant, ranged, log_ranged, choice, conditional, joint")).replace("'", "").split(", ")
         got_tag = str(ctx.get("tag", "no 'kind'"))
@@ -226,10 +280,10 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind == "value_error":
         return message
-    wanted = message.removeprefix("Input should be ")
+    wanted = next((words for start, words in WANTED.items() if kind.startswith(start)), message.removeprefix("Input should be "))
     return f"{name} must be {wanted}, got {_short(got)}"
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from tailgate.config.load import load
+from tailgate.config.load import Source, validate, within
 from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
-from tailgate.errors import UserError, nearest
+from tailgate.errors import UserError, Where, nearest
 
 T_FORWARD_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """Pose of an optical frame (x right, y down, z forward) in a frame with x forward, y left, z up."""
@@ -64,27 +65,33 @@ def configs_root() -> Path:
     return here.parent
 
 
-def find_config(name: str, folder: str, beside: Path | None = None) -> Path:
-    """Find a config by path (relative to ``beside``) or by name in ``configs/<folder>``."""
-    candidates = [Path(name)] if Path(name).is_absolute() else [*([beside / name] if beside else []), configs_root() / folder / f"{name}.yaml"]
-    candidates += [configs_root() / name, configs_root() / folder / name]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    known = [p.stem for p in (configs_root() / folder).glob("*.yaml")]
-    raise UserError(f"{folder.rstrip('s')} '{name}' was not found as a file or in configs/{folder}{nearest(name, known)}")
+def find_config(name: str, folder: str, roots: Sequence[Path] = (), where: Where | None = None) -> Path:
+    """Find a config by path or by name in ``configs/<folder>``.
+
+    Args:
+        roots: where a path may lead besides the shipped configs; it is relative to the first. Empty: anywhere.
+        where: place of the name, for complaints.
+    """
+    shipped = configs_root()
+    beside = roots[0] if roots else Path()
+    for base, path in ((beside, name), (shipped / folder, f"{name}.yaml"), (shipped / folder, name), (shipped, name)):
+        if (base / path).is_file():
+            return within((*roots, shipped), path, where, base) if roots else base / path
+    if roots and Path(name).parent != Path("."):
+        within((*roots, shipped), name, where)
+    known = [p.stem for p in (shipped / folder).glob("*.yaml")]
+    raise UserError(f"{folder.rstrip('s')} '{name}' was not found as a file or in configs/{folder}{nearest(name, known)}", where)
 
 
-def load_sensor(name: str, beside: Path | None = None) -> tuple[LidarModel | CameraModel, str]:
+def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = None) -> tuple[LidarModel | CameraModel, str]:
     """Read a sensor model by name or path; returns the model and its name."""
-    from ruamel.yaml import YAML
-
-    path = find_config(name, "sensors", beside)
-    tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    kind = tree.get("type") if isinstance(tree, dict) else None
-    if kind not in ("lidar", "camera"):
-        raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", path)
-    return load(LidarModel if kind == "lidar" else CameraModel, path), path.stem
+    path = find_config(name, "sensors", roots, where)
+    source = Source(path)
+    kinds = {"lidar": LidarModel, "camera": CameraModel}
+    kind = source.data.get("type")
+    if kind not in kinds:
+        raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", source.at("type"))
+    return validate(kinds[kind], source.data, source), path.stem
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> np.ndarray:
@@ -104,16 +111,20 @@ def pose(mount: Mount, model: SensorModel) -> np.ndarray:
     return T @ T_FORWARD_OPTICAL if model.type == "camera" else T
 
 
-def resolve(rig: Rig, beside: Path | None = None) -> ResolvedRig:
-    """Load every sensor model of a rig and compute its pose."""
+def resolve(rig: Rig, roots: Sequence[Path] = (), source: Source | None = None) -> ResolvedRig:
+    """Load every sensor model of a rig and compute its pose; ``roots`` as in ``find_config``, ``source`` is the file the rig was read from."""
     sensors = {}
     for name, sensor in rig.sensors.items():
-        model, label = load_sensor(sensor.model, beside) if isinstance(sensor.model, str) else (sensor.model, "inline")
+        if isinstance(sensor.model, str):
+            model, label = load_sensor(sensor.model, roots, source.where(("sensors", name, "model")) if source else None)
+        else:
+            model, label = sensor.model, "inline"
         sensors[name] = MountedSensor(model, label, pose(sensor.mount, model))
     return ResolvedRig(rig.name or "rig", sensors)
 
 
-def load_rig(name: str, beside: Path | None = None) -> ResolvedRig:
+def load_rig(name: str, roots: Sequence[Path] = (), where: Where | None = None) -> ResolvedRig:
     """Read and resolve a rig YAML by name or path."""
-    path = find_config(name, "rigs", beside)
-    return resolve(load(Rig, path), path.parent)
+    path = find_config(name, "rigs", roots, where)
+    source = Source(path)
+    return resolve(validate(Rig, source.data, source), (path.parent, *roots), source)

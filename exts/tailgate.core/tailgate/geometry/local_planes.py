@@ -143,7 +143,6 @@ def local_planes(rng: Any, azimuth: Any, elevation: Any, device: str = "cpu") ->
         azimuth, elevation: direction of every cell, returns or not [deg], (beams, columns).
         device: Warp device.
     """
-    wp.init()
     rng = np.ascontiguousarray(np.asarray(rng, dtype=np.float32))
     azimuth = np.asarray(azimuth)
     shape = rng.shape

@@ -7,7 +7,7 @@ equal hits comes back never depends on the order of the walk: the lower instance
 
 from __future__ import annotations
 
-import warp as wp
+from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
 

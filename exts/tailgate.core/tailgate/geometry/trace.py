@@ -26,14 +26,6 @@ class Hits:
     normal: np.ndarray
 
 
-def quiet_warp():
-    """Return the initialized ``warp`` module without its banner and compilation messages."""
-    from tailgate.geometry.quiet import wp
-
-    wp.init()
-    return wp
-
-
 class TraceScene:
     """Triangle meshes (prototypes) and their placed copies (instances) on one device.
 
@@ -42,7 +34,9 @@ class TraceScene:
     """
 
     def __init__(self, device: str = "cpu"):
-        self.wp = quiet_warp()
+        from tailgate.geometry.quiet import wp
+
+        self.wp = wp
         self.device = self.wp.get_device(device)
         self._meshes: list = []
         self._bounds: list[np.ndarray] = []

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tailgate.errors import UserError
 
@@ -106,8 +107,12 @@ def read(folder: Path) -> sqlite3.Connection:
     path = Path(folder) / FILE
     if not path.is_file():
         raise UserError(f"is not a run folder: it holds no {FILE}", folder)
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
     db.row_factory = sqlite3.Row
+    try:
+        db.execute("select value from meta where key = 'fingerprint'").fetchone()
+    except sqlite3.Error as error:
+        raise UserError(f"cannot be read as the ledger of a run: {error}", path) from None
     return db
 
 

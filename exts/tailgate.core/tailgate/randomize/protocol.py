@@ -205,11 +205,13 @@ class Randomizer(Protocol):
         name: family and topic, "lighting.sun_sky".
         kind: "scene", "sensor" or "annotation".
         level: "global", "context", "object" or "sensor".
+        offers: conditions that it can make for a cell that pins them, such as ``{"light": ("day", "night")}``.
     """
 
     name: ClassVar[str]
     kind: ClassVar[str]
     level: ClassVar[str]
+    offers: ClassVar[Mapping[str, Sequence[str]]]
 
     def defaults(self) -> dict[str, Setting]:
         """Settings by short name, before the scenario file replaces some."""
@@ -232,6 +234,7 @@ class BaseRandomizer:
 
     kind: ClassVar[str] = "scene"
     options: ClassVar[tuple[str, ...]] = ()
+    offers: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def __init__(self, setup: Setup):
         from tailgate.errors import unknown

@@ -75,7 +75,7 @@ def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: P
     """
     randomizers = make_randomizers(scenario, budget, rig)
     settings = resolve_settings(scenario, randomizers)
-    base = open_base(stage if stage is not None else _base_file(scenario, budget, Path(cache)))
+    base = open_base(stage if stage is not None else base_file(scenario, budget, Path(cache)))
     contexts = read_contexts(base)
     if not contexts:
         raise UserError(
@@ -106,7 +106,7 @@ def make_randomizers(scenario: Scenario, budget: Budget, rig: ResolvedRig) -> tu
                 raise UserError(f"randomizers must be used once each, got '{use.use}' twice")
             made.append(cls(Setup(use.options, scenario, budget, rig)))
         except UserError as error:
-            raise UserError(error.message, Where(f"scenario {scenario.name}", key=f"randomizers[{i}]")) from None
+            raise UserError(error.message, Where(key=f"randomizers[{i}]")) from None
     return tuple(sorted(made, key=lambda r: LEVELS.index(r.level)))
 
 
@@ -119,7 +119,7 @@ def resolve_settings(scenario: Scenario, randomizers: tuple[Randomizer, ...]) ->
         own = dict(randomizer.defaults())
         for name, setting in use.settings.items():
             if name not in own:
-                where = Where(f"scenario {scenario.name}", key=f"randomizers[{index}].settings.{name}")
+                where = Where(key=f"randomizers[{index}].settings.{name}")
                 raise unknown(f"setting of randomizer {randomizer.name}", name, own, where)
             own[name] = setting
         settings.update({address(scenario.name, randomizer.name, name): s for name, s in own.items()})
@@ -136,14 +136,13 @@ def base_classes(stage: Usd.Stage) -> list[str]:
     return sorted({label for prim in stage.Traverse() for label in direct_labels(prim, "class")[:1]})
 
 
-def _base_file(scenario: Scenario, budget: Budget, cache: Path) -> Path:
+def base_file(scenario: Scenario, budget: Budget, cache: Path) -> Path:
+    """File of the base scene: built in the cache, or the user's own."""
     if scenario.base in BUILT_IN_BASES:
         from tailgate.assets.bases import build_base
         from tailgate.rng import kernel_seed
 
         return build_base(scenario.base, kernel_seed(budget.seed, "base", scenario.base), dict(scenario.base_options), cache)
     if not Path(scenario.base).is_file():
-        raise unknown("base scene (built in, or a USD file)", scenario.base, BUILT_IN_BASES, Where(f"scenario {scenario.name}", key="base"))
+        raise unknown("base scene (built in, or a USD file)", scenario.base, BUILT_IN_BASES, Where(key="base"))
     return Path(scenario.base)
-
-

@@ -6,47 +6,71 @@ import contextlib
 import errno
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tailgate.errors import UserError
-from tailgate.ledger.ledger import write_atomically
+from tailgate.ledger.ledger import FILE, write_atomically
+
+LOCK = ".lock"
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a run folder that is a file or holds something else; writes nothing."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError("must be a folder, got a file", folder)
+    foreign = sorted(p.name for p in folder.iterdir() if p.name not in (LOCK, FILE)) if folder.is_dir() else []
+    if foreign and not (folder / FILE).exists():
+        raise UserError(f"must be a new, empty or Tailgate run folder; it holds other files ({foreign[0]}, …)", folder)
 
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Make the run folder and hold its lock; a second process on the same run is refused. A full disk becomes one sentence."""
+    """Make the run folder and hold its lock; a second process on the same run is refused. A full disk becomes one sentence.
+
+    A mistake that stops a new run before its first frame leaves no folder behind.
+    """
     from filelock import FileLock, Timeout
 
     try:
+        check_folder(folder)
+        made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        foreign = [p.name for p in folder.iterdir() if p.name not in (".lock", "ledger.sqlite")]
-        if foreign and not (folder / "ledger.sqlite").exists():
-            raise UserError(f"must be a new, empty or Tailgate run folder; it holds other files ({sorted(foreign)[0]}, …)", folder)
-        lock = FileLock(folder / ".lock")
+        lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError("is in use by another tailgate process; wait for it or choose another --out", folder) from None
-    except PermissionError:
-        raise UserError("cannot be written: permission denied", folder) from None
-    except (FileExistsError, NotADirectoryError):
-        raise UserError("must be a folder, got a file", folder) from None
     except OSError as error:
-        raise _full(error, folder) from None
+        raise unwritable(error, folder) from None
     try:
         yield
-    except OSError as error:
-        raise _full(error, folder) from None
+    except (OSError, sqlite3.OperationalError, UserError) as error:
+        if made and not any((folder / "frames").glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise error if isinstance(error, UserError) else unwritable(error, folder) from None
     finally:
         lock.release()
 
 
-def _full(error: OSError, folder: Path) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError("no space left on the device; free some and run the same command again to resume", folder)
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return UserError(f"cannot be written: {error.strerror.lower()}", folder)
+def check_writable(file: Path) -> None:
+    """Refuse a file to be written whose folder does not exist or that is a folder itself."""
+    if not file.resolve().parent.is_dir():
+        raise UserError("cannot be written: its folder does not exist", file)
+    if file.is_dir():
+        raise UserError("must be a file to write, got a folder", file)
+
+
+def unwritable(error: Exception, place: Path) -> Exception:
+    """The sentence for a full disk or a missing permission, whoever noticed it; any other error as it is."""
+    number, text = getattr(error, "errno", None), str(error).lower()
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "disk is full" in text:
+        return UserError("no space left on the device; free some and run the same command again to resume", place)
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM) or "readonly" in text or "unable to open" in text:
+        return UserError("cannot be written: permission denied, or read-only", place)
+    if number in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        return UserError(f"cannot be a folder: {error.strerror.lower()}", place)
     return error
 
 

@@ -151,9 +151,9 @@ class Judge:
             out[name] = {"verdict": card.verdict, "rows": card.to_json()}
         return out
 
-    def refused_classes(self, ledger: Ledger) -> list[str]:
+    def refused(self, classes: dict[str, dict[str, Any]]) -> list[str]:
         """Classes that the final gate keeps out of the dataset: quarantined, or unjudged where the budget holds those; only in enforce mode."""
         if self.spec.budget.gate.mode != "enforce":
             return []
         held = {"quarantined"} | ({"unjudged"} if self.spec.budget.gate.unjudged == "hold" else set())
-        return [name for name, found in self.classes(ledger).items() if found["verdict"] in held]
+        return [name for name, found in classes.items() if found["verdict"] in held]

@@ -28,7 +28,6 @@ class Outcome:
     met: bool
     reason: str
     achieved: dict[str, int]
-    refused: list[str]
 
 
 class Loop:
@@ -59,7 +58,7 @@ class Loop:
         achieved = self.achieved()
         met = all(achieved.get(c.name, 0) >= c.target for c in self.spec.budget.cells)
         reason = "" if met else reason or f"{limits.rounds} rounds"
-        return Outcome(met, reason, achieved, self.judge.refused_classes(self.ledger))
+        return Outcome(met, reason, achieved)
 
     def achieved(self) -> dict[str, int]:
         """Accepted instances by cell name."""
@@ -213,9 +212,8 @@ class Loop:
         self._seconds["feedback"] += time.perf_counter() - started
         plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
         with self.ledger.transaction():
-            self.ledger.update(
-                "rounds", {"round": number}, state="closed", scorecard=scorecard, feedback=[c.to_json() for c in changes]
-            )
+            self.ledger.update("clips", {"round": number, "state": "rendered"}, state="surplus")
+            self.ledger.update("rounds", {"round": number}, state="closed", scorecard=scorecard, feedback=[c.to_json() for c in changes])
             self.ledger.set_meta(f"settings_after_{number}", plain)
         self._retire(number)
         self._write_status(number)

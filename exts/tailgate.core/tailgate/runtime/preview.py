@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tailgate.config.setting import Setting
 from tailgate.distributions import Ranged
-from tailgate.errors import UserError
 from tailgate.frames import Frame, Sample
-from tailgate.runtime.folder import frame_folder
+from tailgate.runtime.folder import check_writable, frame_folder
 from tailgate.runtime.run import initial_settings
 from tailgate.runtime.spec import RunOptions, resolve
 from tailgate.runtime.studio import Studio
@@ -24,6 +23,7 @@ def contact(options: RunOptions, out: Path, count: int) -> None:
     """Render the first ``count`` clips a budget would make and put them on one sheet."""
     from tailgate.report.sheet import Caption, contact_sheet
 
+    check_writable(out)
     with tempfile.TemporaryDirectory() as folder:
         spec = resolve(replace(options, out=Path(folder)))
         studio, settings = Studio(spec), initial_settings(spec)
@@ -35,13 +35,14 @@ def contact(options: RunOptions, out: Path, count: int) -> None:
             frames.append(take.frames[0])
             captions.append(Caption(cell.name, "off_target" if take.codes else "ok", take.codes))
         studio.close()
-    contact_sheet(frames, _writable(out), f"{spec.budget.name}: preview", captions=captions)
+    contact_sheet(frames, out, f"{spec.budget.name}: preview", captions=captions)
 
 
 def ablation(options: RunOptions, out: Path, count: int) -> None:
     """Show every sensor response setting alone, from off to strong, on one clip."""
     from tailgate.report.sheet import ablation_sheet
 
+    check_writable(out)
     with tempfile.TemporaryDirectory() as folder:
         spec = resolve(replace(options, out=Path(folder)))
         studio, settings = Studio(spec), initial_settings(spec)
@@ -54,7 +55,7 @@ def ablation(options: RunOptions, out: Path, count: int) -> None:
                     frames = [studio.respond(take.perfect, _alone(take.sample, sensor, mounted.model.response, parameter, s)) for s in LEVELS]
                     rows.append((f"{sensor}: {parameter}", [_only(frame, sensor) for frame in frames]))
         studio.close()
-    ablation_sheet(rows[:count * 4], _writable(out))
+    ablation_sheet(rows[:count * 4], out)
 
 
 def sheet_of_run(run: Path, out: Path, count: int = 9) -> Path | None:
@@ -97,9 +98,3 @@ def neutral(setting: Setting) -> float:
 
 def _only(frame: Frame, sensor: str) -> Frame:
     return replace(frame, sensors={sensor: frame.sensors[sensor]})
-
-
-def _writable(path: Path) -> Path:
-    if not path.resolve().parent.is_dir():
-        raise UserError("cannot be written: its folder does not exist", path)
-    return path

@@ -9,7 +9,6 @@ from typing import Any
 
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
-from tailgate.errors import UserError
 from tailgate.ledger.ledger import canonical, write_atomically
 from tailgate.rng import rng
 from tailgate.runtime.engine import Engine
@@ -63,9 +62,7 @@ def reference_hash(spec: RunSpec) -> str:
     if cfg.kind in ("standin", "none"):
         return hashlib.sha256(canonical(cfg.model_dump(mode="json")).encode()).hexdigest()
     from tailgate.config.load import inside
-    from tailgate.reference import open_reference
 
-    open_reference(cfg, spec.data)
     root, digest = inside(spec.data, cfg.root), hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -91,7 +88,6 @@ def _read(spec: RunSpec) -> ReferenceData:
     from tailgate.validate.evidence import measure
 
     reference = open_reference(spec.budget.reference, spec.data)
-    _same_sensors(spec, reference.sensors)
     group_of = {name: group for group, names in reference.groups.items() for name in names}
     data = ReferenceData(spec.budget.reference.kind, weak=reference.weak, notes=list(reference.notes))
     for part in PARTS:
@@ -105,14 +101,6 @@ def _read(spec: RunSpec) -> ReferenceData:
                 evidence.save(file)
             data.groups[part].setdefault(group_of[name], []).append(evidence)
     return data
-
-
-def _same_sensors(spec: RunSpec, recorded: dict[str, str]) -> None:
-    mounted = {s.model_name for s in spec.rig.sensors.values()}
-    if recorded and not mounted & set(recorded.values()):
-        held = ", ".join(sorted(set(recorded.values())))
-        carried = ", ".join(sorted(mounted))
-        raise UserError(f"reference was recorded with {held}, but the rig '{spec.rig.name}' carries {carried}; they cannot be compared")
 
 
 async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) -> ReferenceData:

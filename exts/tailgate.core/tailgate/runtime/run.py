@@ -6,20 +6,28 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tailgate.config.setting import Setting
 from tailgate.ledger.ledger import Ledger, hashes, read
+from tailgate.runtime.check import foresee
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
 from tailgate.runtime.export import export_run
-from tailgate.runtime.folder import hold, sweep
+from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
-from tailgate.runtime.loop import Loop, Outcome
-from tailgate.runtime.reference import ReferenceData, measure_reference, reference_hash
+from tailgate.runtime.loop import Loop
+from tailgate.runtime.reference import measure_reference, reference_hash
 from tailgate.runtime.spec import RunOptions, RunSpec, resolve, write_resolved
+
+CLASS_WORDS = {
+    "provisional": "too few accepted samples for a verdict",
+    "unjudged": "the reference holds too little of it to say whether it looks real",
+    "quarantined": "it does not look like the reference",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Summary:
     reason: str
     cells: dict[str, list[int]]
     refused: list[str]
+    classes: dict[str, str]
     datasets: dict[str, str]
     sheet: str
     report: str
@@ -52,6 +61,9 @@ class Summary:
         for name, (achieved, target) in self.cells.items():
             mark = "[green]met[/green]" if achieved >= target else "[yellow]short[/yellow]"
             console.print(f"  {mark}  {name}: {achieved} of {target}")
+        for name, verdict in self.classes.items():
+            if verdict != "accepted":
+                console.print(f"  class {name}: {verdict}: {CLASS_WORDS[verdict]}")
         for note in self.notes:
             console.print(f"[yellow]note:[/yellow] {note}")
         if self.refused:
@@ -66,10 +78,11 @@ class Summary:
 def execute(options: RunOptions, engine_name: str, workers: int, listener: Callable[[Event], None]) -> Summary:
     """Run a budget to its end, or resume it."""
     spec = resolve(options)
+    fingerprint = spec.fingerprint(reference_hash(spec))
     events = Events()
     events.subscribe(listener)
     with hold(spec.out):
-        ledger = Ledger(spec.out, spec.fingerprint(reference_hash(spec)))
+        ledger = Ledger(spec.out, fingerprint)
         try:
             write_resolved(spec)
             for folder in ("frames", "evidence", "settings"):
@@ -82,6 +95,8 @@ def execute(options: RunOptions, engine_name: str, workers: int, listener: Calla
 async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, events: Events) -> Summary:
     events.emit("started", name=spec.budget.name, out=str(spec.out), cells={c.name: c.target for c in spec.budget.cells})
     sweep(spec.out, _recorded_frames(ledger))
+    for text in foresee(spec):
+        events.emit("note", text=text)
     engine = make_engine(engine_name, spec, workers)
     try:
         initial = initial_settings(spec)
@@ -92,26 +107,35 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
         outcome = await Loop(spec, ledger, engine, judge, events).run(initial)
     finally:
         engine.close()
+    sweep(spec.out, _recorded_frames(ledger))
+    classes = judge.classes(ledger)
     with ledger.transaction():
-        ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": judge.classes(ledger)})
-    return _finish(spec, ledger, reference, outcome, events)
+        ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
+    refused = judge.refused(classes)
+    datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
+    events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
+    sheet, page = _show(spec.out)
+    return Summary(
+        out=str(spec.out),
+        met=outcome.met,
+        reason=outcome.reason,
+        cells={c.name: [outcome.achieved.get(c.name, 0), c.target] for c in spec.budget.cells},
+        refused=refused,
+        classes={name: found["verdict"] for name, found in classes.items()},
+        datasets={k: str(v) for k, v in datasets.items()},
+        sheet=str(sheet or "none: no frame is left to show"),
+        report=str(page),
+        notes=[*reference.notes, *left_out],
+        **hashes(read(spec.out)),
+    )
 
 
-def _finish(spec: RunSpec, ledger: Ledger, reference: ReferenceData, outcome: Outcome, events: Events) -> Summary:
+def _show(run: Path) -> tuple[Path | None, Path]:
+    """Draw the contact sheet and write the report."""
     from tailgate.report.html import write_report
     from tailgate.runtime.preview import sheet_of_run
 
-    sweep(spec.out, _recorded_frames(ledger))
-    datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(outcome.refused))
-    events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
-    page = spec.out / "report.html"
-    sheet = sheet_of_run(spec.out, spec.out / "contact_sheet.png") or "none: no frame is left to show"
-    write_report(spec.out, page)
-    found = hashes(read(spec.out))
-    cells = {c.name: [outcome.achieved.get(c.name, 0), c.target] for c in spec.budget.cells}
-    places = {k: str(v) for k, v in datasets.items()}
-    notes = [*reference.notes, *left_out]
-    return Summary(str(spec.out), outcome.met, outcome.reason, cells, outcome.refused, places, str(sheet), str(page), **found, notes=notes)
+    return sheet_of_run(run, run / "contact_sheet.png"), write_report(run, run / "report.html")
 
 
 def _recorded_frames(ledger: Ledger) -> set[str]:
@@ -136,7 +160,7 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
     """What a budget would make, after every check that needs no rendering."""
     spec = resolve(options)
     settings = initial_settings(spec)
-    reference_hash(spec)
+    check_folder(spec.out)
     limits = spec.budget.limits
     return {
         "budget": spec.budget.name,
@@ -148,5 +172,6 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
         "reference": spec.budget.reference.kind,
         "gate": spec.budget.gate.mode,
         "at most": f"{limits.rounds} rounds of {limits.batches_per_round} batches of {limits.batch_clips} clips",
+        **({"note": " ".join(foresee(spec))} if foresee(spec) else {}),
     }
 

@@ -14,4 +14,7 @@ def open_spec(run: Path) -> RunSpec:
     file = Path(run) / SPEC_FILE
     if not file.is_file():
         raise UserError(f"is not a run folder: it holds no {SPEC_FILE}", run)
-    return RunSpec.from_json(json.loads(file.read_text()))
+    try:
+        return RunSpec.from_json(json.loads(file.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"cannot be read back, it was changed or damaged ({type(error).__name__}); run generate again to restore it", file) from None

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tailgate import __version__
-from tailgate.config.budget import Budget
-from tailgate.config.load import dump, load
-from tailgate.config.rig import ResolvedRig, find_config, load_rig
+from tailgate.config.budget import Budget, ClassMap
+from tailgate.config.load import Source, dump, validate, within
+from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
 from tailgate.config.scenario import Scenario
-from tailgate.errors import UserError, Where
+from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.ledger.ledger import canonical
 
-BACKENDS = ("warp", "isaac")
 SPEC_FILE = "settings/spec.json"
 
 
@@ -116,37 +115,80 @@ def versions() -> dict[str, str]:
     return out
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The files a run was read from, for complaints: the budget and each scenario by name."""
+
+    budget: Source
+    scenarios: dict[str, Source]
+
+
 def resolve(options: RunOptions) -> RunSpec:
-    """Read a budget with all it names. Every path must lie inside its root: the budget's folder, the shipped configs or the data root."""
-    budget_file = options.budget
-    budget = load(Budget, budget_file, options.overrides)
-    beside = Path(budget_file).resolve().parent
-    if options.backend not in BACKENDS:
-        raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got '{options.backend}'")
+    """Read a budget with all it names, and check everything that needs no rendering.
+
+    Every path in a budget is relative to its folder and must lie in that folder, in the data root or in the shipped configs; a path in a scenario
+    or a rig is relative to that file's folder, which is then allowed as well.
+    """
+    from tailgate.runtime.check import check_device, check_run
+
+    source = Source(options.budget, options.overrides)
+    budget = validate(Budget, source.data, source)
     data = data_root(options.data)
-    if budget.reference.kind not in ("standin", "none") and data is None:
-        raise UserError(
-            f"reference.kind '{budget.reference.kind}' needs real data: give --data FOLDER or set TAILGATE_DATA", Where(budget_file, key="reference")
-        )
-    scenarios, weights = {}, {}
-    for entry in budget.scenarios:
-        scenario = load(Scenario, find_config(entry.file, "scenarios", beside))
+    roots = (options.budget.resolve().parent, *([data] if data else []))
+    check_device(options.backend, options.device)
+    scenarios, weights, sources = {}, {}, {}
+    for i, entry in enumerate(budget.scenarios):
+        where = source.where(("scenarios", i, "file"))
+        scenario, found = read_scenario(entry.file, roots, where)
         if scenario.name in scenarios:
-            raise UserError(f"scenarios must have different names, got '{scenario.name}' twice", Where(budget_file, key="scenarios"))
-        scenarios[scenario.name], weights[scenario.name] = scenario, entry.weight
+            raise UserError(f"scenarios must have different names, got '{scenario.name}' twice", where)
+        scenarios[scenario.name], weights[scenario.name], sources[scenario.name] = scenario, entry.weight, found
+    rig = read_rig(budget.rig, data, roots, source.at("rig"))
+    budget = budget.model_copy(update={"ontology": {name: _locate(name, entry, roots, source) for name, entry in budget.ontology.items()}})
     out = (options.out or Path("runs") / budget.name).resolve()
-    rig = read_rig(budget.rig, data, beside)
-    return RunSpec(budget, scenarios, weights, rig, out, data, options.backend, options.device, cache_folder())
+    spec = RunSpec(budget, scenarios, weights, rig, out, data, options.backend, options.device, cache_folder())
+    check_run(spec, Sources(source, sources))
+    return spec
 
 
-def read_rig(spec: str, data: Path | None, beside: Path) -> ResolvedRig:
+def read_scenario(name: str, roots: tuple[Path, ...], where: Where) -> tuple[Scenario, Source]:
+    """A scenario by name or path, its base resolved where that is a file."""
+    from tailgate.randomize.scenario import BUILT_IN_BASES
+
+    path = find_config(name, "scenarios", roots, where)
+    source = Source(path)
+    scenario = validate(Scenario, source.data, source)
+    if scenario.base not in BUILT_IN_BASES:
+        place, kind = source.at("base"), "base scene (built in, or a USD file)"
+        missing = unknown(kind, scenario.base, BUILT_IN_BASES, place)
+        scenario = scenario.model_copy(update={"base": _file(scenario.base, (path.parent, *roots), place, missing)})
+    return scenario, source
+
+
+def _locate(name: str, entry: ClassMap, roots: tuple[Path, ...], source: Source) -> ClassMap:
+    where = source.where(("ontology", name, "usd"))
+    missing = UserError(f"USD file not found: '{entry.usd}'", where)
+    return entry.model_copy(update={"usd": _file(entry.usd, roots, where, missing)}) if entry.usd else entry
+
+
+def _file(path: str, roots: tuple[Path, ...], where: Where, missing: UserError) -> str:
+    found = within((*roots, configs_root()), path, where)
+    if not found.is_file():
+        raise missing
+    return str(found)
+
+
+def read_rig(spec: str, data: Path | None, roots: tuple[Path, ...], where: Where) -> ResolvedRig:
     """A rig by name or path, or ``av2:<path>`` / ``kitti:<path>`` from a dataset's calibration under the data root."""
     if ":" in spec:
         from tailgate.config.rig import resolve as resolve_rig
         from tailgate.reference.calibration import rig_from
 
-        return resolve_rig(rig_from(spec, data), beside)
-    return load_rig(spec, beside)
+        if data is None:
+            raise UserError(f"rig '{spec}' needs real data: give --data FOLDER or set TAILGATE_DATA", where)
+        with placed(lambda own: where):
+            return resolve_rig(rig_from(spec, data), roots)
+    return load_rig(spec, roots, where)
 
 
 def data_root(given: Path | None) -> Path | None:

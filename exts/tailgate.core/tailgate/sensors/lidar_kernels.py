@@ -167,7 +167,6 @@ def launch_response(exact: tuple[Any, Any, Any], response: LidarResponse, limits
     """
     import numpy as np
 
-    wp.init()
     p = _Device()
     for source in (response, limits):
         for name, value in vars(source).items():

@@ -10,7 +10,6 @@ import numpy as np
 from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.errors import TailgateError, UserError, unknown
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, FrameId, Objects, Sample, SensorFrame
-from tailgate.geometry.trace import quiet_warp
 from tailgate.rng import kernel_seed
 from tailgate.stage.watch import StageState, StageWatch
 
@@ -52,7 +51,6 @@ class WarpBackend:
 
     def open(self, stage: Usd.Stage, rig: ResolvedRig, labels: dict[str, int]) -> None:
         """Read the stage and build its trees. See ``RenderBackend.open``."""
-        quiet_warp()
         self.close()
         self.rig, self.labels = rig, dict(labels)
         self._watch = StageWatch(stage, self.labels)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import warp as wp
 
 from tailgate.config.sensor import CameraModel
 from tailgate.frames import Intrinsics
+from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.image_kernels import Pass, edge_kernel, smooth_kernel, tone_kernel

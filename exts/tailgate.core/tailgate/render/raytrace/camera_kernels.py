@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import warp as wp
-
+from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene, closest_hit, occluded
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import warp as wp
 
+from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.shading import Light
 from tailgate.stage.lights import Lights
 from tailgate.stage.materials import LUMINANCE

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import warp as wp
-
+from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene, closest_hit
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, sampled
 from tailgate.render.raytrace.scene import Tables

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import warp as wp
 
 from tailgate.config.sensor import LidarModel
+from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene, closest_hit
 from tailgate.render.raytrace.scene import DeviceScene, Tables
 from tailgate.render.raytrace.shading import luminance

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import warp as wp
 
+from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.geometry.trace import TraceScene
 from tailgate.stage.extract import StageArrays

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import warp as wp
-
+from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene, closest_hit, occluded
 from tailgate.render.raytrace.scene import Tables
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import warp as wp
 
 from tailgate.frames import Intrinsics, ObjectView
+from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene, instance_entry
 from tailgate.render.raytrace.camera_kernels import Camera, camera_direction, camera_origin
 from tailgate.render.raytrace.lidar_kernels import Spin, firing

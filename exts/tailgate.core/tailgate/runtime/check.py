@@ -1,0 +1,159 @@
+"""What can be checked of a run without rendering: everything a budget names exists, opens, fits together and can be met."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from tailgate.errors import UserError, Where, placed, unknown
+
+if TYPE_CHECKING:
+    from tailgate.config.budget import Cell
+    from tailgate.config.load import Source
+    from tailgate.randomize.protocol import Randomizer
+    from tailgate.runtime.spec import RunSpec, Sources
+
+BACKENDS = ("warp", "isaac")
+
+
+def check_device(backend: str, device: str) -> None:
+    """The backend can run here, on this device."""
+    if backend not in BACKENDS:
+        raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got '{backend}'")
+    if backend == "isaac" and find_spec("isaacsim") is None:
+        raise UserError("--backend isaac runs inside Isaac Sim only, and its Python module 'isaacsim' is missing here; use --backend warp")
+    number = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
+    if not number and device != "cpu":
+        raise UserError(f"--device must be cpu or cuda:N, got '{device}'")
+    if number:
+        from tailgate.geometry.quiet import wp
+
+        found = wp.get_cuda_device_count()
+        if int(number[1] or 0) >= found:
+            raise UserError(f"--device {device}: this machine has {found} CUDA devices that Warp can use; --device cpu works everywhere")
+
+
+def check_run(spec: RunSpec, sources: Sources) -> None:
+    """Raise UserError, with its place, for the first thing that would stop the run later."""
+    budget = sources.budget
+    _classes(spec, budget)
+    made = {name: _scenario(spec, name, source) for name, source in sources.scenarios.items()}
+    for i, cell in enumerate(spec.budget.cells):
+        _can_be_met(spec, cell, made, lambda key, i=i: budget.at(f"cells[{i}]{key}"))
+    _can_be_seen(spec, budget)
+    _gate(spec, budget)
+    _reference(spec, budget)
+
+
+def foresee(spec: RunSpec) -> list[str]:
+    """Sentences on targets that the limits cannot reach, however well everything goes."""
+    limits = spec.budget.limits
+    clips = min(limits.clips, limits.rounds * limits.batches_per_round * limits.batch_clips)
+    most = max(s.slots * s.ticks for s in spec.scenarios.values()) * clips
+    short = [c.name for c in spec.budget.cells if c.target > most]
+    total = sum(c.target for c in spec.budget.cells)
+    said = [f"limits: {clips:,} clips hold at most {most:,} instances of '{name}', fewer than its target" for name in short]
+    return said or ([f"limits: {clips:,} clips are fewer than the {total:,} instances asked for"] if clips * 4 < total else [])
+
+
+def _classes(spec: RunSpec, source: Source) -> None:
+    from tailgate.assets import ASSET_CLASSES, from_usd
+    from tailgate.randomize.slots import canonical_class, read_shape
+
+    ontology = spec.budget.ontology
+    made = {entry.output or name for name, entry in ontology.items()}
+    for name, entry in ontology.items():
+        with placed(lambda _, name=name: source.where(("ontology", name, "asset"))):
+            asset = canonical_class(entry.asset, entry.usd)
+        if entry.usd:
+            read_shape(from_usd(entry.usd, asset if asset in ASSET_CLASSES else None, spec.cache))
+    for i, cell in enumerate(spec.budget.cells):
+        if cell.class_ not in made:
+            with placed(lambda _, i=i: source.at(f"cells[{i}].class")):
+                canonical_class(cell.class_)
+    known = {*made, *(c.class_ for c in spec.budget.cells), *ASSET_CLASSES}
+    for name in spec.budget.priors:
+        if name not in known:
+            raise unknown("class of a prior", name, known, source.where(("priors", name)))
+
+
+def _scenario(spec: RunSpec, name: str, source: Source) -> tuple[Randomizer, ...]:
+    """A scenario's randomizers, once their names, options, settings and classes and its base are known to be right."""
+    from tailgate.randomize.scenario import BUILT_IN_BASES, base_file, make_randomizers, resolve_settings
+    from tailgate.randomize.slots import canonical_class
+
+    scenario = spec.scenarios[name]
+    with placed(lambda own: source.at(own.key) if own else Where(source.path)):
+        made = make_randomizers(scenario, spec.budget, spec.rig)
+        resolve_settings(scenario, made)
+        if scenario.base not in BUILT_IN_BASES or scenario.base_options:
+            _base(base_file(scenario, spec.budget, spec.cache))
+    for i, distractor in enumerate(scenario.distractors):
+        with placed(lambda _, i=i: source.at(f"distractors[{i}]")):
+            canonical_class(distractor)
+    for randomizer in made:
+        index = next(i for i, use in enumerate(scenario.randomizers) if use.use == randomizer.name)
+        with placed(lambda _, i=index: source.at(f"randomizers[{i}].options")):
+            for asset in randomizer.classes():
+                canonical_class(asset)
+    return made
+
+
+def _base(file: Any) -> None:
+    from tailgate.randomize.contexts import read_contexts
+    from tailgate.stage.layers import open_base
+
+    if not read_contexts(open_base(file)):
+        raise UserError("base scene must hold at least one context (a prim with a tailgate:context attribute), got none", file)
+
+
+def _can_be_met(spec: RunSpec, cell: Cell, made: dict[str, tuple[Randomizer, ...]], where: Callable[[str], Where]) -> None:
+    """Some sensor reaches the cell's range, and some scenario makes its light and weather."""
+    reach = [(m.range_min, m.range_max) if m.type == "lidar" else (m.near, m.far) for m in (s.model for s in spec.rig.sensors.values())]
+    if cell.range and not any(cell.range[0] < high and cell.range[1] > low for low, high in reach):
+        spans = ", ".join(f"{n} {low:g}-{high:g} m" for n, (low, high) in zip(spec.rig.sensors, reach, strict=True))
+        raise UserError(f"range must be one that a sensor of the rig reaches ({spans}), got {list(cell.range)}", where(".range"))
+    for condition in ("light", "weather"):
+        wanted = getattr(cell, condition)
+        offered = sorted({value for randomizers in made.values() for r in randomizers for value in getattr(r, "offers", {}).get(condition, ())})
+        if wanted and wanted not in offered:
+            makes = f"{', '.join(made)}: {', '.join(offered) or 'none'}"
+            raise UserError(f"{condition} must be one that a scenario makes ({makes}), got '{wanted}'", where(f".{condition}"))
+
+
+def _can_be_seen(spec: RunSpec, source: Source) -> None:
+    """An object that fills a whole sensor counts as seen."""
+    output, models = spec.budget.output, [s.model for s in spec.rig.sensors.values()]
+    pixels = max((m.width * m.height for m in models if m.type == "camera"), default=0)
+    hits = sum(len(m.elevation_deg) * m.columns for m in models if m.type == "lidar")
+    if pixels < output.min_pixels and hits < output.min_lidar_hits:
+        message = f"min_pixels {output.min_pixels:,} and min_lidar_hits {output.min_lidar_hits:,} must be within what the rig's sensors have"
+        raise UserError(f"{message}: {pixels:,} pixels, {hits:,} returns", source.at("output"))
+
+
+def _gate(spec: RunSpec, source: Source) -> None:
+    from tailgate.validate.evidence import STATISTICS
+
+    for name in spec.budget.gate.statistics:
+        if name not in STATISTICS:
+            raise unknown("statistic", name, STATISTICS, source.where(("gate", "statistics", name)))
+
+
+def _reference(spec: RunSpec, source: Source) -> None:
+    """The reference opens, splits as asked and was recorded with a sensor of the rig."""
+    cfg = spec.budget.reference
+    if cfg.kind in ("standin", "none"):
+        return
+    if spec.data is None:
+        raise UserError(f"reference.kind '{cfg.kind}' needs real data: give --data FOLDER or set TAILGATE_DATA", source.at("reference"))
+    from tailgate.reference import open_reference
+
+    with placed(lambda own: source.at(own.key if own and own.key else "reference")):
+        recorded = open_reference(cfg, spec.data).sensors
+    mounted = {s.model_name for s in spec.rig.sensors.values()}
+    if recorded and not mounted & set(recorded.values()):
+        held, carried = ", ".join(sorted(set(recorded.values()))), ", ".join(sorted(mounted))
+        message = f"reference was recorded with {held}, but the rig '{spec.rig.name}' carries {carried}; they cannot be compared"
+        raise UserError(message, source.at("reference"))
