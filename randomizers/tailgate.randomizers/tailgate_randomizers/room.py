@@ -29,6 +29,7 @@ class Room(BaseRandomizer):
 
     name: ClassVar[str] = "lighting.room"
     level: ClassVar[str] = "global"
+    offers: ClassVar[dict[str, tuple[str, ...]]] = {"light": ("indoor",)}
     options: ClassVar[tuple[str, ...]] = ("over",)
 
     def defaults(self) -> dict[str, Setting]:

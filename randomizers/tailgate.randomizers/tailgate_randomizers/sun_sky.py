@@ -49,6 +49,7 @@ class SunSky(BaseRandomizer):
 
     name: ClassVar[str] = "lighting.sun_sky"
     level: ClassVar[str] = "global"
+    offers: ClassVar[dict[str, tuple[str, ...]]] = {"light": tuple(_INTERVALS)}
 
     def defaults(self) -> dict[str, Setting]:
         """Sun elevation and azimuth, cloud cover, strength, warmth, and lamp strength after dark."""

@@ -9,6 +9,8 @@ from tailgate.randomize.protocol import BaseRandomizer, Drawn, SampleContext, St
 
 from tailgate_randomizers.make import choice, ranged
 
+WEATHERS = ("clear", "rain", "fog", "snow")
+
 
 class Conditions(BaseRandomizer):
     """Draws the weather and its extinction.
@@ -19,11 +21,12 @@ class Conditions(BaseRandomizer):
 
     name: ClassVar[str] = "weather.conditions"
     level: ClassVar[str] = "global"
+    offers: ClassVar[dict[str, tuple[str, ...]]] = {"weather": WEATHERS}
 
     def defaults(self) -> dict[str, Setting]:
         """``weather``, ``visibility_m`` in fog, ``rain_mm_h`` in rain, ``snow_mm_h`` in snow."""
         return {
-            "weather": choice(("clear", "rain", "fog", "snow"), (0.75, 0.15, 0.1, 0.0)),
+            "weather": choice(WEATHERS, (0.75, 0.15, 0.1, 0.0)),
             "visibility_m": ranged(50, 800, "m", log=True),
             "rain_mm_h": ranged(0.5, 25, "mm/h", log=True),
             "snow_mm_h": ranged(0.3, 4, "mm/h", log=True),

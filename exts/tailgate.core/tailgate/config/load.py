@@ -81,6 +81,7 @@ def validate(model: type[M], data: Any, source: Source | None = None, prefix: tu
         return model.model_validate(data)
     except ValidationError as error:
         first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+        first["loc"] = tuple(part for part in first["loc"] if part != "[key]")
         loc = prefix + _real_location(first["loc"], data)
         place = source.where(loc) if source else Where(key=key_path(loc))
         raise UserError(_sentence(first, model), place) from None
