@@ -59,13 +59,13 @@ def ablation(options: RunOptions, out: Path, count: int) -> None:
 
 
 def sheet_of_run(run: Path, out: Path, count: int = 9) -> Path | None:
-    """Contact sheet of a run's accepted frames, cells in turns; of the refused ones where nothing was accepted; None where no frame is left."""
+    """Contact sheet of a run's accepted frames, newest first, cells in turns; of the refused ones where nothing was accepted; None where no frame is left."""
     from tailgate.datasets import store
     from tailgate.ledger.ledger import read
     from tailgate.report.sheet import Caption, contact_sheet
 
     query = (
-        "select f.id, f.verdict, f.codes, f.path, c.cell, c.state, row_number() over (partition by c.cell order by f.id) as turn"
+        "select f.id, f.verdict, f.codes, f.path, c.cell, c.state, row_number() over (partition by c.cell order by c.clip_index desc, f.tick) as turn"
         " from frames f join clips c using (clip_index) where f.path != '' order by c.state != 'accepted', turn, c.cell limit ?"
     )
     rows = [(r, folder) for r in read(run).execute(query, (8 * count,)) if (folder := frame_folder(run, r["id"]))][:count]
