@@ -80,9 +80,11 @@ def validate(model: type[M], data: Any, source: Source | None = None, prefix: tu
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
-        first["loc"] = tuple(part for part in first["loc"] if part != "[key]")
-        loc = prefix + _real_location(first["loc"], data)
+        found = error.errors()
+        found = [e for e in found if not (e["type"] == "string_type" and isinstance(e["input"], dict))] or found
+        first = min(found, key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+        first["loc"] = _real_location(first["loc"], data, first["type"] == "missing")
+        loc = prefix + first["loc"]
         place = source.where(loc) if source else Where(key=key_path(loc))
         raise UserError(_sentence(first, model), place) from None
 
@@ -203,12 +205,12 @@ def plain(tree: Any, path: Path | str) -> Any:
         raise UserError(f"must hold at most {MAX_VALUES:,} values, aliases written out, and be nested less deeply", path) from None
 
 
-def _real_location(loc: tuple, data: Any) -> tuple:
-    """Drop the parts of a pydantic location that name a union's member instead of a key in the data."""
+def _real_location(loc: tuple, data: Any, missing: bool) -> tuple:
+    """Drop the parts of a pydantic location that name a union's member instead of a key in the data; the last part of a ``missing`` key stays."""
     out, node = [], data
     for i, part in enumerate(loc):
         known = (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int))
-        if known or i == len(loc) - 1:
+        if known or (missing and i == len(loc) - 1):
             out.append(part)
             node = node[part] if known and (not isinstance(part, int) or part < len(node)) else None
     return tuple(out)
@@ -276,8 +278,14 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
         return f"{name} must be one of {ctx.get('expected')}, got {got!r}{near if 'did you mean' in near else ''}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tags = str(ctx.get("expected_tags", "constant, ranged, log_ranged, choice, conditional, joint")).replace("'", "").split(", ")
-        got_tag = str(ctx.get("tag", "no 'kind'"))
-        return f"{name}.kind must be one of {', '.join(tags)}, got {got_tag}{nearest(got_tag, tags)}"
+        key = str(ctx.get("discriminator", "kind")).strip("'")
+        if "tag" not in ctx:
+            return f"{name}.{key} is required, one of {', '.join(tags)}"
+        near = nearest(str(ctx["tag"]), tags)
+        return f"{name}.{key} must be one of {', '.join(tags)}, got '{ctx['tag']}'{near if 'did you mean' in near else ''}"
+    if kind in ("too_short", "too_long"):
+        least, most = ctx.get("min_length"), ctx.get("max_length")
+        return f"{name} must hold at {f'least {least}' if kind == 'too_short' else f'most {most}'} entries, got {ctx.get('actual_length')}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind == "value_error":
         return message

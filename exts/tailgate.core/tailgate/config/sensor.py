@@ -31,7 +31,7 @@ class LidarModel(Model):
 
     type: Literal["lidar"] = "lidar"
     source: str = ""
-    elevation_deg: list[Finite] = Field(min_length=1)
+    elevation_deg: list[Finite] = Field(min_length=1, max_length=1024)
     azimuth_offset_deg: list[Finite] = []
     columns: int = Field(gt=0, le=16384)
     rate_hz: float = Field(10.0, gt=0)

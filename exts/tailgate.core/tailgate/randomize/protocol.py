@@ -27,6 +27,16 @@ LEVELS = ("global", "context", "object", "sensor")
 """In the order in which they are drawn (SDR, Prakash et al. 2019: scenario, global parameters, contexts, objects)."""
 
 
+OPTION_KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((bool,), "true or false"),
+    ((int, float), "a number"),
+    ((str,), "text"),
+    ((list, tuple), "a list"),
+    ((dict,), "a mapping"),
+)
+"""Kinds of plain options, by the type of their default, in words."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """What a randomizer is made from, once per scenario.
@@ -245,8 +255,16 @@ class BaseRandomizer:
                 raise unknown(f"option of randomizer {self.name}", option, self.options)
 
     def option(self, name: str, default: Any) -> Any:
-        """A plain option of the scenario file, or the default."""
-        return self.setup.options.get(name, default)
+        """A plain option of the scenario file, or the default; one of another kind than the default is refused."""
+        from tailgate.errors import UserError
+
+        value = self.setup.options.get(name, default)
+        for kinds, words in OPTION_KINDS:
+            if isinstance(default, kinds):
+                if not isinstance(value, kinds) or value != value:
+                    raise UserError(f"option {name} of randomizer {self.name} must be {words}, got {value!r}")
+                break
+        return value
 
     def defaults(self) -> dict[str, Setting]:
         """No settings."""

@@ -11,6 +11,7 @@ from tailgate.config.budget import Budget
 from tailgate.config.rig import ResolvedRig
 from tailgate.config.scenario import Scenario, Use
 from tailgate.config.setting import Setting
+from tailgate.distributions import Choice, Conditional, Constant, Distribution
 from tailgate.errors import UserError, Where, unknown
 from tailgate.geometry.queries import static_scene
 from tailgate.randomize.contexts import Context, read_contexts
@@ -118,12 +119,32 @@ def resolve_settings(scenario: Scenario, randomizers: tuple[Randomizer, ...]) ->
         index, use = uses[randomizer.name]
         own = dict(randomizer.defaults())
         for name, setting in use.settings.items():
+            where = Where(key=f"randomizers[{index}].settings.{name}")
             if name not in own:
-                where = Where(key=f"randomizers[{index}].settings.{name}")
                 raise unknown(f"setting of randomizer {randomizer.name}", name, own, where)
+            _same_kind(name, setting, own[name], where)
             own[name] = setting
         settings.update({address(scenario.name, randomizer.name, name): s for name, s in own.items()})
     return settings
+
+
+def _same_kind(name: str, setting: Setting, default: Setting, where: Where) -> None:
+    """A setting draws numbers where its default does, and no other words than its default does."""
+    mine, theirs = words_of(setting.dist), words_of(default.dist)
+    if theirs and not mine:
+        raise UserError(f"setting {name} must draw one of {', '.join(sorted(theirs))}, got numbers", where)
+    if mine and not theirs:
+        raise UserError(f"setting {name} must draw numbers, got '{min(mine)}'", where)
+    for word in sorted(mine - theirs):
+        raise unknown(f"value of setting {name}", word, theirs, where)
+
+
+def words_of(dist: Distribution) -> set[str]:
+    """The words that a distribution may draw; none for one over numbers."""
+    if isinstance(dist, Conditional):
+        return {word for case in (*dist.cases.values(), dist.default) if case is not None for word in words_of(case)}
+    values = dist.values if isinstance(dist, Choice) else (dist.value,) if isinstance(dist, Constant) else ()
+    return {value for value in values if isinstance(value, str)}
 
 
 def address(scenario: str, randomizer: str, setting: str) -> str:

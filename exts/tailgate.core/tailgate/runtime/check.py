@@ -43,8 +43,28 @@ def check_run(spec: RunSpec, sources: Sources) -> None:
     for i, cell in enumerate(spec.budget.cells):
         _can_be_met(spec, cell, made, lambda key, i=i: budget.at(f"cells[{i}]{key}"))
     _can_be_seen(spec, budget)
+    _responses(spec)
     _gate(spec, budget)
     _reference(spec, budget)
+
+
+def rehearse(spec: RunSpec) -> None:
+    """Read every frame of the reference, open every scenario and draw a clip for every cell; nothing is rendered or written."""
+    from tailgate.randomize.draw import ClipRequest, draw_sample
+    from tailgate.randomize.scenario import open_scenario
+    from tailgate.reference import open_reference
+
+    if spec.budget.reference.kind not in ("standin", "none"):
+        reference = open_reference(spec.budget.reference, spec.data)
+        for name in (name for names in reference.split.values() for name in names):
+            reference.read(name)
+    for scenario in spec.scenarios.values():
+        opened = open_scenario(scenario, spec.budget, spec.rig, spec.cache)
+        try:
+            for index, cell in enumerate(spec.budget.cells):
+                draw_sample(opened, opened.settings, ClipRequest(0, index, 0, cell, spec.budget.seed))
+        finally:
+            opened.close()
 
 
 def foresee(spec: RunSpec) -> list[str]:
@@ -68,7 +88,11 @@ def _classes(spec: RunSpec, source: Source) -> None:
         with placed(lambda _, name=name: source.where(("ontology", name, "asset"))):
             asset = canonical_class(entry.asset, entry.usd)
         if entry.usd:
-            read_shape(from_usd(entry.usd, asset if asset in ASSET_CLASSES else None, spec.cache))
+            wrapper = from_usd(entry.usd, asset if asset in ASSET_CLASSES else None, spec.cache)
+            try:
+                read_shape(wrapper)
+            except UserError as error:
+                raise UserError(error.message, source.where(("ontology", name, "usd"))) from None
     for i, cell in enumerate(spec.budget.cells):
         if cell.class_ not in made:
             with placed(lambda _, i=i: source.at(f"cells[{i}].class")):
@@ -88,7 +112,10 @@ def _scenario(spec: RunSpec, name: str, source: Source) -> tuple[Randomizer, ...
     with placed(lambda own: source.at(own.key) if own else Where(source.path)):
         made = make_randomizers(scenario, spec.budget, spec.rig)
         resolve_settings(scenario, made)
-        if scenario.base not in BUILT_IN_BASES or scenario.base_options:
+    if not any(r.level == "object" for r in made):
+        raise UserError("must use a randomizer that places objects, such as placement.contexts", source.at("randomizers"))
+    if scenario.base not in BUILT_IN_BASES or scenario.base_options:
+        with placed(lambda _: source.at("base_options")):
             _base(base_file(scenario, spec.budget, spec.cache))
     for i, distractor in enumerate(scenario.distractors):
         with placed(lambda _, i=i: source.at(f"distractors[{i}]")):
@@ -131,6 +158,17 @@ def _can_be_seen(spec: RunSpec, source: Source) -> None:
     if pixels < output.min_pixels and hits < output.min_lidar_hits:
         message = f"min_pixels {output.min_pixels:,} and min_lidar_hits {output.min_lidar_hits:,} must be within what the rig's sensors have"
         raise UserError(f"{message}: {pixels:,} pixels, {hits:,} returns", source.at("output"))
+
+
+def _responses(spec: RunSpec) -> None:
+    """Every response parameter of the rig's sensors is one that the response models know."""
+    from tailgate.sensors import nominal
+    from tailgate.sensors.kinect import KinectResponse
+    from tailgate.sensors.lidar import LidarResponse
+
+    for name, sensor in spec.rig.sensors.items():
+        with placed(lambda _, name=name: Where(f"rig {spec.rig.name}", key=f"sensors.{name}.response")):
+            (LidarResponse.of if sensor.model.type == "lidar" else KinectResponse.from_params)(nominal(sensor.model))
 
 
 def _gate(spec: RunSpec, source: Source) -> None:

@@ -59,7 +59,7 @@ def ablation(options: RunOptions, out: Path, count: int) -> None:
 
 
 def sheet_of_run(run: Path, out: Path, count: int = 9) -> Path | None:
-    """Contact sheet of a run's accepted frames, newest first, cells in turns; of the refused ones where nothing was accepted; None where no frame is left."""
+    """Contact sheet of a run's accepted frames, newest first, cells in turns; of refused ones where nothing was accepted; None without frames."""
     from tailgate.datasets import store
     from tailgate.ledger.ledger import read
     from tailgate.report.sheet import Caption, contact_sheet

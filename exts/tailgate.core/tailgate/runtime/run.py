@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tailgate.config.setting import Setting
 from tailgate.ledger.ledger import Ledger, hashes, read
-from tailgate.runtime.check import foresee
+from tailgate.runtime.check import foresee, rehearse
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
 from tailgate.runtime.export import export_run
@@ -161,6 +161,7 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
     spec = resolve(options)
     settings = initial_settings(spec)
     check_folder(spec.out)
+    rehearse(spec)
     limits = spec.budget.limits
     return {
         "budget": spec.budget.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,8 @@ def _need(entry: Any, name: str, path: Path, key: str) -> Any:
 def _corners(bbox: Any, path: Path, key: str) -> tuple[float, ...]:
     if bbox is None:
         return (np.nan,) * 4
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(v, int | float) for v in bbox):
-        raise UserError(f"bbox must be four numbers x, y, width, height, got {bbox!r}", Where(path, key=key))
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(v, int | float) and math.isfinite(v) for v in bbox):
+        raise UserError(f"bbox must be four finite numbers x, y, width, height, got {bbox!r}", Where(path, key=key))
     x, y, w, h = bbox
     return (x, y, x + w, y + h)
 
