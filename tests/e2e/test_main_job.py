@@ -37,7 +37,8 @@ def run(tmp_path_factory) -> Path:
 
 
 def test_everything_is_there(run):
-    for name in ("budget.yaml", "ledger.sqlite", "status.json", "contact_sheet.png", "report.html", "settings/round-001.yaml", "dataset/manifest.parquet"):
+    files = ("budget.yaml", "ledger.sqlite", "status.json", "contact_sheet.png", "report.html", "settings/round-001.yaml")
+    for name in (*files, "dataset/manifest.parquet"):
         assert (run / name).stat().st_size > 0, name
     for name in ("basicwriter", "coco", "kitti", "semantickitti"):
         assert (run / "dataset" / name).is_dir()

@@ -44,7 +44,8 @@ def test_moments_find_the_noise_and_loss_laws(device):
         "drop_correlation": 0.4,
     }
     found = estimate_lidar(_scans(device, range(6), hidden), device)
-    # 20 % where two terms of the noise law compete, and for beam offsets: patches that large ones roughen do not count. The terms of the loss law are too alike to compare one by one, so the law itself is.
+    # 20 % where two terms of the noise law compete, and for the beams' offsets, since patches that large ones roughen do not count. The terms of
+    # the loss law are too alike to compare one by one, so the law itself is.
     tolerance = {"noise_per_metre": 0.2, "noise_incidence": 0.2, "noise_correlation": 0.2, "beam_bias": 0.2}
     for name in ("noise_sigma", "noise_per_metre", "noise_incidence", "noise_correlation", "beam_bias", "drop_correlation"):
         assert found[name].value == pytest.approx(hidden[name], rel=tolerance.get(name, 0.15)), name
