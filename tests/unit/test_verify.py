@@ -7,7 +7,7 @@ import numpy as np
 from tailgate.config.budget import Budget, Cell, Output
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, Sample, SensorFrame
 from tailgate.randomize.verify import check_target, count_instances, sight
-from tailgate_randomizers.labels import annotate
+from tailgate_randomizers.labels import Annotator
 
 OUTPUT = Output(min_pixels=100, min_lidar_hits=5)
 SAMPLE = Sample(FrameId("s", 0, 0), conditions={"light": "dusk", "weather": "rain"})
@@ -69,17 +69,17 @@ def test_the_cell_that_pins_most_takes_the_object():
 
 def test_the_annotator_misses_what_is_small_or_hidden_and_leaves_the_truth_alone():
     careful = {"edge_error": 0.02, "half_missed_px": 50, "half_missed_hidden": 0.8, "box_error_m": 0.05, "yaw_error_deg": 2, "seed": 3}
+    annotator = Annotator(SimpleNamespace(options={}))
     classes = ["person"] * 400
     kinds = {"plain": (5000, 0.0), "small": (50, 0.0), "hidden": (5000, 0.8)}
     share = {}
     for kind, (pixels, hidden) in kinds.items():
         shown = frame(classes, ([pixels] * 400, [10] * 400, [hidden] * 400), ([0] * 400, [10] * 400, [1] * 400))
         before = copy.deepcopy(shown)
-        labels = annotate(shown, SimpleNamespace(values={"labels.annotator": careful}))
+        labels = annotator.annotate(shown, careful)
         share[kind] = len(labels["camera"]) / 400
-        assert labels["lidar"] == [] and labels == annotate(shown, SimpleNamespace(values={"labels.annotator": careful}))
+        assert labels["lidar"] == [] and labels == annotator.annotate(shown, careful)
         assert np.array_equal(shown.sensors["camera"].view.bbox_tight, before.sensors["camera"].view.bbox_tight)
     assert share["plain"] > 0.98 and abs(share["small"] - 0.5) < 0.08 and abs(share["hidden"] - 0.5) < 0.08
-    boxes = np.array([row["bbox"] for row in annotate(shown, SimpleNamespace(values={"labels.annotator": careful}))["camera"]])
+    boxes = np.array([row["bbox"] for row in annotator.annotate(shown, careful)["camera"]])
     assert np.allclose(boxes.mean(0), [10, 20, 59, 119], atol=0.5) and np.allclose(boxes.std(0), [1, 2, 1, 2], rtol=0.25)
-    assert annotate(shown, SAMPLE) == {}

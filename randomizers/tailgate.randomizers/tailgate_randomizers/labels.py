@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from tailgate.config.setting import Setting
-from tailgate.frames import Frame, Sample
+from tailgate.frames import Frame
 from tailgate.randomize.protocol import BaseRandomizer, Drawn, SampleContext, Streams
 from tailgate.rng import kernel_seed, rng
 
@@ -41,38 +42,33 @@ class Annotator(BaseRandomizer):
         values["seed"] = kernel_seed(streams.run_seed, streams.scenario, streams.round, streams.index, streams.attempt, streams.component)
         return Drawn(values, draw.draws)
 
+    def annotate(self, frame: Frame, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Human-like labels of a frame, by sensor.
 
-def annotate(frame: Frame, sample: Sample) -> dict[str, list[dict[str, Any]]]:
-    """Human-like labels of a frame, by sensor; the frame is not touched.
-
-    Returns:
-        For every camera one row per noticed object: ``instance``, ``class`` and ``bbox`` (x_min, y_min, x_max, y_max) [px]; for every LiDAR
-        ``instance``, ``class``, ``centre`` [m], ``size`` [m] and ``yaw_deg`` in the world. Empty where the sample has no annotator.
-    """
-    values = sample.values.get(Annotator.name)
-    if not values:
-        return {}
-    out: dict[str, list[dict[str, Any]]] = {}
-    for name, sensor in frame.sensors.items():
-        rows = []
-        for i, label in enumerate(frame.objects.class_name):
-            instance = int(frame.objects.instance[i])
-            generator = rng(int(values["seed"]), frame.id.scenario, frame.id.tick, instance, 0, Annotator.name, name)
-            visible, hidden = int(sensor.view.visible[i]), float(sensor.view.occluded[i])
-            if visible > 0 and _noticed(values, visible * (1 if sensor.kind == "camera" else 10), hidden, generator):
-                drawn = _drawn_box(frame, name, i, values, generator)
-                rows.append({"instance": instance, "class": label, **drawn})
-        out[name] = rows
-    return out
+        Returns:
+            For every camera one row per noticed object: ``instance``, ``class`` and ``bbox`` (x_min, y_min, x_max, y_max) [px]; for every LiDAR
+            ``instance``, ``class``, ``centre`` [m], ``size`` [m] and ``yaw_deg`` in the world.
+        """
+        out: dict[str, Any] = {}
+        for name, sensor in frame.sensors.items():
+            rows = []
+            for i, label in enumerate(frame.objects.class_name):
+                instance = int(frame.objects.instance[i])
+                generator = rng(int(values["seed"]), frame.id.scenario, frame.id.tick, instance, 0, self.name, name)
+                visible, hidden = int(sensor.view.visible[i]), float(sensor.view.occluded[i])
+                if visible > 0 and _noticed(values, visible * (1 if sensor.kind == "camera" else 10), hidden, generator):
+                    rows.append({"instance": instance, "class": label, **_drawn_box(frame, name, i, values, generator)})
+            out[name] = rows
+        return out
 
 
-def _noticed(values: dict[str, Any], pixels: int, hidden: float, generator: np.random.Generator) -> bool:
+def _noticed(values: Mapping[str, Any], pixels: int, hidden: float, generator: np.random.Generator) -> bool:
     by_size = 1.0 / (1.0 + (values["half_missed_px"] / pixels) ** 2)
     by_hiding = 1.0 / (1.0 + np.exp((hidden - values["half_missed_hidden"]) / 0.05))
     return bool(generator.random() < by_size * by_hiding)
 
 
-def _drawn_box(frame: Frame, sensor: str, row: int, values: dict[str, Any], generator: np.random.Generator) -> dict[str, Any]:
+def _drawn_box(frame: Frame, sensor: str, row: int, values: Mapping[str, Any], generator: np.random.Generator) -> dict[str, Any]:
     view = frame.sensors[sensor]
     if view.kind == "camera":
         box = np.asarray(view.view.bbox_tight[row], float)

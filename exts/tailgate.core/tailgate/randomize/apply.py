@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tailgate.frames import Sample
+from typing import Any
+
+from tailgate.frames import Frame, Sample
 from tailgate.randomize.scenario import OpenScenario
 
 
@@ -16,6 +18,12 @@ def apply_sample(scenario: OpenScenario, sample: Sample, tick: int = 0) -> None:
         for randomizer in scenario.randomizers:
             if randomizer.name in sample.values:
                 randomizer.apply(frame, sample.values[randomizer.name], tick)
+
+
+def annotate_frame(scenario: OpenScenario, sample: Sample, frame: Frame) -> dict[str, Any]:
+    """Labels of a frame by each randomizer of kind "annotation"; the true labels stay as they are."""
+    annotators = [r for r in scenario.randomizers if r.kind == "annotation" and r.name in sample.values]
+    return {r.name: r.annotate(frame, sample.values[r.name]) for r in annotators}
 
 
 def reset(scenario: OpenScenario) -> None:

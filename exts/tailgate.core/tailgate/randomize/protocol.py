@@ -13,6 +13,7 @@ from tailgate.config.rig import ResolvedRig
 from tailgate.config.scenario import Scenario
 from tailgate.config.setting import Setting
 from tailgate.distributions import Ranged, Value
+from tailgate.frames import Frame
 from tailgate.rng import rng as address_rng
 
 if TYPE_CHECKING:
@@ -238,6 +239,9 @@ class Randomizer(Protocol):
     def apply(self, frame: FrameLayer, values: Mapping[str, Any], tick: int) -> None:
         """Write the values of one tick; called inside ``FrameLayer.update``."""
 
+    def annotate(self, frame: Frame, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Kind "annotation" only: labels of a frame as this annotator gives them, JSON-able; the frame and its true labels are not touched."""
+
 
 class BaseRandomizer:
     """The parts of ``Randomizer`` that do nothing by default."""
@@ -279,3 +283,7 @@ class BaseRandomizer:
 
     def apply(self, frame: FrameLayer, values: Mapping[str, Any], tick: int) -> None:
         """Nothing to write."""
+
+    def annotate(self, frame: Frame, values: Mapping[str, Any]) -> dict[str, Any]:
+        """No labels of its own."""
+        return {}

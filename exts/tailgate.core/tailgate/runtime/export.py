@@ -13,7 +13,7 @@ from tailgate.datasets.manifest import ManifestRow
 from tailgate.datasets.write import write_dataset
 from tailgate.errors import UserError
 from tailgate.frames import Frame
-from tailgate.ledger.ledger import read
+from tailgate.ledger.ledger import canonical, read, write_atomically
 from tailgate.runtime.run_folder import open_spec
 
 ACCEPTED = (
@@ -53,8 +53,19 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
     classes = tuple(dict.fromkeys(c.class_ for c in budget.cells))
     frames = _frames(run, [rows[n]["path"] for n in kept])
     summary = write_dataset(frames, run / "dataset", formats or tuple(budget.output.formats), classes, describe)
+    _write_annotations(db, run / "dataset" / "annotations.jsonl", set(kept))
     notes = [f"Dataset format {name} was left out: it {why}." for name, why in summary.left_out.items()]
     return {**{name: run / "dataset" / name for name in summary.formats}, "manifest": summary.manifest}, notes
+
+
+def _write_annotations(db: sqlite3.Connection, file: Path, kept: set[str]) -> None:
+    """One JSON line per frame with the labels that its annotators gave, beside the true ones in every format."""
+    lines = []
+    for row in db.execute("select result from clips where state = 'accepted' order by clip_index"):
+        for frame in json.loads(row["result"])["frames"]:
+            if frame["id"] in kept:
+                lines.append(canonical({"id": frame["id"], "annotators": frame["annotations"]}) + "\n")
+    write_atomically(file, "".join(lines))
 
 
 def _frames(run: Path, paths: list[str]) -> Iterator[Frame]:

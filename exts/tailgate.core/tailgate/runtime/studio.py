@@ -82,6 +82,12 @@ class Studio:
         with (clock or Clock())("sensors"):
             return respond(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)))
 
+    def annotate(self, frame: Frame, sample: Sample) -> dict[str, Any]:
+        """Labels as the scenario's annotators give them."""
+        from tailgate.randomize.apply import annotate_frame
+
+        return annotate_frame(self.scenario(sample.id.scenario)[0], sample, frame)
+
     def scenario(self, name: str) -> tuple[Any, Any]:
         """A scenario and its backend, opened on first use."""
         if name not in self._open:

@@ -9,7 +9,7 @@ from tailgate.config.load import Model, load
 from tailgate.config.setting import Setting
 from tailgate.frames import Frame
 from tailgate.runtime.spec import RunSpec
-from tailgate.runtime.studio import Clock, Studio
+from tailgate.runtime.studio import Studio, Take
 
 
 class Worker:
@@ -37,7 +37,7 @@ class Worker:
         if "reference" in job:
             measure(take.frames[0], job["reference"], job["reference"]).save(self.spec.out / "evidence" / f"{job['reference']}.npz")
         elif not take.codes:
-            records = [self._store(frame, take.clock) for frame in take.frames]
+            records = [self._store(frame, take) for frame in take.frames]
         sample, seconds = take.sample.to_json(), dict(take.clock.seconds)
         return {"index": job["index"], "codes": take.codes, "attempts": take.attempts, "sample": sample, "frames": records, "seconds": seconds}
 
@@ -45,16 +45,16 @@ class Worker:
         """Close everything opened; idempotent."""
         self._studio.close()
 
-    def _store(self, frame: Frame, clock: Clock) -> dict[str, Any]:
+    def _store(self, frame: Frame, take: Take) -> dict[str, Any]:
         """Measure a frame and write it with its evidence; the folder appears whole or not at all."""
         from tailgate.datasets import store
         from tailgate.randomize.verify import count_instances
         from tailgate.validate.evidence import CUTS, Cut, measure
 
-        with clock("validate"):
+        with take.clock("validate"):
             cut = CUTS.get(self.spec.budget.reference.kind, Cut())
             evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}", cut)
-        with clock("write"):
+        with take.clock("write"):
             folder = self.spec.out / "frames" / str(frame.id)
             shutil.rmtree(folder, ignore_errors=True)
             store.save(frame, folder)
@@ -62,7 +62,7 @@ class Worker:
             digest = store.digest(frame)
         objects = _object_rows(frame, dict(count_instances(frame, self.spec.budget)))
         record = {"id": str(frame.id), "tick": frame.id.tick, "attempt": frame.id.attempt, "digest": digest}
-        return {**record, "codes": evidence.codes, "objects": objects, "hints": frame.hints}
+        return {**record, "codes": evidence.codes, "objects": objects, "hints": frame.hints, "annotations": self._studio.annotate(frame, take.sample)}
 
     def _load(self, file: str) -> dict[str, Setting]:
         if file not in self._settings:
