@@ -55,7 +55,8 @@ class Scatter(BaseRandomizer):
         draw = ctx.drawing(streams)
         placed: list[Placed] = []
         classes, touching = self.classes(), draw("touching")
-        for number in range(int(round(draw("count"))) if classes else 0):
+        count = int(round(draw("count"))) if classes else 0
+        for number in range(min(count, len(ctx.free_slots(classes)))):
             here = ctx.with_draw(Drawn(placed=tuple(placed)))
             generator = streams("object", number)
             slot = _free_slot(here, classes, generator)

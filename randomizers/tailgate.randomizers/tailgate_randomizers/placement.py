@@ -49,7 +49,7 @@ class Contexts(BaseRandomizer):
         draw = ctx.drawing(streams)
         placed: list[Placed] = []
         if ctx.cell is not None:
-            for number in range(int(draw("targets"))):
+            for number in range(min(int(draw("targets")), len(ctx.free_slots()))):
                 here = ctx.with_draw(Drawn(placed=tuple(placed)))
                 slot = self._slot(here, ctx.cell, streams, number)
                 found = slot and find_place(here, slot, self._wish(here, ctx.cell, slot, draw), streams("place", slot.name))

@@ -62,6 +62,12 @@ def from_usd(path: Path | str, asset_class: str | None = None, cache: Path | str
     return cached(cache, f"{key}.usda", lambda target: _wrap(target, source, stage, matrix))
 
 
+def check_usd(path: Path | str) -> None:
+    """UserError for a file that does not open as USD or holds no mesh with points."""
+    source = Path(path).expanduser().resolve()
+    _extent(_open(source), source)
+
+
 def _open(source: Path) -> Usd.Stage:
     from pxr import Tf, Usd
 

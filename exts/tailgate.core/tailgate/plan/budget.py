@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tailgate.assets import ASSET_CLASSES
+from tailgate.assets import ASSET_CLASSES, check_usd
 from tailgate.config.budget import Budget, Cell, ClassMap, Prior, WeightedScenario
-from tailgate.config.load import dump, validate
+from tailgate.config.load import dump, validate, within
+from tailgate.config.rig import find_config
 from tailgate.datasets.labels import LabelTable, read_labels
-from tailgate.errors import UserError, unknown
+from tailgate.errors import UserError, Where, unknown
 from tailgate.plan.cells import Split, make_cells
 from tailgate.plan.ontology import SCENARIOS, Ontology, home, map_classes
 from tailgate.plan.priors import ClassPrior, measure_priors
@@ -146,7 +147,7 @@ def survey(table: LabelTable, options: PlanOptions) -> Survey:
     if stray:
         raise unknown("class", stray[0], counts)
     wanted = deficits(counts, selection.chosen, options.target)
-    ontology = map_classes(wanted, ASSET_CLASSES, options.usd)
+    ontology = map_classes(wanted, ASSET_CLASSES, _portable(options))
     return Survey(table, counts, selection, {c: n for c, n in wanted.items() if c in ontology.entries}, ontology)
 
 
@@ -186,6 +187,22 @@ def _check(options: PlanOptions) -> None:
     for name, file in options.usd.items():
         if not Path(file).is_file():
             raise UserError(f"the USD file of '{name}' was not found", file)
+        check_usd(file)
+    for folder, config in (("scenarios", options.scenario), ("rigs", options.rig)):
+        if config and ":" not in config:
+            find_config(config, folder, _roots(options))
+
+
+def _roots(options: PlanOptions) -> list[Path]:
+    """Where paths of the budget may lead: its own folder, and the data root."""
+    return [options.output.resolve().parent if options.output else Path.cwd(), *([options.data] if options.data else [])]
+
+
+def _portable(options: PlanOptions) -> dict[str, str]:
+    """The user's USD files by class as the budget names them: relative to its folder; one that a budget there may not name is refused."""
+    roots = _roots(options)
+    found = {name: within(roots, Path(file).resolve(), Where("--usd", key=name)) for name, file in options.usd.items()}
+    return {name: str(file.relative_to(roots[0])) if roots[0] in file.parents else str(file) for name, file in found.items()}
 
 
 def _scenarios(options: PlanOptions, missing: dict[str, int], ontology: Ontology) -> list[WeightedScenario]:

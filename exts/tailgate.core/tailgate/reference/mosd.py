@@ -118,7 +118,8 @@ def _image(path: Path, dimensions: int) -> np.ndarray:
     if not path.is_file():
         raise UserError("file not found", path)
     flags = cv2.IMREAD_UNCHANGED if dimensions == 2 else cv2.IMREAD_COLOR
-    image = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    data = np.fromfile(path, np.uint8)
+    image = cv2.imdecode(data, flags) if data.size else None
     if image is None or image.ndim != dimensions:
         raise UserError("is not a readable image of the expected kind", path)
     return image if dimensions == 2 else np.ascontiguousarray(image[..., ::-1])

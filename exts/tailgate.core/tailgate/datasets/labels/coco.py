@@ -47,7 +47,7 @@ def _corners(bbox: Any, path: Path, key: str) -> tuple[float, ...]:
     if bbox is None:
         return (np.nan,) * 4
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(v, int | float) and math.isfinite(v) for v in bbox):
-        raise UserError(f"bbox must be four finite numbers x, y, width, height, got {bbox!r}", Where(path, key=key))
+        raise UserError(f"bbox must be four numbers x, y, width, height, all finite, got {bbox!r}", Where(path, key=key))
     x, y, w, h = bbox
     return (x, y, x + w, y + h)
 
