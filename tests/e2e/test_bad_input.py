@@ -240,7 +240,7 @@ BOX = {"id": 1, "image_id": 1, "category_id": 1}
     [
         ("{", (), "labels.json:1: is not valid JSON"),
         (json.dumps(COCO), (), "no class with a sample"),
-        (json.dumps({**COCO, "annotations": [{**BOX, "bbox": [0, 0, float("nan"), 1]}]}), (), "annotations[0]: bbox must be four numbers x, y, width, height, all finite"),
+        (json.dumps({**COCO, "annotations": [{**BOX, "bbox": [0, 0, float("nan"), 1]}]}), (), "annotations[0]: bbox must be four numbers"),
         (None, (), "label file not found"),
         ("class,count\nperson,-1\n", (), "count of 'person'"),
         ("class,count\nperson,5\ncone,9\n", ("--target", 10**12), "target must be between"),
@@ -283,6 +283,8 @@ def test_what_is_no_run(refused, tmp_path, command, ledger):
         (("randomizers", "x"), "unexpected extra argument"),
         (("doctor", "--nope"), "No such option"),
         (("generat",), "No such command"),
+        (("calibrate",), "Name a command"),
+        (("score", "nowhere", "--reference", "."), "does not exist"),
     ],
 )
 def test_other_commands(refused, args, words):

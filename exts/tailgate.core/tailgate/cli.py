@@ -31,7 +31,7 @@ def main() -> None:
     except TailgateError as error:
         _fail(str(error), error.exit_code)
     except UsageError as error:
-        _fail(f"{error.format_message()} See 'tailgate --help'.", 2)
+        _fail(f"{error.format_message() or 'Name a command to run.'} See 'tailgate --help'.", 2)
     except OSError as error:
         if error.errno is None:
             raise

@@ -174,7 +174,11 @@ class WeightedScenario(Model):
 
 
 class Budget(Model):
-    """The file that drives a run: cells and counts, scenarios, rig, reference, gate, feedback, limits, output."""
+    """The file that drives a run: cells and counts, scenarios, rig, reference, gate, feedback, limits, output.
+
+    Paths (a scenario, a rig, a class's ``usd``) are relative to the budget's folder and must lie in it, in the data root or in the shipped configs,
+    links resolved; ``reference.root`` and rigs from calibration are relative to the data root and must lie in it.
+    """
 
     version: Literal[1] = 1
     name: Name

@@ -103,11 +103,13 @@ class Ledger:
 
 
 def read(folder: Path) -> sqlite3.Connection:
-    """Open a run's ledger for reading only."""
+    """Open a run's ledger for reading only, also in a folder where nothing can be written."""
     path = Path(folder) / FILE
     if not path.is_file():
         raise UserError(f"is not a run folder: it holds no {FILE}", folder)
-    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    address = f"file:{quote(str(path))}?mode=ro"
+    settled = not os.access(path.parent, os.W_OK) and not path.with_name(FILE + "-wal").exists()
+    db = sqlite3.connect(f"{address}&immutable=1" if settled else address, uri=True)
     db.row_factory = sqlite3.Row
     try:
         db.execute("select value from meta where key = 'fingerprint'").fetchone()
