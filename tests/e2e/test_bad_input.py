@@ -153,7 +153,7 @@ def test_a_mistake_that_shows_when_a_clip_is_drawn(budget, tmp_path):
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--backend", "isaac"), "runs inside Isaac Sim only"),
+        (("--backend", "isaac"), "is not part of this version"),
         (("--backend", "foo"), "--backend must be one of"),
         (("--device", "gpu"), "--device must be cpu or cuda:N"),
         (("--device", "cuda:99"), "CUDA devices"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from tailgate.errors import UserError, Where, placed, unknown
@@ -22,8 +21,8 @@ def check_device(backend: str, device: str) -> None:
     """The backend can run here, on this device."""
     if backend not in BACKENDS:
         raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got '{backend}'")
-    if backend == "isaac" and find_spec("isaacsim") is None:
-        raise UserError("--backend isaac runs inside Isaac Sim only, and its Python module 'isaacsim' is missing here; use --backend warp")
+    if backend == "isaac":
+        raise UserError("--backend isaac is not part of this version; use --backend warp, the embedded renderer")
     number = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
     if not number and device != "cpu":
         raise UserError(f"--device must be cpu or cuda:N, got '{device}'")
