@@ -233,7 +233,7 @@ def check_isaac() -> Check:
         return Check("Isaac Sim", True, f"found at {root}")
     if find_spec("isaacsim") is not None:
         return Check("Isaac Sim", True, "installed as a Python package")
-    return Check("Isaac Sim", True, "none (the isaac backend is off; set ISAACSIM_PATH to use it)")
+    return Check("Isaac Sim", True, "none (the embedded renderer needs none)")
 
 
 def _first_line(error: Exception) -> str:
