@@ -12,7 +12,7 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: "started", "round_started", "clip", "batch", "round_closed", "exported" or "note".
+        kind: "started", "round_started", "clip", "batch", "round_closed", "exported", "note" or "busy" (what is under way, in words).
         data: plain values; their names are those of the ledger's columns.
     """
 

@@ -170,8 +170,9 @@ class Loop:
                 "batches", [{**row, "verdict": verdict.verdict, "codes": verdict.codes, "scorecard": [r.to_json() for r in verdict.rows]}]
             )
         self._write_status(number)
-        tally = dict(Counter(states.values()))
-        self.events.emit("batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, states=tally, achieved=self.achieved())
+        cells = {job["index"]: job["sample"]["cell"] for job in results}
+        tally = [{"cell": cells[index], "state": state} for index, state in states.items()]
+        self.events.emit("batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, clips=tally, achieved=self.achieved())
 
     def _clip_state(self, result: dict[str, Any], verdict: Any, need: dict[str, int]) -> str:
         """State of a clip; acceptance in index order until the quota, surplus discarded."""
@@ -206,6 +207,7 @@ class Loop:
         columns = "f.id, f.verdict, f.scores, f.sample"
         query = f"select {columns} from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick"
         frames = self.ledger.rows(query, number)
+        self.events.emit("busy", text=f"round {number}: measured against the reference; deciding what changes")
         started = time.perf_counter()
         scorecard = self.judge.round(frames)
         after, changes = self.judge.feedback(number, settings, frames)

@@ -42,6 +42,9 @@ class Progress:
     def _on_note(self, data: dict) -> None:
         self.console.print(f"[yellow]note:[/yellow] {data['text']}", soft_wrap=True)
 
+    def _on_busy(self, data: dict) -> None:
+        self.console.print(f"[dim]{data['text']} …[/dim]", soft_wrap=True)
+
     def _on_round_started(self, data: dict) -> None:
         if self._task is not None:
             self._bars.remove_task(self._task)
@@ -50,14 +53,18 @@ class Progress:
     def _on_clip(self, data: dict) -> None:
         self._bars.advance(self._task)
         task = next(t for t in self._bars.tasks if t.id == self._task)
-        self._bars.update(self._task, rate=f"{task.speed * 3600:,.0f} clips/h" if task.speed else "")
+        rate = f"{task.completed / task.elapsed * 3600:,.0f} clips/h" if task.elapsed and task.elapsed > 1 else ""
+        self._bars.update(self._task, rate=rate)
 
     def _on_batch(self, data: dict) -> None:
-        states = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(data["states"].items()))
+        for clip in data["clips"]:
+            self._states.setdefault(clip["cell"], Counter())[clip["state"]] += 1
+        states = ", ".join(f"{n} {_plain(state)}" for state, n in sorted(Counter(c["state"] for c in data["clips"]).items()))
         codes = f" [dim]({', '.join(data['codes'])})[/dim]" if data["codes"] else ""
-        cells = " · ".join(f"{name} {data['achieved'].get(name, 0)}/{target}" for name, target in self._targets.items())
         self.console.print(f"round {data['round']} batch {data['batch']}: {data['verdict']}{codes}: {states}", soft_wrap=True)
-        self.console.print(f"    [dim]{cells}[/dim]", soft_wrap=True)
+        for name, target in self._targets.items():
+            lost = ", ".join(f"{n} {_plain(s)}" for s, n in sorted(self._states.get(name, {}).items()) if s != "accepted")
+            self.console.print(f"    [dim]{name}: {data['achieved'].get(name, 0)} of {target}{'; clips lost: ' + lost if lost else ''}[/dim]", soft_wrap=True)
 
     def _on_round_closed(self, data: dict) -> None:
         for part, values in data["summary"].items():
@@ -66,3 +73,7 @@ class Progress:
                 self.console.print(f"round {data['round']} {part.replace('_', ' ')}: {shown}", soft_wrap=True)
         for words in data["changes"][:12]:
             self.console.print(f"    [cyan]feedback:[/cyan] {words}", soft_wrap=True)
+
+
+def _plain(state: str) -> str:
+    return state.replace("_", " ")

@@ -75,8 +75,10 @@ async def measure_reference(spec: RunSpec, engine: Engine, initial: dict[str, Se
     if kind == "none":
         data = ReferenceData(kind, notes=["No reference: every number of this run is unmeasured against real data."])
     elif kind == "standin":
+        events.emit("busy", text="simulating the stand-in reference")
         data = await _simulate(spec, engine, initial)
     else:
+        events.emit("busy", text=f"measuring the {kind} reference")
         data = _read(spec)
     for note in data.notes:
         events.emit("note", text=note)

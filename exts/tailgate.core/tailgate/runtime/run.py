@@ -112,6 +112,7 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
     with ledger.transaction():
         ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
     refused = judge.refused(classes)
+    events.emit("busy", text="writing datasets, contact sheet and report")
     datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
     events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
     sheet, page = _show(spec.out)
