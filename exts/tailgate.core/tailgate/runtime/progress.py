@@ -64,7 +64,8 @@ class Progress:
         self.console.print(f"round {data['round']} batch {data['batch']}: {data['verdict']}{codes}: {states}", soft_wrap=True)
         for name, target in self._targets.items():
             lost = ", ".join(f"{n} {_plain(s)}" for s, n in sorted(self._states.get(name, {}).items()) if s != "accepted")
-            self.console.print(f"    [dim]{name}: {data['achieved'].get(name, 0)} of {target}{'; clips lost: ' + lost if lost else ''}[/dim]", soft_wrap=True)
+            lost = f"; clips lost: {lost}" if lost else ""
+            self.console.print(f"    [dim]{name}: {data['achieved'].get(name, 0)} of {target}{lost}[/dim]", soft_wrap=True)
 
     def _on_round_closed(self, data: dict) -> None:
         for part, values in data["summary"].items():

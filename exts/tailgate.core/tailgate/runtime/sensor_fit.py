@@ -30,10 +30,10 @@ class SensorFit:
 
     def print(self, console: Console) -> None:
         """Every parameter with its interval, and what could not be identified."""
-        table = Table("parameter", "estimate", "interval", "from", "", box=None)
+        table = Table("parameter", "estimate", "interval", "real measurements", "", box=None)
         for name, e in self.estimates.items():
             word = "" if e.identifiable else "[yellow]hardly identified[/yellow]"
-            table.add_row(name, f"{e.value:.4g}", f"{e.low:.3g} … {e.high:.3g}", f"{e.n:,} measurements", word)
+            table.add_row(name, f"{e.value:.4g}", f"{e.low:.3g} … {e.high:.3g}", f"{e.n:,}", word)
         console.print(table)
         for note in self.notes:
             console.print(f"[yellow]note:[/yellow] {note}")
