@@ -67,5 +67,12 @@ def test_estimates_move_what_is_calibrated_as_far_as_it_is_identified():
     assert after[NAMES[0]] == current[NAMES[0]] and after[NAMES[3]] == current[NAMES[3]]
 
 
+def test_estimates_from_other_scenes_are_pooled():
+    first, _ = apply_estimates(settings("calibrated"), {NAMES[2]: Estimate(0.2, 0.1, 0.3)})
+    second, _ = apply_estimates(first, {NAMES[2]: Estimate(0.4, 0.3, 0.5)}, pooled=True)
+    assert second[NAMES[2]].dist.mean == pytest.approx(0.3, abs=1e-6)
+    assert second[NAMES[2]].dist.spread == pytest.approx(first[NAMES[2]].dist.spread / 2**0.5, rel=1e-6)
+
+
 def test_family():
     assert family(NAMES[0]) == "lighting"

@@ -9,6 +9,8 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Ranged
 from tailgate.feedback.change import Change, describe
 
+LEAST_SPREAD = 0.004
+"""Smallest standard deviation of an estimated setting, as a share of its bounds."""
 FILLS = 0.95
 """An interval wider than this share of the bounds says nothing."""
 
@@ -24,7 +26,9 @@ class EstimateLike(Protocol):
     why: str
 
 
-def apply_estimates(settings: Mapping[str, Setting], estimates: Mapping[str, EstimateLike]) -> tuple[dict[str, Setting], list[Change]]:
+def apply_estimates(
+    settings: Mapping[str, Setting], estimates: Mapping[str, EstimateLike], pooled: bool = False
+) -> tuple[dict[str, Setting], list[Change]]:
     """Move ``calibrated`` settings to their estimates.
 
     A setting's new distribution has the estimate as its mean and a quarter of the interval as its standard deviation, never beyond its hard
@@ -34,6 +38,7 @@ def apply_estimates(settings: Mapping[str, Setting], estimates: Mapping[str, Est
     Args:
         settings: by address.
         estimates: by address.
+        pooled: the settings hold earlier estimates from other scenes; both count by their inverse variance.
 
     Returns:
         The new settings and one change per setting that moved.
@@ -47,7 +52,12 @@ def apply_estimates(settings: Mapping[str, Setting], estimates: Mapping[str, Est
         share = [dist._unit_interval(min(max(v, dist.low), dist.high)) for v in (estimate.value, estimate.low, estimate.high)]
         if abs(share[2] - share[1]) > FILLS:
             continue
-        moved = setting.model_copy(update={"dist": dist.with_moments(share[0], max(abs(share[2] - share[1]) / 4, 0.004))})
+        mean, spread = share[0], max(abs(share[2] - share[1]) / 4, LEAST_SPREAD)
+        if pooled:
+            weights = spread**-2, dist.spread**-2
+            mean = (mean * weights[0] + dist.mean_share * weights[1]) / sum(weights)
+            spread = max(sum(weights) ** -0.5, LEAST_SPREAD)
+        moved = setting.model_copy(update={"dist": dist.with_moments(mean, spread)})
         if moved.dist == dist:
             continue
         words = (

@@ -123,13 +123,15 @@ class Judge:
         return card
 
     def feedback(self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]]) -> tuple[dict[str, Setting], list[Change]]:
-        """Step 1, estimation, after the first round; step 2, regression, from ``min_frames`` frames on."""
+        """Step 1, estimation, after the first round, and after each whose batches were refused, pooled with what was estimated before from other
+        scenes; step 2, regression, from ``min_frames`` frames on."""
         cfg, changes = self.spec.budget.feedback, []
         sound = [f for f in frames if f["verdict"] == "ok"]
         if self._gate is None or not sound:
             return settings, []
-        if cfg.estimate and number == 0:
-            settings, changes = apply_estimates(settings, fit_sensors(self.spec, self.reference, settings, sound))
+        if cfg.estimate and (number == 0 or any(f["state"] == "rejected" for f in sound)):
+            estimates = fit_sensors(self.spec, self.reference, settings, sound)
+            settings, changes = apply_estimates(settings, estimates, pooled=number > 0)
         if cfg.regress and number > 0 and len(sound) >= cfg.min_frames:
             draws = [{k: v for k, v in json.loads(f["sample"])["draws"].items() if isinstance(v, (int, float))} for f in sound]
             evidence = RegressionEvidence(draws, [json.loads(f["scores"]) for f in sound])

@@ -204,7 +204,7 @@ class Loop:
 
     def _close_round(self, number: int, settings: dict[str, Setting]) -> None:
         """Score the round against both parts of the reference and decide what the next round changes."""
-        columns = "f.id, f.verdict, f.scores, f.sample"
+        columns = "f.id, f.verdict, f.scores, f.sample, c.state"
         query = f"select {columns} from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick"
         frames = self.ledger.rows(query, number)
         self.events.emit("busy", text=f"round {number}: measured against the reference; deciding what changes")
