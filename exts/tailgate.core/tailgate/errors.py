@@ -45,18 +45,6 @@ class UserError(TailgateError):
         super().__init__(f"{self.where}: {message}" if self.where and str(self.where) else message)
 
 
-class GateFailed(TailgateError):
-    """A gate in ``enforce`` mode refused the data. Exit code 1."""
-
-    exit_code = 1
-
-
-class LimitReached(TailgateError):
-    """A limit (rounds, frames, hours, disk) was reached before the budget was met. Exit code 3."""
-
-    exit_code = 3
-
-
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the valid name closest to ``name``, else the list of valid names."""
     options = sorted(str(v) for v in valid)

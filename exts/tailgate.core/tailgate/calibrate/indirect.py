@@ -228,5 +228,5 @@ def _why(column: np.ndarray, statistic: np.ndarray, known: bool, resolution: flo
     if known:
         return f"it moves {names}"
     if resolution >= _DECIDED:
-        return f"{names} move with it, but its interval is as wide as half its bounds, so it keeps its prior"
-    return f"{names} move with it, but the reference decides only {max(resolution, 0):.0%} of it, so it keeps its prior"
+        return f"{names} move with it, but its interval is as wide as half its bounds, so it stays wide"
+    return f"{names} move with it, but the reference decides only {max(resolution, 0):.0%} of it, so it stays wide"

@@ -7,14 +7,6 @@ import numpy as np
 from tailgate.frames import Objects, ObjectView
 
 
-def yaw_pose(centre: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Poses float64 [N, 4, 4] of upright boxes from centres [N, 3] [m] and yaw about +z [N] [rad]."""
-    T = np.tile(np.eye(4), (len(yaw), 1, 1))
-    T[:, 0, 0], T[:, 0, 1], T[:, 1, 0], T[:, 1, 1] = np.cos(yaw), -np.sin(yaw), np.sin(yaw), np.cos(yaw)
-    T[:, :3, 3] = centre
-    return T
-
-
 def quaternion_matrix(q: np.ndarray) -> np.ndarray:
     """Rotation matrices [N, 3, 3] of unit quaternions w, x, y, z [N, 4]."""
     w, x, y, z = np.moveaxis(np.asarray(q, dtype=np.float64) / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)

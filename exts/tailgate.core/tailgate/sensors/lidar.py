@@ -15,7 +15,7 @@ Laws (r range [m], θ incidence, ρ reflectance):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -246,8 +246,3 @@ def _normal_cdf_twin(z: np.ndarray) -> np.ndarray:
     poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     upper = np.exp(-0.5 * z * z) * 0.3989422804 * poly
     return np.where(z >= 0, 1 - upper, upper)
-
-
-def as_params(response: LidarResponse) -> dict[str, float]:
-    """Parameter values by name."""
-    return asdict(response)

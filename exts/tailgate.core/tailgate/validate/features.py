@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tailgate.validate.crops import Crop
@@ -53,8 +51,3 @@ def local_covariance_twin(points: np.ndarray) -> np.ndarray:
         nearest = np.argsort(np.linalg.norm(points - p, axis=1), kind="stable")[: min(NEIGHBOURS, len(points))]
         out.append(np.cov(points[nearest].T, bias=True))
     return np.array(out)
-
-
-def crop_features(crops: Sequence[Crop]) -> list[np.ndarray]:
-    """``point_features`` of each crop."""
-    return [point_features(c) for c in crops]
