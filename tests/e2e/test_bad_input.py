@@ -304,8 +304,8 @@ def test_no_permission(tmp_path):
     """As nobody, into a folder of root's."""
     tmp_path.chmod(0o755)
     code = (
-        "import os, sys, filelock; from pathlib import Path; import tailgate.cli, tailgate.runtime.folder as f\nfilelock.FileLock; os.setuid(65534)\n"
-        f"try:\n    f.hold(Path({str(tmp_path / 'out')!r})).__enter__()\nexcept tailgate.cli.UserError as e: sys.exit('error: ' + str(e))"
+        "import os, sys, filelock; from pathlib import Path; from tailgate import errors; import tailgate.runtime.folder as f\nfilelock.FileLock; os.setuid(65534)\n"
+        f"try:\n    f.hold(Path({str(tmp_path / 'out')!r})).__enter__()\nexcept errors.UserError as e: sys.exit('error: ' + str(e))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "cannot be written: permission denied" in done.stderr and "Traceback" not in done.stderr

@@ -1,44 +1,15 @@
-"""The command line: thin faces over the library. Exit 0 done · 1 a gate failed · 2 the user's mistake · 3 limits reached first."""
+"""Commands that make data: plan, generate, status, preview, report, export, compose, explain, randomizers, doctor."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from tailgate.errors import TailgateError, UserError
-
-UsageError = typer.BadParameter.__base__
-"""What typer raises for unknown options and values of the wrong type."""
-
-app = typer.Typer(name="tailgate", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
-
-Data = Annotated[Path | None, typer.Option("--data", help="Root of the real data (default: $TAILGATE_DATA).")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Sets = Annotated[list[str], typer.Option("--set", help="Override one value: path=value, such as cells[0].target=20.")]
-
-
-def main() -> None:
-    """Entry point: a user's mistake, or a disk that cannot be written, becomes one sentence and an exit code."""
-    try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
-    except TailgateError as error:
-        _fail(str(error), error.exit_code)
-    except UsageError as error:
-        _fail(f"{error.format_message() or 'Name a command to run.'} See 'tailgate --help'.", 2)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        _fail(f"{error.filename or 'disk'}: {(error.strerror or str(error)).lower()}", 2)
-    except KeyboardInterrupt:
-        stderr.print("stopped; run the same command again to resume")
-        sys.exit(130)
+from tailgate.cli.app import Data, Json, Sets, app, console, print_json
+from tailgate.errors import UserError
 
 
 @app.command()
@@ -76,7 +47,7 @@ def plan(
         output=out,
     )
     if as_json:
-        _print_json(make_plan(options).to_json())
+        print_json(make_plan(options).to_json())
         return
     print_survey(survey(read_labels(labels), options), console)
     print_plan(make_plan(options), console)
@@ -106,11 +77,11 @@ def generate(
     options = RunOptions(budget, out, data, backend, device, tuple(overrides))
     if dry_run:
         rows = describe_plan(options)
-        _print_json(rows) if as_json else [console.print(f"[bold]{k}[/bold]: {v}") for k, v in rows.items()]
+        print_json(rows) if as_json else [console.print(f"[bold]{k}[/bold]: {v}") for k, v in rows.items()]
         return
     with Progress(console if not as_json else None) as progress:
         summary = execute(options, engine, workers, progress.listen)
-    _print_json(summary.to_json()) if as_json else summary.print(console)
+    print_json(summary.to_json()) if as_json else summary.print(console)
     raise typer.Exit(summary.exit_code)
 
 
@@ -131,7 +102,7 @@ def status(run: Path, hash: Annotated[bool, typer.Option("--hash", help="Print p
         except ValueError as error:
             raise UserError(f"is not valid JSON ({error}); run generate again to restore it", file) from None
     if as_json or not hash:
-        _print_json(found)
+        print_json(found)
     else:
         for name, value in found.items():
             console.print(f"{name} {value}", soft_wrap=True)
@@ -214,7 +185,7 @@ def list_randomizers(as_json: Json = False) -> None:
 
     rows = randomizer_table()
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         console.print(f"[bold]{row['name']}[/bold] ({row['kind']}, {row['level']}): {row['summary']}")
@@ -223,50 +194,12 @@ def list_randomizers(as_json: Json = False) -> None:
 
 
 @app.command()
-def score(
-    synthetic: Path,
-    reference: Annotated[Path, typer.Option("--reference", help="Folder of real recordings in the same layout.")],
-    kind: Annotated[str, typer.Option(help="Layout of both: kitti, mosd or av2.")] = "kitti",
-    as_json: Json = False,
-) -> None:
-    """Judge a synthetic set, whoever made it, against real recordings; exit 1 when the gate refuses it."""
-    from tailgate.runtime.score import score as judge
-
-    found = judge(synthetic, reference, kind)
-    _print_json(found.to_json()) if as_json else found.print(console)
-    raise typer.Exit(0 if found.verdict == "accepted" else 1)
-
-
-calibrate = typer.Typer(no_args_is_help=True, help="Estimate from real recordings.")
-app.add_typer(calibrate, name="calibrate")
-
-
-@calibrate.callback()
-def _calibrate() -> None:
-    """Estimate from real recordings."""
-
-
-@calibrate.command("sensor")
-def calibrate_sensor(
-    reference: Annotated[Path, typer.Option("--reference", help="Folder of recordings.")],
-    sensor: Annotated[str, typer.Option(help="Sensor model to start from: a name in configs/sensors or a file.")],
-    kind: Annotated[str, typer.Option(help="Layout: kitti, mosd or av2.")] = "kitti",
-    out: Annotated[Path, typer.Option("-o", "--out", help="Sensor model to write.")] = Path("sensor.yaml"),
-) -> None:
-    """Estimate a sensor's noise, losses and intensity law from real recordings."""
-    from tailgate.runtime.sensor_fit import fit_sensor
-
-    fit_sensor(reference, kind, sensor, out).print(console)
-    console.print(f"sensor model: {out}", soft_wrap=True)
-
-
-@app.command()
 def doctor(out: Annotated[Path, typer.Option(help="Folder whose disk is checked.")] = Path("."), as_json: Json = False) -> None:
     """Check this machine: versions, devices, memory, disk; with a fix per line."""
     from tailgate.doctor import diagnose, print_checks
 
     checks = diagnose(out)
-    _print_json([c.to_json() for c in checks]) if as_json else print_checks(checks, console)
+    print_json([c.to_json() for c in checks]) if as_json else print_checks(checks, console)
     raise typer.Exit(0 if all(c.ok for c in checks) else 1)
 
 
@@ -275,20 +208,3 @@ def _pair(option: str, text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise UserError(f"{option} must be CLASS=FILE, got '{text}'")
     return name, value
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
-
-
-def _fail(sentence: str, code: int) -> None:
-    stderr.print(f"[red]error:[/red] {_plain(sentence)}", soft_wrap=True)
-    sys.exit(code)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
-
-
-if __name__ == "__main__":
-    main()

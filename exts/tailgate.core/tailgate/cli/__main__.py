@@ -1,0 +1,5 @@
+"""``python -m tailgate.cli``."""
+
+from tailgate.cli import main
+
+main()
