@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from tailgate import cli
+from tailgate.cli import app as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICKSTART = ROOT / "configs/budgets/quickstart.yaml"
@@ -304,7 +304,8 @@ def test_no_permission(tmp_path):
     """As nobody, into a folder of root's."""
     tmp_path.chmod(0o755)
     code = (
-        "import os, sys, filelock; from pathlib import Path; from tailgate import errors; import tailgate.runtime.folder as f\nfilelock.FileLock; os.setuid(65534)\n"
+        "import os, sys, filelock; from pathlib import Path; from tailgate import errors; import tailgate.runtime.folder as f\n"
+        "filelock.FileLock; os.setuid(65534)\n"
         f"try:\n    f.hold(Path({str(tmp_path / 'out')!r})).__enter__()\nexcept errors.UserError as e: sys.exit('error: ' + str(e))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
