@@ -116,7 +116,11 @@ class Reference(Model):
 
 
 class Gate(Model):
-    """How verdicts are made. ``report`` decides nothing; ``enforce`` rejects. A limit named in ``statistics`` replaces the calibrated one."""
+    """How verdicts are made. ``report`` decides nothing; ``enforce`` rejects. A limit named in ``statistics`` replaces the calibrated one.
+
+    ``backbone`` names what gives the features that ``semantic_js`` compares: a registered name, a file (.pt, .pt2, .onnx) or ``timm:<model>``.
+    ``support`` names, for a class with too few real samples, the class whose local geometry it is judged by.
+    """
 
     mode: Literal["report", "enforce"] = "report"
     unjudged: Literal["hold", "accept"] = "accept"
@@ -124,6 +128,16 @@ class Gate(Model):
     js_max: Annotated[float, Field(gt=0, le=1)] = 0.15
     n_min: int = Field(20, ge=2)
     statistics: dict[str, Annotated[float, Field(gt=0)]] = {}
+    backbone: Annotated[str, Field(min_length=1)] = "geometric"
+    support: dict[str, str] = {}
+
+    @field_validator("support")
+    @classmethod
+    def _another_class(cls, support: dict[str, str]) -> dict[str, str]:
+        for name, other in support.items():
+            if name == other:
+                raise ValueError(f"support must name another class than the one it stands in for, got {name}: {other}")
+        return support
 
 
 class Feedback(Model):
