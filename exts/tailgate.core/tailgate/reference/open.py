@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from tailgate.config.budget import Reference
@@ -13,27 +14,22 @@ from tailgate.frames import Frame
 from tailgate.reference.reader import Entry, Reader, ReferenceSet
 from tailgate.reference.split import MIN_RECORDINGS, automatic_split, explicit_split, make_groups, shares_a_recording
 
-
-def _kitti() -> Callable[..., Reader]:
-    from tailgate.reference.kitti import KittiReader
-
-    return KittiReader
-
-
-def _av2() -> Callable[..., Reader]:
-    from tailgate.reference.av2 import Av2Reader
-
-    return Av2Reader
+READERS = {
+    "kitti": "tailgate.reference.kitti:KittiReader",
+    "av2": "tailgate.reference.av2:Av2Reader",
+    "mosd": "tailgate.reference.mosd:MosdReader",
+    "basicwriter": "tailgate.reference.basicwriter:BasicWriterReader",
+    "coco_depth": "tailgate.reference.coco_depth:CocoDepthReader",
+}
+"""Kind -> the reader's class as ``module:class``, imported on use."""
 
 
-def _mosd() -> Callable[..., Reader]:
-    from tailgate.reference.mosd import MosdReader
-
-    return MosdReader
-
-
-READERS = {"kitti": _kitti, "av2": _av2, "mosd": _mosd}
-"""Kind -> the reader's class, imported on use."""
+def reader_class(kind: str) -> Callable[..., Reader]:
+    """The reader of a kind; UserError for an unknown one."""
+    if kind not in READERS:
+        raise UserError(f"kind must be one that holds recordings{nearest(kind, READERS)}, got '{kind}'", Where(key="reference.kind"))
+    module, _, name = READERS[kind].partition(":")
+    return getattr(import_module(module), name)
 
 
 def open_reference(cfg: Reference, data_root: str | Path) -> ReferenceSet:
@@ -65,11 +61,10 @@ def open_reader(kind: str, root: Path, options: dict[str, object] | None = None)
     Raises:
         UserError: an unknown kind, a missing folder, or one without frames.
     """
-    if kind not in READERS:
-        raise UserError(f"kind must be one that holds recordings{nearest(kind, READERS)}, got '{kind}'", Where(key="reference.kind"))
+    reader_of = reader_class(kind)
     if not Path(root).is_dir():
         raise UserError("must be a folder of recordings; it does not exist", root)
-    reader = READERS[kind]()(Path(root), options or {})
+    reader = reader_of(Path(root), options or {})
     entries = reader.entries()
     if not entries:
         raise UserError(f"the reference is empty: it holds no {kind} frame", root)
