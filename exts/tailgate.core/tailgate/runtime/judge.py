@@ -102,21 +102,24 @@ class Judge:
 
     def round(self, frames: list[dict[str, Any]]) -> dict[str, Any]:
         """W1 per statistic and the distance ratio of a round's frames against both parts of the reference."""
-        evidence = [self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"]
-        synthetic = [b for e in evidence for b in e.blocks]
+        evidence = {f["id"]: self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"}
+        synthetic = [b for e in evidence.values() for b in e.blocks]
+        clips = [name.rsplit("-t", 1)[0] for name, e in evidence.items() for _ in e.blocks]
         if self._gate is None or not synthetic:
             return {}
         total = Sketch.total(synthetic)
         held = [self.reference.total(p) for p in PARTS if self.reference.blocks(p)]
         mix = common_mix(held, STATISTICS)
-        card: dict[str, Any] = {"summary": {"distance_ratio": {}}}
+        card: dict[str, Any] = {"summary": {"distance_ratio": {}}, "ratio_error": {}}
         for part in PARTS:
             groups = self.reference.blocks(part)
             if groups:
                 distances = compare(self.reference.total(part), total, STATISTICS)
                 card["summary"][part] = summarize(distances, mix)
                 card[part] = [vars(d) for d in distances]
-                card["summary"]["distance_ratio"][part] = distance_ratio(groups, synthetic, STATISTICS).value
+                ratio = distance_ratio(groups, synthetic, STATISTICS, clips)
+                card["summary"]["distance_ratio"][part] = ratio.value
+                card["ratio_error"][part] = ratio.error
         if len(held) == len(PARTS):
             between = summarize(compare(*held, STATISTICS), mix)
             card["real_vs_real"] = {name: {"between_parts": value} for name, value in between.items()}

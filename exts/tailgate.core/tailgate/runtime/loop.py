@@ -11,6 +11,7 @@ from typing import Any
 
 from tailgate.config.load import dump
 from tailgate.config.setting import Setting
+from tailgate.feedback.guard import Watch, check
 from tailgate.ledger.ledger import Ledger, canonical, write_atomically
 from tailgate.rng import rng
 from tailgate.runtime.allocate import allocate
@@ -210,16 +211,39 @@ class Loop:
         self.events.emit("busy", text=f"round {number}: measured against the reference; deciding what changes")
         started = time.perf_counter()
         scorecard = self.judge.round(frames)
-        after, changes = self.judge.feedback(number, settings, frames)
+        guard = self.ledger.meta("guard") or self._guard(scorecard, number)
+        restored = self._restored(guard)
+        after, changes = (restored, []) if restored else self.judge.feedback(number, settings, frames)
         self._seconds["feedback"] += time.perf_counter() - started
         plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
         with self.ledger.transaction():
             self.ledger.update("clips", {"round": number, "state": "rendered"}, state="surplus")
             self.ledger.update("rounds", {"round": number}, state="closed", scorecard=scorecard, feedback=[c.to_json() for c in changes])
             self.ledger.set_meta(f"settings_after_{number}", plain)
+            if guard:
+                self.ledger.set_meta("guard", guard)
         self._retire(number)
         self._write_status(number)
         self.events.emit("round_closed", round=number, summary=scorecard.get("summary", {}), changes=[c.words for c in changes])
+
+    def _guard(self, scorecard: dict[str, Any], number: int) -> dict[str, Any] | None:
+        """Whether the held-back recordings say that feedback fools itself; a weak hold-out warns and stops nothing."""
+        closed = self.ledger.rows("select round, scorecard from rounds where state = 'closed' order by round")
+        cards = {r["round"]: json.loads(r["scorecard"]) for r in closed}
+        alarm = check([w for n, card in {**cards, number: scorecard}.items() if (w := watch(n, card))])
+        if alarm is None:
+            return None
+        stopped = not self.judge.reference.weak
+        done = f"feedback stops and the settings of round {alarm.best} are restored" if stopped else "the hold-out is weak, so feedback goes on"
+        self.events.emit("note", text=f"{alarm.words}; {done}.")
+        return {**alarm.to_json(), "stopped": stopped}
+
+    def _restored(self, guard: dict[str, Any] | None) -> dict[str, Setting] | None:
+        """Settings of the best round, once the guard has stopped feedback."""
+        if not (guard and guard["stopped"]):
+            return None
+        held = self.ledger.rows("select settings from rounds where round = ?", guard["best"])
+        return {a: Setting.model_validate(s) for a, s in json.loads(held[0]["settings"]).items()}
 
     def _next_settings(self, number: int, settings: dict[str, Setting]) -> dict[str, Setting]:
         held = self.ledger.meta(f"settings_after_{number}")
@@ -243,6 +267,13 @@ class Loop:
             "elapsed_s": elapsed,
         }
         write_status(self.spec.out, json.loads(canonical(status)))
+
+
+def watch(number: int, card: dict[str, Any]) -> Watch | None:
+    """What the guard reads of a round's scorecard; None where a part was not measured."""
+    ratio, error = card.get("summary", {}).get("distance_ratio", {}), card.get("ratio_error", {}).get("holdout")
+    known = [ratio.get("feedback"), ratio.get("holdout"), error]
+    return None if None in known else Watch(number, *known)
 
 
 def settings_file(number: int, prior: bool = False) -> str:

@@ -29,6 +29,7 @@ class DistanceRatio:
         real: mean distance of a real block to the nearest other real one.
         n_synthetic, n_real: blocks that could be compared.
         across_groups: whether «other real» means another group.
+        error: standard error of ``value`` over the synthetic frames; None where they are not told apart or fewer than two.
     """
 
     value: float | None
@@ -37,10 +38,14 @@ class DistanceRatio:
     n_synthetic: int
     n_real: int
     across_groups: bool
+    error: float | None = None
 
 
 def distance_ratio(
-    real_blocks: Mapping[str, Sequence[Sketch]] | Sequence[Sketch], synthetic_blocks: Sequence[Sketch], statistics: Mapping[str, Statistic]
+    real_blocks: Mapping[str, Sequence[Sketch]] | Sequence[Sketch],
+    synthetic_blocks: Sequence[Sketch],
+    statistics: Mapping[str, Statistic],
+    frames: Sequence[str] | None = None,
 ) -> DistanceRatio:
     """Distance of synthetic blocks to the nearest real block ÷ distance of real blocks to the nearest other real block.
 
@@ -54,6 +59,7 @@ def distance_ratio(
         real_blocks: group -> its blocks, or the blocks of a single group.
         synthetic_blocks: blocks of the same kind.
         statistics: name -> what it counts.
+        frames: frame of each synthetic block, for the standard error: blocks of one frame are not independent.
     """
     groups = real_blocks if isinstance(real_blocks, Mapping) else {"": real_blocks}
     names = sorted(g for g in groups if groups[g])
@@ -75,11 +81,24 @@ def distance_ratio(
         nearest = np.stack([np.where(group[None, :] == g, np.inf, towards).min(axis=1) for g in range(len(names))])
     else:
         nearest = towards.min(axis=1)[None]
-    theirs, ours = among.min(axis=1), np.mean(nearest, axis=0)
-    theirs, ours = theirs[np.isfinite(theirs)], ours[np.isfinite(ours)]
+    theirs, each = among.min(axis=1), np.mean(nearest, axis=0)
+    theirs, ours = theirs[np.isfinite(theirs)], each[np.isfinite(each)]
     if not len(theirs) or not len(ours) or theirs.mean() <= 0:
         return DistanceRatio(None, None, None, len(ours), len(theirs), across)
-    return DistanceRatio(float(ours.mean() / theirs.mean()), float(ours.mean()), float(theirs.mean()), len(ours), len(theirs), across)
+    scale = float(theirs.mean())
+    error = _standard_error(each / scale, frames) if frames is not None else None
+    return DistanceRatio(float(ours.mean()) / scale, float(ours.mean()), scale, len(ours), len(theirs), across, error)
+
+
+def _standard_error(values: np.ndarray, frames: Sequence[str]) -> float | None:
+    """Standard error of the mean of values [n] that come in clusters (frames): the linearized variance of a ratio of sums (Cochran 1977, §6)."""
+    known = np.isfinite(values)
+    _, cluster = np.unique(np.asarray(frames)[known], return_inverse=True)
+    if not len(cluster) or cluster.max() < 1:
+        return None
+    residual = np.bincount(cluster, values[known] - values[known].mean())
+    count = len(residual)
+    return float(np.sqrt(count / (count - 1) * np.sum(residual**2)) / known.sum())
 
 
 def _features(blocks: Sequence[Sketch], statistics: Mapping[str, Statistic]) -> np.ndarray:
