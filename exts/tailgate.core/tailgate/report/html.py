@@ -18,6 +18,8 @@ from tailgate.report.trust import judge
 from tailgate.report.words import STAGES, VERDICTS, code_words, metric_words
 
 PARTS = {"feedback": charts.BLUE, "hold-out": charts.ORANGE}
+RATIO_PARTS = {"audit": "audit", "holdout": "held-back", "feedback": "feedback"}
+"""Parts of the reference in words, the most independent first."""
 LONGEST_UNIT = 6
 """Units of more letters stand beside the metric's name, not behind each number."""
 MAX_COVERAGE = 240
@@ -113,8 +115,9 @@ def _tiles(run: RunRecord) -> list[Tile]:
     share = f"{run.delivered / run.target:.0%} of what was asked" if run.target else ""
     met = sum(c.met for c in run.cells)
     ratio = next((r.distance_ratio for r in reversed(run.rounds) if r.distance_ratio), {})
-    value, part = next(((ratio[k], k) for k in ("holdout", "feedback") if k in ratio), (None, ""))
-    told = f"times the distance between real recordings, against the {'held-back' if part == 'holdout' else 'feedback'} part; 1 is ideal"
+    ratio = {**ratio, **({"audit": run.audit["distance_ratio"]} if run.audit and run.audit["distance_ratio"] is not None else {})}
+    value, part = next(((ratio[k], words) for k, words in RATIO_PARTS.items() if k in ratio), (None, ""))
+    told = f"times the distance between real recordings, against the {part} part; 1 is ideal"
     return [
         Tile("Instances delivered", f"{run.delivered:,} / {run.target:,}", share),
         Tile("Cells met", f"{met} / {len(run.cells)}", "kinds of situation the budget asks for"),

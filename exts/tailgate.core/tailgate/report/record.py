@@ -133,6 +133,8 @@ class RunRecord:
     elapsed_s: float | None
     reference: dict[str, Any] | None
     outcome: dict[str, Any] | None
+    guard: dict[str, Any] | None
+    audit: dict[str, Any] | None
     fingerprint: dict[str, str]
     hashes: dict[str, str]
 
@@ -177,6 +179,8 @@ def read_run(folder: str | Path) -> RunRecord:
             elapsed_s=elapsed,
             reference=meta.get("reference"),
             outcome=outcome,
+            guard=meta.get("guard"),
+            audit=meta.get("audit"),
             fingerprint=dict(meta.get("fingerprint") or {}),
             hashes=hashes(db),
         )

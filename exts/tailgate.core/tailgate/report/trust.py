@@ -31,7 +31,8 @@ class Trust:
 
 def judge(run: RunRecord) -> Trust:
     """Weigh a run: the worst of reference, gate, classes and hold-out decides the word."""
-    notices = [*_reference_notices(run), *_gate_notices(run), *_class_notices(run), *_holdout_notices(run), *_limit_notices(run)]
+    readers = (_reference_notices, _gate_notices, _class_notices, _holdout_notices, _audit_notices, _limit_notices)
+    notices = [notice for read in readers for notice in read(run)]
     levels = {n.level for n in notices}
     kind = (run.reference or {}).get("kind", run.budget.reference.kind)
     refused = [c.name for c in run.classes if c.verdict == "quarantined"]
@@ -85,7 +86,10 @@ def _class_notices(run: RunRecord) -> list[Notice]:
 
 
 def _holdout_notices(run: RunRecord) -> list[Notice]:
-    """Feedback improving while the hold-out worsens is the sign of a loop that fools itself."""
+    """Feedback improving while the hold-out worsens is the sign of a loop that fools itself; the guard acts on the whole of it."""
+    if run.guard:
+        done = f"Feedback was stopped and round {run.guard['best']} restored" if run.guard["stopped"] else "The hold-out is weak, so feedback went on"
+        return [Notice("warn", "The loop began to fool itself", f"After round {run.guard['round']}: {run.guard['words']}. {done}.")]
     measured = [r for r in run.rounds if r.feedback and r.holdout]
     if len(measured) < 2:
         return []
@@ -96,6 +100,18 @@ def _holdout_notices(run: RunRecord) -> list[Notice]:
         return []
     words = f"{_list([metric_words(s) for s in drifted])}: closer to the part of the real data that feedback reads, farther from the part held back."
     return [Notice("warn", "Better on paper only", words)]
+
+
+def _audit_notices(run: RunRecord) -> list[Notice]:
+    """What recordings say that neither feedback nor the hold-out guard ever read."""
+    if not run.audit or run.audit["distance_ratio"] is None:
+        return []
+    error = f" ± {2 * run.audit['error']:.2f}" if run.audit["error"] is not None else ""
+    words = (
+        f"Read once, at the end: {run.audit['frames']['synthetic']:,} accepted frames are {run.audit['distance_ratio']:.2f}{error} times as far from"
+        f" the {run.audit['frames']['real']:,} real frames kept for the audit as real recordings are from each other."
+    )
+    return [Notice("info", "Audit", words)]
 
 
 def _limit_notices(run: RunRecord) -> list[Notice]:

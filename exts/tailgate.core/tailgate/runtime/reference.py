@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
@@ -16,6 +16,9 @@ from tailgate.runtime.events import Events
 from tailgate.runtime.spec import RunSpec
 from tailgate.validate.evidence import Evidence
 from tailgate.validate.sketch import Sketch
+
+if TYPE_CHECKING:
+    from tailgate.reference.reader import ReferenceSet
 
 PARTS = ("feedback", "holdout")
 STANDIN_SETTINGS = "settings/standin.yaml"
@@ -87,22 +90,33 @@ async def measure_reference(spec: RunSpec, engine: Engine, initial: dict[str, Se
 
 def _read(spec: RunSpec) -> ReferenceData:
     from tailgate.reference import open_reference
-    from tailgate.validate.evidence import measure
 
     reference = open_reference(spec.budget.reference, spec.data)
+    groups = {part: _measure_part(spec, reference, part) for part in PARTS}
+    return ReferenceData(spec.budget.reference.kind, groups, reference.weak, list(reference.notes))
+
+
+def read_audit(spec: RunSpec) -> dict[str, list[Evidence]]:
+    """Evidence of the audit part by group: nothing but the report of a finished run may ask for it. Empty where there is none."""
+    from tailgate.reference import open_reference
+
+    if spec.budget.reference.kind in ("none", "standin"):
+        return {}
+    return _measure_part(spec, open_reference(spec.budget.reference, spec.data), "audit")
+
+
+def _measure_part(spec: RunSpec, reference: ReferenceSet, part: str) -> dict[str, list[Evidence]]:
+    """Evidence of one part by group; what was measured before is read back."""
+    from tailgate.validate.evidence import measure
+
     group_of = {name: group for group, names in reference.groups.items() for name in names}
-    data = ReferenceData(spec.budget.reference.kind, weak=reference.weak, notes=list(reference.notes))
-    for part in PARTS:
-        for name in reference.split.get(part, []):
-            file = spec.out / "evidence" / f"reference-{part}-{name.replace('/', '_')}.npz"
-            if file.is_file():
-                evidence = Evidence.load(file)
-            else:
-                frame = reference.read(name)
-                evidence = measure(frame, name, group_of[name])
-                evidence.save(file)
-            data.groups[part].setdefault(group_of[name], []).append(evidence)
-    return data
+    found: dict[str, list[Evidence]] = {}
+    for name in reference.split.get(part, []):
+        file = spec.out / "evidence" / f"reference-{part}-{name.replace('/', '_')}.npz"
+        if not file.is_file():
+            measure(reference.read(name), name, group_of[name]).save(file)
+        found.setdefault(group_of[name], []).append(Evidence.load(file))
+    return found
 
 
 async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) -> ReferenceData:

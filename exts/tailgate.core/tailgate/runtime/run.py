@@ -17,6 +17,7 @@ from tailgate.runtime.check import foresee, rehearse
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
 from tailgate.runtime.export import export_run
+from tailgate.runtime.final import AGAIN, QUARANTINE, audit, quarantine
 from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.loop import Loop
@@ -43,6 +44,7 @@ class Summary:
     datasets: dict[str, str]
     sheet: str
     report: str
+    again: dict[str, int]
     plan_hash: str
     content_hash: str
     notes: list[str]
@@ -64,6 +66,9 @@ class Summary:
         for name, verdict in self.classes.items():
             if verdict != "accepted":
                 console.print(f"  class {name}: {verdict}: {CLASS_WORDS[verdict]}")
+        for name, n in self.again.items():
+            files = f"reasons in {self.out}/{QUARANTINE}, budget {self.out}/{AGAIN}"
+            console.print(f"  {n} instances of {name} to make again: {files}", soft_wrap=True)
         for note in self.notes:
             console.print(f"[yellow]note:[/yellow] {note}")
         if self.refused:
@@ -111,7 +116,8 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
     classes = judge.classes(ledger)
     with ledger.transaction():
         ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
-    refused = judge.refused(classes)
+    refused, again = judge.refused(classes), quarantine(spec, ledger, classes)
+    audit(spec, ledger, judge)
     events.emit("busy", text="writing datasets, contact sheet and report")
     datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
     events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
@@ -126,6 +132,7 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
         datasets={k: str(v) for k, v in datasets.items()},
         sheet=str(sheet or "none: no frame is left to show"),
         report=str(page),
+        again={name: sum(entry["instances"].values()) for name, entry in again.items()},
         notes=[*reference.notes, *left_out],
         **hashes(read(spec.out)),
     )

@@ -1,0 +1,113 @@
+"""What is decided once, over the whole accepted set, before it becomes a dataset: the class gate, what to make again, and the audit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tailgate.config.budget import Budget
+from tailgate.config.load import dump
+from tailgate.ledger.ledger import Ledger, write_atomically
+from tailgate.runtime.judge import Judge
+from tailgate.runtime.reference import read_audit
+from tailgate.runtime.spec import RunSpec
+from tailgate.validate.evidence import STATISTICS
+from tailgate.validate.ratio import distance_ratio
+from tailgate.validate.scorecard import Row
+from tailgate.validate.sketch import Sketch, compare, summarize
+
+QUARANTINE, AGAIN = "quarantine.yaml", "again.yaml"
+WORST = 10
+"""Objects named per quarantined class."""
+ACCEPTED = "frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok'"
+
+
+def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
+    """Score the accepted frames against the audit part. It is read once in the life of a run: a second call gives the first result back.
+
+    Returns:
+        W1 by statistic, the distance ratio with its standard error, and how many frames were on either side; None where the reference has no audit
+        part or nothing was accepted.
+    """
+    held = ledger.meta("audit")
+    names = [r["id"] for r in ledger.rows(f"select f.id from {ACCEPTED} order by f.clip_index, f.tick")]
+    if held or not names:
+        return held
+    groups = read_audit(spec)
+    if not groups:
+        return None
+    evidence = {name: judge.evidence(name) for name in names}
+    blocks = [b for e in evidence.values() for b in e.blocks]
+    clips = [name.rsplit("-t", 1)[0] for name, e in evidence.items() for _ in e.blocks]
+    real = {group: [b for e in found for b in e.blocks] for group, found in groups.items()}
+    ratio = distance_ratio(real, blocks, STATISTICS, clips)
+    total = Sketch.total(b for found in real.values() for b in found)
+    result = {
+        "groups": sorted(groups),
+        "frames": {"real": sum(map(len, groups.values())), "synthetic": len(names)},
+        "distance_ratio": ratio.value,
+        "error": ratio.error,
+        "statistics": summarize(compare(total, Sketch.total(blocks), STATISTICS)),
+    }
+    with ledger.transaction():
+        ledger.set_meta("audit", result)
+    return result
+
+
+def quarantine(spec: RunSpec, ledger: Ledger, classes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Name what to make again of each quarantined class, and write it into the run folder.
+
+    ``quarantine.yaml``: per class the reasons, the clips that hold it, its instances by cell, and the objects farthest from any real one.
+    ``again.yaml``: a budget that asks for just these instances, with another seed. Both files go when nothing is quarantined.
+
+    Returns:
+        What was written, by class.
+    """
+    found = {n: _withdrawn(ledger, n, c["rows"]) for n, c in sorted(classes.items()) if c["verdict"] == "quarantined"}
+    files = [spec.out / QUARANTINE, spec.out / AGAIN]
+    if not found:
+        for file in files:
+            file.unlink(missing_ok=True)
+        return {}
+    again = _again(spec.budget, {cell: n for entry in found.values() for cell, n in entry["instances"].items()})
+    head = "# Classes that the final gate refuses, and what holds them. Change what the reasons name, then make them again with again.yaml.\n"
+    write_atomically(files[0], head + dump(found))
+    head = f"# Asks again for what was quarantined in the run '{spec.budget.name}'. Paths are those of its budget: put this file beside that one.\n"
+    write_atomically(files[1], head + dump(again))
+    return found
+
+
+def _withdrawn(ledger: Ledger, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    failed = [r for r in map(Row.from_json, rows) if r.gates and r.verdict == "failed"]
+    objects = ledger.rows(
+        "select o.frame, o.instance, o.cell, o.range, o.counted, o.scores, f.clip_index from objects o join frames f on f.id = o.frame"
+        " join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok' and o.class = ? order by f.clip_index, f.tick, o.instance",
+        name,
+    )
+    instances: dict[str, int] = {}
+    for o in objects:
+        if o["counted"]:
+            instances[o["cell"]] = instances.get(o["cell"], 0) + 1
+    far = [{"frame": o["frame"], "instance": o["instance"], "range_m": round(o["range"], 2), "chamfer_m": _chamfer(o)} for o in objects]
+    far = sorted((f for f in far if f["chamfer_m"] is not None), key=lambda f: (-f["chamfer_m"], f["frame"], f["instance"]))
+    return {
+        "reasons": [_reason(r) for r in failed],
+        "instances": dict(sorted(instances.items())),
+        "clips": sorted({o["clip_index"] for o in objects if o["counted"]}),
+        "farthest": far[:WORST],
+    }
+
+
+def _reason(row: Row) -> dict[str, Any]:
+    value, limit = (None if v is None else round(v, 4) for v in (row.value, row.limit))
+    return {"metric": row.metric, "sensor": row.modality, "stratum": row.stratum, "value": value, "limit": limit, "note": row.note}
+
+
+def _chamfer(row: dict[str, Any]) -> float | None:
+    value = json.loads(row["scores"]).get("chamfer")
+    return None if value is None else round(value, 4)
+
+
+def _again(budget: Budget, instances: dict[str, int]) -> Budget:
+    cells = [c.model_copy(update={"target": instances[c.name]}) for c in budget.cells if instances.get(c.name)]
+    return budget.model_copy(update={"name": f"{budget.name}-again", "seed": (budget.seed + 1) % 2**63, "cells": cells})
