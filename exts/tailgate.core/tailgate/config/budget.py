@@ -126,6 +126,7 @@ class Gate(Model):
     unjudged: Literal["hold", "accept"] = "accept"
     dogss_min: Share = 0.75
     js_max: Annotated[float, Field(gt=0, le=1)] = 0.15
+    file: str = ""
     n_min: int = Field(20, ge=2)
     statistics: dict[str, Annotated[float, Field(gt=0)]] = {}
     backbone: Annotated[str, Field(min_length=1)] = "geometric"
