@@ -118,6 +118,7 @@ class Reference(Model):
 class Gate(Model):
     """How verdicts are made. ``report`` decides nothing; ``enforce`` rejects. A limit named in ``statistics`` replaces the calibrated one.
 
+    ``file`` is what ``calibrate gate`` wrote for this reference; without it the gate calibrates itself, on the feedback part alone.
     ``backbone`` names what gives the features that ``semantic_js`` compares: a registered name, a file (.pt, .pt2, .onnx) or ``timm:<model>``.
     ``support`` names, for a class with too few real samples, the class whose local geometry it is judged by.
     """
