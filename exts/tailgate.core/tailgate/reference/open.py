@@ -20,6 +20,7 @@ READERS = {
     "mosd": "tailgate.reference.mosd:MosdReader",
     "basicwriter": "tailgate.reference.basicwriter:BasicWriterReader",
     "coco_depth": "tailgate.reference.coco_depth:CocoDepthReader",
+    "npz": "tailgate.reference.npz:NpzReader",
 }
 """Kind -> the reader's class as ``module:class``, imported on use."""
 

@@ -1,0 +1,273 @@
+"""A user's own recordings: a folder of .npz or .npy files and a ``sensor.yaml`` that says what the arrays are (``tailgate.reference.recording``).
+
+A staggered Ouster scan (beam tables in the file; ``files`` picks one device of a mixed folder)::
+
+    kind: lidar_scan
+    model: os1_64
+    files: "OS-1-64*"
+    range: {array: range_mm, scale: 0.001}
+    intensity: {array: reflectivity, scale: 0.0039215686}
+    elevation_deg: beam_altitude_deg
+    azimuth_offset_deg: {array: beam_azimuth_deg, scale: -1}     # Ouster counts clockwise
+    pixel_shift: pixel_shift_by_row
+    rate_hz: 10
+
+A bare cloud of a known device::
+
+    kind: lidar_points
+    model: pandar64
+    beams: 64
+    xyz: xyz
+
+Range images in a .npy of (64, 512, 6)::
+
+    kind: lidar_scan
+    model: hdl64e
+    frame_suffix: "_"
+    columns: [x, y, z, intensity, range, label]
+    range: range
+    xyz: [x, y, z]
+    intensity: intensity
+    semantic: label
+    labels: {car: 1, pedestrian: 2, cyclist: 3}
+
+An RGB-D camera::
+
+    kind: rgbd
+    model: kinect_v1
+    depth: {array: depth_mm, scale: 0.001}
+    K: [525, 525, 319.5, 239.5]
+    rgb: rgb
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tailgate.errors import UserError, Where, nearest, unknown
+from tailgate.frames import Frame, FrameId, SensorFrame
+from tailgate.reference.av2 import read_npz
+from tailgate.reference.boxes import objects_of
+from tailgate.reference.organise import Grid, fill_directions
+from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, sweep_channels
+from tailgate.reference.reader import Entry
+from tailgate.reference.recording import FILE, LidarPoints, LidarScan, Recording, RgbdImages, Scaled, listed, load_recording
+
+_SECOND_NS = 1_000_000_000
+
+
+class NpzReader:
+    """Reader of the .npz and .npy files below a folder, as its ``sensor.yaml`` describes them.
+
+    Options:
+        sensor: another name of the ``sensor.yaml``, relative to the folder, where a folder holds several devices.
+    """
+
+    def __init__(self, root: Path, options: dict[str, object] | None = None):
+        options = dict(options or {})
+        self.root, path = Path(root), Path(root) / str(options.pop("sensor", FILE))
+        for key in sorted(options):
+            raise unknown("option", key, ["sensor"], Where(key=f"reference.options.{key}"))
+        self.recording = load_recording(path)
+        found = sorted(p for p in self.root.glob(self.recording.files) if p.suffix in (".npz", ".npy") and p.is_file())
+        self._files = {p.relative_to(self.root).with_suffix("").as_posix(): p for p in found}
+        if not found:
+            raise UserError(
+                f"the reference is empty: no .npz or .npy file below {self.root} matches '{self.recording.files}'", Where(path, key="files")
+            )
+        kind = "camera" if isinstance(self.recording, RgbdImages) else "lidar"
+        self.sensors = {kind: self.recording.model or "unnamed"}
+        self.notes = self._notes()
+
+    def entries(self) -> list[Entry]:
+        """All files in (recording, frame) order."""
+        found = [Entry(name, *self._address(name)) for name in self._files]
+        return sorted(found, key=lambda e: (e.recording, e.time_ns, e.name))
+
+    def read(self, name: str) -> Frame:
+        """One file as a frame of one sensor, "lidar" or "camera". World: the ground below the sensor, axes of the sensor."""
+        if name not in self._files:
+            raise UserError(f"unknown frame '{name}' of the reference{nearest(name, self._files)}")
+        what, arrays = self.recording, Arrays(self._files[name], self.recording)
+        objects = objects_of([], np.zeros((0, 4, 4)), np.zeros((0, 3)))
+        if isinstance(what, LidarScan):
+            sensors = {"lidar": _sensor(scan_channels(arrays, what), what)}
+        elif isinstance(what, LidarPoints):
+            sensors = {"lidar": _sensor(_points_channels(arrays, what)[0], what)}
+        else:
+            raise NotImplementedError
+        labels = {"background": 0, **what.labels}
+        return Frame(FrameId("npz", 0, list(self._files).index(name)), sensors, objects, labels)
+
+    def _address(self, name: str) -> tuple[str, int]:
+        """Recording and frame number of a file."""
+        folder, _, stem = name.rpartition("/")
+        before, suffix, number = stem.rpartition(self.recording.frame_suffix)
+        if suffix and before and number.isdigit():
+            return f"{folder}/{before}" if folder else before, int(number)
+        return (folder, sorted(self._files).index(name)) if folder else (stem, 0)
+
+    def _notes(self) -> list[str]:
+        if not isinstance(self.recording, LidarPoints):
+            return []
+        placings = [_points_channels(Arrays(path, self.recording), self.recording)[1] for path in self._files.values()]
+        return [placing.sentence(name) for name, placing in zip(self._files, placings, strict=True)]
+
+
+class Arrays:
+    """The arrays of one file by the names that ``sensor.yaml`` uses; a missing one is the user's mistake."""
+
+    def __init__(self, path: Path, recording: Recording):
+        self.path = path
+        self.held = read_npz(path) if path.suffix == ".npz" else _columns(path, recording.columns)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if key not in self.held:
+            raise UserError(f"holds no array '{key}'{nearest(key, self.held)}", self.path)
+        array = self.held[key]
+        if array.dtype.kind not in "iufb":
+            raise UserError(f"array '{key}' must hold numbers, got {array.dtype}", self.path)
+        return array
+
+    def scaled(self, what: str | Scaled, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        """An array times its scale, float64; ``shape`` is what it must have."""
+        key, scale = (what.array, what.scale) if isinstance(what, Scaled) else (what, 1.0)
+        return self.shaped(key, shape).astype(np.float64) * scale
+
+    def shaped(self, key: str, shape: tuple[int, ...] | None) -> np.ndarray:
+        """An array as stored; UserError unless it has this shape."""
+        array = self[key]
+        if shape is not None and array.shape != shape:
+            raise UserError(f"array '{key}' must have the shape {shape}, got {array.shape}", self.path)
+        return array
+
+    def points(self, what: str | Scaled | list[str]) -> np.ndarray:
+        """Points (..., 3), float64 [m]."""
+        xyz = np.stack([self.scaled(key) for key in what], axis=-1) if isinstance(what, list) else self.scaled(what)
+        if xyz.ndim < 2 or xyz.shape[-1] != 3:
+            raise UserError(f"points must have three coordinates along the last axis, got the shape {xyz.shape}", self.path)
+        return xyz
+
+    def table(self, what: str | Scaled | list[float] | None, count: int) -> np.ndarray:
+        """One number per beam, float64 [count]; zeros for None."""
+        if what is None:
+            return np.zeros(count)
+        numbers = np.asarray(what, np.float64) if isinstance(what, list) else self.scaled(what)
+        if numbers.shape != (count,) or not np.isfinite(numbers).all():
+            raise UserError(f"must hold one finite number per beam ({count}) in the table {what}, got the shape {numbers.shape}", self.path)
+        return numbers
+
+    def labels(self, recording: LidarScan | LidarPoints | RgbdImages, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """``semantic`` and ``instance`` arrays where the recording names them, uint32; every label value must be named."""
+        named = {name: key for name in ("semantic", "instance") if (key := getattr(recording, name)) is not None}
+        out = {name: self.shaped(key, shape).astype(np.int64).astype(np.uint32) for name, key in named.items()}
+        strange = sorted(set(np.unique(out.get("semantic", 0)).tolist()) - {0, *recording.labels.values()})
+        if strange:
+            raise UserError(f"array '{recording.semantic}' holds the label {strange[0]}, which 'labels' in the sensor file does not name", self.path)
+        return out
+
+
+def scan_channels(arrays: Arrays, scan: LidarScan) -> dict[str, np.ndarray]:
+    """Organised channels of an organised scan, as in ``tailgate.frames.LIDAR_CHANNELS``."""
+    from tailgate.geometry.local_planes import local_planes
+
+    xyz = arrays.points(scan.xyz) if scan.elevation_deg is None and scan.xyz is not None else None
+    rng = _ranges(arrays, scan, xyz)
+    beams, columns, echoes = rng.shape
+    shift = _shift(arrays, scan, beams)
+    az, el = _table_directions(arrays, scan, (beams, columns), shift) if xyz is None else _point_directions(xyz, rng[..., 0] > 0, arrays.path)
+    stored = {"range": rng.astype(np.float32), **_per_cell(arrays, scan, (beams, columns, echoes))}
+    channels = {name: _rolled(values, shift) for name, values in stored.items()}
+    planes = local_planes(channels["range"][..., 0], az, el)
+    incidence = np.nan_to_num(planes.incidence)[..., None] * (channels["range"] > 0)
+    ring = np.arange(beams, dtype=np.int32)
+    return {**channels, "azimuth": az, "elevation": el, "ring": ring, "incidence": incidence.astype(np.float32)}
+
+
+def _ranges(arrays: Arrays, scan: LidarScan, xyz: np.ndarray | None) -> np.ndarray:
+    """Range [m] (beams, columns, echoes) as stored, 0 where there is no return."""
+    found = [arrays.scaled(array) for array in listed(scan.range)] or [np.linalg.norm(xyz, axis=-1)]
+    shape = found[0].shape if xyz is None else xyz.shape[:2]
+    if len(shape) != 2 or 0 in shape or any(r.shape != shape for r in found):
+        raise UserError(f"range must be an array of (beams, columns), got the shapes {[r.shape for r in found]}", arrays.path)
+    rng = np.nan_to_num(np.stack(found, axis=-1), nan=0.0, posinf=0.0)
+    if rng.min() < 0 or not rng.max() > 0 or rng.max() > 5000:
+        raise UserError(f"range must lie in 0..5000 m and hold a return, got {rng.min():g}..{rng.max():g} m: check its 'scale'", arrays.path)
+    return rng
+
+
+def _per_cell(arrays: Arrays, scan: LidarScan, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+    """Intensity, labels and firing time of every cell (beams, columns, echoes), as stored."""
+    beams, columns, echoes = shape
+    found = [arrays.scaled(array, (beams, columns)) for array in listed(scan.intensity)] or [np.zeros((beams, columns))] * echoes
+    intensity = np.clip(np.nan_to_num(np.stack(found, axis=-1)), 0, 1).astype(np.float32)
+    out = {"intensity": intensity}
+    for name, values in arrays.labels(scan, (beams, columns)).items():
+        out[name] = np.repeat(values[..., None], echoes, axis=2)
+    if scan.rate_hz:
+        fired = (np.arange(columns) / columns * _SECOND_NS / scan.rate_hz).astype(np.int32)
+        out["time_offset"] = np.broadcast_to(fired[None, :, None], shape).copy()
+    return out
+
+
+def _table_directions(arrays: Arrays, scan: LidarScan, shape: tuple[int, int], shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    beams, columns = shape
+    turn = -1.0 if scan.direction == "cw" else 1.0
+    head = scan.azimuth_start_deg + turn * scan.azimuth_fov_deg / columns * (np.arange(columns)[None] - shift[:, None])
+    azimuth = (head + arrays.table(scan.azimuth_offset_deg, beams)[:, None] + 180.0) % 360.0 - 180.0
+    elevation = np.repeat(arrays.table(scan.elevation_deg, beams)[:, None], columns, axis=1)
+    return azimuth.astype(np.float32), elevation.astype(np.float32)
+
+
+def _point_directions(xyz: np.ndarray, held: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Directions from the points of a scan, filled in where there is no return."""
+    held = held & np.isfinite(xyz).all(axis=-1) & (np.linalg.norm(xyz, axis=-1) > 0)
+    if not held.any():
+        raise UserError("holds no return: every point is missing or lies at the sensor itself", path)
+    ring, column = np.nonzero(held)
+    x, y, z = xyz[held].T
+    grid = Grid(ring.astype(np.int32), column.astype(np.int32), xyz.shape[1])
+    return fill_directions(grid, xyz.shape[0], np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y))))
+
+
+def _shift(arrays: Arrays, scan: LidarScan, beams: int) -> np.ndarray:
+    wanted = scan.pixel_shift
+    shift = np.zeros(beams, np.int64) if wanted is None else np.asarray(wanted if isinstance(wanted, list) else arrays[wanted])
+    if shift.shape != (beams,) or shift.dtype.kind not in "iu":
+        raise UserError(f"pixel_shift must hold one whole number per beam ({beams}), got {shift.dtype} of the shape {shift.shape}", arrays.path)
+    return shift.astype(np.int64)
+
+
+def _rolled(values: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Rows of (beams, columns, …) moved right by ``shift`` columns, around the turn."""
+    columns = values.shape[1]
+    return values[np.arange(len(values))[:, None], (np.arange(columns)[None] - shift[:, None]) % columns]
+
+
+def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.ndarray], Placing]:
+    xyz = arrays.points(points.xyz).reshape(-1, 3)
+    count = (len(xyz),)
+    intensity = np.zeros(count) if points.intensity is None else arrays.scaled(points.intensity, count)
+    extra = arrays.labels(points, count)
+    if points.time is not None:
+        extra["time_offset"] = np.rint(np.nan_to_num(arrays.scaled(points.time, count)) * _SECOND_NS).astype(np.int32)
+    ring = None if points.ring is None else arrays.shaped(points.ring, count).astype(np.int64)
+    return sweep_channels(Returns(xyz, intensity.astype(np.float32), ring, extra), points.beams, arrays.path)
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """The array of a .npy file as one array per name, along its last axis."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except Exception as error:
+        raise UserError(f"must be a readable .npy file without pickled objects: {type(error).__name__}", path) from None
+    if not names or array.ndim < 2 or array.shape[-1] != len(names):
+        raise UserError(f"must match 'columns' in the sensor file ({len(names)} names) along its last axis, got the shape {array.shape}", path)
+    return {name: array[..., i] for i, name in enumerate(names)}
+
+
+def _sensor(channels: dict[str, np.ndarray], what: LidarScan | LidarPoints) -> SensorFrame:
+    period = int(_SECOND_NS / what.rate_hz) if isinstance(what, LidarScan) and what.rate_hz else 0
+    return lidar_frame_sensor(channels, what.model or "unnamed", what.height, period)

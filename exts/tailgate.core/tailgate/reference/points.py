@@ -1,0 +1,195 @@
+"""From a list of returns to one LiDAR's scan: which returns count, which beam made each, and the scan as a SensorFrame.
+
+A list that stores no ring is sorted into beams by elevation: a device measures on fixed beams, so elevations pile up on lines. Their
+density is smoothed until it has no more modes than the device has beams (in one dimension a wider Gaussian never adds a mode; Silverman
+1981), and a return goes to its line unless it lies about as far from the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tailgate.errors import UserError
+from tailgate.frames import SensorFrame
+from tailgate.reference.boxes import lidar_view
+from tailgate.reference.organise import Grid, organise, place, recover_grid
+
+NEAREST = 0.05
+"""A return closer than this to the sensor [m] is a filler for "no return"."""
+FARTHEST = 5000.0
+"""No terrestrial LiDAR reaches farther [m]: larger coordinates are not those of a sensor frame."""
+_BIN_DEG = 0.005
+_SHARPEST_DEG, _PLATEAU = 0.01, 3.0
+"""Narrowest smoothing of elevation, and the factor over which the number of lines must not change to count as unambiguous."""
+_STRAY = 0.01
+"""A line with less than this share of the median line's returns may be strays."""
+_OWN_SIDE = 0.35
+"""A return further from its line than this share of the gap to the next line is not placed."""
+_MOST_BEAMS = 256
+
+
+@dataclass(frozen=True)
+class Returns:
+    """Returns of one sweep in file order.
+
+    Attributes:
+        xyz: sensor frame [m], float64 [n, 3].
+        intensity: 0..1, float32 [n].
+        ring: beam of each return, any order of beams, int [n]; None where it is not stored.
+        extra: further values by channel name (``semantic``, ``instance``, ``time_offset``), [n] each.
+    """
+
+    xyz: np.ndarray
+    intensity: np.ndarray
+    ring: np.ndarray | None = None
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def keep(self, held: np.ndarray) -> Returns:
+        """The returns where ``held`` [n] is true."""
+        ring = None if self.ring is None else self.ring[held]
+        return Returns(self.xyz[held], self.intensity[held], ring, {k: v[held] for k, v in self.extra.items()})
+
+
+@dataclass(frozen=True)
+class Placing:
+    """What became of the points of one file.
+
+    Attributes:
+        points: as stored.
+        void: fillers: not finite, or at the sensor itself.
+        beamless: returns that no beam claims.
+        crowded: returns without a column of their own: another return holds the cell, or none fits.
+    """
+
+    points: int
+    void: int
+    beamless: int
+    crowded: int
+
+    @property
+    def share(self) -> float:
+        """Share of the returns (fillers left out) that have a cell, 0..1."""
+        returns = self.points - self.void
+        return 1.0 - (self.beamless + self.crowded) / returns if returns else 0.0
+
+    def sentence(self, name: str) -> str:
+        """What a reader's notes say about the file."""
+        lost = f"{self.beamless} fit no beam, {self.crowded} share a cell with another return or fit no column"
+        return f"{name}: {100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan ({lost})."
+
+
+def sweep_channels(
+    returns: Returns, beams: int | None, file: object, ordered: bool = False, grid: Grid | None = None
+) -> tuple[dict[str, np.ndarray], Placing]:
+    """Organised channels of a sweep, beams from the highest to the lowest.
+
+    Args:
+        returns: as stored; fillers are dropped here.
+        beams: beams of the device; absent: the rings that are there, or the lines of elevation where they are unambiguous.
+        file: named in complaints.
+        ordered: rings run from the highest beam down already and keep their numbers.
+        grid: where each return sits, if known; rows as in ``returns``.
+
+    Raises:
+        UserError: no return at all, coordinates that are not metres in a sensor frame, or beams that cannot be told apart.
+    """
+    distance = np.linalg.norm(returns.xyz, axis=1)
+    real = np.isfinite(distance) & (distance > NEAREST)
+    if not real.any():
+        raise UserError("holds no return: every point is missing or lies at the sensor itself", file)
+    held = returns.keep(real)
+    if distance[real].max() > FARTHEST:
+        raise UserError(f"must hold points in metres in the sensor's frame, got one {distance[real].max():.0f} m away", file)
+    horizontal = np.hypot(held.xyz[:, 0], held.xyz[:, 1])
+    elevation = np.rad2deg(np.arctan2(held.xyz[:, 2], horizontal))
+    azimuth = np.rad2deg(np.arctan2(held.xyz[:, 1], held.xyz[:, 0])) % 360.0
+    if held.ring is None:
+        ring = rings_from_elevation(elevation, beams, file)
+    else:
+        ring = held.ring.astype(np.int32) if ordered else from_highest(held.ring, elevation)
+    rows = max(int(ring.max()) + 1, beams if ordered and beams else 0)
+    known = ring >= 0
+    if grid is not None:
+        cells = Grid(ring, grid.column[real], grid.columns)
+    else:
+        found = recover_grid(ring[known], azimuth[known], horizontal[known])
+        column = np.full(len(ring), -1, np.int32)
+        column[known] = found.column
+        cells = Grid(np.where(known, ring, 0).astype(np.int32), column, found.columns)
+    channels = organise(held.xyz, np.clip(np.nan_to_num(held.intensity), 0, 1), cells.ring, cells, rows)
+    for name, values in held.extra.items():
+        channels[name] = place(cells, rows, values)
+    lost = int((~known).sum())
+    return channels, Placing(len(distance), int((~real).sum()), lost, cells.unplaced - lost)
+
+
+def from_highest(ring: np.ndarray, elevation: np.ndarray) -> np.ndarray:
+    """Rings renumbered from the highest beam down without gaps, int32 [n]; elevation [deg] [n]."""
+    numbers, inverse = np.unique(ring, return_inverse=True)
+    median = np.array([np.median(elevation[inverse == k]) for k in range(len(numbers))])
+    return np.argsort(np.argsort(-median, kind="stable"), kind="stable")[inverse].astype(np.int32)
+
+
+def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object) -> np.ndarray:
+    """Beam of each return of a bare cloud, from the highest down, int32 [n]; -1 for a return between two lines.
+
+    Args:
+        elevation: [deg], [n].
+        beams: how many lines there are at most; absent: as many as there unambiguously are.
+        file: named in complaints.
+    """
+    if beams is None:
+        lines = _lines(elevation, _SHARPEST_DEG)
+        if len(lines) > _MOST_BEAMS or len(lines) != len(_lines(elevation, _SHARPEST_DEG * _PLATEAU)):
+            raise UserError("stores no ring and its beams cannot be told apart by elevation: give their number (option beams=64, say)", file)
+    else:
+        lines = _at_most(elevation, beams)
+    if len(lines) == 1:
+        return np.zeros(len(elevation), np.int32)
+    above = np.clip(np.searchsorted(lines, elevation), 1, len(lines) - 1)
+    lower, upper = lines[above - 1], lines[above]
+    own = np.where(elevation - lower < upper - elevation, above - 1, above)
+    off = np.minimum(np.abs(elevation - lower), np.abs(upper - elevation))
+    return np.where(off <= _OWN_SIDE * (upper - lower), len(lines) - 1 - own, -1).astype(np.int32)
+
+
+def _at_most(elevation: np.ndarray, beams: int) -> np.ndarray:
+    """The lines at the narrowest smoothing that leaves no more than ``beams`` of them, found by halving."""
+    narrow, wide = _SHARPEST_DEG, _SHARPEST_DEG
+    while len(lines := _lines(elevation, wide)) > beams:
+        narrow, wide = wide, wide * 2
+    while wide > narrow * 1.02:
+        middle = np.sqrt(narrow * wide)
+        found = _lines(elevation, middle)
+        if len(found) <= beams:
+            wide, lines = middle, found
+        else:
+            narrow = middle
+    return lines
+
+
+def _lines(elevation: np.ndarray, width: float) -> np.ndarray:
+    """Modes of the density of elevation smoothed by a Gaussian of ``width`` [deg], rising; modes of strays are left out."""
+    from scipy.ndimage import gaussian_filter1d
+
+    low, pad = float(elevation.min()), int(np.ceil(4 * width / _BIN_DEG)) + 2
+    counts = np.bincount(((elevation - low) / _BIN_DEG).astype(np.int64) + pad).astype(np.float64)
+    density = gaussian_filter1d(np.pad(counts, (0, pad)), width / _BIN_DEG, mode="constant")
+    density[density < 1e-9] = 0.0
+    step = np.sign(np.diff(density))
+    moves = np.flatnonzero(step)
+    peaks = moves[:-1][(step[moves[:-1]] > 0) & (step[moves[1:]] < 0)] + 1
+    valleys = np.concatenate([[0], [p + int(np.argmin(density[p:q])) for p, q in zip(peaks[:-1], peaks[1:], strict=True)], [len(density)]])
+    mass = np.add.reduceat(np.pad(counts, (0, pad + 1)), valleys[:-1].astype(np.int64))
+    held = mass >= _STRAY * np.median(mass)
+    return low + (peaks[held] - pad + 0.5) * _BIN_DEG
+
+
+def lidar_frame_sensor(channels: dict[str, np.ndarray], model: str, height: float = 0.0, period_ns: int = 0) -> SensorFrame:
+    """A LiDAR without labelled boxes, level and ``height`` [m] above the ground in the middle of the rig."""
+    pose = np.eye(4)
+    pose[2, 3] = height
+    nobody = lidar_view(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
+    return SensorFrame("lidar", channels, np.stack([pose] * 2), 0, period_ns, nobody, model=model)
