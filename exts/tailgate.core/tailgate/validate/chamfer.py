@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.errors import UserError
 from tailgate.geometry.quiet import wp
+from tailgate.validate.clouds import REAL, SYNTHETIC, checked_set
 from tailgate.validate.nearest import clouds
 
 wp.set_module_options({"enable_backward": False})
@@ -49,9 +49,9 @@ def nearest_distances(p: Any, q: Any, device: str | None = None) -> tuple[np.nda
         device: "cpu" or "cuda:0"; by default where the points are.
 
     Raises:
-        UserError: a cloud is empty, is not (n, 3), or holds NaN or infinity.
+        UserError: a cloud that ``validate.clouds`` refuses (empty, not (n, 3), NaN or infinity, too far from the origin for float32).
     """
-    a, b = clouds({"P": p, "Q": q}, device)
+    a, b = clouds({REAL: p, SYNTHETIC: q}, device)
     return tuple(np.sqrt(s.squared_distances(t), dtype=np.float64) for s, t in ((a, b), (b, a)))
 
 
@@ -123,16 +123,10 @@ def directed_matrix(a: np.ndarray, b: np.ndarray, device: str = "cpu") -> np.nda
         device: "cpu" or "cuda:0".
 
     Raises:
-        UserError: a set is empty, has another shape, or holds NaN or infinity.
+        UserError: a set that ``validate.clouds`` refuses.
     """
-    placed = []
-    for name, clouds_ in (("the first set", a), ("the second set", b)):
-        clouds_ = np.asarray(clouds_)
-        if clouds_.ndim != 3 or clouds_.shape[2] != 3 or 0 in clouds_.shape:
-            raise UserError(f"{name} must be clouds of shape (sets, points, 3) with points in them, got shape {clouds_.shape}")
-        if not np.isfinite(clouds_).all():
-            raise UserError(f"{name} must hold finite coordinates, got NaN or infinity")
-        placed.append(wp.array(np.ascontiguousarray(clouds_, dtype=np.float32), dtype=wp.vec3, device=device))
+    a, b = checked_set(a, "the first set"), checked_set(b, "the second set")
+    placed = [wp.array(np.ascontiguousarray(s, dtype=np.float32), dtype=wp.vec3, device=device) for s in (a, b)]
     n = a.shape[1]
     sums = wp.empty((len(a), len(b), -(-n // _LANES)), dtype=wp.float32, device=device)
     wp.launch(_pair_kernel(), sums.shape, [*placed, sums], device=device)

@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.errors import UserError
-
-
-def _cloud(points: np.ndarray, name: str) -> np.ndarray:
-    points = np.asarray(points, dtype=np.float64)
-    if points.ndim != 2 or points.shape[0] == 0 or points.shape[1] == 0:
-        raise UserError(f"{name} must be points of shape (n, d) with n at least 1, got shape {points.shape}")
-    if not np.isfinite(points).all():
-        raise UserError(f"{name} must hold finite coordinates, got NaN or infinity")
-    return points
+from tailgate.validate.clouds import REAL, SYNTHETIC, checked
 
 
 def emd(p: np.ndarray, q: np.ndarray) -> float:
@@ -22,19 +14,31 @@ def emd(p: np.ndarray, q: np.ndarray) -> float:
     Never below ``chamfer``. The cost matrix is n × m: meant for resampled crops (256 points), for larger clouds use ``sliced_w1``.
 
     Args:
-        p, q: points [n, d] and [m, d], metres.
+        p, q: points [n, 3] and [m, 3], metres.
 
     Raises:
-        UserError: an empty cloud, NaN or infinity, or POT is not installed.
+        UserError: a cloud that ``validate.clouds`` refuses, or POT is not installed.
     """
+    return transport(costs(checked(p, REAL), checked(q, SYNTHETIC)))[0]
+
+
+def costs(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Distances [m] between all pairs of points [n, 3] and [m, 3], float64 [n, m], of clouds small enough for it."""
+    from scipy.spatial.distance import cdist
+
+    origin = p.mean(axis=0, dtype=np.float64)
+    return cdist(p - origin, q - origin)
+
+
+def transport(cost: np.ndarray) -> tuple[float, np.ndarray]:
+    """Least mean cost [m] of moving uniform mass along a cost matrix [n, m], and the dual potential of the rows [n]: with uniform weights
+    mean(f) + mean over columns of min over rows of (c - f) is a lower bound for any cost matrix c of the same rows, and exact for this one."""
     try:
         import ot
     except ImportError as error:
         raise UserError("emd needs the package POT, which is not installed: pip install 'tailgate[standalone]'") from error
-    p, q = _cloud(p, "P"), _cloud(q, "Q")
-    origin = p.mean(axis=0)
-    cost = ot.dist(p - origin, q - origin, metric="euclidean")
-    return float(ot.emd2(ot.unif(len(p)), ot.unif(len(q)), cost, numItermax=10_000_000))
+    value, log = ot.emd2(ot.unif(cost.shape[0]), ot.unif(cost.shape[1]), cost, numItermax=10_000_000, log=True)
+    return float(value), log["u"]
 
 
 def directions(count: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
@@ -57,8 +61,8 @@ def sliced_w1(p: np.ndarray, q: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """W1 of the projections onto each direction [m], float64 [K] (Rabin et al. 2011). The mean is ``sliced_w1``; the maximum is at most ``emd``.
 
     Args:
-        p, q: points [n, d] and [m, d], metres; sizes may differ (no resampling).
-        unit: unit vectors [K, d].
+        p, q: points [n, 3] and [m, 3], metres; sizes may differ (no resampling).
+        unit: unit vectors [K, 3].
     """
-    p, q = _cloud(p, "P"), _cloud(q, "Q")
+    p, q = checked(p, REAL).astype(np.float64), checked(q, SYNTHETIC).astype(np.float64)
     return np.array([w1_samples(p @ u, q @ u) for u in np.asarray(unit, dtype=np.float64)])

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.errors import UserError
 from tailgate.geometry.quiet import wp
+from tailgate.validate.clouds import checked, refuse_far, refuse_row, shaped
 
 wp.set_module_options({"enable_backward": False})
 
@@ -39,20 +39,23 @@ def _spread(v: wp.int64):
 
 
 @wp.kernel
-def _bounds(points: wp.array(dtype=wp.vec3), chunk: int, low: wp.array(dtype=wp.vec3), high: wp.array(dtype=wp.vec3), bad: wp.array(dtype=wp.int32)):
+def _bounds(points: wp.array(dtype=wp.vec3), chunk: int, low: wp.array(dtype=wp.vec3), high: wp.array(dtype=wp.vec3), bad: wp.array(dtype=wp.vec2i)):
+    """Box of each chunk of points, and of its non-finite points the number and the first row (vec2i)."""
     t = wp.tid()
     a = wp.vec3(_BIG, _BIG, _BIG)
     b = -a
     wrong = wp.int32(0)
+    first = points.shape[0]
     for i in range(t * chunk, wp.min((t + 1) * chunk, points.shape[0])):
         p = points[i]
         if not wp.isfinite(p):
             wrong += 1
+            first = wp.min(first, i)
         a = wp.min(a, p)
         b = wp.max(b, p)
     low[t] = a
     high[t] = b
-    bad[t] = wrong
+    bad[t] = wp.vec2i(wrong, first)
 
 
 @wp.kernel
@@ -98,6 +101,22 @@ def _parents(first: int, count: int, low: wp.array(dtype=wp.vec3), high: wp.arra
         high[n] = wp.max(high[2 * n], high[2 * n + 1])
 
 
+@wp.func
+def gap(query_low: wp.vec3, query_high: wp.vec3, low: wp.vec3, high: wp.vec3):
+    """Squared distance between two boxes [m²]."""
+    d = wp.max(wp.max(low - query_high, query_low - high), wp.vec3(0.0, 0.0, 0.0))
+    return d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+
+
+@wp.func
+def following(node: int):
+    """Node that a walk from the root (1) visits after all that lies below ``node``; 1 when the walk is over."""
+    n = node
+    while (n & 1) == 1:
+        n = n >> 1
+    return n + 1
+
+
 @cache
 def search_kernel(width: int) -> wp.Kernel:
     """Return the search kernel for ``width`` queries per thread (the exact minimum does not depend on it)."""
@@ -114,11 +133,6 @@ def search_kernel(width: int) -> wp.Kernel:
             dz = z - row(p[2])
             found = wp.min(found, wp.cw_mul(dx, dx) + wp.cw_mul(dy, dy) + wp.cw_mul(dz, dz))
         return found
-
-    @wp.func
-    def gap(ql: wp.vec3, qh: wp.vec3, low: wp.vec3, high: wp.vec3):
-        d = wp.max(wp.max(low - qh, ql - high), wp.vec3(0.0, 0.0, 0.0))
-        return d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
 
     @wp.kernel(module="unique", enable_backward=False)
     def search(
@@ -204,35 +218,30 @@ class Cloud:
         if level:
             wp.launch(_parents, 1, [1, 2 * level - 1, self.low, self.high], device=device)
 
-    def squared_distances(self, target: Cloud, width: int | None = None) -> np.ndarray:
-        """Squared distance from each point to the nearest of ``target`` [m²], float32 [n], in the order the points were given."""
+    def squared(self, target: Cloud, width: int | None = None) -> wp.array:
+        """Squared distance from each point to the nearest of ``target`` [m²], float32 [n] on the device, in the order the points were given."""
         device = self.points.device
         width = width or (1 if device.is_cuda else CPU_WIDTH)
         out = wp.empty(self.n, dtype=wp.float32, device=device)
         inputs = [self.points, self.keys, self.order, self.n, target.keys, target.n, target.first, target.points, target.low, target.high, out]
         wp.launch(search_kernel(width), -(-self.n // width), inputs, device=device)
-        return out.numpy()
+        return out
+
+    def squared_distances(self, target: Cloud, width: int | None = None) -> np.ndarray:
+        """``squared`` on the host."""
+        return self.squared(target, width).numpy()
 
 
-def _shaped(points: Any, name: str) -> np.ndarray | wp.array:
-    array = points if isinstance(points, wp.array) else np.asarray(points)
-    if isinstance(array, wp.array) and array.dtype == wp.vec3:
-        shape = (*array.shape, 3)
-    else:
-        shape = tuple(array.shape)
-    if len(shape) != 2 or shape[1] != 3:
-        raise UserError(f"{name} must be points of shape (n, 3), got shape {shape}")
-    if shape[0] == 0:
-        raise UserError(f"{name} must hold at least one point, got an empty cloud")
-    return array
-
-
-def _box(points: wp.array) -> tuple[np.ndarray, np.ndarray, int]:
+def _box(points: wp.array, name: str) -> tuple[np.ndarray, np.ndarray]:
     chunks = min(_CHUNKS, len(points)) if points.device.is_cuda else 1
     low, high = (wp.empty(chunks, dtype=wp.vec3, device=points.device) for _ in range(2))
-    bad = wp.empty(chunks, dtype=wp.int32, device=points.device)
+    bad = wp.empty(chunks, dtype=wp.vec2i, device=points.device)
     wp.launch(_bounds, chunks, [points, -(-len(points) // chunks), low, high, bad], device=points.device)
-    return low.numpy().min(axis=0), high.numpy().max(axis=0), int(bad.numpy().sum())
+    wrong = bad.numpy()
+    refuse_row(name, int(wrong[:, 1].min()), int(wrong[:, 0].sum()), len(points))
+    low, high = low.numpy().min(axis=0), high.numpy().max(axis=0)
+    refuse_far(name, float(max(-low.min(), high.max())), single=True)
+    return low, high
 
 
 def clouds(named: dict[str, Any], device: str | None = None) -> list[Cloud]:
@@ -242,30 +251,26 @@ def clouds(named: dict[str, Any], device: str | None = None) -> list[Cloud]:
         named: name (for messages) -> points [n, 3], metres: numpy of any float type, or a Warp array (vec3, or float32 [n, 3]).
         device: where to work; by default that of the first Warp array, else the CPU.
 
+    Where one of them is float64, all are moved by its first point before they are held in float32.
+
     Raises:
-        UserError: a cloud is empty, has another shape, or holds NaN or infinity; the message gives its name.
+        UserError: a cloud that ``validate.clouds`` refuses; the message gives its name.
     """
-    arrays = {name: _shaped(points, name) for name, points in named.items()}
+    arrays = {name: shaped(points, name) for name, points in named.items()}
     device = device or next((str(a.device) for a in arrays.values() if isinstance(a, wp.array)), "cpu")
-    doubles = [a for a in arrays.values() if not isinstance(a, wp.array) and a.dtype == np.float64]
-    origin = doubles[0][0] if doubles else np.zeros(3)
-    origin = np.where(np.isfinite(origin), origin, 0.0)
+    doubles = [name for name, a in arrays.items() if not isinstance(a, wp.array) and a.dtype != np.float32]
+    origin = checked(arrays[doubles[0]], doubles[0])[0].astype(np.float64) if doubles else None
     placed = []
     for name, array in arrays.items():
-        host = not isinstance(array, wp.array)
         if doubles:
-            array = (array if host else array.numpy().reshape(-1, 3)).astype(np.float64) - origin
-            host = True
-        if host:
+            array = checked(array, name).astype(np.float64) - origin
+        if not isinstance(array, wp.array):
             array = wp.array(np.ascontiguousarray(array, dtype=np.float32), dtype=wp.vec3, device=device, copy=False)
         elif array.dtype != wp.vec3:
             array = array.contiguous().view(wp.vec3).flatten().to(device)
         else:
             array = array.to(device)
-        low, high, bad = _box(array)
-        if bad:
-            raise UserError(f"{name} must hold finite coordinates, got NaN or infinity in {bad} of {len(array)} points")
-        placed.append((array, low, high))
+        placed.append((array, *_box(array, name)))
     low = np.min([p[1] for p in placed], axis=0)
     extent = float(np.max(np.max([p[2] for p in placed], axis=0).astype(np.float64) - low))
     return [Cloud(array, low, extent) for array, _, _ in placed]
