@@ -195,22 +195,34 @@ def _between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray) -> None:
-    """Distance of a pixel from the least-squares plane of its window, on the support.
-
-    A plane is linear in inverse depth, so its value at the centre of a window is the window's mean.
-    """
-    bad = ~image.measured | edge
-    step = image.instance[:, 1:] != image.instance[:, :-1]
-    bad[:, 1:] |= step
-    bad[1:] |= image.instance[1:] != image.instance[:-1]
-    bad |= image.instance != 0
+    """Count ``noise_residuals`` in both windows."""
+    bad = _off_support(image, edge)
     for name, side in WINDOWS.items():
-        r = side // 2
-        use = box_sum(bad, side) < 0.5
-        q = image.inverse[r:-r, r:-r][use]
-        residual = q - box_sum(image.inverse, side)[use] / side**2
-        value = np.abs(residual) / q**2 * (1e3 / np.sqrt(1 - 1 / side**2))
-        sketch.add(DEPTH_STATISTICS[name], np.searchsorted(NOISE_DISTANCE, 1 / q), value)
+        sketch.add(DEPTH_STATISTICS[name], *_residuals(image, bad, side))
+
+
+def noise_residuals(image: DepthImage, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each pixel of the support from the least-squares plane of its window: band of NOISE_DISTANCE and magnitude [mm], each [n].
+
+    A plane is linear in inverse depth, so its value at the centre of a window is the window's mean. Windows that hold anything else are left out.
+    """
+    return _residuals(image, _off_support(image, _edge_mask(image, steps(image.inverse), steps(image.inverse.T))), side)
+
+
+def _residuals(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    r = side // 2
+    use = box_sum(bad, side) < 0.5
+    q = image.inverse[r:-r, r:-r][use]
+    residual = q - box_sum(image.inverse, side)[use] / side**2
+    return np.searchsorted(NOISE_DISTANCE, 1 / q), np.abs(residual) / q**2 * (1e3 / np.sqrt(1 - 1 / side**2))
+
+
+def _off_support(image: DepthImage, edge: np.ndarray) -> np.ndarray:
+    """Pixels that tell nothing of the noise: missing, beside an edge, on an object or beside one, bool [H, W]."""
+    bad = ~image.measured | edge | (image.instance != 0)
+    bad[:, 1:] |= image.instance[:, 1:] != image.instance[:, :-1]
+    bad[1:] |= image.instance[1:] != image.instance[:-1]
+    return bad
 
 
 def _add_holes(sketch: Sketch, image: DepthImage, rows: Steps, edge: np.ndarray) -> None:

@@ -1,0 +1,125 @@
+"""Negative controls: each changes what it says, more with its strength, and nothing else."""
+
+import copy
+
+import numpy as np
+import pytest
+from tailgate.frames import Frame, FrameId, Objects
+from tailgate.rng import rng
+from tailgate.validate.evidence import STATISTICS, measure
+from tailgate.validate.sketch import compare, summarize
+from tailgate.validate.wrong import CONTROLS, kind_of
+from wrong_frames import lidar_frame, rgbd_frame
+
+SEEN_BY = {
+    "noise": ("range_noise", "beam_noise"),
+    "density": ("hole_rate",),
+    "depth_noise": ("depth_noise", "depth_noise_fine"),
+}
+"""Control -> statistics that must move, and move further with strength."""
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, Frame]:
+    return {"lidar": lidar_frame(), "rgbd": rgbd_frame()}
+
+
+def generator() -> np.random.Generator:
+    return rng(3, "", 0, 0, 0, "wrong")
+
+
+def total(frame: Frame):
+    return measure(frame, "a", "a").total
+
+
+def same(a, b) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if hasattr(a, "__dataclass_fields__"):
+        return all(same(getattr(a, k), getattr(b, k)) for k in a.__dataclass_fields__)
+    return np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_control_is_pure_deterministic_and_neutral(frames, name):
+    control = CONTROLS[name]
+    assert control.name == name and control.stated in control.strengths and list(control.strengths) == sorted(control.strengths)
+    for frame in frames.values():
+        before = copy.deepcopy(frame)
+        first, second = (control.apply(frame, control.strengths[-1], generator()) for _ in range(2))
+        assert same(frame, before) and same(first, second)
+        untouched = control.apply(frame, control.neutral, generator())
+        counts, neutral = total(frame).counts, total(untouched).counts
+        assert all(np.array_equal(counts[k], neutral[k]) for k in counts)
+
+
+@pytest.mark.parametrize("name", [n for n, c in CONTROLS.items() if c.kind != "objects"])
+def test_a_control_leaves_other_sensors_alone(frames, name):
+    both = {**frames["lidar"].sensors, **frames["rgbd"].sensors}
+    frame = Frame(FrameId("both", 0, 0), both, frames["lidar"].objects, frames["lidar"].labels)
+    changed = CONTROLS[name].apply(frame, CONTROLS[name].strengths[-1], generator())
+    for sensor in both:
+        assert (changed.sensors[sensor] is both[sensor]) == (kind_of(both[sensor]) != CONTROLS[name].kind)
+    assert changed.objects is frame.objects
+
+
+@pytest.mark.parametrize("name", SEEN_BY)
+def test_statistics_move_with_strength(frames, name):
+    control = CONTROLS[name]
+    frame = frames["rgbd" if control.kind == "rgbd" else "lidar"]
+    base = total(frame)
+    moved = [summarize(compare(base, total(control.apply(frame, s, generator())), STATISTICS)) for s in control.strengths]
+    for statistic in SEEN_BY[name]:
+        path = [0.0, *(m[statistic] for m in moved)]
+        assert (np.diff(path) > 0).all(), (statistic, path)
+
+
+def test_noise_is_multiplied(frames):
+    from tailgate.validate.wrong_lidar import range_noise
+    from tailgate.validate.wrong_rgbd import noise_by_distance
+
+    scan, camera = frames["lidar"], frames["rgbd"]
+    noisy = CONTROLS["noise"].apply(scan, 2.0, generator())
+    assert np.allclose(range_noise(noisy.sensors["top"])[1:3], 2 * range_noise(scan.sensors["top"])[1:3], rtol=0.15)
+    deep = CONTROLS["depth_noise"].apply(camera, 2.0, generator()).sensors["kinect"]
+    for statistic in ("depth_noise", "depth_noise_fine"):
+        before, after = (noise_by_distance(s, statistic) for s in (camera.sensors["kinect"], deep))
+        assert np.allclose(after / before, 2.0, rtol=0.2), (statistic, after / before)
+
+
+def test_half_of_the_returns_are_lost(frames):
+    scan = frames["lidar"]
+    lost = CONTROLS["density"].apply(scan, 2.0, generator())
+    kept = [np.count_nonzero(np.asarray(f.sensors["top"].channels["range"])) for f in (lost, scan)]
+    assert kept[0] / kept[1] == pytest.approx(0.5, abs=0.02)
+
+
+def test_boxes_move_sideways_by_the_stated_length(frames):
+    moved = CONTROLS["boxes_shifted"].apply(frames["lidar"], 0.5, generator()).objects
+    shift = moved.T_world_box[:, :3, 3] - frames["lidar"].objects.T_world_box[:, :3, 3]
+    assert np.allclose(np.linalg.norm(shift, axis=1), 0.5) and (shift[:, 2] == 0).all()
+
+
+def test_classes_swap_with_their_labels():
+    frame = lidar_frame()
+    many = Objects(np.arange(1, 401, dtype=np.int32), ["car", "pedestrian"] * 200, np.tile(np.eye(4), (400, 1, 1)), np.ones((400, 3)), [""] * 400)
+    frame.objects = many
+    before = np.asarray(frame.sensors["top"].channels["semantic"]).copy()
+    share = [np.mean([a != b for a, b in zip(CONTROLS["classes_swapped"].apply(frame, s, generator()).objects.class_name, many.class_name, strict=True)])
+             for s in CONTROLS["classes_swapped"].strengths]  # fmt: skip
+    assert np.allclose(share, CONTROLS["classes_swapped"].strengths, atol=0.05)
+    swapped = CONTROLS["classes_swapped"].apply(frame, 1.0, generator())
+    owner = np.asarray(frame.sensors["top"].channels["instance"])
+    held = owner > 0
+    after = np.asarray(swapped.sensors["top"].channels["semantic"])
+    assert held.any() and (after[~held] == before[~held]).all()
+    labels = np.array([0, *(frame.labels[c] for c in swapped.objects.class_name)])
+    assert (after[held] == labels[owner[held]]).all()
+
+
+def test_a_frame_without_what_a_control_needs_stays(frames):
+    empty = lidar_frame()
+    empty.sensors["top"].channels["range"] = np.zeros_like(empty.sensors["top"].channels["range"])
+    for control in CONTROLS.values():
+        changed = control.apply(empty, control.strengths[-1], generator())
+        assert not np.asarray(changed.sensors["top"].channels["range"]).any()
