@@ -110,10 +110,15 @@ def _override(data: Any, text: str) -> tuple[str | int, ...]:
         except (KeyError, IndexError, TypeError):
             raise UserError(f"--set {path}: there is no '{part}' to set a value in{nearest(str(part), _names(node))}") from None
     try:
-        node[parts[-1]] = plain(_parse(f"--set {path}", value), f"--set {path}")
+        node[parts[-1]] = value_of(f"--set {path}", value)
     except (IndexError, TypeError):
         raise UserError(f"--set {path}: there is no place '{parts[-1]}' to set") from None
     return parts
+
+
+def value_of(name: str, text: str) -> Any:
+    """A value given on the command line, read as YAML; ``name`` is what complaints call it."""
+    return plain(_parse(name, text), name)
 
 
 def _names(node: Any) -> list[str]:

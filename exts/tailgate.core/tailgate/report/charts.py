@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from tailgate.report.coverage import Coverage
+from tailgate.report.score_record import Histogram
 
 BLUE, ORANGE, GREEN, RED, GREY, PALE, INK, GRID = "#1f6fb2", "#d9730d", "#1a7f4b", "#b3261e", "#8a94a3", "#dfe5ec", "#1c2430", "#e6eaef"
 STATE_COLORS = {"accepted": GREEN, "surplus": "#7fb89a", "rendered": PALE, "off_target": "#e0a030", "failed": ORANGE, "rejected": RED}
@@ -100,6 +101,46 @@ def histogram(values: Sequence[float], unit: str = "", width: int = 300, limit: 
     body += line(0, 62.5, width, 62.5, GREY) + text(0, 76, f"{low:.3g}", 10.5, "#4b5665")
     body += text(width, 76, f"{high:.3g} {unit}".strip(), 10.5, "#4b5665", "end")
     return svg(width, 80, body, f"{len(values)} values from {ordered[0]:.3g} to {ordered[-1]:.3g}")
+
+
+def comparison(found: Histogram, unit: str, width: int = 480) -> str:
+    """Real (grey bars) beside synthetic (a line) in one stratum, with the band of single real recordings; a rate as two bars."""
+    label = f"{found.stratum}: real {found.typical[0]:.3g}, synthetic {found.typical[1]:.3g}"
+    if found.rate:
+        return svg(width, 62, _rates(found, width), label)
+    low, high = found.low or (), found.high or ()
+    height, left, span = 120, 4, width - 8
+    peak = max(*found.real, *found.synthetic, *high)
+    start, end = found.edges[0], found.edges[-1]
+    x = [left + span * (e - start) / (end - start) for e in found.edges]
+    y = [[height - 6 - (height - 14) * v / peak for v in values] for values in (found.real, found.synthetic, low, high)]
+    body = ""
+    for i, top in enumerate(y[0]):
+        body += rect(x[i] + 0.4, top, x[i + 1] - x[i] - 0.8, height - 6 - top, "#c5ced9")
+    for i, (bottom, top) in enumerate(zip(y[2], y[3], strict=True)):
+        body += rect(x[i] + 0.4, top, x[i + 1] - x[i] - 0.8, max(bottom - top, 1), BLUE, 0, 'fill-opacity="0.35"')
+    steps = " ".join(f"{x[i]:.1f},{v:.1f} {x[i + 1]:.1f},{v:.1f}" for i, v in enumerate(y[1]))
+    body += f'<polyline points="{steps}" fill="none" stroke="{ORANGE}" stroke-width="2"/>' + line(left, height - 5.5, left + span, height - 5.5, GREY)
+    body += text(left, height + 9, f"{start:.3g}", 10.5, "#4b5665") + text(
+        left + span, height + 9, f"{end:.3g} {unit}".strip(), 10.5, "#4b5665", "end"
+    )
+    body += text(width / 2, height + 9, found.stratum, 10.5, "#4b5665", "middle")
+    return svg(width, height + 14, body, label)
+
+
+def _rates(found: Histogram, width: int) -> str:
+    real, synthetic = found.real[1], found.synthetic[1]
+    low, high = (found.low[1], found.high[1]) if found.low and found.high else (real, real)
+    left, top = 74, max(real, synthetic, high, 1e-9) * 1.12
+    scale = (width - left - 60) / top
+    body = text(0, 16, "real", 12) + rect(left, 5, real * scale, 15, "#c5ced9", 2) + text(left + max(real, high) * scale + 6, 17, f"{real:.2%}", 11.5)
+    body += rect(left + low * scale, 5, max((high - low) * scale, 1.5), 15, BLUE, 0, 'fill-opacity="0.35"')
+    body += (
+        text(0, 40, "synthetic", 12)
+        + rect(left, 29, synthetic * scale, 15, ORANGE, 2)
+        + text(left + synthetic * scale + 6, 41, f"{synthetic:.2%}", 11.5)
+    )
+    return body + text(left, 58, found.stratum, 10.5, "#4b5665")
 
 
 def change(values: Sequence[float], floor: float | None, color: str, width: int = 250) -> str:

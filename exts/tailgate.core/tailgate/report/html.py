@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from tailgate.report import charts
 from tailgate.report.coverage import Coverage
+from tailgate.report.page import long_unit, svg, template
 from tailgate.report.pictures import cards
 from tailgate.report.record import Round, RunRecord, Score, read_run
 from tailgate.report.trust import judge
@@ -20,8 +19,6 @@ from tailgate.report.words import STAGES, VERDICTS, code_words, metric_words
 PARTS = {"feedback": charts.BLUE, "hold-out": charts.ORANGE}
 RATIO_PARTS = {"audit": "audit", "holdout": "held-back", "feedback": "feedback"}
 """Parts of the reference in words, the most independent first."""
-LONGEST_UNIT = 6
-"""Units of more letters stand beside the metric's name, not behind each number."""
 MAX_COVERAGE = 240
 """Settings whose coverage is drawn; any beyond are counted in words."""
 
@@ -47,13 +44,13 @@ def write_report(run_dir: str | Path, out: str | Path) -> Path:
 
 def render(run: RunRecord) -> str:
     """The page as text. Everything that comes from the run is escaped by the template or by ``charts``."""
-    return _template().render(
+    return template("report.html.j2").render(
         run=run,
         trust=judge(run),
         cards=cards(run),
         tiles=_tiles(run),
-        cells=[(cell, _svg(charts.progress(cell.achieved, cell.target))) for cell in run.cells],
-        clips=_svg(charts.shares(_ordered_states(run.clip_states), charts.STATE_COLORS)) if run.clip_states else None,
+        cells=[(cell, svg(charts.progress(cell.achieved, cell.target))) for cell in run.cells],
+        clips=svg(charts.shares(_ordered_states(run.clip_states), charts.STATE_COLORS)) if run.clip_states else None,
         clip_count=sum(run.clip_states.values()),
         classes=[(c, _histograms(run.object_scores.get(c.name, {}), "m")) for c in run.classes],
         gate_rows=_gate_rows(run.batch_scores),
@@ -63,41 +60,13 @@ def render(run: RunRecord) -> str:
         round_count=sum(r.measured for r in run.rounds),
         coverage=_coverage(run.coverage),
         coverage_left_out=max(0, len(run.coverage) - MAX_COVERAGE),
-        stages=_svg(charts.stage_bars({STAGES.get(k, k): v for k, v in _by_time(run.seconds)})) if run.seconds else None,
+        stages=svg(charts.stage_bars({STAGES.get(k, k): v for k, v in _by_time(run.seconds)})) if run.seconds else None,
         speed=_speed(run),
         code_words=code_words,
         metric_words=metric_words,
         long_unit=long_unit,
         verdicts=VERDICTS,
     )
-
-
-@lru_cache(maxsize=1)
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = figure
-    environment.filters["count"] = lambda n: "not measured" if n is None else f"{n:,}"
-    return environment.from_string(files("tailgate.report").joinpath("templates/report.html.j2").read_text(encoding="utf-8"))
-
-
-def figure(value: float | None, unit: str = "") -> str:
-    """A number for people: three digits and its unit, or "not measured"."""
-    if value is None:
-        return "not measured"
-    return f"{value:.3g} {unit if unit != '1' and len(unit) <= LONGEST_UNIT else ''}".strip()
-
-
-def long_unit(unit: str) -> str:
-    """A unit that is too long to stand behind every number, else ""."""
-    return unit if len(unit) > LONGEST_UNIT else ""
-
-
-def _svg(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)
 
 
 @dataclass(frozen=True)
@@ -132,7 +101,7 @@ def _ordered_states(states: dict[str, int]) -> dict[str, int]:
 
 
 def _histograms(scores: dict[str, tuple[float, ...]], unit: str = "") -> list[tuple[str, int, Any]]:
-    return [(metric_words(name), len(v), _svg(charts.histogram(v, unit))) for name, v in scores.items() if len(v) >= 3]
+    return [(metric_words(name), len(v), svg(charts.histogram(v, unit))) for name, v in scores.items() if len(v) >= 3]
 
 
 @dataclass(frozen=True)
@@ -171,7 +140,7 @@ def _gate_row(metric: str, modality: str, single: bool, group: list[Score]) -> G
         metric=metric,
         modality=modality,
         single=single,
-        strip=_svg(charts.ratio_strip([share for share, _ in limited], band)) if limited else None,
+        strip=svg(charts.ratio_strip([share for share, _ in limited], band)) if limited else None,
         judged=verdicts.count("ok") + verdicts.count("failed"),
         failed=verdicts.count("failed"),
         unjudged=verdicts.count("unjudged") + verdicts.count("no power"),
@@ -215,7 +184,7 @@ def _progress_rows(rounds: Sequence[Round]) -> list[ProgressRow]:
             if values:
                 real = floors.get(statistic, {})
                 floor = real.get("q95", real.get("between_parts"))
-                chart = _svg(charts.change(values, floor, color))
+                chart = svg(charts.change(values, floor, color))
                 rows.append(ProgressRow(statistic, part, values[0], values[-1], units.get(statistic, ""), floor, chart))
     return rows
 
@@ -226,13 +195,13 @@ def _ratio_chart(rounds: Sequence[Round]) -> Any:
         points = [(r.number, r.distance_ratio[key]) for r in rounds if key in r.distance_ratio]
         if points:
             series[part] = points
-    return _svg(charts.rounds(series, PARTS)) if series else None
+    return svg(charts.rounds(series, PARTS)) if series else None
 
 
 def _coverage(items: Sequence[Coverage]) -> list[tuple[str, list[tuple[Coverage, Any]]]]:
     families: dict[str, list[tuple[Coverage, Any]]] = defaultdict(list)
     for item in items[:MAX_COVERAGE]:
-        families[item.family].append((item, _svg(charts.coverage(item))))
+        families[item.family].append((item, svg(charts.coverage(item))))
     return sorted(families.items())
 
 

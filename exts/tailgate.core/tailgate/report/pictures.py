@@ -66,6 +66,17 @@ def cards(run: RunRecord) -> list[Card]:
 
 
 def card(record: FrameRecord, frame: Frame) -> Card:
+    """One sample frame of a run."""
+    return Card(record, frame_pictures(frame), class_swatches([frame]))
+
+
+def class_swatches(frames: Iterable[Frame]) -> tuple[tuple[str, str], ...]:
+    """Classes of the objects in some frames, each with its colour as CSS."""
+    colors = {name: draw.frame_colors(frame)[name] for frame in frames for name in frame.objects.class_name}
+    return tuple((name, "#{:02x}{:02x}{:02x}".format(*colors[name])) for name in sorted(colors))
+
+
+def frame_pictures(frame: Frame) -> tuple[Picture, ...]:
     """Pictures of one frame's first camera and first LiDAR, as far as they give the channels."""
     pictures: list[Picture] = []
     camera, lidar = first(frame, "camera"), first(frame, "lidar")
@@ -88,8 +99,7 @@ def card(record: FrameRecord, frame: Frame) -> Card:
         device = frame.sensors[lidar]
         limits = draw.Limits.of(device.channel("range"))
         pictures.append(_png(f"LiDAR range, bright = near ({limits})", draw.lidar_range(device, 2 * WIDTH, STRIP, limits), wide=True))
-    names, colors = sorted(set(frame.objects.class_name)), draw.frame_colors(frame)
-    return Card(record, tuple(pictures), tuple((name, "#{:02x}{:02x}{:02x}".format(*colors[name])) for name in names))
+    return tuple(pictures)
 
 
 def _jpeg(title: str, image: np.ndarray) -> Picture:

@@ -1,92 +1,189 @@
-"""``score``: a synthetic set judged against real data, both read by the same reader, with no run in between."""
+"""``score``: a synthetic set judged against real data, each read by the reader of its own layout, with no run in between."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
 
+from tailgate import __version__
 from tailgate.config.budget import Gate
 from tailgate.errors import UserError
-from tailgate.validate.evidence import STATISTICS, Evidence, measure
-from tailgate.validate.gate import BatchGate
+from tailgate.frames import Frame
+from tailgate.report.score_record import ACCEPTED, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
+from tailgate.runtime.measured import MeasuredSet, Measuring, Source, Tick, content_key, measure_set
+from tailgate.runtime.spec import cache_folder
+from tailgate.validate.class_gate import ClassGate
+from tailgate.validate.crops import range_bin_name
+from tailgate.validate.evidence import CUTS, STATISTICS, Cut
+from tailgate.validate.gate import MIN_BLOCKS, BatchGate
 from tailgate.validate.ratio import distance_ratio
-from tailgate.validate.scorecard import Row
+from tailgate.validate.scorecard import Row, Scorecard
 from tailgate.validate.sketch import Sketch
+
+PICTURES = 3
+"""Frames of each side that the page shows."""
 
 
 @dataclass(frozen=True)
-class Score:
-    """How a synthetic set compares with a reference.
+class ScoreRequest:
+    """What to compare, and how.
 
     Attributes:
-        verdict: accepted or rejected.
-        rows: the scorecard's rows over all strata, those of single strata left out.
-        ratio: distance ratio; None where it cannot be formed.
-        frames: frames on the synthetic and on the real side.
-        notes: sentences of the readers.
+        synthetic, reference: folders.
+        kind, reference_kind: their layouts; guessed from what lies in the folders where not given.
+        options, reference_options: of their readers.
+        support: class -> real class that stands in for it where the reference has too little of it.
+        workers: processes at most.
+        tick: hears how many frames are measured.
     """
 
-    verdict: str
-    rows: list[Row]
-    ratio: float | None
-    frames: tuple[int, int]
-    notes: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        rows = [r.to_json() for r in self.rows]
-        return {"verdict": self.verdict, "distance_ratio": self.ratio, "frames": list(self.frames), "rows": rows, "notes": self.notes}
-
-    def print(self, console: Console) -> None:
-        """A table for people."""
-        console.print(f"{self.frames[0]} synthetic frames against {self.frames[1]} real ones")
-        table = Table("statistic", "value", "limit", "real against real", "decides", "verdict", box=None)
-        for r in self.rows:
-            null = f"{r.null.median:.3g} … {r.null.q95:.3g}" if r.null else ""
-            value = "" if r.value is None else f"{r.value:.4g} {r.unit}"
-            limit = "" if r.limit is None else f"{r.limit:.4g}"
-            table.add_row(r.metric, value, limit, null, "yes" if r.gates else "no", r.verdict)
-        console.print(table)
-        ratio = "cannot be formed" if self.ratio is None else f"{self.ratio:.2f} × the distance between real recordings"
-        console.print(f"distance to the nearest real: {ratio}")
-        for note in self.notes:
-            console.print(f"[yellow]note:[/yellow] {note}")
-        console.print(f"verdict: [bold]{self.verdict}[/bold]")
+    synthetic: Path
+    reference: Path
+    kind: str | None = None
+    reference_kind: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reference_options: Mapping[str, Any] = field(default_factory=dict)
+    support: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
+    tick: Tick = lambda words, done, total: None
 
 
-def score(synthetic: Path, reference: Path, kind: str) -> Score:
+def score(request: ScoreRequest) -> ScoreRecord:
     """Judge every frame of a synthetic folder together against all frames of a real one.
 
-    Args:
-        synthetic, reference: folders in the layout that ``kind`` names.
-        kind: "kitti", "mosd" or "av2".
-
     Raises:
-        UserError: a folder that does not read, or too little real data for any limit.
+        UserError: a folder or file that does not read, sets that cannot be compared, or a reference too small for any limit.
     """
-    ours, our_notes = _evidence(synthetic, kind)
-    real, real_notes = _evidence(reference, kind)
-    groups = {g: [b for e in found for b in e.blocks] for g, found in real.items()}
-    blocks = [b for found in ours.values() for e in found for b in e.blocks]
-    card = BatchGate(groups, STATISTICS, Gate()).judge(Sketch.total(blocks))
-    if not any(r.limit is not None for r in card.rows):
-        raise UserError("holds too little real data to set any limit", reference)
-    rows = [r for r in card.rows if r.stratum == "all"]
-    counts = (sum(map(len, ours.values())), sum(map(len, real.values())))
-    return Score(card.verdict, rows, distance_ratio(groups, blocks, STATISTICS).value, counts, list(dict.fromkeys([*our_notes, *real_notes])))
+    theirs = _source(request.reference, request.reference_kind, request.reference_options)
+    ours = _source(request.synthetic, request.kind, request.options)
+    opened = {side: side.open() for side in (ours, theirs)}
+    real = measure_set(Measuring(theirs, Cut(), _cache(theirs)), opened[theirs], request.workers, request.tick)
+    _refuse_too_small(real)
+    with TemporaryDirectory(prefix="tailgate-score-") as folder:
+        cut = CUTS.get(theirs.kind, Cut())
+        synthetic = measure_set(Measuring(ours, cut, Path(folder)), opened[ours], request.workers, request.tick)
+    return _judge(synthetic, real, request)
 
 
-def _evidence(folder: Path, kind: str) -> tuple[dict[str, list[Evidence]], Sequence[str]]:
-    from tailgate.reference.open import open_reader
+def _source(root: Path, kind: str | None, options: Mapping[str, Any]) -> Source:
+    root = Path(root)
+    if not root.is_dir():
+        raise UserError("must be a folder of frames; it does not exist", root)
+    if kind is None:
+        from tailgate.reference.open import detect_kind
+    return Source(root, kind or detect_kind(root), dict(options))
 
-    reader, entries = open_reader(kind, folder)
-    found: dict[str, list[Evidence]] = {}
-    for entry in entries:
-        found.setdefault(entry.recording, []).append(measure(reader.read(entry.name), entry.name, entry.recording))
-    return found, reader.notes
 
+def _cache(source: Source) -> Path:
+    """Folder that keeps the evidence of a reference from one call to the next: another byte in its files is another folder."""
+    folder = cache_folder() / "evidence" / content_key(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _refuse_too_small(real: MeasuredSet) -> None:
+    held = sum(bool(b.counts) for blocks in real.blocks.values() for b in blocks)
+    if held < MIN_BLOCKS:
+        raise UserError(
+            f"holds too little real data to set any limit: {held} scan sectors or depth images, {MIN_BLOCKS} are needed", real.source.root
+        )
+
+
+def _judge(synthetic: MeasuredSet, real: MeasuredSet, request: ScoreRequest) -> ScoreRecord:
+    cfg = Gate(unjudged="accept", support=dict(request.support))
+    total = Sketch.total(e.total for e in synthetic.evidence)
+    rows = _with_counts(BatchGate(real.blocks, STATISTICS, cfg).judge(total).rows, Sketch.total(e.total for e in real.evidence))
+    cards, counts = _class_cards(synthetic, real, cfg), _class_counts(synthetic, real, cfg)
+    rows += [row for card in cards.values() for row in card.rows]
+    classes = {name: card.verdict for name, card in cards.items()}
+    blocks = [(b, f"{i}") for i, e in enumerate(synthetic.evidence) for b in e.blocks]
+    return ScoreRecord(
+        synthetic=_info(synthetic),
+        reference=_info(real),
+        verdict=_verdict(rows, classes),
+        rows=rows,
+        classes=classes,
+        counts=counts,
+        ratio=distance_ratio(real.blocks, [b for b, _ in blocks], STATISTICS, [frame for _, frame in blocks]),
+        histograms=_histograms(rows, total, real.blocks),
+        gate="computed from this reference",
+        version=__version__,
+        sample=lambda: (_pictures(synthetic), _pictures(real)),
+    )
+
+
+def _verdict(rows: list[Row], classes: Mapping[str, str]) -> str:
+    """Rejected where a gating row failed, accepted where one passed and none failed, else unjudged. A provisional class decides nothing."""
+    deciding = [r for r in rows if r.gates and r.metric != "joint" and classes.get(r.class_name) != "provisional"]
+    if any(r.verdict == "failed" for r in deciding):
+        return REJECTED
+    return ACCEPTED if deciding else UNJUDGED
+
+
+def _with_counts(rows: list[Row], real: Sketch) -> list[Row]:
+    """The batch gate's rows; a stratum that could not be judged says how much each side holds of it."""
+    out = []
+    for row in rows:
+        statistic = STATISTICS.get(row.metric)
+        if statistic and row.verdict == "unjudged" and row.stratum in statistic.strata:
+            held = int(np.broadcast_to(real.counts.get(row.metric, 0.0), statistic.shape)[statistic.strata.index(row.stratum)].sum())
+            note = f"{row.n:,} synthetic and {held:,} real values; {statistic.min_count} a side are needed, also in half of the real groups"
+            row = replace(row, note=row.note or note)
+        out.append(row)
+    return out
+
+
+def _class_cards(synthetic: MeasuredSet, real: MeasuredSet, cfg: Gate) -> dict[str, Scorecard]:
+    """Scorecards of the classes either side has; a class that only the reference has is unjudged, since a set may be made for a few classes."""
+    gate, ours = ClassGate(real.crops, cfg), synthetic.crops
+    cards = {name: gate.judge(name, [c for c in ours if c.class_name == name]) for name in sorted({c.class_name for c in ours})}
+    for name in sorted({c.class_name for c in real.crops} - set(cards)):
+        cards[name] = Scorecard([Row("dogss", None, class_name=name, note="the synthetic set shows no object of this class")], "unjudged")
+    return cards
+
+
+def _class_counts(synthetic: MeasuredSet, real: MeasuredSet, cfg: Gate) -> list[ClassCount]:
+    ours, theirs = ([(c.class_name, c.modality, c.range_bin) for c in side.crops] for side in (synthetic, real))
+    groups: dict[tuple, set[str]] = {}
+    for key, crop in zip(theirs, real.crops, strict=True):
+        groups.setdefault(key, set()).add(crop.group)
+    keys = sorted({*ours, *theirs})
+    made = ((name, modality, range_bin_name(k)) for name, modality, k in keys)
+    return [
+        ClassCount(*m, ours.count(k), theirs.count(k), len(groups.get(k, ())), cfg.support.get(k[0], "")) for m, k in zip(made, keys, strict=True)
+    ]
+
+
+def _histograms(rows: list[Row], synthetic: Sketch, blocks: Mapping[str, list[Sketch]]) -> dict[str, Histogram]:
+    """Of each statistic the stratum farthest beyond its own limit; where none has a limit, the one both sides hold most of."""
+    real = [Sketch.total(found) for found in blocks.values()] if len(blocks) > 1 else [b for found in blocks.values() for b in found]
+    total, out = Sketch.total(real), {}
+    for name, statistic in STATISTICS.items():
+        p, q = (np.broadcast_to(s.counts.get(name, 0.0), statistic.shape).sum(axis=1) for s in (total, synthetic))
+        held = np.minimum(p, q)
+        if held.max() < statistic.min_count:
+            continue
+        beyond = {
+            r.stratum: r.value / r.limit for r in rows if r.metric == name and r.stratum in statistic.strata and r.value is not None and r.limit
+        }
+        worst = statistic.strata.index(max(beyond, key=beyond.__getitem__)) if beyond else int(np.argmax(held))
+        out[name] = Histogram.of(statistic, worst, real, synthetic)
+    return out
+
+
+def _info(measured: MeasuredSet) -> SetInfo:
+    source, reader = measured.source, measured.reader
+    groups = sum(bool(found) for found in measured.groups.values())
+    return SetInfo(str(source.root), source.kind, len(measured.entries), groups, measured.weak, dict(reader.sensors), tuple(reader.notes))
+
+
+def _pictures(measured: MeasuredSet) -> list[Frame]:
+    """A few frames, evenly spaced over the set."""
+    count = len(measured.entries)
+    chosen = sorted({(2 * i + 1) * count // (2 * PICTURES) for i in range(PICTURES)})
+    return [measured.source.read(measured.reader, measured.entries[i].name) for i in chosen]
