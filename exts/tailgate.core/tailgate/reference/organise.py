@@ -22,6 +22,10 @@ _ON_TICK = 0.3
 """A return further than this from a whole tick is not placed."""
 _LOCKED = 0.8
 """Mean resultant length above which a ring's azimuths count as encoder ticks."""
+_SAME_STEP = 0.2
+"""Gaps that differ from the median one by less than this share are one firing wide."""
+_APART = 0.1
+"""Returns of one beam closer than this share of a column come from one firing."""
 _REANCHOR_DEG = 4.0
 """After a gap this wide a ring's columns are set from azimuth again."""
 
@@ -60,21 +64,24 @@ def recover_grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) 
         horizontal: distance from the axis [m], [n].
 
     Returns:
-        The grid; column 0 is at azimuth 0 and columns follow rising azimuth.
+        The grid; column 0 is at azimuth 0 and columns follow rising azimuth. A ring that fires more often than most gives each cell its first return.
     """
     members = [np.flatnonzero(ring == k) for k in range(int(ring.max()) + 1)]
     ticks = _encoder_ticks(members, azimuth, horizontal)
     per_tick = 360.0 / ENCODER_TICKS
+    encoded = ticks is not None
     if ticks is None:
         per_tick = _firing_step([azimuth[m] for m in members])
         ticks = azimuth / per_tick
-    step = _mean_step([ticks[m] for m in members])
+    step = _mean_step([ticks[m] for m in members]) if encoded else 1.0
     columns = max(1, round(360.0 / (per_tick * step)))
     column = np.full(len(ring), -1, dtype=np.int32)
     for m in members:
         held = m[np.isfinite(ticks[m])]
         order = held[np.argsort(ticks[held], kind="stable")]
-        column[order] = _columns_of_ring(ticks[order], step, columns, _REANCHOR_DEG / per_tick)
+        finer = 1 if encoded else max(1, round(per_tick / _firing_step([azimuth[m]])))
+        found = _columns_of_ring(ticks[order], step / finer, columns * finer, _REANCHOR_DEG / per_tick)
+        column[order] = np.where(found < 0, -1, found // finer)
     return deduplicate(Grid(np.asarray(ring, dtype=np.int32), column, columns))
 
 
@@ -103,9 +110,13 @@ def _encoder_ticks(members: list[np.ndarray], azimuth: np.ndarray, horizontal: n
 
 
 def _firing_step(azimuths: list[np.ndarray]) -> float:
-    """Angle between firings [deg]: the median gap, which missing returns cannot move while most neighbours are there."""
+    """Angle between firings [deg]: the mean of the gaps around the median one, which missing returns cannot move while most neighbours are there."""
     gaps = np.concatenate([np.diff(np.sort(a)) for a in azimuths if len(a) > 1] or [np.array([0.2])])
-    return float(np.median(gaps[gaps > 1e-3])) if (gaps > 1e-3).any() else 0.2
+    gaps = gaps[gaps > 1e-3]
+    if not len(gaps):
+        return 0.2
+    typical = np.median(gaps)
+    return float(np.mean(gaps[np.abs(gaps - typical) <= _SAME_STEP * typical]))
 
 
 def _mean_step(ticks: list[np.ndarray]) -> float:
@@ -132,10 +143,43 @@ def _columns_of_ring(ticks: np.ndarray, step: float, columns: int, wide: float) 
     anchor = np.flatnonzero(start)
     run = np.cumsum(start) - 1
     middle = np.array([np.median(ticks[run == k] / step - walked[run == k]) for k in range(len(anchor))])
-    column = np.rint(walked + middle[run]).astype(np.int64)
+    column = (walked + np.rint(middle)[run]).astype(np.int64)
     column = np.maximum.accumulate(column)
     repeated = np.concatenate([[False], np.diff(column) <= 0])
     return np.where(repeated | (column < 0) | (column >= columns + 1), -1, column % columns).astype(np.int32)
+
+
+def use_free_columns(grid: Grid, azimuth: np.ndarray) -> Grid:
+    """The grid with returns that were crowded out given a column of their own where one is free beside them; azimuth [deg], 0..360.
+
+    Firings of some devices bunch: two fall on one column and none on the next. Nobody moves by a column or more, nobody passes another, and a
+    further return of the same firing stays out.
+    """
+    column, step = grid.column.copy(), 360.0 / grid.columns
+    for k in np.unique(grid.ring[column < 0]):
+        of_ring = np.flatnonzero(grid.ring == k)
+        of_ring = of_ring[np.argsort(azimuth[of_ring], kind="stable")]
+        apart = np.diff(azimuth[of_ring], prepend=-np.inf, append=np.inf) / step
+        column[of_ring] = _make_room(column[of_ring], apart)
+    return deduplicate(replace(grid, column=column))
+
+
+def _make_room(column: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Columns of one ring by rising azimuth; ``apart`` [n + 1] is how many columns of azimuth lie before, between and after the returns."""
+    column = column.copy()
+    for i in np.flatnonzero((column[1:-1] < 0) & (np.minimum(apart[1:-2], apart[2:-1]) > _APART)) + 1:
+        below, above = column[i - 1], column[i + 1]
+        if below < 0 or above < 0 or above <= below:
+            continue
+        before = column[i - 2] if i > 1 else -1
+        after = column[i + 2] if i + 2 < len(column) else -1
+        if above - below > 1 and apart[i] + apart[i + 1] > 1.0:
+            column[i] = min(max(below + round(apart[i]), below + 1), above - 1)
+        elif 0 <= before < below - 1 and apart[i - 1] > 1.0:
+            column[i - 1 : i + 1] = below - 1, below
+        elif after > above + 1 and apart[i + 2] > 1.0:
+            column[i : i + 2] = above, above + 1
+    return column
 
 
 def align_rings(ring: np.ndarray, firing: np.ndarray, azimuth: np.ndarray) -> Grid:

@@ -14,7 +14,7 @@ import numpy as np
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.reference.boxes import lidar_view
-from tailgate.reference.organise import Grid, organise, place, recover_grid
+from tailgate.reference.organise import Grid, organise, place, recover_grid, use_free_columns
 
 NEAREST = 0.05
 """A return closer than this to the sensor [m] is a filler for "no return"."""
@@ -114,7 +114,7 @@ def sweep_channels(
     if grid is not None:
         cells = Grid(ring, grid.column[real], grid.columns)
     else:
-        found = recover_grid(ring[known], azimuth[known], horizontal[known])
+        found = use_free_columns(recover_grid(ring[known], azimuth[known], horizontal[known]), azimuth[known])
         column = np.full(len(ring), -1, np.int32)
         column[known] = found.column
         cells = Grid(np.where(known, ring, 0).astype(np.int32), column, found.columns)
