@@ -64,8 +64,8 @@ def distance_ratio(
     groups = real_blocks if isinstance(real_blocks, Mapping) else {"": real_blocks}
     names = sorted(g for g in groups if groups[g])
     group = np.repeat(np.arange(len(names)), [len(groups[g]) for g in names])
-    real = _features([b for g in names for b in groups[g]], statistics)
-    synthetic = _features(synthetic_blocks, statistics)
+    real = block_features([b for g in names for b in groups[g]], statistics)
+    synthetic = block_features(synthetic_blocks, statistics)
     floor = _floors(statistics)
     usable = np.isfinite(real).sum(axis=0) >= MIN_BLOCKS if len(real) else np.zeros(len(floor), dtype=bool)
     real, synthetic = real[:, usable], synthetic[:, usable]
@@ -101,8 +101,14 @@ def _standard_error(values: np.ndarray, frames: Sequence[str]) -> float | None:
     return float(np.sqrt(count / (count - 1) * np.sum(residual**2)) / known.sum())
 
 
-def _features(blocks: Sequence[Sketch], statistics: Mapping[str, Statistic]) -> np.ndarray:
-    """Features of each block, float64 [blocks, F]; NaN where a stratum holds too few values."""
+def feature_names(statistics: Mapping[str, Statistic]) -> list[tuple[str, str, str]]:
+    """Statistic, stratum and what of it ("mean", "25 %", …) of each column of ``block_features``."""
+    parts = {n: ("mean", *(f"{q:.0%}" for q in QUANTILES if s.shape[1] > 2)) for n, s in statistics.items()}
+    return [(name, stratum, part) for name, s in statistics.items() for part in parts[name] for stratum in s.strata]
+
+
+def block_features(blocks: Sequence[Sketch], statistics: Mapping[str, Statistic]) -> np.ndarray:
+    """Features of each block, float64 [blocks, F]; NaN where a stratum holds too few values. Columns as in ``feature_names``."""
     columns = []
     for name, statistic in statistics.items():
         value = magnitudes(statistic)
