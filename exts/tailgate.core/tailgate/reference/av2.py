@@ -6,7 +6,6 @@ Coordinates were stored as float16: between 32 and 64 m they step by 31 mm.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame, FrameId, Objects, SensorFrame
 from tailgate.reference.boxes import class_ids, label_returns, objects_of, quaternion_matrix
+from tailgate.reference.files import read_json
 from tailgate.reference.organise import align_rings, organise, place
 from tailgate.reference.reader import Entry
 
@@ -42,19 +42,6 @@ def read_poses(path: Path) -> dict[str, np.ndarray]:
         except (KeyError, TypeError) as error:
             raise UserError(f"a sensor pose lacks {error}", Where(path, key="egovehicle_SE3_sensor")) from None
     return poses
-
-
-def read_json(path: Path) -> dict:
-    """A JSON object; UserError for a missing or damaged file."""
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError("file not found", path) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"must be readable JSON: {error}", path) from None
-    if not isinstance(tree, dict):
-        raise UserError(f"must hold a JSON object, got {type(tree).__name__}", path)
-    return tree
 
 
 @dataclass(frozen=True)
@@ -121,7 +108,7 @@ def read_sweep(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"must hold {', '.join(sorted(_KEYS))}, lacks {', '.join(missing)}", path)
     count = len(arrays["xyz"])
     if count == 0 or any(len(arrays[k]) != count for k in _KEYS) or arrays["xyz"].shape != (count, 3):
-        raise UserError(f"must hold one row per return in every array, got {({k: arrays[k].shape for k in sorted(_KEYS)})}", path)
+        raise UserError(f"must hold one row per return in every array, got { ({k: arrays[k].shape for k in sorted(_KEYS)}) }", path)
     if int(arrays["laser_number"].max()) >= 2 * BEAMS:
         raise UserError(f"must come from two VLP-32C (lasers 0-63), got laser {int(arrays['laser_number'].max())}", path)
     return {k: arrays[k] for k in sorted(_KEYS)}

@@ -10,7 +10,8 @@ from tailgate.config.load import inside
 from tailgate.config.rig import T_FORWARD_OPTICAL, load_sensor
 from tailgate.config.sensor import CameraModel, Mount, Rig, RigSensor
 from tailgate.errors import UserError, Where, nearest
-from tailgate.reference.av2 import EGO_HEIGHT, LIDARS, read_json, read_poses
+from tailgate.reference.av2 import EGO_HEIGHT, LIDARS, read_poses
+from tailgate.reference.files import read_json
 from tailgate.reference.kitti import VELODYNE_HEIGHT, read_calibration
 
 AV2_CAMERA, AV2_SCALE = "ring_front_center", 0.25

@@ -15,6 +15,8 @@ import numpy as np
 
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
+from tailgate.reference.files import read_image, read_rgba
+from tailgate.reference.intrinsics import read_matrix
 from tailgate.reference.reader import Entry
 
 MOSD_INTRINSICS = Intrinsics(640, 480, 525.0, 525.0, 319.5, 239.5)
@@ -69,40 +71,40 @@ class MosdReader:
             channels, intrinsics = self._read_sequence(name), self._sequence_intrinsics()
         else:
             raise UserError(f"unknown frame '{name}' of the reference{nearest(name, [*self.labelled, *self.sequence])}")
-        objects = _objects(channels)
+        objects = pixel_objects(channels, LABELS)
         index = int(re.sub(r"\D", "", name) or 0)
         T = np.broadcast_to(np.eye(4), (2, 4, 4)).copy()
-        sensor = SensorFrame("camera", channels, T, 0, 0, _view(channels, objects), intrinsics, MODEL)
+        sensor = SensorFrame("camera", channels, T, 0, 0, pixel_view(channels, objects), intrinsics, MODEL)
         return Frame(FrameId("real", 0, index), {SENSOR: sensor}, objects, LABELS if self.labelled else {})
 
     def _read_labelled(self, name: str) -> dict[str, np.ndarray]:
-        depth = _image(self.root / f"{name}_depth.png", 2)
-        label = _image(self.root / f"{name}_label.png", 2)
-        rgb = _image(self.root / f"{name}_rgb.png", 3)
+        depth = _grey(self.root / f"{name}_depth.png")
+        label = _grey(self.root / f"{name}_label.png")
+        rgb = read_rgba(self.root / f"{name}_rgb.png")
         shapes = [image.shape[:2] for image in (depth, label, rgb)]
         if set(shapes) != {(MOSD_INTRINSICS.height, MOSD_INTRINSICS.width)}:
             raise UserError(f"depth, label and colour must be 480 x 640, got {shapes}", self.root / f"{name}_depth.png")
         part = label.astype(np.uint32)
         semantic = np.where(part == 0, 0, np.where(part < 10, LABELS["table"], LABELS["object"])).astype(np.uint32)
         labels = {"semantic_segmentation": semantic, "instance_segmentation": part // 10}
-        return {**_depth_channels(depth, 1e-4, (0,)), "rgb": _rgba(rgb), **labels}
+        return {**_depth_channels(depth, 1e-4, (0,)), "rgb": rgb, **labels}
 
     def _read_sequence(self, name: str) -> dict[str, np.ndarray]:
-        depth = _image(self.root / f"{name}.depth.png", 2)
+        depth = _grey(self.root / f"{name}.depth.png")
         colour = sorted(self.root.glob(f"{name}.color.*"))
         if not colour:
             raise UserError("the colour image of a depth frame is missing", self.root / f"{name}.color.jpg")
-        return {**_depth_channels(depth, 1e-3, (0, 65535)), "rgb": _rgba(_image(colour[0], 3))}
+        return {**_depth_channels(depth, 1e-3, (0, 65535)), "rgb": read_rgba(colour[0])}
 
     def _sequence_intrinsics(self) -> Intrinsics:
-        path = self.root / "camera-intrinsics.txt"
-        try:
-            K = np.loadtxt(path).reshape(3, 3)
-        except OSError:
-            raise UserError("file not found; it must hold the camera matrix K, 3 rows of 3 numbers", path) from None
-        except ValueError:
-            raise UserError("must hold the camera matrix K, 3 rows of 3 numbers", path) from None
-        return Intrinsics(640, 480, float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]))
+        return Intrinsics(640, 480, **read_matrix(self.root / "camera-intrinsics.txt"))
+
+
+def _grey(path: Path) -> np.ndarray:
+    image = read_image(path)
+    if image.ndim != 2:
+        raise UserError(f"must be an image of one channel, got {image.shape[2]}", path)
+    return image
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -111,45 +113,32 @@ def _natural(name: str) -> tuple[str, int]:
     return (name[: digits.start()], int(digits.group())) if digits else (name, -1)
 
 
-def _image(path: Path, dimensions: int) -> np.ndarray:
-    """Decode an image as stored; colour comes back as RGB."""
-    import cv2
-
-    if not path.is_file():
-        raise UserError("file not found", path)
-    flags = cv2.IMREAD_UNCHANGED if dimensions == 2 else cv2.IMREAD_COLOR
-    data = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(data, flags) if data.size else None
-    if image is None or image.ndim != dimensions:
-        raise UserError("is not a readable image of the expected kind", path)
-    return image if dimensions == 2 else np.ascontiguousarray(image[..., ::-1])
-
-
 def _depth_channels(raw: np.ndarray, unit: float, invalid: tuple[int, ...]) -> dict[str, np.ndarray]:
     valid = ~np.isin(raw, invalid)
     depth = np.where(valid, raw * unit, np.inf).astype(np.float32)
     return {"distance_to_image_plane": depth, "valid": valid.astype(np.uint8)}
 
 
-def _rgba(rgb: np.ndarray) -> np.ndarray:
-    return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=-1)
-
-
-def _objects(channels: dict[str, np.ndarray]) -> Objects:
-    """The labelled objects; the source gives no 3-D boxes, so pose and size are NaN."""
-    ids = np.unique(channels.get("instance_segmentation", np.zeros(1, np.uint32)))
+def pixel_objects(channels: dict[str, np.ndarray], labels: dict[str, int]) -> Objects:
+    """The objects of ``instance_segmentation``, each of the class most of its pixels have; the source gives no 3-D boxes: pose and size are NaN."""
+    instance = channels.get("instance_segmentation", np.zeros((1, 1), np.uint32))
+    ids = np.unique(instance)
     ids = ids[ids > 0].astype(np.int32)
+    names = {i: name for name, i in labels.items()}
+    classes = [np.bincount(channels["semantic_segmentation"][instance == i].astype(np.int64)).argmax() for i in ids]
     n = len(ids)
-    return Objects(ids, ["object"] * n, np.full((n, 4, 4), np.nan), np.full((n, 3), np.nan), [""] * n)
+    return Objects(ids, [names.get(int(c), "object") for c in classes], np.full((n, 4, 4), np.nan), np.full((n, 3), np.nan), [""] * n)
 
 
-def _view(channels: dict[str, np.ndarray], objects: Objects) -> ObjectView:
+def pixel_view(channels: dict[str, np.ndarray], objects: Objects) -> ObjectView:
     """What the labels tell of each object; what was hidden is not known, so occlusion and truncation are NaN."""
     n = len(objects)
     box, visible, distance = np.full((n, 4), -1, np.float32), np.zeros(n, np.int32), np.full(n, np.nan, np.float32)
+    depth = channels.get("distance_to_image_plane")
     for i, instance in enumerate(objects.instance):
         y, x = np.nonzero(channels["instance_segmentation"] == instance)
-        box[i], visible[i] = (x.min(), y.min(), x.max(), y.max()), len(x)
-        distance[i] = np.median(channels["distance_to_image_plane"][y, x])
+        if len(x):
+            box[i], visible[i] = (x.min(), y.min(), x.max(), y.max()), len(x)
+            distance[i] = np.nan if depth is None else np.median(depth[y, x])
     unknown = np.full(n, np.nan, np.float32)
     return ObjectView(box, box.copy(), visible, visible.copy(), unknown, unknown.copy(), distance)
