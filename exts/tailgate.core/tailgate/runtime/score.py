@@ -20,7 +20,7 @@ from tailgate.runtime.spec import cache_folder
 from tailgate.validate.class_gate import ClassGate
 from tailgate.validate.crops import range_bin_name
 from tailgate.validate.evidence import CUTS, STATISTICS, Cut
-from tailgate.validate.gate import MIN_BLOCKS, BatchGate
+from tailgate.validate.gate import MIN_PLACES, BatchGate, places_by_modality
 from tailgate.validate.ratio import distance_ratio
 from tailgate.validate.scorecard import Row, Scorecard
 from tailgate.validate.sketch import Sketch
@@ -59,6 +59,12 @@ def score(request: ScoreRequest) -> ScoreRecord:
     Raises:
         UserError: a folder or file that does not read, sets that cannot be compared, or a reference too small for any limit.
     """
+    synthetic, real = measure_sides(request)
+    return _judge(synthetic, real, request)
+
+
+def measure_sides(request: ScoreRequest) -> tuple[MeasuredSet, MeasuredSet]:
+    """Measure the synthetic and the real side; UserError as for ``score``."""
     theirs = _source(request.reference, request.reference_kind, request.reference_options)
     ours = _source(request.synthetic, request.kind, request.options)
     opened = {side: side.open() for side in (ours, theirs)}
@@ -67,7 +73,7 @@ def score(request: ScoreRequest) -> ScoreRecord:
     with TemporaryDirectory(prefix="tailgate-score-") as folder:
         cut = CUTS.get(theirs.kind, Cut())
         synthetic = measure_set(Measuring(ours, cut, Path(folder)), opened[ours], request.workers, request.tick)
-    return _judge(synthetic, real, request)
+    return synthetic, real
 
 
 def _source(root: Path, kind: str | None, options: Mapping[str, Any]) -> Source:
@@ -87,11 +93,9 @@ def _cache(source: Source) -> Path:
 
 
 def _refuse_too_small(real: MeasuredSet) -> None:
-    held = sum(bool(b.counts) for blocks in real.blocks.values() for b in blocks)
-    if held < MIN_BLOCKS:
-        raise UserError(
-            f"holds too little real data to set any limit: {held} scan sectors or depth images, {MIN_BLOCKS} are needed", real.source.root
-        )
+    held = max((len(p) for p in places_by_modality(real.blocks, STATISTICS).values()), default=0)
+    if held < MIN_PLACES:
+        raise UserError(f"holds too little real data to set any limit: {held} places, {MIN_PLACES} are needed", real.source.root)
 
 
 def _judge(synthetic: MeasuredSet, real: MeasuredSet, request: ScoreRequest) -> ScoreRecord:
