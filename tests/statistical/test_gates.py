@@ -9,8 +9,11 @@ from tailgate.errors import UserError
 from tailgate.validate.class_gate import ClassGate
 from tailgate.validate.controls import CROP_CONTROLS, statistic_control
 from tailgate.validate.crops import RESAMPLED, Crop, resample
-from tailgate.validate.gate import BatchGate, distance_ratio, frame_deviation, w1_rows
+from tailgate.validate.deviation import frame_deviation
+from tailgate.validate.gate import BatchGate
 from tailgate.validate.js import MAX_JS
+from tailgate.validate.places import w1_rows
+from tailgate.validate.ratio import distance_ratio
 from tailgate.validate.sketch import Sketch, Statistic, w1
 
 RESIDUAL = tuple(np.linspace(-0.2, 0.2, 81))
@@ -61,7 +64,7 @@ WRONG = [({"noise": 0.04}, "range_noise"), ({"noise": 0.01}, "range_noise"), ({"
 
 @pytest.mark.parametrize(("sensor", "code"), WRONG)
 def test_a_wrong_sensor_is_named(gate, sensor, code):
-    card = gate.judge(Sketch.total(blocks(7, 10, **sensor)), "lidar")
+    card = gate.judge(Sketch.total(blocks(7, 10, **sensor)))
     assert card.verdict == "rejected" and card.codes() == [code]
     row = next(r for r in card.rows if r.metric == code and r.stratum == "all")
     assert row.value > row.limit >= row.null.q95 and row.null.n >= 200 and row.modality == "lidar"

@@ -12,10 +12,13 @@ from tailgate.frames import Frame
 from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
+from tailgate.validate.object_statistics import OBJECT_STATISTICS, object_sketches
 from tailgate.validate.sketch import Sketch, Statistic
 
-STATISTICS: dict[str, Statistic] = {**LIDAR_STATISTICS, **DEPTH_STATISTICS}
-"""Every sensor statistic by name."""
+MODALITIES: dict[str, dict[str, Statistic]] = {"lidar": {**LIDAR_STATISTICS, **OBJECT_STATISTICS}, "rgbd": DEPTH_STATISTICS}
+"""Statistics by modality."""
+STATISTICS: dict[str, Statistic] = {name: statistic for own in MODALITIES.values() for name, statistic in own.items()}
+"""Every statistic by name."""
 
 
 @dataclass
@@ -110,7 +113,7 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut()) -> Evidence:
     source = CropSource(name, group)
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
-            evidence.blocks += lidar_sketches(sensor)
+            evidence.blocks += [a + b for a, b in zip(lidar_sketches(sensor), object_sketches(sensor, frame.objects), strict=True)]
             evidence.crops += lidar_crops(sensor, frame.objects, source)
         elif "valid" in sensor.channels:
             evidence.blocks += depth_sketches(sensor)

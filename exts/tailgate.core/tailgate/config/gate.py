@@ -1,0 +1,161 @@
+"""``gate.yaml``: what ``calibrate gate`` measured of a reference, and the limits that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tailgate.config.load import Model
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Length = Annotated[float, Field(ge=0)]
+
+
+class Rate(Model):
+    """A share of trials with its 95 % interval."""
+
+    value: Share
+    low: Share
+    high: Share
+
+
+class RealNull(Model):
+    """Real against real: quantiles of a statistic over pseudo-batches, the 90 % interval of its q95, and the root mean square, its unit."""
+
+    median: Length
+    q95: Length
+    q95_low: Length
+    q95_high: Length
+    rms: Annotated[float, Field(gt=0)]
+    n: int = Field(ge=1)
+
+
+class StatisticGate(Model):
+    """One statistic at one batch size.
+
+    Attributes:
+        null: real against real.
+        limit: the joint limit in the unit of the statistic.
+        gates: whether it decides.
+        weights: share of each stratum in the mean over strata.
+        strata: median and q95 of each stratum's null; none where real data cannot tell.
+        power: control -> share of wrong batches beyond the limit, by strength, from weak to strong.
+    """
+
+    null: RealNull
+    limit: Length
+    gates: bool
+    weights: list[Length]
+    strata: list[tuple[Length, Length] | None]
+    power: dict[str, list[Share]] = {}
+
+
+class BatchLimits(Model):
+    """Everything at one batch size.
+
+    Attributes:
+        size: blocks in a batch.
+        batches: disjoint real batches of this size that the reference holds; intervals are as wide as these leave them.
+        joint: joint limit of the largest statistic, in units of the null's root mean square.
+        false_rejects: share of real batches that are rejected, of places that had no part in the limits.
+        power: control -> share of wrong batches rejected, by strength, of places that had no part in the limits.
+    """
+
+    size: int = Field(ge=1)
+    batches: int = Field(ge=1)
+    joint: Length
+    false_rejects: Rate
+    power: dict[str, list[Rate]] = {}
+    statistics: dict[str, StatisticGate]
+
+
+class ControlRecord(Model):
+    """A negative control: what is wrong, how strongly, and from which strength on the gate must notice."""
+
+    words: str = ""
+    strengths: list[float] = Field(min_length=1)
+    stated: float
+
+    @model_validator(mode="after")
+    def _member(self) -> ControlRecord:
+        if self.stated not in self.strengths:
+            raise ValueError(f"stated must be one of strengths {self.strengths}, got {self.stated}")
+        return self
+
+    @property
+    def at(self) -> int:
+        """Position of the stated strength."""
+        return self.strengths.index(self.stated)
+
+
+class ModalityGate(Model):
+    """The gate of one modality.
+
+    Attributes:
+        place: what was resampled, in words.
+        places, blocks: how many of them, and of the blocks they hold.
+        controls: the negative controls by name.
+        sizes: by batch size, rising; a batch is judged by the largest one it reaches.
+    """
+
+    place: str
+    places: int = Field(ge=1)
+    blocks: int = Field(ge=1)
+    controls: dict[str, ControlRecord] = {}
+    sizes: list[BatchLimits] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModalityGate:
+        held = [s.size for s in self.sizes]
+        if held != sorted(set(held)):
+            raise ValueError(f"sizes must rise, got {held}")
+        for limits in self.sizes:
+            for power in (limits.power, *(s.power for s in limits.statistics.values())):
+                _check_power(power, self.controls)
+        return self
+
+    def at(self, size: float) -> BatchLimits:
+        """The largest calibrated size that a batch of so many blocks reaches; the smallest for one below all."""
+        return next((s for s in reversed(self.sizes) if s.size <= size), self.sizes[0])
+
+    def reaches(self, control: str, power: float = 0.95) -> int | None:
+        """Smallest batch size from which on every one has this power against a control at its stated strength; None where there is none."""
+        at, found = self.controls[control].at, None
+        for limits in reversed(self.sizes):
+            if limits.power[control][at].value < power:
+                break
+            found = limits.size
+        return found
+
+    def monotone(self, limits: BatchLimits, slack: float = 0.02) -> list[str]:
+        """Controls whose detection falls by more than ``slack`` from a strength to the next one; empty where more wrong is never less noticed."""
+        falls = {c: [a.value - b.value for a, b in zip(p, p[1:], strict=False)] for c, p in limits.power.items()}
+        return [c for c, drops in falls.items() if any(d > slack for d in drops)]
+
+
+def _check_power(power: Mapping[str, list], controls: Mapping[str, ControlRecord]) -> None:
+    for name, values in power.items():
+        if name not in controls:
+            raise ValueError(f"power names a control '{name}' that is not under controls")
+        if len(values) != len(controls[name].strengths):
+            raise ValueError(f"power against '{name}' must have {len(controls[name].strengths)} values, one a strength; got {len(values)}")
+
+
+class Calibrated(Model):
+    """The reference a gate was calibrated on."""
+
+    kind: str
+    fingerprint: str
+    frames: list[str]
+
+
+class GateFile(Model):
+    """Limits of the batch gate by modality, with the numbers behind them."""
+
+    version: Literal[1] = 1
+    tailgate: str
+    seed: int
+    reference: Calibrated
+    batch: dict[str, ModalityGate]
