@@ -107,8 +107,8 @@ def _judge(synthetic: MeasuredSet, real: MeasuredSet, request: ScoreRequest) -> 
     classes = {name: card.verdict for name, card in cards.items()}
     blocks = [(b, f"{i}") for i, e in enumerate(synthetic.evidence) for b in e.blocks]
     return ScoreRecord(
-        synthetic=_info(synthetic),
-        reference=_info(real),
+        synthetic=set_info(synthetic),
+        reference=set_info(real),
         verdict=_verdict(rows, classes),
         rows=rows,
         classes=classes,
@@ -180,7 +180,8 @@ def _histograms(rows: list[Row], synthetic: Sketch, blocks: Mapping[str, list[Sk
     return out
 
 
-def _info(measured: MeasuredSet) -> SetInfo:
+def set_info(measured: MeasuredSet) -> SetInfo:
+    """What outputs say of one side."""
     source, reader = measured.source, measured.reader
     groups = sum(bool(found) for found in measured.groups.values())
     return SetInfo(str(source.root), source.kind, len(measured.entries), groups, measured.weak, dict(reader.sensors), tuple(reader.notes))
