@@ -47,9 +47,11 @@ from pathlib import Path
 import numpy as np
 
 from tailgate.errors import UserError, Where, nearest, unknown
-from tailgate.frames import Frame, FrameId, SensorFrame
+from tailgate.frames import Frame, FrameId, Intrinsics, SensorFrame
 from tailgate.reference.av2 import read_npz
 from tailgate.reference.boxes import objects_of
+from tailgate.reference.files import read_array
+from tailgate.reference.mosd import pixel_objects, pixel_view
 from tailgate.reference.organise import Grid, fill_directions
 from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, sweep_channels
 from tailgate.reference.reader import Entry
@@ -87,18 +89,24 @@ class NpzReader:
         return sorted(found, key=lambda e: (e.recording, e.time_ns, e.name))
 
     def read(self, name: str) -> Frame:
-        """One file as a frame of one sensor, "lidar" or "camera". World: the ground below the sensor, axes of the sensor."""
+        """One file as a frame of one sensor: "lidar" (world: the ground below it, axes of the sensor) or "camera" (world: the camera's own frame).
+
+        Labels are per point or pixel: a LiDAR frame holds no objects, an image those of its ``instance`` array, without 3-D boxes.
+        """
         if name not in self._files:
             raise UserError(f"unknown frame '{name}' of the reference{nearest(name, self._files)}")
         what, arrays = self.recording, Arrays(self._files[name], self.recording)
+        labels = {"background": 0, **what.labels}
         objects = objects_of([], np.zeros((0, 4, 4)), np.zeros((0, 3)))
         if isinstance(what, LidarScan):
-            sensors = {"lidar": _sensor(scan_channels(arrays, what), what)}
+            sensors = {"lidar": _lidar(scan_channels(arrays, what), what)}
         elif isinstance(what, LidarPoints):
-            sensors = {"lidar": _sensor(_points_channels(arrays, what)[0], what)}
+            sensors = {"lidar": _lidar(_points_channels(arrays, what)[0], what)}
         else:
-            raise NotImplementedError
-        labels = {"background": 0, **what.labels}
+            channels, intrinsics = _image_channels(arrays, what)
+            objects = pixel_objects(channels, labels)
+            pose, view = np.stack([np.eye(4)] * 2), pixel_view(channels, objects)
+            sensors = {"camera": SensorFrame("camera", channels, pose, 0, 0, view, intrinsics, what.model or "unnamed")}
         return Frame(FrameId("npz", 0, list(self._files).index(name)), sensors, objects, labels)
 
     def _address(self, name: str) -> tuple[str, int]:
@@ -257,17 +265,48 @@ def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.
     return sweep_channels(Returns(xyz, intensity.astype(np.float32), ring, extra), points.beams, arrays.path)
 
 
+def _image_channels(arrays: Arrays, what: RgbdImages) -> tuple[dict[str, np.ndarray], Intrinsics]:
+    """Channels of an RGB-D image, as in ``tailgate.frames.CAMERA_CHANNELS``, with ``valid`` uint8 (height, width)."""
+    stored = arrays[what.depth.array if isinstance(what.depth, Scaled) else what.depth]
+    depth = arrays.scaled(what.depth).astype(np.float32)
+    if depth.ndim != 2 or 0 in depth.shape:
+        raise UserError(f"depth must be an array of (height, width), got the shape {depth.shape}", arrays.path)
+    valid = np.isfinite(depth) & ~np.isin(stored, what.invalid)
+    if not valid.any() or depth[valid].min() <= 0 or depth[valid].max() > 1000:
+        raise UserError("depth must hold values in 0..1000 m: check its 'scale' and 'invalid'", arrays.path)
+    channels = {"distance_to_image_plane": np.where(valid, depth, np.float32(np.inf)), "valid": valid.astype(np.uint8)}
+    if what.rgb is not None:
+        channels["rgb"] = _rgba(arrays[what.rgb], depth.shape, arrays.path)
+    for name, values in arrays.labels(what, depth.shape).items():
+        channels[f"{name}_segmentation"] = values
+    return channels, _intrinsics(arrays, what, depth.shape)
+
+
+def _rgba(rgb: np.ndarray, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    if rgb.dtype != np.uint8 or rgb.shape not in ((*shape, 3), (*shape, 4)):
+        raise UserError(f"rgb must be uint8 of the shape {(*shape, 3)}, got {rgb.dtype} of {rgb.shape}", path)
+    return np.dstack([rgb[..., :3], np.full(shape, 255, np.uint8)])
+
+
+def _intrinsics(arrays: Arrays, what: RgbdImages, shape: tuple[int, ...]) -> Intrinsics:
+    if isinstance(what.K, str):
+        K = arrays.shaped(what.K, (3, 3)).astype(np.float64)
+        fx, fy, cx, cy = (float(v) for v in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
+    else:
+        fx, fy, cx, cy = what.K
+    if not (fx > 0 and fy > 0):
+        raise UserError(f"K must hold positive focal lengths, got {fx} and {fy}", arrays.path)
+    return Intrinsics(shape[1], shape[0], fx, fy, cx, cy)
+
+
 def _columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     """The array of a .npy file as one array per name, along its last axis."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except Exception as error:
-        raise UserError(f"must be a readable .npy file without pickled objects: {type(error).__name__}", path) from None
+    array = read_array(path)
     if not names or array.ndim < 2 or array.shape[-1] != len(names):
         raise UserError(f"must match 'columns' in the sensor file ({len(names)} names) along its last axis, got the shape {array.shape}", path)
     return {name: array[..., i] for i, name in enumerate(names)}
 
 
-def _sensor(channels: dict[str, np.ndarray], what: LidarScan | LidarPoints) -> SensorFrame:
+def _lidar(channels: dict[str, np.ndarray], what: LidarScan | LidarPoints) -> SensorFrame:
     period = int(_SECOND_NS / what.rate_hz) if isinstance(what, LidarScan) and what.rate_hz else 0
     return lidar_frame_sensor(channels, what.model or "unnamed", what.height, period)

@@ -20,6 +20,8 @@ READERS = {
     "mosd": "tailgate.reference.mosd:MosdReader",
     "basicwriter": "tailgate.reference.basicwriter:BasicWriterReader",
     "coco_depth": "tailgate.reference.coco_depth:CocoDepthReader",
+    "nuscenes": "tailgate.reference.nuscenes:NuScenesReader",
+    "semantickitti": "tailgate.reference.semantickitti:SemanticKittiReader",
     "npz": "tailgate.reference.npz:NpzReader",
 }
 """Kind -> the reader's class as ``module:class``, imported on use."""

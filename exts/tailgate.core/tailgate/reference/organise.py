@@ -267,9 +267,7 @@ def place(grid: Grid, beams: int, values: np.ndarray, fill: float = 0.0) -> np.n
     return out
 
 
-def organise(
-    xyz: np.ndarray, intensity: np.ndarray, ring: np.ndarray, grid: Grid | None = None, beams: int | None = None
-) -> dict[str, np.ndarray]:
+def organise(xyz: np.ndarray, intensity: np.ndarray, ring: np.ndarray, grid: Grid | None = None, beams: int | None = None) -> dict[str, np.ndarray]:
     """Organised channels of a list of returns: range [m], intensity, azimuth and elevation [deg], ring, incidence.
 
     Args:
