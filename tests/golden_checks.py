@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import golden
 import numpy as np
 from tailgate.validate.chamfer import halves
 from tailgate.validate.dogss import dogss_score
-from tailgate.validate.emd import emd, sliced_w1
+from tailgate.validate.emd import emd, sliced_w1, w1_samples
 
 _MEASURED: dict[tuple[str, ...], dict[str, float]] = {}
 
@@ -79,3 +80,63 @@ def _distances(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> dic
     if key not in _MEASURED:
         _MEASURED[key] = {"chamfer": halves(inputs["P"], inputs["Q"]).chamfer, "emd": emd(inputs["P"], inputs["Q"])}
     return _MEASURED[key]
+
+
+def check_mmd(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """The width and the unbiased discrepancy, from the kernel and from its twin."""
+    from tailgate.validate.mmd import median_distance, mmd2, mmd2_twin
+
+    x, y, expected = inputs["X"], inputs["Y"], case["expected"]
+    sigma = median_distance(x, y)
+    assert golden.matches(sigma, expected["sigma"], case)
+    assert golden.matches(mmd2(x, y), expected["mmd2"], case) and golden.matches(mmd2_twin(x, y, sigma), expected["mmd2"], case)
+
+
+def check_kid(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """The kernel and its twin."""
+    from tailgate.validate.mmd import kid, kid_twin
+
+    for measure in (kid, kid_twin):
+        assert golden.matches(measure(inputs["X"], inputs["Y"]), case["expected"]["kid"], case)
+
+
+def check_frechet(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """The distance."""
+    from tailgate.validate.frechet import frechet
+
+    assert golden.matches(frechet(inputs["X"], inputs["Y"]), case["expected"]["fid"], case)
+
+
+def check_w1(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """W1 of each feature."""
+    for x, y, expected in zip(inputs["X"].T, inputs["Y"].T, case["expected"]["w1"], strict=True):
+        assert golden.matches(w1_samples(x, y), expected, case)
+
+
+def check_c2st(case: Mapping[str, Any]) -> None:
+    """AUC and p-value of samples described in words: their seeds and a shift of the first feature."""
+    from tailgate.validate.c2st import c2st
+
+    seeds = [int(re.search(r"default_rng\((\d+)\)", case["params"][side])[1]) for side in "XY"]
+    shift = re.search(r"Y\[:, 0\] \+= ([\d.]+)", case["params"]["Y"])
+    x, y = (np.random.default_rng(seed).normal(size=(500, 10)) for seed in seeds)
+    y[:, 0] += float(shift[1]) if shift else 0.0
+    result = c2st(x, y)
+    low, high = case["expected"]["auc_range"]
+    assert low <= result.auc <= high
+    assert result.p < case["expected"].get("permutation_p_below", 1.01)
+
+
+def check_entropy(case: Mapping[str, Any], inputs: Mapping[str, np.ndarray]) -> None:
+    """Entropies, mutual information, threshold and selection."""
+    from tailgate.validate.entropy import most_uncertain, mutual_information, predictive_entropy
+
+    expected = case["expected"]
+    entropy, shared = predictive_entropy(inputs["Z"]), mutual_information(inputs["Z"])
+    chosen = most_uncertain(entropy, case["params"]["percentile"])
+    numbers = {"mean": entropy.mean(), "max": entropy.max(), "bound": np.log(inputs["Z"].shape[2]), "threshold": chosen.threshold}
+    for name, value in numbers.items():
+        assert golden.matches(float(value), expected[name], case), name
+    for values, name in ((entropy, "first5"), (shared, "mutual_information_first5")):
+        assert all(golden.matches(float(v), e, case) for v, e in zip(values, expected[name], strict=False)), name
+    assert chosen.indices.tolist() == expected["selected"]

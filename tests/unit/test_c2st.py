@@ -59,7 +59,7 @@ def test_disjoint_sets_are_always_told_apart_and_a_constant_never():
 
 def test_no_group_is_on_both_sides_of_a_fold():
     groups = (["place1"] * 3 + ["place2", "place3"], ["place1", "place1", "clip1", "clip2", "clip2"])
-    folds = _Folds(*_units([np.zeros((5, 1)), np.zeros((5, 1))], groups), 0)
+    folds = _Folds(*_units((np.zeros((5, 1)), np.zeros((5, 1))), groups), 0)
     names = np.array([g for side in groups for g in side])
     assert len(folds.rows) == 3
     for train, held in folds.splits():

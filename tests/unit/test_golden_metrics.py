@@ -5,7 +5,10 @@ import golden_checks
 import numpy as np
 import pytest
 from tailgate.errors import UserError
+from tailgate.validate.association import cramers_v
+from tailgate.validate.c2st import c2st
 from tailgate.validate.dogss import dogss_score, dogss_score_brief, x_max_of_null
+from tailgate.validate.entropy import most_uncertain
 from tailgate.validate.js import MAX_JS, js_norm, js_norm_by_class, js_norm_by_class_twin, js_sliced
 
 
@@ -95,3 +98,50 @@ def test_js_null(case):
         values = js_norm_by_class(a, labels, b, labels, pairs).values
         assert golden.matches(float(np.median(values)), expected["median"], case)
         assert golden.matches(float(np.quantile(values, 0.95)), expected["q95"], case)
+
+
+@pytest.mark.parametrize("case", golden.cases("mmd2 unbiased, RBF"))
+def test_mmd2(case):
+    golden_checks.check_mmd(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("kid-like"))
+def test_kid(case):
+    golden_checks.check_kid(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("Frechet distance"))
+def test_frechet(case):
+    golden_checks.check_frechet(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("1-D Wasserstein"))
+def test_w1(case):
+    golden_checks.check_w1(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("c2st"))
+def test_c2st(case):
+    golden_checks.check_c2st(case)
+
+
+@pytest.mark.parametrize("case", [c for c in golden.cases("c2st") if c.id in ("c2st/null", "absent")])
+def test_c2st_p_over_seeds(case):
+    p = [c2st(*(np.random.default_rng(seed).normal(size=(500, 10)) for seed in (2 * s, 2 * s + 1)), permutations=199, seed=s).p for s in range(20)]
+    assert case["expected"]["permutation_p"] == "above 0.01 in at least 19 of 20 seeds" and np.sum(np.array(p) > 0.01) >= 19
+
+
+@pytest.mark.parametrize("case", golden.cases("Cramer's V"))
+def test_cramers_v(case):
+    for table, name in (("table", "v"), ("independent_table", "independent"), ("perfect_table", "perfect")):
+        assert golden.matches(cramers_v(case["params"][table]), case["expected"][name], case)
+
+
+@pytest.mark.parametrize("case", golden.cases("predictive entropy and selection"))
+def test_entropy(case):
+    golden_checks.check_entropy(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("selection"))
+def test_selection_of_ties(case):
+    assert len(most_uncertain(np.full(100, 0.3)).indices) == case["expected"]["selected_count"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from tailgate.errors import UserError
 from tailgate.rng import kernel_seed, rng
+from tailgate.validate.samples import checked_pair
 
 FOLDS = 5
 LANDMARKS = 256
@@ -79,15 +80,8 @@ def c2st(
     return C2st(float(auc), (1 + at_least) / (1 + permutations), importances)
 
 
-def _checked(X: np.ndarray, Y: np.ndarray, names: Sequence[str] | None, groups: Groups | None) -> list[np.ndarray]:
-    sides = [np.asarray(s, dtype=np.float64) for s in (X, Y)]
-    for name, side in zip(("real features", "synthetic features"), sides, strict=True):
-        if side.ndim != 2 or side.shape[1] == 0:
-            raise UserError(f"{name} must be of shape (n, D), got {side.shape}")
-        if not np.isfinite(side).all():
-            raise UserError(f"{name} must be finite, got NaN or infinity in {int((~np.isfinite(side)).any(axis=1).sum())} of {len(side)} rows")
-    if sides[0].shape[1] != sides[1].shape[1]:
-        raise UserError(f"real and synthetic features must be equally wide, got {sides[0].shape[1]} and {sides[1].shape[1]}")
+def _checked(X: np.ndarray, Y: np.ndarray, names: Sequence[str] | None, groups: Groups | None) -> tuple[np.ndarray, np.ndarray]:
+    sides = checked_pair(X, Y)
     if names is not None and len(names) != sides[0].shape[1]:
         raise UserError(f"names must hold one name a feature ({sides[0].shape[1]}), got {len(names)}")
     if groups is not None and any(len(g) != len(s) for g, s in zip(groups, sides, strict=True)):
@@ -95,7 +89,7 @@ def _checked(X: np.ndarray, Y: np.ndarray, names: Sequence[str] | None, groups: 
     return sides
 
 
-def _units(sides: list[np.ndarray], groups: Groups | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _units(sides: tuple[np.ndarray, np.ndarray], groups: Groups | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is exchanged as a whole: the unit of each row, each unit's group and each unit's side (1 = synthetic)."""
     n, m = (len(s) for s in sides)
     if groups is None:

@@ -1,0 +1,96 @@
+"""Association of labels with conditions: Cramér's V (Cramér 1946), judged against permutations for all pairs at once.
+
+A network learns whatever predicts the label: if every wheelchair stands in the rain, rain becomes a wheelchair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tailgate.errors import UserError
+from tailgate.rng import rng
+from tailgate.validate.scorecard import Null
+
+PERMUTATIONS = 999
+LEVEL = 0.05
+"""Chance that any pair of a set without associations is called one (family-wise)."""
+
+
+@dataclass(frozen=True)
+class Association:
+    """One label with one condition.
+
+    Attributes:
+        label, condition: their names.
+        v: Cramér's V, 0..1.
+        limit: V above which the pair stands out from permutations, every pair tested taken into account.
+        null: V of the permutations.
+    """
+
+    label: str
+    condition: str
+    v: float
+    limit: float
+    null: Null
+
+
+def cramers_v(table: np.ndarray) -> float:
+    """Cramér's V of a contingency table [r, c] of counts, without bias correction: 0 = independent, 1 = one tells the other.
+
+    Raises:
+        UserError: not a table of non-negative counts, or fewer than two rows or columns that hold anything.
+    """
+    table = np.asarray(table, dtype=np.float64)
+    if table.ndim != 2 or not np.isfinite(table).all() or (table < 0).any():
+        raise UserError(f"a contingency table must hold counts of 0 or more in rows and columns, got shape {table.shape}")
+    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    if min(table.shape) < 2:
+        raise UserError("a contingency table must hold two rows and two columns with counts, got fewer: nothing varies")
+    return float(np.sqrt(_chi_squared(table) / (table.sum() * (min(table.shape) - 1))))
+
+
+def associations(labels: Mapping[str, Sequence[bool]], conditions: Mapping[str, Sequence[str]], seed: int = 0) -> list[Association]:
+    """Test every label against every condition over the same units (frames, or whole clips where frames hang together).
+
+    Units' conditions are permuted together, and a pair is judged by the largest standardized chi-squared over all pairs (step-one max-T; Westfall &
+    Young 1993): the chance of any false alarm is LEVEL at any sample size, however many pairs there are and however they depend on each other.
+    Labels and conditions that do not vary are left out.
+
+    Args:
+        labels: class name -> whether each unit shows it.
+        conditions: name such as ``light`` -> value of each unit.
+        seed: of the permutations.
+    """
+    shown = {name: np.asarray(values, dtype=bool) for name, values in labels.items()}
+    shown = {name: values for name, values in shown.items() if 0 < values.sum() < len(values)}
+    held = {name: np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)[1].ravel() for name, values in conditions.items()}
+    held = {name: codes for name, codes in held.items() if len(codes) and codes.max() > 0}
+    pairs = [(label, condition) for label in shown for condition in held]
+    if not pairs:
+        return []
+    matrix = np.stack(list(shown.values())).astype(np.float64)
+    draw = rng(seed, "association", 0, 0, 0, "permutations")
+    orders = [np.arange(matrix.shape[1]), *(draw.permutation(matrix.shape[1]) for _ in range(PERMUTATIONS))]
+    values = np.stack([np.stack([_chi_squared_by_label(matrix, codes[o]) for codes in held.values()], axis=1).ravel() for o in orders])
+    centre, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-12)
+    largest = np.sort(((values - centre) / spread).max(axis=1))
+    critical = largest[int(np.ceil((1.0 - LEVEL) * len(largest))) - 1]
+    v = np.sqrt(values / matrix.shape[1])
+    limits = np.sqrt(np.maximum(centre + critical * spread, 0.0) / matrix.shape[1])
+    return [Association(label, condition, float(v[0, i]), float(limits[i]), Null.of(v[1:, i])) for i, (label, condition) in enumerate(pairs)]
+
+
+def _chi_squared(table: np.ndarray) -> float:
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    return float(np.sum((table - expected) ** 2 / expected))
+
+
+def _chi_squared_by_label(shown: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Pearson's chi-squared of each label [L, n] (0 or 1) with one condition's codes [n], [L]: the sum over both rows of a 2 × k table."""
+    sizes = np.bincount(codes).astype(np.float64)
+    counts = shown @ np.eye(len(sizes))[codes]
+    share = shown.mean(axis=1, keepdims=True)
+    return np.sum((counts - share * sizes) ** 2 / sizes, axis=1) / (share * (1.0 - share))[:, 0]
