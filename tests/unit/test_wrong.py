@@ -8,7 +8,8 @@ from tailgate.frames import Frame, FrameId, Objects
 from tailgate.rng import rng
 from tailgate.validate.evidence import STATISTICS, measure
 from tailgate.validate.sketch import compare, summarize
-from tailgate.validate.wrong import CONTROLS, kind_of
+from tailgate.validate.wrong import CONTROLS
+from tailgate.validate.wrong_sensors import kind_of
 from wrong_frames import lidar_frame, rgbd_frame
 
 SEEN_BY = {
@@ -105,10 +106,11 @@ def test_classes_swap_with_their_labels():
     many = Objects(np.arange(1, 401, dtype=np.int32), ["car", "pedestrian"] * 200, np.tile(np.eye(4), (400, 1, 1)), np.ones((400, 3)), [""] * 400)
     frame.objects = many
     before = np.asarray(frame.sensors["top"].channels["semantic"]).copy()
-    share = [np.mean([a != b for a, b in zip(CONTROLS["classes_swapped"].apply(frame, s, generator()).objects.class_name, many.class_name, strict=True)])
-             for s in CONTROLS["classes_swapped"].strengths]  # fmt: skip
-    assert np.allclose(share, CONTROLS["classes_swapped"].strengths, atol=0.05)
-    swapped = CONTROLS["classes_swapped"].apply(frame, 1.0, generator())
+    control = CONTROLS["classes_swapped"]
+    names = [control.apply(frame, s, generator()).objects.class_name for s in control.strengths]
+    share = [np.mean([a != b for a, b in zip(swapped, many.class_name, strict=True)]) for swapped in names]
+    assert np.allclose(share, control.strengths, atol=0.05)
+    swapped = control.apply(frame, 1.0, generator())
     owner = np.asarray(frame.sensors["top"].channels["instance"])
     held = owner > 0
     after = np.asarray(swapped.sensors["top"].channels["semantic"])

@@ -175,7 +175,7 @@ def _edge_mask(image: DepthImage, rows: Steps, columns: Steps) -> np.ndarray:
     """Pixels on either side of a depth edge, and those missing between, bool [H, W]."""
     height, width = image.inverse.shape
     edge = np.zeros(height * width, dtype=bool)
-    at, _ = _between(rows, rows.is_edge & (rows.gap > 0))
+    at, _ = between(rows, rows.is_edge & (rows.gap > 0))
     edge[at] = True
     for ends in (rows.first, rows.second):
         edge[ends[rows.is_edge]] = True
@@ -185,7 +185,7 @@ def _edge_mask(image: DepthImage, rows: Steps, columns: Steps) -> np.ndarray:
     return edge.reshape(height, width)
 
 
-def _between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of the missing pixels inside the chosen steps, and the step each lies in."""
     chosen = np.flatnonzero(which)
     length = line.gap[chosen]
@@ -196,7 +196,7 @@ def _between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray) -> None:
     """Count ``noise_residuals`` in both windows."""
-    bad = _off_support(image, edge)
+    bad = _off_surface(image, edge) | (image.instance != 0)
     for name, side in WINDOWS.items():
         sketch.add(DEPTH_STATISTICS[name], *_residuals(image, bad, side))
 
@@ -206,7 +206,12 @@ def noise_residuals(image: DepthImage, side: int) -> tuple[np.ndarray, np.ndarra
 
     A plane is linear in inverse depth, so its value at the centre of a window is the window's mean. Windows that hold anything else are left out.
     """
-    return _residuals(image, _off_support(image, _edge_mask(image, steps(image.inverse), steps(image.inverse.T))), side)
+    return _residuals(image, off_surface(image) | (image.instance != 0), side)
+
+
+def off_surface(image: DepthImage) -> np.ndarray:
+    """Pixels that tell nothing of a surface: missing, beside a depth edge or where the label changes, bool [H, W]."""
+    return _off_surface(image, _edge_mask(image, steps(image.inverse), steps(image.inverse.T)))
 
 
 def _residuals(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -217,9 +222,8 @@ def _residuals(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndarra
     return np.searchsorted(NOISE_DISTANCE, 1 / q), np.abs(residual) / q**2 * (1e3 / np.sqrt(1 - 1 / side**2))
 
 
-def _off_support(image: DepthImage, edge: np.ndarray) -> np.ndarray:
-    """Pixels that tell nothing of the noise: missing, beside an edge, on an object or beside one, bool [H, W]."""
-    bad = ~image.measured | edge | (image.instance != 0)
+def _off_surface(image: DepthImage, edge: np.ndarray) -> np.ndarray:
+    bad = ~image.measured | edge
     bad[:, 1:] |= image.instance[:, 1:] != image.instance[:, :-1]
     bad[1:] |= image.instance[1:] != image.instance[:-1]
     return bad
@@ -231,7 +235,7 @@ def _add_holes(sketch: Sketch, image: DepthImage, rows: Steps, edge: np.ndarray)
     A hole's distance is that of the further end of its run.
     """
     measured, statistic = image.measured, DEPTH_STATISTICS["depth_hole_rate"]
-    at, owner = _between(rows, (rows.gap > 0) & (rows.gap <= MAX_GAP))
+    at, owner = between(rows, (rows.gap > 0) & (rows.gap <= MAX_GAP))
     enclosed = (np.maximum.accumulate(measured, axis=0) & np.maximum.accumulate(measured[::-1], axis=0)[::-1]).ravel()[at]
     at, owner = at[enclosed], owner[enclosed]
     flat = image.inverse.ravel()

@@ -10,6 +10,8 @@ synthetic scans. Where the source stored coordinates in steps above MAX_STEP (ch
 * ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
 * ``intensity``: intensity of returns on planes, by range and incidence.
 * ``run_length`` [cells]: lengths of runs of missing returns along a beam between two returns of nearly equal range.
+* ``return_rate``: share of missing returns among the beams that look down by 4 to 15 deg, by that angle. Such a beam meets the ground within 14
+  heights of the sensor, so what it loses it loses to the device; what level beams lose depends on the place, and what steep ones lose on the vehicle.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ RANGE_EDGES = (1.0, 6.0, 12.0, 25.0, 50.0, 120.0)
 """Strata of range [m]."""
 ANGLE_EDGES = (0.0, 40.0, 65.0, 80.0, 90.0)
 """Strata of incidence from the normal [deg]."""
+DOWN_EDGES = (4.0, 8.0, 15.0)
+"""Strata of downward angle [deg]."""
 SECTORS = 12
 """Azimuth sectors: the place blocks of one scan."""
 MIN_NEAR, MIN_WIDE = 4, 24
@@ -46,6 +50,7 @@ _STRATA = tuple(
     for j in range(len(ANGLE_EDGES) - 1)
 )
 _RANGE_STRATA = tuple(f"{low:g}-{high:g} m" for low, high in zip(RANGE_EDGES[:-1], RANGE_EDGES[1:], strict=True))
+_DOWN_STRATA = tuple(f"{low:g}-{high:g} deg down" for low, high in zip(DOWN_EDGES[:-1], DOWN_EDGES[1:], strict=True))
 _NOISE_HALF = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12)
 _NOISE_EDGES = tuple(-v for v in reversed(_NOISE_HALF[1:])) + _NOISE_HALF
 
@@ -55,6 +60,7 @@ LIDAR_STATISTICS: dict[str, Statistic] = {
     "beam_noise": Statistic("beam_noise", "m", _NOISE_EDGES, _STRATA),
     "intensity": Statistic("intensity", "1", tuple(0.02 * k - 0.005 for k in range(52)), _STRATA),
     "run_length": Statistic("run_length", "cells", tuple(k + 0.5 for k in range(MAX_RUN + 1)), _RANGE_STRATA, 50),
+    "return_rate": Statistic("return_rate", "share", (-0.5, 0.5, 1.5), _DOWN_STRATA, 2000),
 }
 
 
@@ -126,9 +132,14 @@ def measure_cells(sensor: SensorFrame, device: str = "cpu") -> Cells:
     noise = np.where(steady & on_plane & (planes.incidence > MIN_COSINE), plane, -1)
     if "range_step" in sensor.channels:
         noise = np.where(_first_echo(sensor.channels["range_step"]) > MAX_STEP, -1, noise)
-    sector = np.clip(((azimuth % 360.0) * (SECTORS / 360.0)).astype(np.int64), 0, SECTORS - 1)
+    sector = sector_of(azimuth)
     beam = along_beam_residual(rng, azimuth) * planes.incidence
     return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, intensity, sector, planes)
+
+
+def sector_of(azimuth: np.ndarray) -> np.ndarray:
+    """Azimuth sector (place block) of directions [deg], 0..SECTORS - 1."""
+    return np.clip(((azimuth % 360.0) * (SECTORS / 360.0)).astype(np.int64), 0, SECTORS - 1)
 
 
 def along_beam_residual(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
@@ -155,6 +166,7 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
     cells = measure_cells(sensor, device)
     runs = missing_runs(_first_echo(sensor.channel("range")), wraps(_host(sensor.channel("azimuth"))))
     run_sector = cells.sector[runs.ring, runs.column]
+    down = down_stratum(sensor)
     sketches = []
     for k in range(SECTORS):
         here = cells.sector == k
@@ -163,10 +175,22 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
         sketch.add(LIDAR_STATISTICS["range_noise"], cells.noise_stratum[here], cells.residual[here])
         sketch.add(LIDAR_STATISTICS["beam_noise"], cells.noise_stratum[here], cells.beam_residual[here])
         sketch.add(LIDAR_STATISTICS["intensity"], cells.plane_stratum[here], cells.intensity[here])
+        sketch.add(LIDAR_STATISTICS["return_rate"], down[here], cells.missing[here])
         mine = run_sector == k
         sketch.add(LIDAR_STATISTICS["run_length"], runs.stratum[mine], runs.length[mine].astype(np.float64))
         sketches.append(sketch)
     return sketches
+
+
+def down_stratum(sensor: SensorFrame) -> np.ndarray:
+    """Index of the downward angle's stratum of each cell in the world, -1 for beams that look less far down, (beams, columns)."""
+    azimuth, elevation = (np.deg2rad(_host(sensor.channel(c))) for c in ("azimuth", "elevation"))
+    x, y, z = np.asarray(sensor.T_world_sensor)[0, 2, :3].astype(np.float32)
+    up = z * np.sin(elevation)
+    if x or y:
+        up = up + np.cos(elevation) * (x * np.cos(azimuth) + y * np.sin(azimuth))
+    band = np.searchsorted(np.sin(np.deg2rad(DOWN_EDGES)), -up, side="right") - 1
+    return np.where(band < len(_DOWN_STRATA), band, -1)
 
 
 @dataclass(frozen=True)

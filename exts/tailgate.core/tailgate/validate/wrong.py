@@ -15,7 +15,10 @@ import numpy as np
 
 from tailgate.frames import Frame, SensorFrame
 from tailgate.validate import wrong_lidar, wrong_objects, wrong_rgbd
+from tailgate.validate.wrong_sensors import kind_of
 
+FrameChange = Callable[[Frame, float, np.random.Generator], Frame]
+"""A frame, a strength and a generator -> a changed copy."""
 Change = Callable[[SensorFrame, float, np.random.Generator], dict[str, Any]]
 """A sensor, a strength and a generator -> the channels that become others."""
 
@@ -39,15 +42,8 @@ class Control:
     words: str
     strengths: tuple[float, ...]
     stated: float
-    apply: Callable[[Frame, float, np.random.Generator], Frame]
+    apply: FrameChange
     neutral: float = 0.0
-
-
-def kind_of(sensor: SensorFrame) -> str | None:
-    """Kind of controls that apply to a sensor: "lidar", "rgbd" where the depth is a measurement (channel ``valid``), else None."""
-    if sensor.kind == "lidar":
-        return "lidar"
-    return "rgbd" if "valid" in sensor.channels else None
 
 
 def _on_sensors(kind: str, change: Change, frame: Frame, strength: float, rng: np.random.Generator) -> Frame:
@@ -66,13 +62,34 @@ def _rgbd(name: str, words: str, strengths: tuple[float, ...], stated: float, ch
     return Control(name, "rgbd", words, strengths, stated, partial(_on_sensors, "rgbd", change), neutral)
 
 
+def _objects(
+    name: str, words: str, strengths: tuple[float, ...], stated: float, change: Callable[[Frame, float, np.random.Generator], Frame]
+) -> Control:
+    return Control(name, "objects", words, strengths, stated, change)
+
+
 _ALL = (
     _lidar("noise", "range noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_lidar.noise, 1.0),
     _lidar("density", "returns divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_lidar.density, 1.0),
+    _lidar("lost_firings", "firings divided, lost evenly", (1.5, 2.0, 4.0), 2.0, wrong_lidar.lost_firings, 1.0),
+    _lidar("no_ray_drop", "share of the holes filled", (0.5, 1.0), 1.0, wrong_lidar.no_ray_drop),
+    _lidar("smoothed_normals", "share of the relief of planes smoothed away", (0.25, 0.5, 1.0), 0.5, wrong_lidar.smoothed_normals),
+    _lidar("wrong_intensity", "share of the intensity's spread taken away", (0.25, 0.5, 1.0), 1.0, wrong_lidar.wrong_intensity),
     _rgbd("depth_noise", "depth noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_noise, 1.0),
-    Control("boxes_shifted", "objects", "objects' boxes moved sideways [m]", (0.25, 0.5, 1.0), 0.5, wrong_objects.boxes_shifted),
-    Control("classes_swapped", "objects", "share of objects that bear another class", (0.1, 0.2, 0.4), 0.2, wrong_objects.classes_swapped),
+    _rgbd("depth_density", "pixels with depth divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_density, 1.0),
+    _rgbd("no_holes", "share of the holes in surfaces filled", (0.5, 1.0), 1.0, wrong_rgbd.no_holes),
+    _rgbd("perfect_edges", "share of the missing bands beside edges filled", (0.5, 1.0), 1.0, wrong_rgbd.perfect_edges),
+    _rgbd("smoothed_depth", "share of the relief of surfaces smoothed away", (0.25, 0.5, 1.0), 0.5, wrong_rgbd.smoothed_depth),
+    _rgbd("image_noise", "colour noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.image_noise, 1.0),
+    _rgbd("wrong_luminance", "brightness multiplied", (1.25, 1.5, 2.0), 2.0, wrong_rgbd.wrong_luminance, 1.0),
+    _objects("classes_swapped", "share of the objects that bear another class", (0.1, 0.2, 0.4), 0.2, wrong_objects.classes_swapped),
+    _objects("boxes_shifted", "boxes moved sideways [m]", (0.25, 0.5, 1.0), 0.5, wrong_objects.boxes_shifted),
+    _objects("blob", "share of the objects replaced by Gaussian clouds", (0.5, 1.0), 1.0, wrong_objects.blob),
+    _objects("hollow_box", "share of the objects replaced by the sides of their boxes", (0.5, 1.0), 1.0, wrong_objects.hollow_box),
 )
+"""Stated strengths: noise doubled, half of the data lost, a fifth of the classes swapped and boxes moved by half a metre, as in the requirement; half
+of the relief gone is noise halved, the counterpart of noise doubled; what is a share of something that real data always has is stated where none of
+it is left."""
 
 CONTROLS: dict[str, Control] = {control.name: control for control in _ALL}
 """Every control by name."""
