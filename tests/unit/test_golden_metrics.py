@@ -7,9 +7,11 @@ import pytest
 from tailgate.errors import UserError
 from tailgate.validate.association import cramers_v
 from tailgate.validate.c2st import c2st
+from tailgate.validate.cloudmetrics import cloudmetrics_gap
 from tailgate.validate.dogss import dogss_score, dogss_score_brief, x_max_of_null
 from tailgate.validate.entropy import most_uncertain
 from tailgate.validate.js import MAX_JS, js_norm, js_norm_by_class, js_norm_by_class_twin, js_sliced
+from tailgate.validate.m3c2 import Scale, m3c2, summary
 
 
 @pytest.mark.parametrize("case", golden.cases("chamfer, chamfer_sq"))
@@ -145,3 +147,44 @@ def test_entropy(case):
 @pytest.mark.parametrize("case", golden.cases("selection"))
 def test_selection_of_ties(case):
     assert len(most_uncertain(np.full(100, 0.3)).indices) == case["expected"]["selected_count"]
+
+
+@pytest.mark.parametrize("case", golden.cases("density_aware_chamfer"))
+def test_density_aware_chamfer(case):
+    golden_checks.check_density(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("voxel IoU"))
+def test_voxel_iou(case):
+    golden_checks.check_voxels(case, golden.arrays(case))
+
+
+@pytest.mark.parametrize("case", golden.cases("m3c2, analytic"))
+def test_m3c2(case):
+    inputs = golden.arrays(case)
+    golden_checks.check_m3c2(case, inputs)
+    plane, params = inputs["P"], case["params"]
+    found = summary(m3c2(plane, inputs["Q"], plane[::100], Scale(tuple(params["normal_radii"]), params["cyl_radius"], params["max_distance"])))
+    expected = case["expected"]["computed"]
+    assert found.cores == expected["corepoints"] and found.median == pytest.approx(case["expected"]["median"], abs=case["atol"])
+    for name in ("nan_ratio", "median", "median_abs", "mean", "q95_abs"):
+        assert golden.matches(getattr(found, name), expected[name], case), name
+
+
+@pytest.mark.parametrize("case", golden.cases("m3c2, degenerate"))
+def test_m3c2_on_an_exactly_flat_cloud_is_the_step(case):
+    inputs = golden.arrays(case)
+    flat = inputs["P"] * [1.0, 1.0, 0.0]
+    found = summary(m3c2(flat, inputs["Q"], flat[::100]))
+    assert found.nan_ratio == 0.0 and found.median == pytest.approx(0.1, abs=1e-4)
+
+
+@pytest.mark.parametrize("case", golden.cases("cloudmetrics_gap"))
+def test_cloudmetrics_gap(case):
+    params = case["params"]
+    assert golden.matches(cloudmetrics_gap(params["M"], params["C"], params["I"]), case["expected"]["gap"], case)
+
+
+@pytest.mark.parametrize("case", golden.cases("MMD-CD, coverage, 1-NNA"))
+def test_sets_of_clouds(case):
+    golden_checks.check_sets(case, golden.arrays(case))

@@ -81,9 +81,10 @@ def halves_twin(p: np.ndarray, q: np.ndarray) -> Halves:
 
 
 @cache
-def _pair_kernel() -> wp.Kernel:
+def _pair_kernel(squared: bool) -> wp.Kernel:
     row = wp.types.vector(length=_LANES, dtype=wp.float32)
     lanes = wp.constant(_LANES)
+    as_squares = wp.constant(squared)
 
     @wp.kernel(module="unique", enable_backward=False)
     def pairs(a: wp.array2d(dtype=wp.vec3), b: wp.array2d(dtype=wp.vec3), sums: wp.array3d(dtype=wp.float32)):
@@ -107,14 +108,17 @@ def _pair_kernel() -> wp.Kernel:
         total = wp.float32(0.0)
         for k in range(lanes):
             if g * lanes + k < n:
-                total += wp.sqrt(best[k])
+                if as_squares:
+                    total += best[k]
+                else:
+                    total += wp.sqrt(best[k])
         sums[i, j, g] = total
 
     return pairs
 
 
-def directed_matrix(a: np.ndarray, b: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """Mean over each cloud of ``a`` of the distance to the nearest point of each cloud of ``b`` [m], float64 [A, B].
+def directed_matrix(a: np.ndarray, b: np.ndarray, device: str = "cpu", squared: bool = False) -> np.ndarray:
+    """Mean over each cloud of ``a`` of the distance to the nearest point of each of ``b`` [m], float64 [A, B]; of its square [m²] if ``squared``.
 
     For small clouds (object crops): work is A·B·n·m, memory A·B·n/8.
 
@@ -129,15 +133,18 @@ def directed_matrix(a: np.ndarray, b: np.ndarray, device: str = "cpu") -> np.nda
     placed = [wp.array(np.ascontiguousarray(s, dtype=np.float32), dtype=wp.vec3, device=device) for s in (a, b)]
     n = a.shape[1]
     sums = wp.empty((len(a), len(b), -(-n // _LANES)), dtype=wp.float32, device=device)
-    wp.launch(_pair_kernel(), sums.shape, [*placed, sums], device=device)
+    wp.launch(_pair_kernel(squared), sums.shape, [*placed, sums], device=device)
     return sums.numpy().sum(axis=2, dtype=np.float64) / n
 
 
-def chamfer_matrix(a: np.ndarray, b: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """``chamfer`` of every cloud of ``a`` [A, n, 3] with every cloud of ``b`` [B, m, 3]: [m], float64 [A, B]. As ``directed_matrix``."""
-    return 0.5 * (directed_matrix(a, b, device) + directed_matrix(b, a, device).T)
+def chamfer_matrix(a: np.ndarray, b: np.ndarray, device: str = "cpu", squared: bool = False) -> np.ndarray:
+    """``chamfer`` [m] of every cloud of ``a`` [A, n, 3] with every cloud of ``b`` [B, m, 3], float64 [A, B]; ``chamfer_sq`` [m²] if ``squared``.
+
+    Arguments and refusals as for ``directed_matrix``.
+    """
+    return 0.5 * (directed_matrix(a, b, device, squared) + directed_matrix(b, a, device, squared).T)
 
 
-def chamfer_matrix_twin(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def chamfer_matrix_twin(a: np.ndarray, b: np.ndarray, squared: bool = False) -> np.ndarray:
     """Readable twin of ``chamfer_matrix``."""
-    return np.array([[halves_twin(p, q).chamfer for q in b] for p in a])
+    return np.array([[h.chamfer_sq if squared else h.chamfer for h in (halves_twin(p, q) for q in b)] for p in a])

@@ -13,7 +13,7 @@ REAL, SYNTHETIC = "the real cloud P", "the synthetic cloud Q"
 LIMIT = 1e7
 """Coordinates reach below this [m], in any precision: map grids end there, and a float32 step there is 1 m."""
 FLOAT32_LIMIT = 2.0**20
-"""Coordinates that are held in float32 reach below this [m]: its step there is 1/16 m, the coarsest at which two returns of one surface are told apart."""
+"""Coordinates held in float32 reach below this [m]: up to there its step is 1/16 m at most, beyond it coarser than the gaps between returns."""
 
 
 def _on_device(points: Any) -> bool:
@@ -41,10 +41,8 @@ def shaped(points: Any, name: str, least: int = 1) -> Any:
     if len(shape) != 2 or shape[1] != 3:
         raise UserError(f"{name} must be points of shape (n, 3), got shape {shape}")
     if shape[0] < least:
-        few = "one point" if shape[0] == 1 else f"{shape[0]} points"
-        raise UserError(
-            f"{name} must hold at least {least} points, got {few}" if shape[0] else f"{name} must hold at least one point, got an empty cloud"
-        )
+        got = {0: "an empty cloud", 1: "one point"}.get(shape[0], f"{shape[0]} points")
+        raise UserError(f"{name} must hold at least {'one point' if least == 1 else f'{least} points'}, got {got}")
     return array
 
 
