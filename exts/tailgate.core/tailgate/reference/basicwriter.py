@@ -173,6 +173,11 @@ def _index(root: Path) -> dict[str, dict[str, Files]]:
     return found
 
 
+def holds_frames(root: Path) -> bool:
+    """Whether a folder holds files as BasicWriter names them."""
+    return any(_kind(files) for products in _index(root).values() for files in products.values())
+
+
 def _recording(name: str) -> str:
     return name.rpartition("/")[0]
 

@@ -14,6 +14,7 @@ from tailgate import __version__
 from tailgate.config.budget import Gate
 from tailgate.errors import UserError
 from tailgate.frames import Frame
+from tailgate.reference.detect import detect
 from tailgate.report.score_record import ACCEPTED, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
 from tailgate.runtime.measured import MeasuredSet, Measuring, Source, Tick, content_key, measure_set
 from tailgate.runtime.spec import cache_folder
@@ -81,8 +82,8 @@ def _source(root: Path, kind: str | None, options: Mapping[str, Any]) -> Source:
     if not root.is_dir():
         raise UserError("must be a folder of frames; it does not exist", root)
     if kind is None:
-        from tailgate.reference.open import detect_kind
-    return Source(root, kind or detect_kind(root), dict(options))
+        kind, root = detect(root)
+    return Source(root, kind, dict(options))
 
 
 def _cache(source: Source) -> Path:

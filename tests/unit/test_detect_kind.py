@@ -1,0 +1,91 @@
+"""The kind of a folder by what lies in it."""
+
+import pytest
+from tailgate.errors import UserError
+from tailgate.reference.detect import SIGNS, detect, detect_kind
+from tailgate.reference.open import READERS
+
+COCO = '{"images": [], "annotations": [], "categories": []}'
+FOLDERS = {
+    "kitti": ["velodyne/000000.bin", "calib/000000.txt", "image_2/000000.png"],
+    "semantickitti": ["sequences/00/velodyne/000000.bin"],
+    "nuscenes": ["v1.0-mini/sample.json", "samples/LIDAR_TOP/a.pcd.bin"],
+    "mosd": ["learn0_depth.png", "learn0_label.png", "learn0_rgb.png"],
+    "av2": ["log/lidar_1.npz", "log/annotations.npz"],
+    "basicwriter": ["Replicator/rgb/rgb_0000.png"],
+    "coco_depth": ["annotations/instances.json", "images/a.png", "depth/a.png"],
+    "clouds": ["scan_1.pcd"],
+    "npz": ["sensor.yaml", "lidar_1.npz"],
+}
+
+
+def _make(root, names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(COCO if name.endswith("instances.json") else '{"data_list": []}' if name == "info.json" else "")
+    return root
+
+
+def test_every_reader_has_a_sign():
+    assert set(READERS) <= set(SIGNS)
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_each_kind(tmp_path, kind):
+    assert detect(_make(tmp_path, FOLDERS[kind])) == (kind, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["velodyne/drive/0.bin"], "kitti"),
+        (["velodyne/0.bin", "labels/0.label"], "semantickitti"),
+        (["info.json"], "nuscenes"),
+        (["frame-000000.depth.png", "frame-000000.color.jpg"], "mosd"),
+        (["rgb_0000.png", "semantic_segmentation_0000.png"], "basicwriter"),
+        (["rgb/Camera_rgb_0000.png"], "basicwriter"),
+        (["distance_to_camera_0000.npy"], "basicwriter"),
+        (["a/1.las"], "clouds"),
+    ],
+)
+def test_other_forms(tmp_path, names, kind):
+    assert detect_kind(_make(tmp_path, names)) == kind
+
+
+RUNS = [(["kitti", "coco"], "kitti", "kitti"), (["coco", "basicwriter"], "basicwriter", "basicwriter"), (["coco"], "coco_depth", "coco")]
+
+
+@pytest.mark.parametrize(("formats", "kind", "folder"), RUNS)
+def test_a_run_gives_its_best_export(tmp_path, formats, kind, folder):
+    _make(tmp_path, ["ledger.sqlite", "dataset/manifest.parquet"] + [f"dataset/{f}/summary.json" for f in formats])
+    assert detect(tmp_path) == (kind, tmp_path / "dataset" / folder) == detect(tmp_path / "dataset")
+
+
+def test_a_run_without_a_dataset(tmp_path):
+    with pytest.raises(UserError, match="tailgate export"):
+        detect(_make(tmp_path, ["ledger.sqlite"]))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "holds nothing: name the kind"),
+        (["notes.txt", "my_rgb_0000.png"], r"basicwriter.*holds my_rgb_0000.png, notes.txt: name the kind"),
+        (["scan.ply", "rgb_0000.png"], r"could be of 2 kinds: files named as Replicator.*\(basicwriter\); scan.ply \(clouds\)"),
+    ],
+)
+def test_nothing_or_too_much(tmp_path, names, words):
+    with pytest.raises(UserError, match=words):
+        detect(_make(tmp_path, names))
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        detect(tmp_path / "no")
+
+
+def test_a_damaged_json_is_no_sign(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(UserError, match="name the kind"):
+        detect(tmp_path)
