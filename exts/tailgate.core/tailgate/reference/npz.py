@@ -52,10 +52,19 @@ from tailgate.reference.av2 import read_npz
 from tailgate.reference.boxes import objects_of
 from tailgate.reference.files import read_array
 from tailgate.reference.mosd import pixel_objects, pixel_view
-from tailgate.reference.organise import Grid, fill_directions
-from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, sweep_channels
+from tailgate.reference.points import (
+    PLACED,
+    Placing,
+    Returns,
+    beams_of_model,
+    grid_channels,
+    grid_directions,
+    lidar_frame_sensor,
+    placing_notes,
+    sweep_channels,
+)
 from tailgate.reference.reader import Entry
-from tailgate.reference.recording import FILE, LidarPoints, LidarScan, Recording, RgbdImages, Scaled, listed, load_recording
+from tailgate.reference.recording import FILE, LidarPoints, LidarScan, Recording, RgbdImages, Scaled, listed, load_recording, recording_of
 
 _SECOND_NS = 1_000_000_000
 
@@ -85,7 +94,7 @@ class NpzReader:
 
     def entries(self) -> list[Entry]:
         """All files in (recording, frame) order."""
-        found = [Entry(name, *self._address(name)) for name in self._files]
+        found = [Entry(name, *recording_of(name, self.recording.frame_suffix, i)) for i, name in enumerate(self._files)]
         return sorted(found, key=lambda e: (e.recording, e.time_ns, e.name))
 
     def read(self, name: str) -> Frame:
@@ -109,19 +118,11 @@ class NpzReader:
             sensors = {"camera": SensorFrame("camera", channels, pose, 0, 0, view, intrinsics, what.model or "unnamed")}
         return Frame(FrameId("npz", 0, list(self._files).index(name)), sensors, objects, labels)
 
-    def _address(self, name: str) -> tuple[str, int]:
-        """Recording and frame number of a file."""
-        folder, _, stem = name.rpartition("/")
-        before, suffix, number = stem.rpartition(self.recording.frame_suffix)
-        if suffix and before and number.isdigit():
-            return f"{folder}/{before}" if folder else before, int(number)
-        return (folder, sorted(self._files).index(name)) if folder else (stem, 0)
-
     def _notes(self) -> list[str]:
         if not isinstance(self.recording, LidarPoints):
             return []
-        placings = [_points_channels(Arrays(path, self.recording), self.recording)[1] for path in self._files.values()]
-        return [placing.sentence(name) for name, placing in zip(self._files, placings, strict=True)]
+        some = list(self._files.items())[:PLACED]
+        return placing_notes([(name, _points_channels(Arrays(path, self.recording), self.recording)[1]) for name, path in some], len(self._files))
 
 
 class Arrays:
@@ -179,19 +180,15 @@ class Arrays:
 
 def scan_channels(arrays: Arrays, scan: LidarScan) -> dict[str, np.ndarray]:
     """Organised channels of an organised scan, as in ``tailgate.frames.LIDAR_CHANNELS``."""
-    from tailgate.geometry.local_planes import local_planes
-
     xyz = arrays.points(scan.xyz) if scan.elevation_deg is None and scan.xyz is not None else None
     rng = _ranges(arrays, scan, xyz)
-    beams, columns, echoes = rng.shape
+    beams, columns, _ = rng.shape
     shift = _shift(arrays, scan, beams)
-    az, el = _table_directions(arrays, scan, (beams, columns), shift) if xyz is None else _point_directions(xyz, rng[..., 0] > 0, arrays.path)
-    stored = {"range": rng.astype(np.float32), **_per_cell(arrays, scan, (beams, columns, echoes))}
-    channels = {name: _rolled(values, shift) for name, values in stored.items()}
-    planes = local_planes(channels["range"][..., 0], az, el)
-    incidence = np.nan_to_num(planes.incidence)[..., None] * (channels["range"] > 0)
-    ring = np.arange(beams, dtype=np.int32)
-    return {**channels, "azimuth": az, "elevation": el, "ring": ring, "incidence": incidence.astype(np.float32)}
+    az, el = _table_directions(arrays, scan, (beams, columns), shift) if xyz is None else grid_directions(xyz, arrays.path)
+    if xyz is not None:
+        az, el = _rolled(az, shift), _rolled(el, shift)
+    stored = {"range": rng.astype(np.float32), **_per_cell(arrays, scan, rng.shape)}
+    return grid_channels({name: _rolled(values, shift) for name, values in stored.items()}, az, el)
 
 
 def _ranges(arrays: Arrays, scan: LidarScan, xyz: np.ndarray | None) -> np.ndarray:
@@ -229,17 +226,6 @@ def _table_directions(arrays: Arrays, scan: LidarScan, shape: tuple[int, int], s
     return azimuth.astype(np.float32), elevation.astype(np.float32)
 
 
-def _point_directions(xyz: np.ndarray, held: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Directions from the points of a scan, filled in where there is no return."""
-    held = held & np.isfinite(xyz).all(axis=-1) & (np.linalg.norm(xyz, axis=-1) > 0)
-    if not held.any():
-        raise UserError("holds no return: every point is missing or lies at the sensor itself", path)
-    ring, column = np.nonzero(held)
-    x, y, z = xyz[held].T
-    grid = Grid(ring.astype(np.int32), column.astype(np.int32), xyz.shape[1])
-    return fill_directions(grid, xyz.shape[0], np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y))))
-
-
 def _shift(arrays: Arrays, scan: LidarScan, beams: int) -> np.ndarray:
     wanted = scan.pixel_shift
     shift = np.zeros(beams, np.int64) if wanted is None else np.asarray(wanted if isinstance(wanted, list) else arrays[wanted])
@@ -262,7 +248,8 @@ def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.
     if points.time is not None:
         extra["time_offset"] = np.rint(np.nan_to_num(arrays.scaled(points.time, count)) * _SECOND_NS).astype(np.int32)
     ring = None if points.ring is None else arrays.shaped(points.ring, count).astype(np.int64)
-    return sweep_channels(Returns(xyz, intensity.astype(np.float32), ring, extra), points.beams, arrays.path)
+    beams = points.beams or (beams_of_model(points.model) if ring is None else None)
+    return sweep_channels(Returns(xyz, intensity.astype(np.float32), ring, extra), beams, arrays.path)
 
 
 def _image_channels(arrays: Arrays, what: RgbdImages) -> tuple[dict[str, np.ndarray], Intrinsics]:

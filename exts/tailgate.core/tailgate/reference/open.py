@@ -22,6 +22,7 @@ READERS = {
     "coco_depth": "tailgate.reference.coco_depth:CocoDepthReader",
     "nuscenes": "tailgate.reference.nuscenes:NuScenesReader",
     "semantickitti": "tailgate.reference.semantickitti:SemanticKittiReader",
+    "clouds": "tailgate.reference.clouds:CloudsReader",
     "npz": "tailgate.reference.npz:NpzReader",
 }
 """Kind -> the reader's class as ``module:class``, imported on use."""

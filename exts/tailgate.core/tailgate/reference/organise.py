@@ -115,7 +115,7 @@ def _firing_step(azimuths: list[np.ndarray]) -> float:
     gaps = gaps[gaps > 1e-3]
     if not len(gaps):
         return 0.2
-    typical = np.median(gaps)
+    typical = np.sort(gaps)[(len(gaps) - 1) // 2]
     return float(np.mean(gaps[np.abs(gaps - typical) <= _SAME_STEP * typical]))
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tailgate.config.rig import load_sensor
+from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.reference.boxes import lidar_view
-from tailgate.reference.organise import Grid, organise, place, recover_grid, use_free_columns
+from tailgate.reference.organise import Grid, fill_directions, organise, place, recover_grid, use_free_columns
 
 NEAREST = 0.05
 """A return closer than this to the sensor [m] is a filler for "no return"."""
@@ -28,6 +30,10 @@ _STRAY = 0.01
 _OWN_SIDE = 0.35
 """A return further from its line than this share of the gap to the next line is not placed."""
 _MOST_BEAMS = 256
+PLACED = 10
+"""Files that a reader opens at the start to say how many returns it can place."""
+_WEDGE_DEG = 10.0
+"""A wedge this wide without any return was not swept, or nothing is known of it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,12 @@ class Placing:
         return f"{name}: {100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan ({lost})."
 
 
+def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:
+    """Sentences for a reader's notes on the first of its ``files``, which were opened to count."""
+    rest = [f"The other {files - len(placings)} files were not opened for this count."] if files > len(placings) else []
+    return [placing.sentence(name) for name, placing in placings] + rest
+
+
 def sweep_channels(
     returns: Returns, beams: int | None, file: object, ordered: bool = False, grid: Grid | None = None
 ) -> tuple[dict[str, np.ndarray], Placing]:
@@ -114,7 +126,7 @@ def sweep_channels(
     if grid is not None:
         cells = Grid(ring, grid.column[real], grid.columns)
     else:
-        found = use_free_columns(recover_grid(ring[known], azimuth[known], horizontal[known]), azimuth[known])
+        found = _grid(ring[known], azimuth[known], horizontal[known])
         column = np.full(len(ring), -1, np.int32)
         column[known] = found.column
         cells = Grid(np.where(known, ring, 0).astype(np.int32), column, found.columns)
@@ -123,6 +135,29 @@ def sweep_channels(
         channels[name] = place(cells, rows, values)
     lost = int((~known).sum())
     return channels, Placing(len(distance), int((~real).sum()), lost, cells.unplaced - lost)
+
+
+def _grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) -> Grid:
+    """Grid of a sweep from azimuth [deg] (0..360). Where a wedge holds no return at all, the sweep is a sector from behind the wedge to before it."""
+    rising = np.sort(azimuth)
+    gaps = np.diff(rising, append=rising[0] + 360.0)
+    widest = int(np.argmax(gaps))
+    if gaps[widest] < _WEDGE_DEG:
+        return use_free_columns(recover_grid(ring, azimuth, horizontal), azimuth)
+    turned = (azimuth - rising[(widest + 1) % len(rising)] + 1.0) % 360.0
+    grid = use_free_columns(recover_grid(ring, turned, horizontal), turned)
+    first = int(grid.column[grid.column >= 0].min())
+    column = np.where(grid.column < 0, -1, grid.column - first).astype(np.int32)
+    return Grid(grid.ring, column, int(column.max()) + 1)
+
+
+def beams_of_model(model: str) -> int | None:
+    """Number of beams of a sensor model of this name; None where there is none."""
+    try:
+        found, _ = load_sensor(model)
+    except UserError:
+        return None
+    return len(found.elevation_deg) if isinstance(found, LidarModel) else None
 
 
 def from_highest(ring: np.ndarray, elevation: np.ndarray) -> np.ndarray:
@@ -143,7 +178,7 @@ def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object)
     if beams is None:
         lines = _lines(elevation, _SHARPEST_DEG)
         if len(lines) > _MOST_BEAMS or len(lines) != len(_lines(elevation, _SHARPEST_DEG * _PLATEAU)):
-            raise UserError("stores no ring and its beams cannot be told apart by elevation: give their number (option beams=64, say)", file)
+            raise UserError("stores no ring and its beams cannot be told apart by elevation: give their number, such as beams=64", file)
     else:
         lines = _at_most(elevation, beams)
     if len(lines) == 1:
@@ -156,7 +191,10 @@ def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object)
 
 
 def _at_most(elevation: np.ndarray, beams: int) -> np.ndarray:
-    """The lines at the narrowest smoothing that leaves no more than ``beams`` of them, found by halving."""
+    """The lines at the narrowest smoothing that leaves no more than ``beams`` of them, found by halving; strays count only if there is room."""
+    every = _lines(elevation, _SHARPEST_DEG, stray=0.0)
+    if len(every) <= beams:
+        return every
     narrow, wide = _SHARPEST_DEG, _SHARPEST_DEG
     while len(lines := _lines(elevation, wide)) > beams:
         narrow, wide = wide, wide * 2
@@ -170,7 +208,7 @@ def _at_most(elevation: np.ndarray, beams: int) -> np.ndarray:
     return lines
 
 
-def _lines(elevation: np.ndarray, width: float) -> np.ndarray:
+def _lines(elevation: np.ndarray, width: float, stray: float = _STRAY) -> np.ndarray:
     """Modes of the density of elevation smoothed by a Gaussian of ``width`` [deg], rising; modes of strays are left out."""
     from scipy.ndimage import gaussian_filter1d
 
@@ -183,8 +221,33 @@ def _lines(elevation: np.ndarray, width: float) -> np.ndarray:
     peaks = moves[:-1][(step[moves[:-1]] > 0) & (step[moves[1:]] < 0)] + 1
     valleys = np.concatenate([[0], [p + int(np.argmin(density[p:q])) for p, q in zip(peaks[:-1], peaks[1:], strict=True)], [len(density)]])
     mass = np.add.reduceat(np.pad(counts, (0, pad + 1)), valleys[:-1].astype(np.int64))
-    held = mass >= _STRAY * np.median(mass)
+    held = mass >= stray * np.median(mass)
     return low + (peaks[held] - pad + 0.5) * _BIN_DEG
+
+
+def grid_directions(xyz: np.ndarray, file: object) -> tuple[np.ndarray, np.ndarray]:
+    """Azimuth and elevation [deg], float32 (beams, columns) each, from the points (beams, columns, 3) of an organised scan, filled in between.
+
+    A point that is not finite or lies at the sensor itself is no return.
+    """
+    held = np.linalg.norm(np.nan_to_num(xyz, posinf=0.0, neginf=0.0), axis=-1) > NEAREST
+    held &= np.isfinite(xyz).all(axis=-1)
+    if not held.any():
+        raise UserError("holds no return: every point is missing or lies at the sensor itself", file)
+    ring, column = np.nonzero(held)
+    x, y, z = xyz[held].T
+    grid = Grid(ring.astype(np.int32), column.astype(np.int32), xyz.shape[1])
+    return fill_directions(grid, xyz.shape[0], np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y))))
+
+
+def grid_channels(stored: dict[str, np.ndarray], azimuth: np.ndarray, elevation: np.ndarray) -> dict[str, np.ndarray]:
+    """Channels of a scan that is organised already: those given (beams, columns, echoes), its directions, ``ring`` and ``incidence``."""
+    from tailgate.geometry.local_planes import local_planes
+
+    planes = local_planes(stored["range"][..., 0], azimuth, elevation)
+    incidence = (np.nan_to_num(planes.incidence)[..., None] * (stored["range"] > 0)).astype(np.float32)
+    ring = np.arange(len(azimuth), dtype=np.int32)
+    return {**stored, "azimuth": azimuth, "elevation": elevation, "ring": ring, "incidence": incidence}
 
 
 def lidar_frame_sensor(channels: dict[str, np.ndarray], model: str, height: float = 0.0, period_ns: int = 0) -> SensorFrame:

@@ -167,3 +167,15 @@ def load_recording(path: Path) -> Recording:
 def listed(value: object) -> list:
     """A value as a list: itself, one entry, or none for None."""
     return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def recording_of(name: str, frame_suffix: str, index: int) -> tuple[str, int]:
+    """Recording and frame number of a file from its name (path below the folder, without suffix); ``index`` counts files without a number.
+
+    ``yard_f12`` is frame 12 of ``yard``; a name without a number belongs to its sub-folder, or is a recording of its own.
+    """
+    folder, _, stem = name.rpartition("/")
+    before, found, number = stem.rpartition(frame_suffix)
+    if found and before and number.isascii() and number.isdigit():
+        return f"{folder}/{before}" if folder else before, int(number)
+    return (folder, index) if folder else (stem, 0)
