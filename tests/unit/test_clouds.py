@@ -47,7 +47,9 @@ METRICS = {
     "m3c2": Metric(lambda p, q: summary(m3c2(p, q, CORES, SMALL)).median_abs, moves=None, symmetric=False, least=3),
     "voxel_iou": Metric(lambda p, q: voxel_iou(p, q).iou, moves=None),
     "require_paired": Metric(lambda p, q: float(require_paired(p, q) is None), moves=None),
-    "cloudmetrics": Metric(lambda p, q: cloudmetrics(_labelled(p), _labelled(q), Options(every=1, scale=SMALL)).gap, moves=None, symmetric=False),
+    "cloudmetrics": Metric(
+        lambda p, q: cloudmetrics(_labelled(p), _labelled(q), Options(every=1, scale=SMALL)).gap, moves=None, symmetric=False, least=20
+    ),
 }
 
 
