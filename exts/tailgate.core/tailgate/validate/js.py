@@ -21,8 +21,14 @@ EPS = 1e-8
 MAX_JS = float(np.log(2.0))
 """Bound of the divergence [nats], and the score of a class that one side lacks."""
 _CUDA_THREADS = 1024
-_LANES = 8
+_LANES = 16
 _row = wp.types.vector(length=_LANES, dtype=wp.float32)
+
+
+@wp.func
+def _sum(v: _row):
+    low = ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]))
+    return low + (((v[8] + v[9]) + (v[10] + v[11])) + ((v[12] + v[13]) + (v[14] + v[15])))
 
 
 @wp.kernel
@@ -35,22 +41,25 @@ def _norms(
     high: wp.array2d(dtype=wp.float32),
     bad: wp.array(dtype=wp.int32),
 ):
-    """Norm of each row, and per thread the range of each class's norms: private to the thread, merged on the host."""
+    """Norm of each row, and per thread the range of each class's norms: private to the thread, merged on the host. ``bad`` tells of NaN and infinity:
+    what is not finite less itself is NaN, and stays so in a sum."""
     t = wp.tid()
-    wrong = wp.int32(0)
+    wrong = wp.float32(0.0)
     for i in range(t * chunk, wp.min((t + 1) * chunk, features.shape[0])):
         total = _row(0.0)
         for k in range(features.shape[1]):
             f = features[i, k]
             total = total + wp.cw_mul(f, f)
-        value = wp.sqrt(((total[0] + total[1]) + (total[2] + total[3])) + ((total[4] + total[5]) + (total[6] + total[7])))
-        if not wp.isfinite(value):
-            wrong += 1
+        value = wp.sqrt(_sum(total))
         norm[i] = value
+        wrong += value - value
         c = classes[i]
-        low[t, c] = wp.min(low[t, c], value)
-        high[t, c] = wp.max(high[t, c], value)
-    bad[t] = wrong
+        if value < low[t, c]:
+            low[t, c] = value
+        if value > high[t, c]:
+            high[t, c] = value
+    if wrong != 0.0:
+        bad[t] = 1
 
 
 @wp.kernel
@@ -58,16 +67,18 @@ def _histograms(
     norm: wp.array(dtype=wp.float32),
     classes: wp.array(dtype=wp.int32),
     chunk: int,
-    low: wp.array(dtype=wp.float32),
-    scale: wp.array(dtype=wp.float32),
-    counts: wp.array3d(dtype=wp.int32),
+    span: wp.array(dtype=wp.vec2),
+    bins: int,
+    counts: wp.array2d(dtype=wp.int32),
 ):
-    """Histogram of each class's norms, one private copy per thread: no atomics, so equal on every device."""
+    """Histogram of each class's norms, one private copy per thread: no atomics, so equal on every device. ``span``: where a class's range starts,
+    and bins per unit."""
     t = wp.tid()
     for i in range(t * chunk, wp.min((t + 1) * chunk, norm.shape[0])):
         c = classes[i]
-        b = wp.clamp(int((norm[i] - low[c]) * scale[c]), 0, counts.shape[2] - 1)
-        counts[t, c, b] = counts[t, c, b] + 1
+        s = span[c]
+        place = c * bins + wp.min(int((norm[i] - s[0]) * s[1]), bins - 1)
+        counts[t, place] = counts[t, place] + 1
 
 
 @dataclass(frozen=True)
@@ -178,18 +189,18 @@ class _Side:
         if n:
             held = wp.array(rows.reshape(n, -1, _LANES), dtype=_row, device=device, copy=False)
             wp.launch(_norms, self.threads, [held, self.classes, self.chunk, self.norm, low, high, bad], device=device)
-        wrong = int(bad.numpy().sum())
-        if wrong:
+        if bad.numpy().any():
+            wrong = int(np.sum(~np.isfinite(self.norm.numpy())))
             raise UserError(f"{name} features must be finite, got NaN or infinity in {wrong} of {n} rows")
         self.low, self.high = low.numpy().min(axis=0), high.numpy().max(axis=0)
 
     def histogram(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Counts per class and bin, int64 [C, BINS]."""
-        counts = wp.zeros((self.threads, self.count, BINS), dtype=wp.int32, device=self.device)
-        start, scale = (wp.array(a.astype(np.float32), dtype=wp.float32, device=self.device) for a in (low, BINS / (high - low)))
+        counts = wp.zeros((self.threads, self.count * BINS), dtype=wp.int32, device=self.device)
+        span = wp.array(np.stack([low, BINS / (high - low)], axis=1).astype(np.float32), dtype=wp.vec2, device=self.device)
         if len(self.classes):
-            wp.launch(_histograms, self.threads, [self.norm, self.classes, self.chunk, start, scale, counts], device=self.device)
-        return counts.numpy().sum(axis=0, dtype=np.int64)
+            wp.launch(_histograms, self.threads, [self.norm, self.classes, self.chunk, span, BINS, counts], device=self.device)
+        return counts.numpy().sum(axis=0, dtype=np.int64).reshape(self.count, BINS)
 
 
 def js_norm_by_class_twin(
