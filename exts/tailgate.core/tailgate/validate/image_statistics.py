@@ -1,4 +1,4 @@
-"""Statistics of a colour image: luminance, colourfulness, noise and sharpness. The same function measures real and synthetic images."""
+"""Statistics of a colour image: luminance, colour, noise and sharpness. The same function measures real and synthetic images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ _STRONG = 40.0
 """Change across six pixels [levels] that counts as an edge of the image."""
 _FLAT = 3.0
 """Change across four pixels [levels] below which a neighbourhood shows noise alone."""
+STEPS = (1, 2)
+"""Steps of the noise spectrum [px]."""
 
 IMAGE_STATISTICS: dict[str, Statistic] = {
     "luminance": Statistic("luminance", "share of white (sRGB)", _UNIT, REGIONS),
     "colourfulness": Statistic("colourfulness", "share of white (sRGB)", _UNIT, REGIONS),
+    "warmth": Statistic("warmth", "share, blue to red", _UNIT, REGIONS),
     "rgb_noise": Statistic("rgb_noise", "levels", _LEVELS, ("dark", "middle", "bright")),
+    "rgb_noise_spectrum": Statistic("rgb_noise_spectrum", "share", (0.0, 0.5, 1.0), tuple(f"every {step} px" for step in STEPS)),
     "sharpness": Statistic("sharpness", "share of an edge within two pixels", _UNIT, ("image",)),
 }
 
@@ -38,6 +42,8 @@ def image_sketch(rgb: np.ndarray, region: np.ndarray) -> Sketch:
     chroma = np.maximum(np.maximum(*channels[:2]), channels[2]) - np.minimum(np.minimum(*channels[:2]), channels[2])
     sketch.add(IMAGE_STATISTICS["luminance"], region[kept], luma[kept] / 255)
     sketch.add(IMAGE_STATISTICS["colourfulness"], region[kept], chroma[kept] / 255)
+    warmth = 0.5 + (channels[0][kept].astype(np.float32) - channels[2][kept]) / 510
+    sketch.add(IMAGE_STATISTICS["warmth"], region[kept], warmth)
     _noise(sketch, luma, kept)
     _sharpness(sketch, luma, kept)
     return sketch
@@ -54,6 +60,16 @@ def _noise(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
     use = (flat & kept)[1:-1, 1:-1]
     stratum = np.searchsorted(np.asarray(LUMINANCE_BINS) * 255, luma[1:-1, 1:-1][use])
     sketch.add(IMAGE_STATISTICS["rgb_noise"], stratum, value[use])
+    _spectrum(sketch, luma, flat & kept)
+
+
+def _spectrum(sketch: Sketch, luma: np.ndarray, use: np.ndarray) -> None:
+    """Share of pixels above, or below, both pixels a step away on their row: 2/3 in white noise, less in smoother noise (turning points, Kendall 1976)."""
+    for k, step in enumerate(STEPS):
+        centre = luma[::2, step:-step]
+        turns = (centre - luma[::2, : -2 * step]) * (centre - luma[::2, 2 * step :]) > 0
+        value = turns[use[::2, step:-step]].astype(np.float64)
+        sketch.add(IMAGE_STATISTICS["rgb_noise_spectrum"], np.full(len(value), k), value)
 
 
 def _sharpness(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:

@@ -18,7 +18,6 @@ from tailgate.validate.crops import MARGIN
 from tailgate.validate.wrong_rgbd import depth_channels
 from tailgate.validate.wrong_sensors import kind_of
 
-
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Distances at which rays enter and leave an object's extent [n] -> the distance at which they come back [m], [n]."""
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tailgate.frames import SensorFrame
-from tailgate.validate.depth_statistics import MAX_GAP, NOISE_DISTANCE, WINDOWS, between, box_sum, depth_image, noise_residuals, off_surface, steps
+from tailgate.validate.depth_image import MAX_GAP, between, box_sum, depth_image, steps
+from tailgate.validate.depth_statistics import NOISE_DISTANCE, WINDOWS, noise_residuals, off_surface
 from tailgate.validate.deviation import magnitudes
 from tailgate.validate.image_statistics import IMAGE_STATISTICS, LUMINANCE_BINS, image_sketch
 

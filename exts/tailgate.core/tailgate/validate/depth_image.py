@@ -1,0 +1,102 @@
+"""A measured depth image as the statistics see it: inverse depth on labelled surfaces, and the steps between its measured pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tailgate.frames import SensorFrame
+
+MIN_JUMP = 0.03
+"""Least step of inverse depth at an edge [1/m]: 3 cm at 1 m."""
+SLOPE = 0.004
+"""Change of inverse depth per pixel that a surface may have beside that [1/m/px]."""
+MAX_GAP = 48
+"""Longest run of missing pixels that is counted [px]."""
+
+
+@dataclass(frozen=True)
+class DepthImage:
+    """What is counted of a frame.
+
+    Attributes:
+        inverse: inverse depth [1/m], 0 where nothing was measured on a labelled surface, float64 [H, W].
+        instance: object id, 0 on the support, int64 [H, W].
+        luma: share of white (sRGB), float32 [H, W], or None without colour.
+    """
+
+    inverse: np.ndarray
+    instance: np.ndarray
+    luma: np.ndarray | None
+
+    @cached_property
+    def measured(self) -> np.ndarray:
+        """Pixels with a depth, bool [H, W]."""
+        return self.inverse > 0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Consecutive measured pixels of the same line (row, or column of a transposed image): flat indices and the step between them, [n] each."""
+
+    first: np.ndarray
+    second: np.ndarray
+    jump: np.ndarray
+
+    @cached_property
+    def gap(self) -> np.ndarray:
+        """Missing pixels between the two [px]."""
+        return self.second - self.first - 1
+
+    @cached_property
+    def is_edge(self) -> np.ndarray:
+        """Whether the step is a depth edge rather than a slanted surface."""
+        return (np.abs(self.jump) >= MIN_JUMP + SLOPE * (self.gap + 1)) & (self.gap <= MAX_GAP)
+
+
+def depth_image(sensor: SensorFrame) -> DepthImage:
+    """Reduce a frame to what a recording would hold."""
+    channels = {name: host(value) for name, value in sensor.channels.items()}
+    depth = host(sensor.channel("distance_to_image_plane"))
+    measured = np.isfinite(depth) & (depth > 0)
+    if "valid" in channels:
+        measured &= channels["valid"] > 0
+    if "semantic_segmentation" in channels:
+        measured &= channels["semantic_segmentation"] > 0
+    inverse = np.where(measured, 1.0 / np.where(measured, depth, 1.0), 0.0)
+    instance = channels.get("instance_segmentation", np.zeros(depth.shape, np.uint32)).astype(np.int64)
+    luma = channels["rgb"][..., :3] @ np.array([0.299, 0.587, 0.114], np.float32) / 255 if "rgb" in channels else None
+    return DepthImage(inverse, instance, luma)
+
+
+def steps(inverse: np.ndarray) -> Steps:
+    """Steps between consecutive measured pixels along each row; flat indices are those of the array given, row by row."""
+    flat = np.ascontiguousarray(inverse).ravel()
+    at = np.flatnonzero(flat > 0)
+    first, second = at[:-1], at[1:]
+    width = inverse.shape[1]
+    same = first // width == second // width
+    first, second = first[same], second[same]
+    return Steps(first, second, flat[second] - flat[first])
+
+
+def box_sum(values: np.ndarray, side: int) -> np.ndarray:
+    """Sum over the ``side`` x ``side`` window centred on each pixel that holds a whole window, [H - side + 1, W - side + 1]."""
+    total = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    total[1:, 1:] = values.cumsum(0, dtype=np.float64).cumsum(1)
+    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+
+
+def between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of the missing pixels inside the chosen steps, and the step each lies in."""
+    chosen = np.flatnonzero(which)
+    length = line.gap[chosen]
+    owner = np.repeat(chosen, length)
+    offset = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
+    return line.first[owner] + 1 + offset, owner
+
+
+def host(array: object) -> np.ndarray:
+    return array.numpy() if hasattr(array, "numpy") else np.asarray(array)
