@@ -23,8 +23,9 @@ from tailgate.frames import Frame, FrameId, Intrinsics, Objects, SensorFrame
 from tailgate.reference.boxes import class_ids, lidar_view
 from tailgate.reference.files import read_array, read_json, read_rgba
 from tailgate.reference.intrinsics import KEYS, given_intrinsics
+from tailgate.reference.labelmap import lookup
 from tailgate.reference.organise import organise, place, recover_grid
-from tailgate.reference.prims import Files, Prims, in_metres, lookup
+from tailgate.reference.prims import Files, Prims, in_metres
 from tailgate.reference.reader import Entry
 from tailgate.reference.replicator import Camera, read_camera, read_mask, surface_of
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tailgate.errors import UserError
 from tailgate.frames import Objects, ObjectView
+from tailgate.reference.labelmap import lookup
 from tailgate.reference.replicator import Boxes, box_poses, class_of, instance_id, read_boxes, read_mask
 
 Files = dict[str, dict[str, Path]]
@@ -124,12 +125,6 @@ def in_metres(T: np.ndarray, unit: float) -> np.ndarray:
     out = T.copy()
     out[:3, 3] *= unit
     return out
-
-
-def lookup(codes: np.ndarray, ids: dict[int, int]) -> np.ndarray:
-    """The id of every code, 0 for one that is not listed, uint32."""
-    values, at = np.unique(codes, return_inverse=True)
-    return np.array([ids.get(int(v), 0) for v in values], np.uint32)[at].reshape(codes.shape)
 
 
 def _extents(mask: np.ndarray, instance: np.ndarray, tight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
