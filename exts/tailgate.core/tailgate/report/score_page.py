@@ -17,8 +17,8 @@ from tailgate.report.pictures import Picture, class_swatches, frame_pictures
 from tailgate.report.score_record import ACCEPTED, REJECTED, ClassCount, Histogram, ScoreRecord
 from tailgate.report.trust import Notice
 from tailgate.report.words import VERDICTS, code_words, metric_words
-from tailgate.validate.class_gate import MIN_GROUPS, MIN_REFERENCE
 from tailgate.validate.scorecard import Row
+from tailgate.validate.stratum import MIN_GROUPS, MIN_REFERENCE
 
 LEVELS = {ACCEPTED: ("good", "Accepted"), REJECTED: ("bad", "Refused")}
 PER_FRAME = 2

@@ -14,6 +14,7 @@ from typing import Any
 import tailgate
 from tailgate.errors import UserError
 from tailgate.frames import Frame
+from tailgate.reference.labelmap import LabelMap
 from tailgate.reference.open import open_reader
 from tailgate.reference.reader import Entry, Reader
 from tailgate.reference.split import MIN_RECORDINGS, make_groups
@@ -35,20 +36,23 @@ class Source:
         root: the folder.
         kind: its layout, one of ``reference.open.READERS``.
         options: of the reader.
+        labels: what its classes are called here; None keeps the words of the source.
     """
 
     root: Path
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    labels: LabelMap | None = field(default=None, hash=False)
 
     def open(self) -> tuple[Reader, list[Entry]]:
         """The reader and the frames it holds; UserError where there are none."""
         return open_reader(self.kind, self.root, dict(self.options))
 
     def read(self, reader: Reader, name: str) -> Frame:
-        """One frame. Whatever a damaged file makes a decoder raise becomes a UserError that names folder and frame."""
+        """One frame, in the words of the label map. Whatever a damaged file makes a decoder raise becomes a UserError that names folder and frame."""
         try:
-            return reader.read(name)
+            frame = reader.read(name)
+            return self.labels.apply(frame) if self.labels else frame
         except (UserError, MemoryError):
             raise
         except Exception as error:
@@ -67,6 +71,7 @@ class MeasuredSet:
         entries: its frames, in (recording, time) order.
         groups: group -> evidence of its frames: recordings where there are at least four, else place blocks.
         weak: the groups share recordings.
+        notes: sentences that every output repeats: the reader's, and what a comparison adds.
     """
 
     source: Source
@@ -74,6 +79,7 @@ class MeasuredSet:
     entries: list[Entry]
     groups: dict[str, list[Evidence]] = field(default_factory=dict)
     weak: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -139,6 +145,7 @@ def measure_set(job: Measuring, opened: tuple[Reader, list[Entry]], workers: int
     for _ in _in_processes(job, rest, [group_of[n] for n in rest], workers) if rest else ():
         done += 1
         tick(words, done, len(entries))
+    found.notes = list(reader.notes)
     for entry in entries:
         found.groups[group_of[entry.name]].append(Evidence.load(job.file(entry.name)))
     return found
@@ -171,15 +178,19 @@ def _reader(source: Source) -> Reader:
     return source.open()[0]
 
 
-def content_key(source: Source, *more: Any) -> str:
-    """Hash of everything the evidence of a set depends on: the bytes of its files, how they are read, and the code that measures."""
-    digest = hashlib.sha256(
-        json.dumps([source.root.name, source.kind, dict(source.options), *map(str, more), _versions()], default=str, sort_keys=True).encode()
-    )
+def fingerprint(source: Source) -> str:
+    """Hash of a set: its layout, the options of its reader and the bytes of its files."""
+    digest = hashlib.sha256(json.dumps([source.kind, dict(source.options)], default=str, sort_keys=True).encode())
     for path in _files(source.root):
         with open(path, "rb") as file:
             digest.update(path.relative_to(source.root).as_posix().encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def content_key(source: Source, *more: Any) -> str:
+    """Hash of everything the evidence of a set depends on: the bytes of its files, how they are read, and the code that measures."""
+    parts = [source.root.name, fingerprint(source), *map(str, more), _versions()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _files(root: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +13,16 @@ import numpy as np
 
 from tailgate import __version__
 from tailgate.config.budget import Gate
+from tailgate.config.gate import GateFile
 from tailgate.errors import UserError
 from tailgate.frames import Frame
+from tailgate.reference.compatible import Side, check_compatible
 from tailgate.reference.detect import detect
+from tailgate.reference.labelmap import LabelMap, load_label_map
+from tailgate.reference.reader import Reader
 from tailgate.report.score_record import ACCEPTED, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
-from tailgate.runtime.measured import MeasuredSet, Measuring, Source, Tick, content_key, measure_set
+from tailgate.runtime.gate_file import read_gate
+from tailgate.runtime.measured import MeasuredSet, Measuring, Source, Tick, content_key, fingerprint, measure_set
 from tailgate.runtime.spec import cache_folder
 from tailgate.validate.class_gate import ClassGate
 from tailgate.validate.crops import range_bin_name
@@ -38,6 +44,8 @@ class ScoreRequest:
         synthetic, reference: folders.
         kind, reference_kind: their layouts; guessed from what lies in the folders where not given.
         options, reference_options: of their readers.
+        labels: label map (YAML): classes of the synthetic set in the words of the reference.
+        gate: ``gate.yaml`` of this reference; without it the gate calibrates itself on the reference.
         support: class -> real class that stands in for it where the reference has too little of it.
         workers: processes at most.
         tick: hears how many frames are measured.
@@ -49,6 +57,8 @@ class ScoreRequest:
     reference_kind: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     reference_options: Mapping[str, Any] = field(default_factory=dict)
+    labels: Path | None = None
+    gate: Path | None = None
     support: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
     tick: Tick = lambda words, done, total: None
@@ -58,32 +68,60 @@ def score(request: ScoreRequest) -> ScoreRecord:
     """Judge every frame of a synthetic folder together against all frames of a real one.
 
     Raises:
-        UserError: a folder or file that does not read, sets that cannot be compared, or a reference too small for any limit.
+        UserError: a folder or file that does not read, sets that cannot be compared, a gate of another reference, or a reference too small for any
+            limit.
     """
+    calibrated = read_gate(Path(request.gate), fingerprint(_reference(request))) if request.gate else None
     synthetic, real = measure_sides(request)
-    return _judge(synthetic, real, request)
+    return _judge(synthetic, real, _Gates(Gate(unjudged="accept", support=dict(request.support)), calibrated))
 
 
 def measure_sides(request: ScoreRequest) -> tuple[MeasuredSet, MeasuredSet]:
-    """Measure the synthetic and the real side; UserError as for ``score``."""
-    theirs = _source(request.reference, request.reference_kind, request.reference_options)
-    ours = _source(request.synthetic, request.kind, request.options)
+    """Measure the synthetic and the real side, once a few frames of each show that they can be compared; UserError as for ``score``."""
+    labels = load_label_map(request.labels) if request.labels else None
+    theirs, ours = _reference(request), _source(request.synthetic, request.kind, request.options, labels)
     opened = {side: side.open() for side in (ours, theirs)}
+    looked_at = [Side.of(side.root, _Reading(side, opened[side][0]), opened[side][1]) for side in (theirs, ours)]
+    notes = check_compatible(*looked_at)
     real = measure_set(Measuring(theirs, Cut(), _cache(theirs)), opened[theirs], request.workers, request.tick)
     _refuse_too_small(real)
     with TemporaryDirectory(prefix="tailgate-score-") as folder:
         cut = CUTS.get(theirs.kind, Cut())
         synthetic = measure_set(Measuring(ours, cut, Path(folder)), opened[ours], request.workers, request.tick)
+    synthetic.notes += notes
     return synthetic, real
 
 
-def _source(root: Path, kind: str | None, options: Mapping[str, Any]) -> Source:
+@dataclass(frozen=True)
+class _Reading:
+    """A reader whose every failure names folder and frame."""
+
+    source: Source
+    reader: Reader
+
+    def read(self, name: str) -> Frame:
+        return self.source.read(self.reader, name)
+
+
+@dataclass(frozen=True)
+class _Gates:
+    """Settings of the gates, and limits calibrated before, if any."""
+
+    cfg: Gate
+    calibrated: GateFile | None
+
+
+def _reference(request: ScoreRequest) -> Source:
+    return _source(request.reference, request.reference_kind, request.reference_options)
+
+
+def _source(root: Path, kind: str | None, options: Mapping[str, Any], labels: LabelMap | None = None) -> Source:
     root = Path(root)
     if not root.is_dir():
         raise UserError("must be a folder of frames; it does not exist", root)
     if kind is None:
         kind, root = detect(root)
-    return Source(root, kind, dict(options))
+    return Source(root, kind, dict(options), labels)
 
 
 def _cache(source: Source) -> Path:
@@ -99,10 +137,11 @@ def _refuse_too_small(real: MeasuredSet) -> None:
         raise UserError(f"holds too little real data to set any limit: {held} places, {MIN_PLACES} are needed", real.source.root)
 
 
-def _judge(synthetic: MeasuredSet, real: MeasuredSet, request: ScoreRequest) -> ScoreRecord:
-    cfg = Gate(unjudged="accept", support=dict(request.support))
+def _judge(synthetic: MeasuredSet, real: MeasuredSet, gates: _Gates) -> ScoreRecord:
+    cfg = gates.cfg
     total = Sketch.total(e.total for e in synthetic.evidence)
-    rows = _with_counts(BatchGate(real.blocks, STATISTICS, cfg).judge(total).rows, Sketch.total(e.total for e in real.evidence))
+    batch = BatchGate(real.blocks, STATISTICS, cfg, calibrated=gates.calibrated).judge(total)
+    rows = [*_integrity(synthetic), *_with_counts(batch.rows, Sketch.total(e.total for e in real.evidence))]
     cards, counts = _class_cards(synthetic, real, cfg), _class_counts(synthetic, real, cfg)
     rows += [row for card in cards.values() for row in card.rows]
     classes = {name: card.verdict for name, card in cards.items()}
@@ -116,7 +155,7 @@ def _judge(synthetic: MeasuredSet, real: MeasuredSet, request: ScoreRequest) -> 
         counts=counts,
         ratio=distance_ratio(real.blocks, [b for b, _ in blocks], STATISTICS, [frame for _, frame in blocks]),
         histograms=_histograms(rows, total, real.blocks),
-        gate="computed from this reference",
+        gate="calibrated by `tailgate calibrate gate` for this reference" if gates.calibrated else "computed from this reference by the gate itself",
         version=__version__,
         sample=lambda: (_pictures(synthetic), _pictures(real)),
     )
@@ -128,6 +167,14 @@ def _verdict(rows: list[Row], classes: Mapping[str, str]) -> str:
     if any(r.verdict == "failed" for r in deciding):
         return REJECTED
     return ACCEPTED if deciding else UNJUDGED
+
+
+def _integrity(synthetic: MeasuredSet) -> list[Row]:
+    """One row per integrity code that a frame carries: share of the frames; none may."""
+    evidence = synthetic.evidence
+    broken = Counter(code for e in evidence for code in e.codes)
+    base = dict(unit="share", modality="integrity", n=len(evidence), limit=0.0, gates=True, verdict="failed")
+    return [Row(code, count / len(evidence), **base, note=f"{count} of {len(evidence)} frames") for code, count in sorted(broken.items())]
 
 
 def _with_counts(rows: list[Row], real: Sketch) -> list[Row]:
@@ -185,7 +232,7 @@ def set_info(measured: MeasuredSet) -> SetInfo:
     """What outputs say of one side."""
     source, reader = measured.source, measured.reader
     groups = sum(bool(found) for found in measured.groups.values())
-    return SetInfo(str(source.root), source.kind, len(measured.entries), groups, measured.weak, dict(reader.sensors), tuple(reader.notes))
+    return SetInfo(str(source.root), source.kind, len(measured.entries), groups, measured.weak, dict(reader.sensors), tuple(measured.notes))
 
 
 def _pictures(measured: MeasuredSet) -> list[Frame]:
