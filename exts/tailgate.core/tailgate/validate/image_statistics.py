@@ -64,7 +64,7 @@ def _noise(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
 
 
 def _spectrum(sketch: Sketch, luma: np.ndarray, use: np.ndarray) -> None:
-    """Share of pixels above, or below, both pixels a step away on their row: 2/3 in white noise, less in smoother noise (turning points, Kendall 1976)."""
+    """Share of pixels above, or below, both pixels a step away on their row: 2/3 in white noise, less in smoother noise (Kendall 1976)."""
     for k, step in enumerate(STEPS):
         centre = luma[::2, step:-step]
         turns = (centre - luma[::2, : -2 * step]) * (centre - luma[::2, 2 * step :]) > 0

@@ -15,12 +15,14 @@ import numpy as np
 
 from tailgate.frames import Objects, SensorFrame
 from tailgate.validate.box_rays import BoxRays, ScanRays, is_box
-from tailgate.validate.crops import MARGIN, RANGE_EDGES, range_bin_name
+from tailgate.validate.crops import MARGIN
 from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.sketch import Sketch, Statistic
 
 LARGE = 2.0
 """Longest side of a box from which an object counts as large [m]: vehicles above, people and things below."""
+FAR = 30.0
+"""Distance from which an object counts as far [m]."""
 NEARBY = 0.5
 """Reach of ``box_fit`` and ``box_depth`` around a box [m]."""
 GROUND = 0.25
@@ -28,9 +30,9 @@ GROUND = 0.25
 MIN_RAYS = 8
 """Fewest rays, or returns, from which an object's value is formed."""
 
-_STRATA = tuple(f"{size}, {range_bin_name(k)}" for size in ("small", "large") for k in range(len(RANGE_EDGES) - 1))
+_STRATA = tuple(f"{size}, {distance}" for size in ("small", "large") for distance in (f"0-{FAR:g} m", f"{FAR:g}+ m"))
 _BELOW = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0)
-_MIN_OBJECTS = 20
+_MIN_OBJECTS = 10
 
 OBJECT_STATISTICS: dict[str, Statistic] = {
     "points_per_object": Statistic("points_per_object", "octaves", tuple(0.25 * k for k in range(-16, 41)), _STRATA, _MIN_OBJECTS),
@@ -62,8 +64,7 @@ def object_sketches(sensor: SensorFrame, objects: Objects) -> list[Sketch]:
 
 def _measured(rays: BoxRays, size: np.ndarray) -> tuple[int, int, tuple[float, float, float]]:
     """Sector, stratum and the values of OBJECT_STATISTICS of one object."""
-    band = min(int(np.searchsorted(RANGE_EDGES, np.linalg.norm(rays.origin), side="right")) - 1, len(RANGE_EDGES) - 2)
-    stratum = int(size.max() >= LARGE) * (len(RANGE_EDGES) - 1) + band
+    stratum = 2 * int(size.max() >= LARGE) + int(np.linalg.norm(rays.origin) >= FAR)
     values = (np.nan,) * 3 if len(rays.range) < MIN_RAYS else (returns_per_area(rays, size), fit(rays, size), depth(rays, size))
     return int(sector_of(np.array(rays.azimuth))), stratum, values
 
