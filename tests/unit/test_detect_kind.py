@@ -1,6 +1,9 @@
 """The kind of a folder by what lies in it."""
 
+from typing import get_args
+
 import pytest
+from tailgate.config.budget import Reference
 from tailgate.errors import UserError
 from tailgate.reference.detect import SIGNS, detect, detect_kind
 from tailgate.reference.open import READERS
@@ -27,8 +30,9 @@ def _make(root, names):
     return root
 
 
-def test_every_reader_has_a_sign():
+def test_every_reader_has_a_sign_and_can_stand_in_a_budget():
     assert set(READERS) <= set(SIGNS)
+    assert set(READERS) <= set(get_args(Reference.model_fields["kind"].annotation))
 
 
 @pytest.mark.parametrize("kind", FOLDERS)

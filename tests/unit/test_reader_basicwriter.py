@@ -9,6 +9,7 @@ from frames_fixture import make_frame
 from tailgate.datasets.basicwriter import BOX_2D, BOX_3D, BasicWriter
 from tailgate.errors import UserError
 from tailgate.reference.open import open_reader
+from tailgate.reference.replicator import read_camera
 from tailgate.validate.evidence import measure
 
 WIDTH, HEIGHT = 64, 48
@@ -175,6 +176,28 @@ def test_one_product(tmp_path, form):
 def test_without_a_projection_both_focal_lengths_follow_the_horizontal_aperture(tmp_path):
     _write(tmp_path, _files(camera_params=_params(projection=False)))
     _check(open_reader("basicwriter", tmp_path)[0].read("0000"))
+
+
+def test_camera_params_of_a_replicator_camera(tmp_path):
+    """Numbers of a published set, rounded: the vertical aperture does not fit the image, the projection does; the camera is 2.461 m off."""
+    tree = {
+        "cameraModel": "pinhole",
+        "cameraAperture": [22.53, 15.29],
+        "cameraFocalLength": 34.54,
+        "renderProductResolution": [640, 480],
+        "cameraProjection": [3.066, 0, 0, 0, 0, 4.089, 0, 0, 0, 0, 1e-8, -1, 0, 0, 0.01, 0],
+        "cameraViewTransform": [-0.177, -0.711, 0.681, 0, 0.984, -0.128, 0.122, 0, 0, 0.692, 0.722, 0, 0, 0, -2.461, 1],
+        "metersPerSceneUnit": 1.0,
+    }
+    (tmp_path / "a.json").write_text(json.dumps(tree))
+    (tmp_path / "b.json").write_text(json.dumps({k: v for k, v in tree.items() if k != "cameraProjection"}))
+    camera, other = (read_camera(tmp_path / f"{name}.json") for name in "ab")
+    assert (camera.intrinsics.fx, camera.intrinsics.fy) == pytest.approx((981.1, 981.4), abs=0.1)
+    assert (other.intrinsics.fx, other.intrinsics.fy) == pytest.approx((981.2, 981.2), abs=0.1)
+    assert (camera.intrinsics.cx, camera.intrinsics.cy) == pytest.approx((319.5, 239.5))
+    looks = camera.T_world_camera[:3, 2]
+    np.testing.assert_allclose(camera.T_world_camera[:3, 3] + 2.461 * looks, 0, atol=0.01)
+    assert camera.T_world_camera[2, 3] > 1.5 and camera.T_world_camera[2, 1] < 0
 
 
 def test_several_products_in_folders_of_their_own(tmp_path):

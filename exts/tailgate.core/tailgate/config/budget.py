@@ -94,7 +94,9 @@ class Reference(Model):
     ``kind: standin`` simulates a reference with a hidden sensor response; every output then says so. ``none``: every output says ``unmeasured``.
     """
 
-    kind: Literal["kitti", "mosd", "av2", "standin", "none"]
+    kind: Literal[
+        "kitti", "mosd", "av2", "nuscenes", "semantickitti", "coco_depth", "clouds", "npz", "basicwriter", "standin", "none"
+    ]  # fmt: skip
     root: str = "."
     sensor: str | None = None
     split: dict[Literal["feedback", "holdout", "audit"], list[str]] = {}
