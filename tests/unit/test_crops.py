@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from tailgate.frames import Intrinsics, Objects, ObjectView, SensorFrame
+from tailgate.validate.backbones.geometric import NAMES, _covariance, _neighbours, local_covariance_twin, point_features
 from tailgate.validate.crops import RESAMPLED, CropSource, camera_crops, lidar_crops, pack, range_bin_name, resample, unpack
-from tailgate.validate.features import NAMES, _local_covariance, local_covariance_twin, point_features
 
 
 def turn(yaw: float, position=(0.0, 0.0, 0.0)) -> np.ndarray:
@@ -140,4 +140,4 @@ def test_features_of_a_line_a_plane_and_a_ball():
 
 def test_neighbourhoods_match_their_twin():
     points = np.random.default_rng(3).normal(size=(60, 3))
-    assert _local_covariance(points) == pytest.approx(local_covariance_twin(points), abs=1e-12)
+    assert _covariance(points[_neighbours(points)]) == pytest.approx(local_covariance_twin(points), abs=1e-12)

@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from tailgate.rng import stream_key
-from tailgate.validate.crops import RESAMPLED, Crop, resample
+from tailgate.validate.crops import MARGIN, RESAMPLED, Crop, resample
 from tailgate.validate.sketch import Statistic
+
+MIN_LEFT = 8
+"""Fewest points of a control: sensors give no crop of fewer."""
 
 
 def is_rate(statistic: Statistic) -> bool:
@@ -64,8 +67,56 @@ def hollow_box(crop: Crop) -> Crop:
     return _replaced(crop, points, rng)
 
 
-CROP_CONTROLS: dict[str, Callable[[Crop], Crop]] = {"blob": blob, "hollow box": hollow_box}
-"""Negative controls of crops by name."""
+def shifted_box(crop: Crop) -> Crop | None:
+    """The box half a metre off in a random horizontal direction, holding what then lies in it; None where a crop has no box or nothing is left."""
+    if crop.axes != "box":
+        return None
+    rng = _stream("shifted_box", crop)
+    turn = rng.uniform(0.0, 2 * np.pi)
+    points = crop.points + SHIFT * np.array([np.cos(turn), np.sin(turn), 0.0])
+    inside = (np.abs(points[:, :2]) <= np.asarray(crop.size[:2]) / 2 + MARGIN).all(axis=1)
+    return _kept(crop, points, inside, rng)
+
+
+def doubled_noise(crop: Crop) -> Crop:
+    """Every point twice as far from the plane of its eight nearest ones."""
+    from scipy.spatial import cKDTree
+
+    points = crop.points.astype(np.float64)
+    near = points[cKDTree(points).query(points, k=min(9, len(points)))[1][:, 1:]]
+    middle = near.mean(axis=1)
+    spread = near - middle[:, None]
+    normal = np.linalg.eigh(spread.transpose(0, 2, 1) @ spread)[1][:, :, 0]
+    off = np.sum((points - middle) * normal, axis=1, keepdims=True)
+    return _replaced(crop, points + off * normal, _stream("doubled_noise", crop))
+
+
+def half_density(crop: Crop) -> Crop | None:
+    """Every second point is missing; None where more are missing from the crop already, which keeps a limited number of points."""
+    rng, left = _stream("half_density", crop), crop.count // 2
+    if left >= len(crop.points):
+        return None
+    kept = np.zeros(len(crop.points), dtype=bool)
+    kept[rng.choice(len(crop.points), left, replace=False)] = True
+    return _kept(crop, crop.points, kept, rng)
+
+
+SHIFT = 0.5
+"""How far a shifted box lies off [m]."""
+REQUIRED = ("blob", "hollow box")
+"""Controls that a metric of the class gate must reject to gate: a shape of the right size that is not the object."""
+WRONG_CLASS = {"another class": 1.0, "20 % of another class": 0.2}
+"""Controls of a batch that take a share of its crops from other real classes of the same size."""
+REQUIRED_UNSEEN = ("another class",)
+"""What takes the place of REQUIRED where features come from images: no image shows a blob."""
+CROP_CONTROLS: dict[str, Callable[[Crop], Crop | None]] = {
+    "blob": blob,
+    "hollow box": hollow_box,
+    "box shifted 0.5 m": shifted_box,
+    "noise doubled": doubled_noise,
+    "density halved": half_density,
+}
+"""Negative controls of crops by name; None where one does not apply to a crop."""
 
 
 def _stream(kind: str, crop: Crop) -> np.random.Generator:
@@ -73,4 +124,13 @@ def _stream(kind: str, crop: Crop) -> np.random.Generator:
 
 
 def _replaced(crop: Crop, points: np.ndarray, rng: np.random.Generator) -> Crop:
-    return replace(crop, points=points.astype(np.float32), resampled=resample(points, RESAMPLED, rng))
+    """The crop with other points; what an image backbone saw of the true ones stays behind."""
+    return replace(crop, points=points.astype(np.float32), resampled=resample(points, RESAMPLED, rng), features=None)
+
+
+def _kept(crop: Crop, points: np.ndarray, kept: np.ndarray, rng: np.random.Generator) -> Crop | None:
+    if kept.sum() < MIN_LEFT:
+        return None
+    rows = {name: None if getattr(crop, name) is None else getattr(crop, name)[kept] for name in ("intensity", "features")}
+    changed = _replaced(crop, points[kept], rng)
+    return replace(changed, count=int(crop.count * kept.mean()), **rows)

@@ -38,6 +38,7 @@ class Crop:
         points: [n, 3] in the axes above [m], float32, n ≤ KEPT.
         intensity: [n] 0..1, float32, or None.
         resampled: [RESAMPLED, 3] float32: every point equally often, the rest drawn without replacement.
+        features: [n, D] float32, what a backbone of images or scans saw at each point, or None.
     """
 
     class_name: str
@@ -52,6 +53,7 @@ class Crop:
     points: np.ndarray
     intensity: np.ndarray | None
     resampled: np.ndarray
+    features: np.ndarray | None = None
 
     @property
     def range_bin(self) -> int:
@@ -99,7 +101,7 @@ def has_boxes(objects: Objects) -> bool:
     return len(size) > 0 and bool(np.isfinite(size).all() and (size > 0).all())
 
 
-def lidar_crops(sensor: SensorFrame, objects: Objects, source: CropSource) -> list[Crop]:
+def lidar_crops(sensor: SensorFrame, objects: Objects, source: CropSource, features: np.ndarray | None = None) -> list[Crop]:
     """Crops of a LiDAR scan: the returns inside each box, in the box's frame.
 
     A point counts when it lies within MARGIN of the box's sides and top and, so that the ground stays out, at least 5 cm (or a tenth of the height)
@@ -109,12 +111,16 @@ def lidar_crops(sensor: SensorFrame, objects: Objects, source: CropSource) -> li
         sensor: organised scan; ``channels["time_offset"]`` is used where the pose changes.
         objects: boxes in world space; objects without a box give no crop.
         source: names and seeds.
+        features: a backbone's map of the scan [h, w, D], sampled at each return's beam and column.
     """
     returns = sensor.points()
     world = _to_world(sensor, returns["xyz"].astype(np.float64), returns.get("time_offset"))
     order = np.argsort(world[:, 0], kind="stable")
     world, intensity = world[order], returns.get("intensity")
     intensity = None if intensity is None else intensity[order]
+    if features is not None:
+        cells = np.nonzero(np.asarray(sensor.channel("range")).transpose(1, 0, 2) > 0)
+        features = _sampled(features, (cells[1][order], cells[0][order]), np.asarray(sensor.channel("range")).shape)
     origin = sensor.T_world_sensor.mean(axis=0)[:3, 3]
     found = []
     for row in range(len(objects)):
@@ -127,12 +133,15 @@ def lidar_crops(sensor: SensorFrame, objects: Objects, source: CropSource) -> li
         half = size / 2
         inside = (np.abs(local[:, :2]) <= half[:2] + MARGIN).all(axis=1)
         inside &= (local[:, 2] >= -half[2] + min(0.05, 0.1 * size[2])) & (local[:, 2] <= half[2] + MARGIN)
-        seen = _Seen(local[inside], None if intensity is None else intensity[near][inside], size, "box", float(np.linalg.norm(pose[:3, 3] - origin)))
+        lit, seen_as = (None if values is None else values[near][inside] for values in (intensity, features))
+        seen = _Seen(local[inside], lit, size, "box", float(np.linalg.norm(pose[:3, 3] - origin)), seen_as)
         found.append(_crop("lidar", objects, row, seen, source))
     return [c for c in found if c is not None]
 
 
-def camera_crops(sensor: SensorFrame, objects: Objects, source: CropSource, axes: str | None = None) -> list[Crop]:
+def camera_crops(
+    sensor: SensorFrame, objects: Objects, source: CropSource, axes: str | None = None, features: np.ndarray | None = None
+) -> list[Crop]:
     """Crops of an RGB-D image: the valid depth pixels of each instance mask.
 
     Args:
@@ -140,6 +149,7 @@ def camera_crops(sensor: SensorFrame, objects: Objects, source: CropSource, axes
         objects: rows whose ``instance`` appears in the mask.
         source: names and seeds.
         axes: "box" or "camera_up"; by default "box" where all objects have boxes. Give it when the other side of a comparison has no boxes.
+        features: a backbone's map of the image [h, w, D], sampled at each pixel.
     """
     axes = axes or ("box" if has_boxes(objects) else "camera_up")
     depth = np.asarray(sensor.channel("distance_to_image_plane"), dtype=np.float64)
@@ -152,9 +162,11 @@ def camera_crops(sensor: SensorFrame, objects: Objects, source: CropSource, axes
     pose = sensor.T_world_sensor[0]
     found = []
     for row in range(len(objects)):
-        seen = optical[slice(*np.searchsorted(ids[valid], (objects.instance[row], int(objects.instance[row]) + 1)))]
+        mine = slice(*np.searchsorted(ids[valid], (objects.instance[row], int(objects.instance[row]) + 1)))
+        seen = optical[mine]
         if not len(seen):
             continue
+        seen_as = None if features is None else _sampled(features, (v[mine], u[mine]), depth.shape)
         if axes == "box":
             box = objects.T_world_box[row]
             local = (seen @ pose[:3, :3].T + pose[:3, 3] - box[:3, 3]) @ box[:3, :3]
@@ -163,7 +175,7 @@ def camera_crops(sensor: SensorFrame, objects: Objects, source: CropSource, axes
             centre = np.median(seen, axis=0)
             local = (seen - centre)[:, [2, 0, 1]] * [1, -1, -1]
             size, distance = np.diff(np.quantile(local, [0.05, 0.95], axis=0), axis=0)[0], float(np.linalg.norm(centre))
-        found.append(_crop("rgbd", objects, row, _Seen(local, None, size, axes, distance), source))
+        found.append(_crop("rgbd", objects, row, _Seen(local, None, size, axes, distance, seen_as), source))
     return [c for c in found if c is not None]
 
 
@@ -174,6 +186,13 @@ class _Seen:
     size: np.ndarray
     axes: str
     distance: float
+    features: np.ndarray | None
+
+
+def _sampled(features: np.ndarray, cells: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Features [n, D] of a map [h, w, D] that covers a grid of ``shape``, at the map's cell in which each (row, column) lies."""
+    (h, w), (rows, columns) = features.shape[:2], shape[:2]
+    return features[((cells[0] + 0.5) * h / rows).astype(int), ((cells[1] + 0.5) * w / columns).astype(int)]
 
 
 def _crop(modality: str, objects: Objects, row: int, seen: _Seen, source: CropSource) -> Crop | None:
@@ -195,6 +214,7 @@ def _crop(modality: str, objects: Objects, row: int, seen: _Seen, source: CropSo
         points=seen.local[kept].astype(np.float32),
         intensity=None if seen.intensity is None else seen.intensity[kept].astype(np.float32),
         resampled=resample(seen.local, RESAMPLED, rng),
+        features=None if seen.features is None else seen.features[kept].astype(np.float32),
     )
 
 
@@ -228,6 +248,7 @@ def pack(crops: Sequence[Crop]) -> dict[str, np.ndarray]:
     empty = np.zeros((0, 3), dtype=np.float32)
     lit = [c.intensity if c.intensity is not None else np.full(len(c.points), np.nan, np.float32) for c in crops]
     text = {f: np.array([getattr(c, f) for c in crops], dtype=np.str_) for f in ("class_name", "group", "frame", "modality", "axes")}
+    features = [c.features.ravel() for c in crops if c.features is not None]
     return {
         **text,
         "instance": np.array([c.instance for c in crops], dtype=np.int64),
@@ -235,6 +256,8 @@ def pack(crops: Sequence[Crop]) -> dict[str, np.ndarray]:
         "range": np.array([c.range for c in crops], dtype=np.float64),
         "size": np.array([c.size for c in crops], dtype=np.float64).reshape(-1, 3),
         "length": lengths,
+        "width": np.array([0 if c.features is None else c.features.shape[1] for c in crops], dtype=np.int64),
+        "features": np.concatenate([empty[:, 0], *features]),
         "points": np.concatenate([empty, *(c.points for c in crops)]),
         "intensity": np.concatenate([empty[:, 0], *lit]),
         "resampled": np.stack([c.resampled for c in crops]) if crops else np.zeros((0, RESAMPLED, 3), np.float32),
@@ -243,7 +266,7 @@ def pack(crops: Sequence[Crop]) -> dict[str, np.ndarray]:
 
 def unpack(arrays: dict[str, np.ndarray]) -> list[Crop]:
     """Crops from the arrays of ``pack``."""
-    ends = np.cumsum(arrays["length"])
+    ends, last = np.cumsum(arrays["length"]), np.cumsum(arrays["length"] * arrays["width"])
     crops = []
     for i, end in enumerate(ends):
         part = slice(int(end - arrays["length"][i]), int(end))
@@ -252,5 +275,7 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[Crop]:
         numbers = {"instance": int(arrays["instance"][i]), "count": int(arrays["count"][i]), "range": float(arrays["range"][i])}
         size = tuple(float(s) for s in arrays["size"][i])
         lit = None if np.isnan(lit).all() else lit
-        crops.append(Crop(**text, **numbers, size=size, points=arrays["points"][part], intensity=lit, resampled=arrays["resampled"][i]))
+        points, width = arrays["points"][part], int(arrays["width"][i])
+        features = arrays["features"][int(last[i]) - len(points) * width : int(last[i])].reshape(-1, width) if width else None
+        crops.append(Crop(**text, **numbers, size=size, points=points, intensity=lit, resampled=arrays["resampled"][i], features=features))
     return crops

@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.errors import UserError
 from tailgate.validate.chamfer import chamfer_sq, directed_matrix
-from tailgate.validate.emd import directions, emd
+from tailgate.validate.emd import costs, directions, emd, transport
 
 DISTANCES = ("chamfer", "emd")
 PASS = 0.75
@@ -60,9 +60,7 @@ def dogss_score_brief(real: np.ndarray, synthetic: np.ndarray, max_expected_dist
     return 1.0 - float(np.clip(chamfer_sq(real, synthetic) / max_expected_distance, 0.0, 1.0))
 
 
-def nearest_reference(
-    crops: np.ndarray, reference: np.ndarray, allowed: np.ndarray | None = None, exact: bool = True
-) -> dict[str, np.ndarray]:
+def nearest_reference(crops: np.ndarray, reference: np.ndarray, allowed: np.ndarray | None = None, exact: bool = True) -> dict[str, np.ndarray]:
     """Distance of each crop to the nearest reference crop, for every name in DISTANCES [m], float64 [A]; NaN where none is allowed.
 
     The earth mover's distance is exact but seldom computed: reference crops are tried in the order of a lower bound (the larger of both directed mean
@@ -75,26 +73,38 @@ def nearest_reference(
     """
     allowed = np.ones((len(crops), len(reference)), dtype=bool) if allowed is None else allowed
     forth, back = directed_matrix(crops, reference), directed_matrix(reference, crops).T
-    out = {name: np.full(len(crops), np.nan) for name in DISTANCES}
-    profiles = [np.sort(np.asarray(c, dtype=np.float64) @ _BOUND_DIRECTIONS.T, axis=1) for c in (crops, reference)]
-    for i in range(len(crops)):
-        candidates = np.flatnonzero(allowed[i])
-        if not len(candidates):
+    bound = np.maximum(forth, back)
+    if crops.shape[1] == reference.shape[1]:
+        bound = np.maximum(bound, _profile_bound(crops, reference))
+    out = {"chamfer": 0.5 * (forth + back), "emd": bound}
+    out = {name: np.where(allowed, values, np.inf).min(axis=1, initial=np.inf) for name, values in out.items()}
+    if exact:
+        out["emd"] = np.array([_nearest_emd(crops[i], reference[allowed[i]], bound[i, allowed[i]]) for i in range(len(crops))])
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in out.items()}
+
+
+def _profile_bound(crops: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Largest W1 along fixed directions of every pair of equally large clouds [m], [A, B]."""
+    a, b = (np.sort(np.asarray(c, dtype=np.float64) @ _BOUND_DIRECTIONS.T, axis=1) for c in (crops, reference))
+    return np.array([np.abs(p - b).mean(axis=1).max(axis=1) for p in a])
+
+
+def _nearest_emd(crop: np.ndarray, reference: np.ndarray, bound: np.ndarray) -> float:
+    """Smallest earth mover's distance of a crop to the clouds [B, n, 3] whose lower bounds are given [B]; infinite without any.
+
+    Before a cloud is solved for, the dual potentials of those solved already bound its distance at a twentieth of the cost.
+    """
+    best, potentials = np.inf, []
+    for k in np.argsort(bound, kind="stable"):
+        if bound[k] >= best:
+            break
+        cost = costs(crop, reference[k])
+        if any(f.mean() + (cost - f[:, None]).min(axis=0).mean() >= best for f in potentials):
             continue
-        out["chamfer"][i] = (0.5 * (forth[i] + back[i]))[candidates].min()
-        bound = np.maximum(forth[i], back[i])[candidates]
-        if crops.shape[1] == reference.shape[1]:
-            bound = np.maximum(bound, np.abs(profiles[0][i] - profiles[1][candidates]).mean(axis=1).max(axis=1))
-        if not exact:
-            out["emd"][i] = bound.min()
-            continue
-        best = np.inf
-        for k in np.argsort(bound, kind="stable"):
-            if bound[k] >= best:
-                break
-            best = min(best, emd(crops[i], reference[candidates[k]]))
-        out["emd"][i] = best
-    return out
+        value, potential = transport(cost)
+        best = min(best, value)
+        potentials.append(potential)
+    return best
 
 
 def nearest_reference_twin(crops: np.ndarray, reference: np.ndarray, allowed: np.ndarray | None = None) -> dict[str, np.ndarray]:
