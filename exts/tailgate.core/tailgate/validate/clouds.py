@@ -40,6 +40,8 @@ def shaped(points: Any, name: str, least: int = 1) -> Any:
     shape = (*array.shape, components) if components > 1 else tuple(array.shape)
     if len(shape) != 2 or shape[1] != 3:
         raise UserError(f"{name} must be points of shape (n, 3), got shape {shape}")
+    if _on_device(array) and array.dtype.__name__ not in ("float32", "vec3f"):
+        raise UserError(f"{name} must be a Warp array of vec3 or float32, got {array.dtype.__name__}")
     if shape[0] < least:
         got = {0: "an empty cloud", 1: "one point"}.get(shape[0], f"{shape[0]} points")
         raise UserError(f"{name} must hold at least {'one point' if least == 1 else f'{least} points'}, got {got}")

@@ -25,7 +25,6 @@ MIN_POINTS = 3
 _MIN_POINTS = wp.constant(MIN_POINTS)
 _FLAT = wp.constant(wp.float64(1e-9))
 _LEAF = wp.constant(LEAF)
-_NAN = wp.constant(wp.float64(np.nan))
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ def _normals(
     t = wp.tid()
     core = cores[t]
     best = wp.float64(0.0)
-    normal = wp.vec3d(_NAN, _NAN, _NAN)
+    nan = wp.float64(wp.NAN)
+    normal = wp.vec3d(nan, nan, nan)
     count = wp.int32(0)
     total = wp.vec3d()
     outer = wp.mat33d()
@@ -102,10 +102,10 @@ def _normals(
             q = wp.mat33d()
             e = wp.vec3d()
             wp.eig3(cov, q, e)
-            a = wp.argmin(e)
-            c = wp.argmax(e)
+            a = int(wp.argmin(e))
+            c = int(wp.argmax(e))
             if a != c:
-                b = wp.uint32(3) - a - c
+                b = 3 - a - c
                 planarity = (e[b] - e[a]) / e[c]
                 if e[b] > _FLAT * e[c] and planarity > best:
                     best = planarity
@@ -162,7 +162,7 @@ def _means(
     if count > 0:
         means[order[t]] = total / wp.float64(count)
     else:
-        means[order[t]] = _NAN
+        means[order[t]] = wp.float64(wp.NAN)
 
 
 def m3c2(real: Any, synthetic: Any, cores: Any, scale: Scale = Scale(), device: str | None = None) -> np.ndarray:

@@ -28,14 +28,24 @@ _BIG = wp.constant(3.0e38)
 _CHUNKS = 256
 
 
+# 64-bit constants by name: Warp 1.8 reads a literal in a kernel as 32 bits.
+_BITS = wp.constant(wp.int64(0x1FFFFF))
+_BY_32 = wp.constant(wp.int64(0x1F00000000FFFF))
+_BY_16 = wp.constant(wp.int64(0x1F0000FF0000FF))
+_BY_8 = wp.constant(wp.int64(0x100F00F00F00F00F))
+_BY_4 = wp.constant(wp.int64(0x10C30C30C30C30C3))
+_BY_2 = wp.constant(wp.int64(0x1249249249249249))
+
+
 @wp.func
 def _spread(v: wp.int64):
-    x = v & wp.int64(0x1FFFFF)
-    x = (x | (x << wp.int64(32))) & wp.int64(0x1F00000000FFFF)
-    x = (x | (x << wp.int64(16))) & wp.int64(0x1F0000FF0000FF)
-    x = (x | (x << wp.int64(8))) & wp.int64(0x100F00F00F00F00F)
-    x = (x | (x << wp.int64(4))) & wp.int64(0x10C30C30C30C30C3)
-    return (x | (x << wp.int64(2))) & wp.int64(0x1249249249249249)
+    """The lower 21 bits, two zeros between each and the next."""
+    x = v & _BITS
+    x = (x | (x << wp.int64(32))) & _BY_32
+    x = (x | (x << wp.int64(16))) & _BY_16
+    x = (x | (x << wp.int64(8))) & _BY_8
+    x = (x | (x << wp.int64(4))) & _BY_4
+    return (x | (x << wp.int64(2))) & _BY_2
 
 
 @wp.kernel
@@ -56,6 +66,12 @@ def _bounds(points: wp.array(dtype=wp.vec3), chunk: int, low: wp.array(dtype=wp.
     low[t] = a
     high[t] = b
     bad[t] = wp.vec2i(wrong, first)
+
+
+@wp.kernel
+def _gather(rows: wp.array2d(dtype=wp.float32), points: wp.array(dtype=wp.vec3)):
+    i = wp.tid()
+    points[i] = wp.vec3(rows[i, 0], rows[i, 1], rows[i, 2])
 
 
 @wp.kernel
@@ -232,6 +248,13 @@ class Cloud:
         return self.squared(target, width).numpy()
 
 
+def _vectors(rows: wp.array) -> wp.array:
+    """Float32 rows [n, 3] as vec3 [n], on their device."""
+    points = wp.empty(rows.shape[0], dtype=wp.vec3, device=rows.device)
+    wp.launch(_gather, len(points), [rows, points], device=rows.device)
+    return points
+
+
 def _box(points: wp.array, name: str) -> tuple[np.ndarray, np.ndarray]:
     chunks = min(_CHUNKS, len(points)) if points.device.is_cuda else 1
     low, high = (wp.empty(chunks, dtype=wp.vec3, device=points.device) for _ in range(2))
@@ -267,7 +290,7 @@ def clouds(named: dict[str, Any], device: str | None = None) -> list[Cloud]:
         if not isinstance(array, wp.array):
             array = wp.array(np.ascontiguousarray(array, dtype=np.float32), dtype=wp.vec3, device=device, copy=False)
         elif array.dtype != wp.vec3:
-            array = array.contiguous().view(wp.vec3).flatten().to(device)
+            array = _vectors(array).to(device)
         else:
             array = array.to(device)
         placed.append((array, *_box(array, name)))
