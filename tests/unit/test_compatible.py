@@ -13,6 +13,7 @@ from tailgate.reference.compatible import Side, check_compatible
 from tailgate.reference.labelmap import LabelMap, load_label_map
 from tailgate.reference.optics import up_direction
 
+CAR, PERSON = ("Car", (4.2, 1.8, 1.5)), ("Pedestrian", (0.6, 0.6, 1.7))
 REAL, SYNTH = Path("REAL"), Path("SYNTH")
 
 
@@ -69,6 +70,13 @@ def two_heads():
     return replace(upright, sensors={"up": upright.sensors["lidar"], "down": turned.sensors["lidar"]})
 
 
+def empty_boxes():
+    """Boxes that hold no return."""
+    frame = scan(boxes=[CAR] * 5)
+    frame.sensors["lidar"].view.visible[:] = 0
+    return frame
+
+
 def compare(real, synthetic):
     sides = [Side(root, dict(enumerate_names(frames))) for root, frames in ((REAL, real), (SYNTH, synthetic))]
     return check_compatible(*sides)
@@ -80,7 +88,6 @@ def enumerate_names(frames):
 
 CAMERA_AXES = [[0, -1, 0], [0, 0, -1], [1, 0, 0]]
 UPSIDE_DOWN = np.diag([1, -1, -1])
-CAR, PERSON = ("Car", (4.2, 1.8, 1.5)), ("Pedestrian", (0.6, 0.6, 1.7))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,7 @@ CAR, PERSON = ("Car", (4.2, 1.8, 1.5)), ("Pedestrian", (0.6, 0.6, 1.7))
         (image(depth=0.09), image(depth=90.0), "(millimetres read as metres?)"),
         (scan(), scan(turn=CAMERA_AXES), "up is -y in the frame of LiDAR 'lidar', z in that of the reference's 'lidar' (camera axes?)"),
         (scan(), scan(turn=UPSIDE_DOWN), "up is -z in the frame of LiDAR 'lidar', z in"),
+        (scan(boxes=[CAR]), empty_boxes(), "SYNTH: 5 boxes within 30 m hold no return"),
         (scan(), scan(intensity=255), "SYNTH/f0: intensity of 'lidar' must lie in 0..1, got up to 102 (0-255?)"),
         (scan(), scan(intensity=1 / 255), "one scale is not 0..1"),
         (scan(), [scan(), scan(beams=32)], "SYNTH/f1: sensor 'lidar' must be the same in every frame: 16 beams against 32 (frame f0 against f1)"),

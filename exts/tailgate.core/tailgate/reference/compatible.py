@@ -28,6 +28,8 @@ SCENES_APART = 30.0
 """Ratio of median distances that no two scenes of one sensor have; cm (100), inches (39) and mm (1000) lie above it."""
 DISTANCES = {"lidar": (0.3, 500.0), "rgbd": (0.05, 100.0)}
 """Median distance [m] that a sensor of each modality can have."""
+NEAR_BOXES = (5, 30.0)
+"""So many boxes within so many metres [m] cannot all be without a return, unless they lie in another frame than the points."""
 TURNED_DEG = 45.0
 """Angle between the up directions above which axes, not mounts, differ."""
 INTENSITIES_APART = 50.0
@@ -103,6 +105,7 @@ def check_compatible(real: Side, synthetic: Side) -> list[str]:
             _check_distance(side, modality)
         _check_intensity(side)
         _check_mixed(side)
+        _check_boxes(side)
     for modality in sorted(shared & {"lidar", "rgbd"}):
         _check_units(real, synthetic, modality)
     if "lidar" in shared:
@@ -194,6 +197,14 @@ def _check_mixed(side: Side) -> None:
             differs = _difference(other, spec)
             if differs:
                 raise UserError(f"sensor '{name}' must be the same in every frame: {differs} (frame {earlier} against {frame})", _at(side, frame))
+
+
+def _check_boxes(side: Side) -> None:
+    count, distance = NEAR_BOXES
+    views = [sensor.view for _, _, sensor in side.sensors("lidar")]
+    visible = np.concatenate([np.zeros(0), *(v.visible[v.range < distance] for v in views)])
+    if len(visible) >= count and not visible.any():
+        raise UserError(f"{len(visible)} boxes within {distance:g} m hold no return: boxes and points are not in one frame or unit", side.root)
 
 
 def _difference(a: LidarSpec | CameraSpec, b: LidarSpec | CameraSpec) -> str:
