@@ -120,7 +120,7 @@ def test_rings_of_a_bare_cloud_survive_strays_and_silent_beams():
 
 
 def test_crowded_firings_take_the_free_column(tmp_path):
-    """Every third firing of two beams is late by three quarters of a column, as on a device that fires in bursts; one per beam may be lost at the seam."""
+    """Every third firing of two beams is three quarters of a column late, as on a device that fires in bursts; the seam may cost one a beam."""
     sweep = room_sweep(4, 360)
     azimuth = sweep.azimuth.copy()
     azimuth[:2, 1::3] += 0.75

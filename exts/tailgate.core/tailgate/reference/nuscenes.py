@@ -18,7 +18,7 @@ from tailgate.frames import Frame, FrameId, Objects, SensorFrame
 from tailgate.reference.boxes import label_returns, objects_of, quaternion_matrix
 from tailgate.reference.files import read_json
 from tailgate.reference.organise import Grid, align_rings
-from tailgate.reference.points import Placing, Returns, sweep_channels
+from tailgate.reference.points import Placing, Returns, read_records, sweep_channels
 from tailgate.reference.reader import Entry
 
 BEAMS, CHANNEL, MODEL = 32, "LIDAR_TOP", "hdl32e"
@@ -138,13 +138,7 @@ def sweep_of_file(path: Path) -> tuple[dict[str, np.ndarray], Placing]:
 
 def read_points(path: Path) -> np.ndarray:
     """x, y, z [m], intensity 0..255, ring 0..31, float32 [n, 5]; UserError for a missing or damaged file."""
-    try:
-        raw = np.fromfile(path, dtype="<f4")
-    except OSError:
-        raise UserError("file not found", path) from None
-    if raw.size == 0 or raw.size % 5:
-        raise UserError(f"must hold whole points of five float32 (x, y, z, intensity, ring), got {path.stat().st_size} bytes", path)
-    points = raw.reshape(-1, 5)
+    points = read_records(path, "x, y, z, intensity, ring")
     ring, intensity = points[:, 4], points[:, 3]
     if not np.isin(ring, np.arange(BEAMS)).all() or not ((intensity >= 0) & (intensity <= 255)).all():
         raise UserError("must hold intensities of 0..255 and rings of 0..31: this is not a nuScenes LIDAR_TOP file", path)

@@ -8,6 +8,7 @@ density is smoothed until it has no more modes than the device has beams (in one
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -84,6 +85,21 @@ class Placing:
         """What a reader's notes say about the file."""
         lost = f"{self.beamless} fit no beam, {self.crowded} share a cell with another return or fit no column"
         return f"{name}: {100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan ({lost})."
+
+
+def read_records(path: Path, fields: str) -> np.ndarray:
+    """Points of a file of little-endian float32 records, float32 [n, number of fields]; UserError for a missing, empty or cut one.
+
+    Args:
+        fields: names of a record's numbers, as ``x, y, z, intensity``.
+    """
+    count = fields.count(",") + 1
+    if not path.is_file():
+        raise UserError("file not found", path)
+    size = path.stat().st_size
+    if size == 0 or size % (4 * count):
+        raise UserError(f"must hold whole points of {count} float32 ({fields}), got {size} bytes", path)
+    return np.fromfile(path, dtype="<f4").reshape(-1, count)
 
 
 def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:

@@ -17,11 +17,12 @@ from tailgate.frames import Frame, FrameId
 from tailgate.reference.boxes import objects_of
 from tailgate.reference.kitti import SWEEP_NS, VELODYNE_HEIGHT
 from tailgate.reference.organise import rings_from_order
-from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, sweep_channels
+from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, read_records, sweep_channels
 from tailgate.reference.reader import Entry
 
 NAMES_FILE = "semantic-kitti.yaml"
-MOST_RINGS = 256
+MOST_RINGS, _FALLING = 256, 0.75
+"""Rings a device can have, and the share of them that must lie below the one before: half of them do in a shuffled file."""
 CLASSES = {
     0: "unlabeled",
     1: "outlier",
@@ -114,8 +115,8 @@ class SemanticKittiReader:
         raw = read_points(path)
         xyz = raw[:, :3].astype(np.float64)
         ring = rings_from_order(np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0)
-        if ring.max() >= MOST_RINGS:
-            raise UserError(f"must hold its points in firing-table order, ring after ring; their order holds {int(ring.max()) + 1} rings", path)
+        if not _from_the_top(ring, xyz):
+            raise UserError("must hold its points in firing-table order: ring after ring from the top, each by rising azimuth", path)
         return sweep_channels(Returns(xyz, raw[:, 3], ring, self._labels(path, len(raw))), None, path, ordered=True)
 
     def _labels(self, path: Path, count: int) -> dict[str, np.ndarray]:
@@ -132,10 +133,7 @@ class SemanticKittiReader:
 
 def read_points(path: Path) -> np.ndarray:
     """x, y, z [m], remission 0..1, float32 [n, 4]; UserError for a damaged file."""
-    raw = np.fromfile(path, dtype="<f4")
-    if raw.size == 0 or raw.size % 4:
-        raise UserError(f"must hold whole points of four float32 (x, y, z, remission), got {path.stat().st_size} bytes", path)
-    points = raw.reshape(-1, 4)
+    points = read_records(path, "x, y, z, remission")
     if not np.isfinite(points).all() or np.abs(points[:, :3]).max() > 1000 or points[:, 3].min() < 0 or points[:, 3].max() > 1:
         raise UserError("must hold finite points in metres and remission in 0..1: this is not a SemanticKITTI sweep", path)
     return points
@@ -149,6 +147,16 @@ def read_labels(path: Path, count: int) -> np.ndarray:
     if packed is None:
         raise UserError(f"must hold one uint32 per point of its sweep ({4 * count} bytes), got {path.stat().st_size} bytes", path)
     return packed
+
+
+def _from_the_top(ring: np.ndarray, xyz: np.ndarray) -> bool:
+    """Whether rings found from the point order are those of a device: not too many, and nearly each lower than the one before."""
+    rings = int(ring.max()) + 1
+    if rings > MOST_RINGS:
+        return False
+    slope = xyz[:, 2] / np.maximum(np.hypot(xyz[:, 0], xyz[:, 1]), 1e-9)
+    falls = np.diff([np.median(slope[ring == k]) for k in range(rings)]) < 0
+    return bool(rings == 1 or falls.mean() >= _FALLING)
 
 
 def _class_names(path: Path) -> dict[int, str]:
