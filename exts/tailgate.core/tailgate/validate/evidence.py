@@ -1,4 +1,5 @@
-"""What a frame leaves for its judges: additive sketches per place block, object crops and integrity codes. One small file per frame."""
+"""What a frame leaves for its judges: additive sketches per place block, object crops, integrity codes and what it
+looked like. One small file per frame."""
 
 from __future__ import annotations
 
@@ -9,8 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from tailgate.frames import Frame
+from tailgate.validate.backbones import Backbone
 from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
+from tailgate.validate.duplicates import signature
+from tailgate.validate.integrity import integrity
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
 from tailgate.validate.object_statistics import OBJECT_STATISTICS, object_sketches
 from tailgate.validate.sketch import Sketch, Statistic
@@ -29,11 +33,15 @@ class Evidence:
         blocks: one sketch per place block: an azimuth sector of a scan, a depth image.
         crops: objects as each sensor saw them.
         codes: integrity failures, empty for a sound frame.
+        signature: difference hash of each sensor, uint8 [sensors, 32].
+        times: sensor -> start after the frame's first sensor, and duration [ms]; empty where the source has no clock.
     """
 
     blocks: list[Sketch] = field(default_factory=list)
     crops: list[Crop] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
+    signature: np.ndarray = field(default_factory=lambda: np.zeros((0, 32), np.uint8))
+    times: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def total(self) -> Sketch:
@@ -47,6 +55,9 @@ class Evidence:
             arrays.update({f"block_{i:04d}_{name}": counts for name, counts in block.counts.items()})
         arrays["blocks"] = np.array(len(self.blocks))
         arrays["codes"] = np.array(self.codes, dtype=np.str_)
+        arrays["signature"] = self.signature
+        arrays["clocks"] = np.array(list(self.times), dtype=np.str_)
+        arrays["times"] = np.array(list(self.times.values()), dtype=float).reshape(-1, 2)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)
@@ -65,7 +76,8 @@ class Evidence:
                     blocks[int(name[6:10])].counts[name[11:]] = arrays[name]
                 elif name.startswith("crop_"):
                     crops[name[5:]] = arrays[name]
-            return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]])
+            times = {str(name): (float(a), float(b)) for name, (a, b) in zip(arrays["clocks"], arrays["times"], strict=True)}
+            return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]], arrays["signature"], times)
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ CUTS = {"mosd": Cut("camera_up", ("table",))}
 """By kind of reference."""
 
 
-def measure(frame: Frame, name: str, group: str, cut: Cut = Cut()) -> Evidence:
+def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Backbone | None = None) -> Evidence:
     """Measure one frame, real or synthetic, through the same code. A camera's depth is judged where it is a measurement (channel ``valid``).
 
     Args:
@@ -107,41 +119,32 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut()) -> Evidence:
         name: frame name, part of each crop's seed.
         group: recording or clip; crops of one group are never compared in a null.
         cut: for synthetic frames, what the reference's labels hold.
+        backbone: one that looks at whole images or scans leaves its features in the crops; others look at the crops when they are judged.
     """
     frame = cut.apply(frame)
-    evidence = Evidence(codes=integrity(frame))
+    evidence = Evidence(frame_blocks(frame), codes=integrity(frame), signature=signature(frame), times=_times(frame))
     source = CropSource(name, group)
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
-            evidence.blocks += [a + b for a, b in zip(lidar_sketches(sensor), object_sketches(sensor, frame.objects), strict=True)]
-            evidence.crops += lidar_crops(sensor, frame.objects, source)
+            evidence.crops += lidar_crops(sensor, frame.objects, source, backbone and backbone.map(sensor))
         elif "valid" in sensor.channels:
-            evidence.blocks += depth_sketches(sensor)
-            evidence.crops += camera_crops(sensor, frame.objects, source, cut.axes)
+            evidence.crops += camera_crops(sensor, frame.objects, source, cut.axes, backbone and backbone.map(sensor))
     return evidence
 
 
-def integrity(frame: Frame) -> list[str]:
-    """Codes of what makes a frame unusable: nothing seen, values that are not numbers, pixels and boxes that disagree."""
-    codes = []
+def frame_blocks(frame: Frame) -> list[Sketch]:
+    """Sketches of a frame: one per azimuth sector of each scan, one per measured depth image."""
+    blocks = []
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
-            ranges = np.asarray(sensor.channel("range"))
-            if not (ranges > 0).any():
-                codes.append("empty_scan")
-            if not np.isfinite(ranges).all():
-                codes.append("not_a_number")
-        elif np.ptp(np.asarray(sensor.channel("rgb"))[..., :3]) == 0:
-            codes.append("empty_image")
-        if sensor.kind == "camera" and not _masks_match_boxes(sensor, frame):
-            codes.append("mask_box_mismatch")
-    return sorted(set(codes))
+            blocks += [a + b for a, b in zip(lidar_sketches(sensor), object_sketches(sensor, frame.objects), strict=True)]
+        elif "valid" in sensor.channels:
+            blocks += depth_sketches(sensor)
+    return blocks
 
 
-def _masks_match_boxes(sensor, frame: Frame) -> bool:
-    """Whether each tight box is the box of the object's visible pixels (real frames have no boxes and pass)."""
-    if "instance_segmentation" not in sensor.channels or not len(frame.objects) or not (sensor.view.visible > 0).any():
-        return True
-    ids = np.asarray(sensor.channel("instance_segmentation"))
-    counts = np.bincount(ids.ravel(), minlength=int(frame.objects.instance.max()) + 1)
-    return bool((counts[frame.objects.instance] == sensor.view.visible).all())
+def _times(frame: Frame) -> dict[str, tuple[float, float]]:
+    """When each sensor measured; nothing where all stamps are equal, as of a source without a clock."""
+    first = min((s.t_start for s in frame.sensors.values()), default=0)
+    times = {name: ((s.t_start - first) / 1e6, (s.t_end - s.t_start) / 1e6) for name, s in frame.sensors.items()}
+    return times if any(t != (0.0, 0.0) for t in times.values()) else {}
