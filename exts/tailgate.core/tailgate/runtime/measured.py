@@ -14,6 +14,7 @@ from typing import Any
 import tailgate
 from tailgate.errors import UserError
 from tailgate.frames import Frame
+from tailgate.reference.detect import detect
 from tailgate.reference.labelmap import LabelMap
 from tailgate.reference.open import open_reader
 from tailgate.reference.reader import Entry, Reader
@@ -43,6 +44,16 @@ class Source:
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     labels: LabelMap | None = field(default=None, hash=False)
+
+    @classmethod
+    def find(cls, root: Path, kind: str | None, options: Mapping[str, Any], labels: LabelMap | None = None) -> Source:
+        """The set in a folder; its layout is guessed where ``kind`` is None. UserError where the folder does not exist or its layout is not known."""
+        root = Path(root)
+        if not root.is_dir():
+            raise UserError("must be a folder of frames; it does not exist", root)
+        if kind is None:
+            kind, root = detect(root)
+        return cls(root, kind, dict(options), labels)
 
     def open(self) -> tuple[Reader, list[Entry]]:
         """The reader and the frames it holds; UserError where there are none."""

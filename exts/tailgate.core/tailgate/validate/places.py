@@ -102,8 +102,8 @@ class Places:
         return float(np.median(ratios)) if ratios else 0.0
 
     def pick(self, among: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
-        """Blocks of a pseudo-batch, without repetition, int [≤ size]: one of each place before the second of any where batches are spread, else all of
-        a place before the next.
+        """Blocks of a pseudo-batch, without repetition, int [≤ size]: one of each place before the second of any where batches are spread, else all
+        of a place before the next.
 
         Args:
             among: places in the order in which they are used.

@@ -1,0 +1,65 @@
+"""Calibrate the batch gate of every modality from measured blocks: real ones, and the same frames under every negative control and strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tailgate.config.gate import ControlRecord, ModalityGate
+from tailgate.validate.calibration import LEVEL, Wrong, calibrate
+from tailgate.validate.evidence import MODALITIES, STATISTICS
+from tailgate.validate.gate import places_by_modality, sizes
+from tailgate.validate.object_statistics import OBJECT_STATISTICS
+from tailgate.validate.places import Places
+from tailgate.validate.sketch import Sketch
+from tailgate.validate.wrong import CONTROLS
+
+SPLITS = 200
+"""Trials behind every number of the file."""
+Blocks = Mapping[str, Sequence[Sketch]]
+"""Group -> its blocks, in the order of its frames."""
+
+
+def modality_gates(
+    real: Blocks, wrong: Mapping[tuple[str, float], Blocks], seed: int = 0, tick: Callable[[str, int, int], None] = lambda words, done, total: None
+) -> dict[str, ModalityGate]:
+    """The gate of each modality with enough places; empty where there is none.
+
+    Args:
+        real: blocks of the reference.
+        wrong: (control, strength) -> the same blocks after the control.
+        seed: of draws and splits.
+        tick: hears of every batch size that is done.
+    """
+    places = {m: p for m, p in places_by_modality(real, STATISTICS).items() if sizes(p)}
+    return {m: _gate(m, p, _controlled(m, p, wrong), (seed, LEVEL / len(places)), tick) for m, p in places.items()}
+
+
+def applicable(real: Blocks) -> list[tuple[str, float]]:
+    """Controls of what the reference shows, with each of their strengths; those of objects where it shows enough objects to judge."""
+    total = Sketch.total(b for own in real.values() for b in own)
+    kinds = {m for m, own in MODALITIES.items() if any(n in total.counts for n in own)}
+    if any((total.counts[n].sum(axis=1) >= s.min_count).any() for n, s in OBJECT_STATISTICS.items() if n in total.counts):
+        kinds.add("objects")
+    return [(c.name, s) for c in CONTROLS.values() if c.kind in kinds for s in c.strengths]
+
+
+def _controlled(modality: str, places: Places, wrong: Mapping[tuple[str, float], Blocks]) -> dict[str, Wrong]:
+    """The places under each control that changes a statistic of the modality."""
+    found = {}
+    for name in dict.fromkeys(name for name, _ in wrong):
+        control = CONTROLS[name]
+        own = Wrong(tuple(places.again(wrong[name, s]) for s in control.strengths), control.strengths.index(control.stated))
+        if any((own.by_strength[own.stated].counts[n] != c).any() for n, c in places.counts.items()):
+            found[name] = own
+    return found
+
+
+def _gate(modality: str, places: Places, wrong: dict[str, Wrong], how: tuple[int, float], tick: Callable[[str, int, int], None]) -> ModalityGate:
+    seed, level = how
+    steps, limits, words = sizes(places), [], f"limits and power, {modality}"
+    tick(words, 0, len(steps))
+    for size in steps:
+        limits.append(calibrate(places, wrong, size, seed, SPLITS, level))
+        tick(words, len(limits), len(steps))
+    controls = {c: ControlRecord(words=CONTROLS[c].words, strengths=list(CONTROLS[c].strengths), stated=CONTROLS[c].stated) for c in wrong}
+    return ModalityGate(place=places.kind, places=len(places), blocks=len(places.place), controls=controls, sizes=limits)
