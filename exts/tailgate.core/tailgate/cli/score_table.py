@@ -5,10 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from tailgate.report.page import LONGEST_UNIT
 from tailgate.report.score_record import ScoreRecord
 from tailgate.validate.scorecard import Row
 
 COLORS = {"ok": "green", "failed": "red", "no power": "yellow", "unjudged": "dim", "accepted": "green", "rejected": "red"}
+COLUMNS = ("measure", "where", "value", "limit", "real : real", "verdict")
+RIGHT = ("value", "limit", "real : real")
+UNDECIDED = ("unjudged", "no power")
 
 
 def print_score(found: ScoreRecord, console: Console, verbose: bool = False) -> None:
@@ -17,41 +21,53 @@ def print_score(found: ScoreRecord, console: Console, verbose: bool = False) -> 
         groups = "parts of recordings" if side.weak else "recordings"
         sensors = ", ".join(f"{name} ({model})" for name, model in sorted(side.sensors.items()))
         console.print(f"[bold]{words}[/bold] {side.root}: {side.kind}, {side.frames} frames, {side.groups} {groups}; {sensors}", soft_wrap=True)
-    table = Table(box=None, header_style="dim")
-    for name in ("measure", "stratum", "value", "limit", "real against real", "verdict"):
-        table.add_column(name, justify="right" if name in ("value", "limit", "real against real") else "left", overflow="fold")
-    for row in _shown(found.rows, verbose):
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in COLUMNS:
+        table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name not in ("where", "verdict"), overflow="fold")
+    shown = _shown(found, verbose)
+    for row in shown:
         table.add_row(*_cells(row))
     console.print(table)
-    hidden = sum(r.verdict == "unjudged" for r in found.rows) - sum(r.verdict == "unjudged" for r in _shown(found.rows, verbose))
+    hidden = sum(r.verdict in UNDECIDED for r in found.rows if not r.class_name) - sum(r.verdict in UNDECIDED for r in shown if not r.class_name)
     if hidden:
-        console.print(f"[dim]{hidden} strata could not be judged; --verbose shows why.[/dim]")
+        console.print(f"[dim]{hidden} statistics and strata could not be judged; --verbose shows them, the page (-o) says why.[/dim]")
     _print_classes(found, console)
-    console.print(f"distance to the nearest real: {_ratio(found)}")
+    console.print(f"distance to the nearest real: {_ratio(found)}", soft_wrap=True)
     for note in found.notes:
         console.print(f"[yellow]note:[/yellow] {note}", soft_wrap=True)
     console.print(f"[bold {COLORS.get(found.verdict, 'yellow')}]{found.verdict}[/]: {found.sentence.partition(': ')[2]}", soft_wrap=True)
 
 
-def _shown(rows: list[Row], verbose: bool) -> list[Row]:
-    """Rows over all strata; of single strata and of classes those that were judged and failed, or decide, or all."""
-    return [r for r in rows if verbose or (r.stratum == "all" and not r.class_name) or (r.class_name and r.gates) or r.verdict == "failed"]
+def _shown(found: ScoreRecord, verbose: bool) -> list[Row]:
+    """Measured statistics, under each that failed its worst stratum, and what decided on classes; or every row."""
+    if verbose:
+        return found.rows
+    out = []
+    for row in found.rows:
+        if row.class_name:
+            out += [row] if row.gates else []
+        elif row.stratum == "all" and row.value is not None and row.metric != "joint":
+            out.append(row)
+            worst = found.histograms[row.metric].stratum if row.verdict == "failed" and row.metric in found.histograms else None
+            out += [r for r in found.rows if (r.metric, r.stratum, r.class_name) == (row.metric, worst, "")]
+    return out
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    null = f"{row.null.median:.3g} … {row.null.q95:.3g}" if row.null else ""
-    value = "" if row.value is None else f"{row.value:.4g} {row.unit if row.unit != '1' else ''}".strip()
-    limit = "" if row.limit is None else f"{row.limit:.4g}"
-    name = f"{row.class_name}: {row.metric}" if row.class_name else row.metric if row.stratum == "all" else f"  {row.metric}"
-    color = COLORS[row.verdict] if row.gates or row.verdict != "failed" else "dim red"
-    decides = "" if row.gates or row.verdict in ("unjudged", "no power") or row.metric == "joint" else " (shown only)"
-    return name, row.stratum, value, limit, null, f"[{color}]{row.verdict}[/{color}]{decides}"
+    null = f"{row.null.median:.2g} … {row.null.q95:.2g}" if row.null else ""
+    unit = row.unit if row.unit not in ("1", "share") and len(row.unit) <= LONGEST_UNIT else ""
+    value = "" if row.value is None else f"{row.value:.3g} {unit}".strip()
+    limit = "" if row.limit is None else f"{row.limit:.3g}"
+    single = not row.class_name and row.stratum != "all"
+    name = f"{row.class_name}: {row.metric}" if row.class_name else f"  {row.metric}" if single else row.metric
+    verdict = f"[{COLORS[row.verdict]}]{row.verdict}[/]" if row.gates or row.verdict != "failed" else "[dim]beyond its own limit[/dim]"
+    return name, row.stratum, value, limit, null, verdict
 
 
 def _print_classes(found: ScoreRecord, console: Console) -> None:
     for name, verdict in found.classes.items():
         synthetic, real = (sum(getattr(c, side) for c in found.counts if c.class_name == name) for side in ("synthetic", "real"))
-        why = next((r.note for r in found.rows if r.class_name == name and r.note), "") if verdict == "unjudged" else ""
+        why = next((r.note for r in found.rows if r.class_name == name and r.note), "") if verdict in ("unjudged", "provisional") else ""
         color = COLORS.get(verdict, "yellow")
         console.print(
             f"class {name}: {synthetic} synthetic and {real} real crops, [{color}]{verdict}[/{color}]{': ' + why if why else ''}", soft_wrap=True

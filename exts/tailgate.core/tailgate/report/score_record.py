@@ -90,7 +90,8 @@ class Histogram:
         theirs = np.sum(held, axis=0)
         value = magnitudes(statistic)
         typical = tuple(float(h @ value / h.sum()) for h in (theirs, ours))
-        merged = _shown(np.asarray(statistic.edges), theirs + ours)
+        rate = len(statistic.edges) == 3
+        merged = np.arange(3) if rate else _shown(np.asarray(statistic.edges), theirs + ours)
         edges = tuple(float(e) for e in np.asarray(statistic.edges)[merged])
         starts = [*merged[:-1]]
         starts[0] = 0
@@ -98,7 +99,6 @@ class Histogram:
         single = [np.add.reduceat(h, starts) / h.sum() for h in held if h.sum() >= max(statistic.min_count / 4, 1)]
         band = np.quantile(single, [0.05, 0.95], axis=0).tolist() if len(single) >= 2 else (None, None)
         low, high = (tuple(b) if b is not None else None for b in band)
-        rate = len(statistic.edges) == 3
         name = statistic.strata[stratum]
         return cls(name, edges, *(tuple(s.tolist()) for s in shares), low, high, int(theirs.sum()), int(ours.sum()), typical, rate)
 
