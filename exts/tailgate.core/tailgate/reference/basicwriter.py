@@ -66,6 +66,10 @@ class BasicWriterReader:
             raise UserError("must hold BasicWriter output such as rgb_0000.png or distance_to_image_plane_0000.npy, got none", self.root)
         self._frames = {name: {p: f for p, f in products.items() if p in kinds} for name, products in found.items()}
         self._frames = {name: products for name, products in sorted(self._frames.items(), key=lambda item: _in_order(item[0])) if products}
+        self._expected: dict[str, dict[tuple[str, str], Path]] = {}
+        for name, products in self._frames.items():
+            held = {(product, annotator): next(iter(parts.values())) for product, files in products.items() for annotator, parts in files.items()}
+            self._expected[_recording(name)] = {**held, **self._expected.get(_recording(name), {})}
         self.sensors = {product: self._model(product) for product in sorted(kinds)}
         self.notes = list(_notes(found, kinds))
 
@@ -115,14 +119,9 @@ class BasicWriterReader:
 
     def _check_complete(self, name: str) -> None:
         """Refuse a frame that lacks a file which other frames of its recording have: the writer was stopped, or files were lost."""
-        for other, products in self._frames.items():
-            if _recording(other) != _recording(name):
-                continue
-            for product, files in products.items():
-                lacking = sorted(set(files) - set(self._frames[name].get(product, {})))
-                if lacking:
-                    path = next(iter(files[lacking[0]].values()))
-                    raise UserError(f"frame {name} must have what {path.name} is to frame {other}, got no '{lacking[0]}'", path.parent)
+        for (product, annotator), path in self._expected[_recording(name)].items():
+            if annotator not in self._frames[name].get(product, {}):
+                raise UserError(f"frame {name} must have what {path.name} is to its frame, got no '{annotator}'", path.parent)
 
     def _camera(self, files: Files) -> Camera | None:
         return read_camera(files["camera_params"][""]) if "camera_params" in files else None

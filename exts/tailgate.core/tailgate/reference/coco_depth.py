@@ -14,7 +14,7 @@ from tailgate.config.load import inside
 from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.reference.boxes import class_ids
-from tailgate.reference.files import read_array, read_image, read_json, read_rgba
+from tailgate.reference.files import index_files, read_array, read_image, read_json, read_rgba
 from tailgate.reference.intrinsics import FILES, KEYS, given_intrinsics
 from tailgate.reference.mosd import pixel_view
 from tailgate.reference.reader import Entry
@@ -209,8 +209,7 @@ class CocoDepthReader:
 
 def annotation_files(root: Path) -> list[Path]:
     """JSON files in the folder, or in its ``annotations``, that begin like COCO annotations."""
-    found = [*sorted(root.glob("*.json")), *sorted(root.glob("annotations/*.json"))]
-    return [path for path in found if _is_annotations(path)]
+    return [path for path in (*index_files(root), *index_files(root / "annotations")) if _is_annotations(path)]
 
 
 def _is_annotations(path: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tailgate.errors import UserError
 from tailgate.reference.basicwriter import holds_frames
 from tailgate.reference.coco_depth import annotation_files
-from tailgate.reference.files import read_json
+from tailgate.reference.files import index_files, read_json
 from tailgate.reference.recording import FILE as SENSOR_FILE
 
 EXPORTS = {"basicwriter": "basicwriter", "kitti": "kitti", "semantickitti": "semantickitti", "coco": "coco_depth"}
@@ -64,7 +64,7 @@ def _semantickitti(root: Path) -> str:
 
 
 def _nuscenes(root: Path) -> str:
-    return _first(root, "v1.0-*/sample.json") or next((p.name for p in sorted(root.glob("*.json")) if _is_info(p)), "")
+    return _first(root, "v1.0-*/sample.json") or next((p.name for p in index_files(root) if _is_info(p)), "")
 
 
 def _is_info(path: Path) -> bool:

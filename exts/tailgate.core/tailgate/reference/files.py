@@ -11,6 +11,9 @@ import numpy as np
 
 from tailgate.errors import UserError, nearest
 
+MOST_INDEX_FILES = 32
+"""More JSON files than this in one folder are one a frame."""
+
 
 def read_json(path: Path, kind: type = dict) -> Any:
     """A JSON document whose outermost value is of ``kind`` (dict or list)."""
@@ -24,6 +27,12 @@ def read_json(path: Path, kind: type = dict) -> Any:
     if not isinstance(tree, kind):
         raise UserError(f"must hold a JSON {wanted[kind]}, got {type(tree).__name__}", path)
     return tree
+
+
+def index_files(folder: Path) -> list[Path]:
+    """JSON files of a folder that may describe it as a whole; none where there are so many that each describes one frame."""
+    found = sorted(folder.glob("*.json"))
+    return found if len(found) <= MOST_INDEX_FILES else []
 
 
 def read_array(path: Path) -> np.ndarray:
