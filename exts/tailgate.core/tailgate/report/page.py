@@ -33,6 +33,8 @@ def figure(value: float | None, unit: str = "") -> str:
     """A number for people: three digits and its unit, or "not measured"."""
     if value is None:
         return "not measured"
+    if unit == "share":
+        return f"{value:.3g}" if 0 < abs(value) < 5e-4 else f"{value:.1%}"
     return f"{value:.3g} {unit if unit != '1' and len(unit) <= LONGEST_UNIT else ''}".strip()
 
 
