@@ -275,6 +275,8 @@ def test_intrinsics_beside_the_images(tmp_path):
         ({"bounding_box_3d_labels": {"2": {"class": "box"}}}, "semantic id 3"),
         ({"bounding_box_3d_prim_paths": ["/a"]}, "one path per box"),
         ({"bounding_box_3d": np.zeros(3)}, "semanticId"),
+        ({"bounding_box_3d": np.zeros(2, BOX_2D)}, "'z_min'"),
+        ({"bounding_box_3d_labels": {"two": {"class": "box"}}}, "'two'"),
     ],
 )
 def test_damage_is_named(tmp_path, change, words):

@@ -208,7 +208,7 @@ class CocoDepthReader:
 
 
 def annotation_files(root: Path) -> list[Path]:
-    """JSON files in the folder, or in its ``annotations``, that begin like COCO annotations."""
+    """JSON files in the folder, or in its ``annotations``, that hold the lists of COCO annotations."""
     return [path for path in (*index_files(root), *index_files(root / "annotations")) if _is_annotations(path)]
 
 

@@ -17,6 +17,8 @@ from tailgate.reference.files import read_array, read_image, read_json
 
 NOTHING = ("BACKGROUND", "UNLABELLED", "INVALID")
 """What the mapping files call pixels without a label."""
+BOX_FIELDS = ("semanticId", "x_min", "y_min", "x_max", "y_max", "occlusionRatio")
+BOX_3D_FIELDS = (*BOX_FIELDS, "z_min", "z_max", "transform")
 T_USD_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 """A USD camera looks along -z with y up; the optical frame along z with y down."""
 _INTEGER = re.compile(r"(?<![A-Za-z\d])\d+")
@@ -135,11 +137,13 @@ def read_boxes(files: dict[str, Path]) -> Boxes:
         UserError: a missing label file, an id without a label, or tables of different length.
     """
     table = read_array(files[""])
-    if table.dtype.names is None or "semanticId" not in table.dtype.names:
-        raise UserError("must be a structured array with 'semanticId'", files[""])
+    wanted = BOX_3D_FIELDS if "bounding_box_3d" in files[""].name else BOX_FIELDS
+    lacking = [name for name in wanted if name not in (table.dtype.names or ())]
+    if lacking:
+        raise UserError(f"must be a structured array with '{lacking[0]}'", files[""])
     if "labels" not in files:
         raise UserError("the file of labels of these boxes is missing", files[""])
-    labels = {int(k): class_of(v) for k, v in read_json(files["labels"]).items()}
+    labels = {_code(k, files["labels"]): class_of(v) for k, v in read_json(files["labels"]).items()}
     unknown = sorted({int(i) for i in table["semanticId"]} - set(labels))
     if unknown:
         raise UserError(f"must give the class of semantic id {unknown[0]}", files["labels"])
