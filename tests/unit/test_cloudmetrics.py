@@ -52,5 +52,7 @@ def test_what_cannot_be_compared_is_refused():
         cloudmetrics((p, zeros[:5]), (p, zeros), OPTIONS)
     with pytest.raises(UserError, match="one place"):
         cloudmetrics((p, zeros), (p + [300.0, 0, 0], zeros), OPTIONS)
+    with pytest.raises(UserError, match="positive weights"):
+        Options({0: 0.0})
     with pytest.raises(UserError, match="enough points on both sides"):
         cloudmetrics((p, zeros), (p, zeros + 1), OPTIONS)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tailgate.errors import UserError
 from tailgate.validate.density import density_aware_chamfer, density_aware_chamfer_twin
 
 
@@ -28,6 +29,11 @@ def test_kernel_and_twin_agree(sizes):
     p, q = (rng.normal(size=(n, 3)) * [10, 5, 0.3] for n in sizes)
     for alpha in (0.5, 20.0):
         assert density_aware_chamfer(p, q, alpha) == pytest.approx(density_aware_chamfer_twin(p, q, alpha), abs=1e-5)
+
+
+def test_a_decay_that_is_none_is_refused():
+    with pytest.raises(UserError, match="alpha must be positive, got 0"):
+        density_aware_chamfer(np.zeros((2, 3)), np.zeros((2, 3)), alpha=0)
 
 
 def test_a_bunched_cloud_is_farther_than_an_even_one():

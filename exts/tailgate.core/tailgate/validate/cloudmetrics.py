@@ -56,14 +56,18 @@ class Options:
     """How ``cloudmetrics`` measures.
 
     Attributes:
-        weights: class -> weight in M and I, at least one positive; by default all classes of the real cloud alike.
-        every: each how-manieth real point of a class is a core point.
+        weights: class -> weight in M and I, each positive; by default all classes of the real cloud alike.
+        every: step through the real points of a class from one core point to the next.
         scale: of the M3C2 distances.
     """
 
     weights: Mapping[int, float] = field(default_factory=dict)
     every: int = 10
     scale: Scale = SCALE
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or not all(w > 0 for w in self.weights.values()):
+            raise UserError(f"cloudmetrics must have positive weights and a step of at least 1, got {dict(self.weights)} and {self.every}")
 
 
 Labelled = tuple[np.ndarray, np.ndarray]

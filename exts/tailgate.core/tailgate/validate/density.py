@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tailgate.errors import UserError
 from tailgate.geometry.quiet import wp
 from tailgate.validate.clouds import REAL, SYNTHETIC
 from tailgate.validate.nearest import LEAF, Cloud, clouds, following, gap
@@ -90,8 +91,10 @@ def density_aware_chamfer(p: Any, q: Any, alpha: float = ALPHA, device: str | No
         device: "cpu" or "cuda:0"; by default where the points are.
 
     Raises:
-        UserError: a cloud that ``validate.clouds`` refuses.
+        UserError: a cloud that ``validate.clouds`` refuses, or alpha is not positive.
     """
+    if not alpha > 0:
+        raise UserError(f"alpha must be positive, got {alpha}")
     a, b = clouds({REAL: p, SYNTHETIC: q}, device)
     return 0.5 * (_directed(a, b, alpha) + _directed(b, a, alpha))
 

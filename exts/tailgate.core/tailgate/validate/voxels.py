@@ -15,7 +15,7 @@ VOXEL = 0.5
 CELL = 5.0
 """Side of the cells that both clouds must occupy to be compared there [m]."""
 MIN_COMMON = 0.5
-"""Least share of the occupied cells that both clouds must occupy to be taken for one place: more in common than not. Sweeps of one street or yard
+"""Least share of the occupied cells that both clouds must occupy to be taken for one place: more in common than not. Sweeps of one place
 share 0.58 to 0.87 of them, sweeps of different places, each in its own sensor's frame, 0.47 at most (14 and 106 pairs of recordings)."""
 
 
