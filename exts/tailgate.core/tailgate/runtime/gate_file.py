@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.config.gate import GateFile
-from tailgate.config.load import Source, dump, validate
+from tailgate.config.load import Source as Document
+from tailgate.config.load import dump, inside, validate
 from tailgate.errors import UserError, unknown
 from tailgate.ledger.ledger import write_atomically
+from tailgate.runtime.measured import Source, fingerprint
+from tailgate.runtime.spec import RunSpec
 from tailgate.validate.evidence import STATISTICS
 
 HEADER = """\
@@ -28,13 +31,13 @@ def write_gate(gate: GateFile, out: Path) -> None:
     write_atomically(out, HEADER + dump(_rounded(gate.model_dump(mode="json"))))
 
 
-def read_gate(path: Path, fingerprint: str) -> GateFile:
-    """Read a gate for the reference of this fingerprint.
+def read_gate(path: Path, reference: str) -> GateFile:
+    """Read a gate for the reference with this fingerprint.
 
     Raises:
         UserError: not a gate file (with the line), a statistic this version does not know or counts otherwise, or another reference.
     """
-    source = Source(path)
+    source = Document(path)
     gate = validate(GateFile, source.data, source)
     for modality, own in gate.batch.items():
         for i, limits in enumerate(own.sizes):
@@ -45,11 +48,20 @@ def read_gate(path: Path, fingerprint: str) -> GateFile:
                 held = len(STATISTICS[name].strata)
                 if len(statistic.weights) != held or len(statistic.strata) != held:
                     raise UserError(f"must have {held} strata as in this version, got {len(statistic.weights)}; calibrate the gate again", where)
-    if gate.reference.fingerprint != fingerprint:
-        calibrated, used = gate.reference.fingerprint[:16], fingerprint[:16]
+    if gate.reference.fingerprint != reference:
+        calibrated, used = gate.reference.fingerprint[:16], reference[:16]
         message = f"must be the fingerprint of the reference in use, {used}; this gate was calibrated on another one, {calibrated}"
         raise UserError(message, source.at("reference.fingerprint"))
     return gate
+
+
+def calibrated_gate(spec: RunSpec) -> GateFile | None:
+    """The gate that a budget names, checked against its reference; None where it names none."""
+    cfg = spec.budget.reference
+    if not spec.budget.gate.file:
+        return None
+    root = inside(spec.data, cfg.root)
+    return read_gate(Path(spec.budget.gate.file), fingerprint(Source(root, cfg.kind, dict(cfg.options))))
 
 
 def _rounded(value: Any) -> Any:

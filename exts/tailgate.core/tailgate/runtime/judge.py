@@ -14,6 +14,7 @@ from tailgate.feedback.regress import Evidence as RegressionEvidence
 from tailgate.feedback.regress import find_effects, step
 from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.fit import fit_sensors
+from tailgate.runtime.gate_file import calibrated_gate
 from tailgate.runtime.reference import PARTS, ReferenceData
 from tailgate.runtime.spec import RunSpec
 from tailgate.validate.class_gate import ClassGate
@@ -79,7 +80,7 @@ class Judge:
         self._feedback_total = reference.total("feedback")
         blocks = reference.blocks("feedback")
         measured = any(blocks.values())
-        self._gate = BatchGate(blocks, STATISTICS, spec.budget.gate) if measured else None
+        self._gate = BatchGate(blocks, STATISTICS, spec.budget.gate, calibrated=calibrated_gate(spec)) if measured else None
         self._class_gate = ClassGate(reference.crops("feedback"), spec.budget.gate) if measured else None
 
     def evidence(self, frame: str) -> Evidence:

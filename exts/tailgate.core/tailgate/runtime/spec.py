@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tailgate import __version__
-from tailgate.config.budget import Budget, ClassMap
+from tailgate.config.budget import Budget, ClassMap, Gate
 from tailgate.config.load import Source, dump, validate, within
 from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
 from tailgate.config.scenario import Scenario
@@ -92,6 +92,7 @@ class RunSpec:
             "rig": _sha(canonical(plain["rig"])),
             "usd": _sha(canonical([[str(p), _file_sha(p)] for p in self.usd_files()])),
             "reference": reference_hash,
+            "gate": _file_sha(Path(self.budget.gate.file)) if self.budget.gate.file else "",
             "versions": canonical(versions()),
             "device": f"{self.backend} on {self.device.split(':')[0]}",
         }
@@ -145,6 +146,7 @@ def resolve(options: RunOptions) -> RunSpec:
         scenarios[scenario.name], weights[scenario.name], sources[scenario.name] = scenario, entry.weight, found
     rig = read_rig(budget.rig, data, roots, source.at("rig"))
     budget = budget.model_copy(update={"ontology": {name: _locate(name, entry, roots, source) for name, entry in budget.ontology.items()}})
+    budget = budget.model_copy(update={"gate": _locate_gate(budget, roots, source)})
     out = (options.out or Path("runs") / budget.name).resolve()
     spec = RunSpec(budget, scenarios, weights, rig, out, data, options.backend, options.device, cache_folder())
     check_run(spec, Sources(source, sources))
@@ -169,6 +171,14 @@ def _locate(name: str, entry: ClassMap, roots: tuple[Path, ...], source: Source)
     where = source.where(("ontology", name, "usd"))
     missing = UserError(f"USD file not found: '{entry.usd}'", where)
     return entry.model_copy(update={"usd": _file(entry.usd, roots, where, missing)}) if entry.usd else entry
+
+
+def _locate_gate(budget: Budget, roots: tuple[Path, ...], source: Source) -> Gate:
+    where, gate = source.at("gate.file"), budget.gate
+    if gate.file and budget.reference.kind in ("standin", "none"):
+        raise UserError(f"must be calibrated on real recordings, got reference.kind '{budget.reference.kind}'", where)
+    missing = UserError(f"gate file not found: '{gate.file}'", where)
+    return gate.model_copy(update={"file": _file(gate.file, roots, where, missing)}) if gate.file else gate
 
 
 def _file(path: str, roots: tuple[Path, ...], where: Where, missing: UserError) -> str:
