@@ -72,6 +72,12 @@ def test_no_return_stays_empty(tmp_path):
     assert len(xyz) == 8 * 180 - 20 and (channels["range"][2] == 0).sum() == 20
 
 
+def test_silent_columns_are_told(tmp_path):
+    arrays, _ = staggered()
+    arrays["range_mm"][:, 40:70] = 0
+    assert any("no beam returned in 30 of 180 columns" in note for note in NpzReader(folder(tmp_path, SCAN, a=arrays)).notes)
+
+
 def test_scan_without_a_beam_table_takes_directions_from_points(tmp_path):
     sweep = room_sweep(6, 90, fov_deg=90.0)
     stack = np.concatenate([sweep.xyz, sweep.range[..., None], (sweep.range > 5)[..., None]], axis=-1).astype(np.float32)
@@ -187,6 +193,14 @@ def test_mistakes_are_named(tmp_path, name):
     root = folder(tmp_path, yaml, a={**staggered()[0], **change})
     with pytest.raises(UserError, match=match):
         NpzReader(root).read("a")
+
+
+def test_points_of_a_scan_must_match_its_range(tmp_path):
+    sweep = room_sweep()
+    yaml = "kind: lidar_scan\nrange: r\nxyz: p\n"
+    for points in (sweep.xyz[:, :90], sweep.xyz.reshape(-1, 3)):
+        with pytest.raises(UserError, match=r"a\.npz: range must be an array of \(beams, columns\)"):
+            NpzReader(folder(tmp_path, yaml, a={"r": sweep.range, "p": points}))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", None], ids=["empty", "damaged", "truncated"])

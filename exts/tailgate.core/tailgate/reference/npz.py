@@ -67,6 +67,8 @@ from tailgate.reference.reader import Entry
 from tailgate.reference.recording import FILE, LidarPoints, LidarScan, Recording, RgbdImages, Scaled, listed, load_recording, recording_of
 
 _SECOND_NS = 1_000_000_000
+_SILENT = 0.1
+"""Share of silent columns from which the notes speak of them."""
 
 
 class NpzReader:
@@ -119,10 +121,12 @@ class NpzReader:
         return Frame(FrameId("npz", 0, list(self._files).index(name)), sensors, objects, labels)
 
     def _notes(self) -> list[str]:
-        if not isinstance(self.recording, LidarPoints):
-            return []
-        some = list(self._files.items())[:PLACED]
-        return placing_notes([(name, _points_channels(Arrays(path, self.recording), self.recording)[1]) for name, path in some], len(self._files))
+        some = [(name, Arrays(path, self.recording)) for name, path in list(self._files.items())[:PLACED]]
+        if isinstance(self.recording, LidarPoints):
+            return placing_notes([(name, _points_channels(arrays, self.recording)[1]) for name, arrays in some], len(self._files))
+        if isinstance(self.recording, LidarScan):
+            return [note for name, arrays in some for note in _silence(name, _ranges(arrays, self.recording))]
+        return []
 
 
 class Arrays:
@@ -180,27 +184,35 @@ class Arrays:
 
 def scan_channels(arrays: Arrays, scan: LidarScan) -> dict[str, np.ndarray]:
     """Organised channels of an organised scan, as in ``tailgate.frames.LIDAR_CHANNELS``."""
-    xyz = arrays.points(scan.xyz) if scan.elevation_deg is None and scan.xyz is not None else None
-    rng = _ranges(arrays, scan, xyz)
-    beams, columns, _ = rng.shape
-    shift = _shift(arrays, scan, beams)
-    az, el = _table_directions(arrays, scan, (beams, columns), shift) if xyz is None else grid_directions(xyz, arrays.path)
-    if xyz is not None:
-        az, el = _rolled(az, shift), _rolled(el, shift)
+    rng = _ranges(arrays, scan)
+    shift = _shift(arrays, scan, len(rng))
+    if scan.elevation_deg is not None:
+        az, el = _table_directions(arrays, scan, rng.shape[:2], shift)
+    else:
+        az, el = (_rolled(values, shift) for values in grid_directions(arrays.points(scan.xyz), arrays.path))
     stored = {"range": rng.astype(np.float32), **_per_cell(arrays, scan, rng.shape)}
     return grid_channels({name: _rolled(values, shift) for name, values in stored.items()}, az, el)
 
 
-def _ranges(arrays: Arrays, scan: LidarScan, xyz: np.ndarray | None) -> np.ndarray:
+def _ranges(arrays: Arrays, scan: LidarScan) -> np.ndarray:
     """Range [m] (beams, columns, echoes) as stored, 0 where there is no return."""
+    xyz = None if scan.xyz is None else arrays.points(scan.xyz)
     found = [arrays.scaled(array) for array in listed(scan.range)] or [np.linalg.norm(xyz, axis=-1)]
-    shape = found[0].shape if xyz is None else xyz.shape[:2]
+    shape = found[0].shape if xyz is None else xyz.shape[:-1]
     if len(shape) != 2 or 0 in shape or any(r.shape != shape for r in found):
         raise UserError(f"range must be an array of (beams, columns), got the shapes {[r.shape for r in found]}", arrays.path)
     rng = np.nan_to_num(np.stack(found, axis=-1), nan=0.0, posinf=0.0)
     if rng.min() < 0 or not rng.max() > 0 or rng.max() > 5000:
         raise UserError(f"range must lie in 0..5000 m and hold a return, got {rng.min():g}..{rng.max():g} m: check its 'scale'", arrays.path)
     return rng
+
+
+def _silence(name: str, rng: np.ndarray) -> list[str]:
+    """What to say of the columns of a scan (beams, columns, echoes) in which no beam returned, where they are many."""
+    silent = int((rng == 0).all(axis=(0, 2)).sum())
+    if silent < _SILENT * rng.shape[1]:
+        return []
+    return [f"{name}: no beam returned in {silent} of {rng.shape[1]} columns; they count as missed, even if the device was blocked or off there."]
 
 
 def _per_cell(arrays: Arrays, scan: LidarScan, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
