@@ -153,6 +153,22 @@ def test_images(tmp_path):
     assert frame.objects.class_name == ["mug"] and frame.objects.instance.tolist() == [7] and camera.view.visible.tolist() == [16]
 
 
+def test_boxes_label_their_returns(tmp_path):
+    boxes = np.array([[6.0, 0, 0, 1.0, 2.0, 1.0, 0.0], [0, -4.0, 0, 2.0, 0.5, 1.0, 90.0]])
+    root = folder(
+        tmp_path, POINTS + "beams: 8\nheight: 1.5\nboxes: b\nbox_class: c\n", a={**cloud(room_sweep()), "b": boxes, "c": np.array(["van", "bin"])}
+    )
+    frame = NpzReader(root).read("a")
+    lidar = frame.sensors["lidar"]
+    assert frame.labels == {"background": 0, "bin": 1, "van": 2} and frame.objects.class_name == ["van", "bin"]
+    assert np.allclose(frame.objects.T_world_box[0][:3, 3], [6.0, 0, 1.5])
+    points = lidar.points()
+    van = (np.abs(points["xyz"] - boxes[0, :3]) <= boxes[0, 3:6] / 2).all(axis=1)
+    bin_ = (np.abs(points["xyz"] - boxes[1, :3]) <= boxes[1, [4, 3, 5]] / 2).all(axis=1)
+    assert lidar.view.visible.tolist() == [van.sum(), bin_.sum()] and van.sum() > 0 and bin_.sum() > 0
+    assert np.array_equal(points["semantic"] == 2, van) and np.array_equal(points["instance"] == 2, bin_)
+
+
 def test_recordings_from_names():
     assert recording_of("yard_f12", "_f", 0) == ("yard", 12)
     assert recording_of("day/yard_f12", "_f", 0) == ("day/yard", 12)
@@ -183,6 +199,9 @@ MISTAKES = {
     "no return": (SCAN, {"range_mm": np.zeros((8, 180), np.uint32)}, r"a\.npz: range must .* hold a return"),
     "empty": (SCAN, {"range_mm": np.zeros((0, 180), np.uint32)}, r"a\.npz: range must be an array of \(beams, columns\)"),
     "fractional shift": (SCAN, {"shift": np.zeros(8)}, r"a\.npz: pixel_shift must hold one whole number per beam"),
+    "boxes alone": (SCAN + "boxes: b\n", {}, r"sensor\.yaml:1: boxes and box_class must be named together"),
+    "flat box": (SCAN + "boxes: b\nbox_class: c\n", {"b": np.zeros((1, 7)), "c": np.array(["x"])}, r"a\.npz: array 'b' must hold finite rows"),
+    "box without class": (SCAN + "boxes: b\nbox_class: c\n", {"b": np.ones((1, 7))}, r"a\.npz: array 'c' must hold one text per box \(1\), got none"),
     "unnamed label": (SCAN + "semantic: what\n", {"what": np.full((8, 180), 4)}, r"a\.npz: array 'what' holds the label 4"),
 }
 

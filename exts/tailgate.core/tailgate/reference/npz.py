@@ -12,12 +12,14 @@ A staggered Ouster scan (beam tables in the file; ``files`` picks one device of 
     pixel_shift: pixel_shift_by_row
     rate_hz: 10
 
-A bare cloud of a known device::
+A bare cloud of a known device, with labelled boxes::
 
     kind: lidar_points
     model: pandar64
     beams: 64
     xyz: xyz
+    boxes: boxes
+    box_class: names
 
 Range images in a .npy of (64, 512, 6)::
 
@@ -49,7 +51,7 @@ import numpy as np
 from tailgate.errors import UserError, Where, nearest, unknown
 from tailgate.frames import Frame, FrameId, Intrinsics, SensorFrame
 from tailgate.reference.av2 import read_npz
-from tailgate.reference.boxes import objects_of
+from tailgate.reference.boxes import label_returns, objects_of
 from tailgate.reference.files import read_array
 from tailgate.reference.mosd import pixel_objects, pixel_view
 from tailgate.reference.points import (
@@ -102,23 +104,28 @@ class NpzReader:
     def read(self, name: str) -> Frame:
         """One file as a frame of one sensor: "lidar" (world: the ground below it, axes of the sensor) or "camera" (world: the camera's own frame).
 
-        Labels are per point or pixel: a LiDAR frame holds no objects, an image those of its ``instance`` array, without 3-D boxes.
+        A LiDAR frame holds the objects of its ``boxes``, an image those of its ``instance`` array, without 3-D boxes.
         """
         if name not in self._files:
             raise UserError(f"unknown frame '{name}' of the reference{nearest(name, self._files)}")
         what, arrays = self.recording, Arrays(self._files[name], self.recording)
-        labels = {"background": 0, **what.labels}
-        objects = objects_of([], np.zeros((0, 4, 4)), np.zeros((0, 3)))
-        if isinstance(what, LidarScan):
-            sensors = {"lidar": _lidar(scan_channels(arrays, what), what)}
-        elif isinstance(what, LidarPoints):
-            sensors = {"lidar": _lidar(_points_channels(arrays, what)[0], what)}
-        else:
+        labels, address = {"background": 0, **what.labels}, FrameId("npz", 0, list(self._files).index(name))
+        if isinstance(what, RgbdImages):
             channels, intrinsics = _image_channels(arrays, what)
             objects = pixel_objects(channels, labels)
             pose, view = np.stack([np.eye(4)] * 2), pixel_view(channels, objects)
-            sensors = {"camera": SensorFrame("camera", channels, pose, 0, 0, view, intrinsics, what.model or "unnamed")}
-        return Frame(FrameId("npz", 0, list(self._files).index(name)), sensors, objects, labels)
+            camera = SensorFrame("camera", channels, pose, 0, 0, view, intrinsics, what.model or "unnamed")
+            return Frame(address, {"camera": camera}, objects, labels)
+        channels = scan_channels(arrays, what) if isinstance(what, LidarScan) else _points_channels(arrays, what)[0]
+        period = int(_SECOND_NS / what.rate_hz) if isinstance(what, LidarScan) and what.rate_hz else 0
+        lidar = lidar_frame_sensor(channels, what.model or "unnamed", what.height, period)
+        objects = objects_of([], np.zeros((0, 4, 4)), np.zeros((0, 3)))
+        if what.boxes is not None:
+            names, T, size = _boxes(arrays, what)
+            labels |= {word: max(labels.values()) + i for i, word in enumerate(sorted(set(names) - set(labels)), start=1)}
+            lidar.view = label_returns(channels, T, size, np.array([labels[word] for word in names], dtype=np.uint32))
+            objects = objects_of(names, lidar.T_world_sensor[0] @ T, size)
+        return Frame(address, {"lidar": lidar}, objects, labels)
 
     def _notes(self) -> list[str]:
         some = [(name, Arrays(path, self.recording)) for name, path in list(self._files.items())[:PLACED]]
@@ -306,6 +313,16 @@ def _columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     return {name: array[..., i] for i, name in enumerate(names)}
 
 
-def _lidar(channels: dict[str, np.ndarray], what: LidarScan | LidarPoints) -> SensorFrame:
-    period = int(_SECOND_NS / what.rate_hz) if isinstance(what, LidarScan) and what.rate_hz else 0
-    return lidar_frame_sensor(channels, what.model or "unnamed", what.height, period)
+def _boxes(arrays: Arrays, what: LidarScan | LidarPoints) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Class names, T_sensor_box float64 [N, 4, 4] and sizes [N, 3] [m] of the boxes of a file."""
+    rows, names = arrays[what.boxes].astype(np.float64), arrays.held.get(what.box_class)
+    if rows.ndim != 2 or rows.shape[1] != 7 or not np.isfinite(rows).all() or (rows[:, 3:6] <= 0).any():
+        raise UserError(f"array '{what.boxes}' must hold finite rows of x, y, z, length, width, height > 0 and yaw, got {rows.shape}", arrays.path)
+    if names is None or names.shape != (len(rows),) or names.dtype.kind != "U":
+        got = "none" if names is None else f"{names.dtype} of {names.shape}"
+        raise UserError(f"array '{what.box_class}' must hold one text per box ({len(rows)}), got {got}", arrays.path)
+    T = np.tile(np.eye(4), (len(rows), 1, 1))
+    cos, sin = np.cos(np.deg2rad(rows[:, 6])), np.sin(np.deg2rad(rows[:, 6]))
+    T[:, 0, 0], T[:, 0, 1], T[:, 1, 0], T[:, 1, 1] = cos, -sin, sin, cos
+    T[:, :3, 3] = rows[:, :3]
+    return [str(name) for name in names], T, rows[:, 3:6]

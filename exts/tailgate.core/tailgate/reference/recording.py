@@ -70,7 +70,30 @@ class Recording(Model):
         return value
 
 
-class LidarScan(Recording):
+class Lidar(Recording):
+    """What both LiDAR kinds say of labels: per return, or as boxes.
+
+    Attributes:
+        semantic, instance: label arrays, one value per return.
+        boxes: (N, 7): centre x, y, z, length, width, height [m] and yaw [deg, counter-clockwise] in the sensor frame.
+        box_class: class names of the boxes, text (N,).
+    """
+
+    semantic: Name | None = None
+    instance: Name | None = None
+    boxes: Name | None = None
+    box_class: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_source_of_labels(self) -> Lidar:
+        if (self.boxes is None) != (self.box_class is None):
+            raise ValueError("boxes and box_class must be named together")
+        if self.boxes is not None and (self.semantic or self.instance):
+            raise ValueError("labels must come from boxes or from semantic and instance arrays, got both")
+        return self
+
+
+class LidarScan(Lidar):
     """An organised scan: arrays of (beams, columns), beams from the highest to the lowest or the reverse, range 0 or NaN = no return.
 
     Directions come from the beam table (``elevation_deg``, ``azimuth_offset_deg`` and the firing angles), or, without one, from ``xyz``.
@@ -83,7 +106,6 @@ class LidarScan(Recording):
         azimuth_start_deg, azimuth_fov_deg, direction: azimuth of the first column, sector swept and sense of rotation, as in a sensor model.
         pixel_shift: columns by which each beam moves to bring one azimuth into one column (staggered scans: column = time of firing).
         rate_hz: sweeps per second; gives every cell its time.
-        semantic, instance: label arrays.
     """
 
     kind: Literal["lidar_scan"]
@@ -97,8 +119,6 @@ class LidarScan(Recording):
     direction: Literal["cw", "ccw"] = "cw"
     pixel_shift: Name | list[int] | None = None
     rate_hz: float | None = Field(None, gt=0)
-    semantic: Name | None = None
-    instance: Name | None = None
 
     @model_validator(mode="after")
     def _has_directions(self) -> LidarScan:
@@ -111,7 +131,7 @@ class LidarScan(Recording):
         return self
 
 
-class LidarPoints(Recording):
+class LidarPoints(Lidar):
     """A list of returns, organised on reading: by ``ring`` where it is stored, else by elevation; columns by azimuth.
 
     Attributes:
@@ -119,7 +139,6 @@ class LidarPoints(Recording):
         ring: beam of each return, any order of beams.
         beams: number of beams of the device; needed without ``ring`` unless ``model`` names a sensor model.
         intensity, time: per return; ``time`` from the start of the sweep.
-        semantic, instance: label arrays.
     """
 
     kind: Literal["lidar_points"]
@@ -128,8 +147,6 @@ class LidarPoints(Recording):
     beams: int | None = Field(None, ge=1, le=1024)
     intensity: Array | None = None
     time: Array | None = None
-    semantic: Name | None = None
-    instance: Name | None = None
 
 
 class RgbdImages(Recording):
@@ -150,6 +167,12 @@ class RgbdImages(Recording):
     rgb: Name | None = None
     semantic: Name | None = None
     instance: Name | None = None
+
+    @model_validator(mode="after")
+    def _classes_of_instances(self) -> RgbdImages:
+        if self.instance is not None and self.semantic is None:
+            raise ValueError("instance needs 'semantic' beside it: the class of an object is that of its pixels")
+        return self
 
 
 KINDS: dict[str, type[Recording]] = {"lidar_scan": LidarScan, "lidar_points": LidarPoints, "rgbd": RgbdImages}
