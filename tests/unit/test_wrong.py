@@ -1,6 +1,7 @@
 """Negative controls: each changes what it says, more with its strength, and nothing else."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,19 +11,36 @@ from tailgate.validate.evidence import STATISTICS, measure
 from tailgate.validate.sketch import compare, summarize
 from tailgate.validate.wrong import CONTROLS
 from tailgate.validate.wrong_sensors import kind_of
-from wrong_frames import lidar_frame, rgbd_frame
+from wrong_frames import CROWD, lidar_frame, rgbd_frame
 
 SEEN_BY = {
     "noise": ("range_noise", "beam_noise"),
-    "density": ("hole_rate",),
-    "depth_noise": ("depth_noise", "depth_noise_fine"),
+    "density": ("hole_rate", "return_rate", "points_per_object"),
+    "lost_firings": ("return_rate", "points_per_object"),
+    "no_ray_drop": ("hole_rate",),
+    "smoothed_normals": ("range_noise", "beam_noise"),
+    "wrong_intensity": ("intensity",),
+    "depth_noise": ("depth_noise", "depth_noise_fine", "depth_noise_spectrum"),
+    "depth_density": ("depth_hole_rate",),
+    "no_holes": ("depth_hole_rate",),
+    "perfect_edges": ("edge_fattening",),
+    "labels_shifted": ("label_edges",),
+    "smoothed_depth": ("depth_noise", "depth_noise_fine"),
+    "image_noise": ("rgb_noise",),
+    "wrong_luminance": ("luminance",),
+    "boxes_shifted": ("box_depth", "points_per_object"),
+    "blob": ("box_depth",),
+    "hollow_box": ("box_depth",),
 }
 """Control -> statistics that must move, and move further with strength."""
 
 
+MEASURED = {name: replace(statistic, min_count=5) for name, statistic in STATISTICS.items()}
+
+
 @pytest.fixture(scope="module")
 def frames() -> dict[str, Frame]:
-    return {"lidar": lidar_frame(), "rgbd": rgbd_frame()}
+    return {"lidar": lidar_frame(), "rgbd": rgbd_frame(), "objects": lidar_frame(CROWD)}
 
 
 def generator() -> np.random.Generator:
@@ -67,9 +85,9 @@ def test_a_control_leaves_other_sensors_alone(frames, name):
 @pytest.mark.parametrize("name", SEEN_BY)
 def test_statistics_move_with_strength(frames, name):
     control = CONTROLS[name]
-    frame = frames["rgbd" if control.kind == "rgbd" else "lidar"]
+    frame = frames["objects" if "points_per_object" in SEEN_BY[name] else control.kind]
     base = total(frame)
-    moved = [summarize(compare(base, total(control.apply(frame, s, generator())), STATISTICS)) for s in control.strengths]
+    moved = [summarize(compare(base, total(control.apply(frame, s, generator())), MEASURED)) for s in control.strengths]
     for statistic in SEEN_BY[name]:
         path = [0.0, *(m[statistic] for m in moved)]
         assert (np.diff(path) > 0).all(), (statistic, path)

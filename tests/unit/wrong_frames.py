@@ -15,10 +15,13 @@ from tailgate.sensors.camera import respond_camera
 NOISE, DROP = 0.012, 0.06
 
 
-def lidar_frame(beams: int = 48, columns: int = 720) -> Frame:
-    """The handmade street with range noise of 12 mm, 6 % of the returns lost and intensity that spreads."""
-    frame = handmade.frame(sensors=())
-    sensor = handmade.lidar(handmade.STREET, beams, columns)
+CROWD = [handmade.Box("car", x, y + 0.3 * (x % 3), 0.1 * k) for k, x in enumerate(range(-28, 29, 7)) for y in (-7.5, 5.5) if abs(x) > 2]
+
+
+def lidar_frame(boxes: list[handmade.Box] = handmade.STREET, beams: int = 48, columns: int = 720) -> Frame:
+    """A street of boxes with range noise of 12 mm, 6 % of the returns lost and intensity that spreads."""
+    frame = handmade.frame(boxes=boxes, sensors=())
+    sensor = handmade.lidar(boxes, beams, columns)
     gen, channels = np.random.default_rng(5), dict(sensor.channels)
     kept = (channels["range"] > 0) & (gen.random(channels["range"].shape) >= DROP)
     for name in ("range", "intensity", "semantic", "instance"):

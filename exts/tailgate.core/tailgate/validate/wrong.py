@@ -79,6 +79,7 @@ _ALL = (
     _rgbd("depth_density", "pixels with depth divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_density, 1.0),
     _rgbd("no_holes", "share of the holes in surfaces filled", (0.5, 1.0), 1.0, wrong_rgbd.no_holes),
     _rgbd("perfect_edges", "share of the missing bands beside edges filled", (0.5, 1.0), 1.0, wrong_rgbd.perfect_edges),
+    _rgbd("labels_shifted", "label images moved sideways [px]", (2.0, 4.0, 8.0), 4.0, wrong_rgbd.labels_shifted),
     _rgbd("smoothed_depth", "share of the relief of surfaces smoothed away", (0.25, 0.5, 1.0), 0.5, wrong_rgbd.smoothed_depth),
     _rgbd("image_noise", "colour noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.image_noise, 1.0),
     _rgbd("wrong_luminance", "brightness multiplied", (1.25, 1.5, 2.0), 2.0, wrong_rgbd.wrong_luminance, 1.0),
@@ -88,8 +89,8 @@ _ALL = (
     _objects("hollow_box", "share of the objects replaced by the sides of their boxes", (0.5, 1.0), 1.0, wrong_objects.hollow_box),
 )
 """Stated strengths: noise doubled, half of the data lost, a fifth of the classes swapped and boxes moved by half a metre, as in the requirement; half
-of the relief gone is noise halved, the counterpart of noise doubled; what is a share of something that real data always has is stated where none of
-it is left."""
+of the relief gone is noise halved, the counterpart of noise doubled; labels four pixels off are twice as far off as drawn ones tend to be; what is a
+share of something that real data always has is stated where none of it is left."""
 
 CONTROLS: dict[str, Control] = {control.name: control for control in _ALL}
 """Every control by name."""

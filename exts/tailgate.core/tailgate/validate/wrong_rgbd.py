@@ -58,6 +58,17 @@ def perfect_edges(sensor: SensorFrame, share: float, rng: np.random.Generator) -
     return {**rows, **_without_bands(turned, share, rows=False)}
 
 
+def labels_shifted(sensor: SensorFrame, pixels: float, rng: np.random.Generator) -> Channels:
+    """Move the label images sideways by whole pixels, to the left or the right; what enters at the border is unlabelled."""
+    step, changed = int(round(pixels)) * (1 if rng.random() < 0.5 else -1), {}
+    for name in ("semantic_segmentation", "instance_segmentation"):
+        if name in sensor.channels:
+            labels = np.asarray(sensor.channels[name])
+            padded = np.pad(labels, ((0, 0), (abs(step), abs(step))))
+            changed[name] = padded[:, abs(step) - step : abs(step) - step + labels.shape[1]]
+    return changed
+
+
 def smoothed_depth(sensor: SensorFrame, share: float, rng: np.random.Generator) -> Channels:
     """Move depth by a share of the way to the plane of its wider window, wherever that window holds one whole surface."""
     image = depth_image(sensor)
