@@ -68,7 +68,7 @@ def test_kitti_labels_become_boxes_in_the_world(kitti):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda r: (r / "velodyne/000007.bin").write_bytes(b"123"), "whole points of four float32"),
+        (lambda r: (r / "velodyne/000007.bin").write_bytes(b"123"), "whole points of 4 float32"),
         (lambda r: np.full(64, 2.0, "<f4").tofile(r / "velodyne/000007.bin"), "not a KITTI velodyne file"),
         (lambda r: np.tile(np.array([5, 0.1, 0, 0.5], "<f4"), 40).tofile(r / "velodyne/000007.bin"), "sweep of an HDL-64E"),
         (lambda r: (r / "velodyne/000007.bin").unlink(), "holds no .bin file"),

@@ -14,6 +14,7 @@ from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.reference.boxes import class_ids, label_returns, objects_of
 from tailgate.reference.organise import organise, recover_grid, rings_from_order
+from tailgate.reference.points import read_records
 from tailgate.reference.reader import Entry
 
 BEAMS = 64
@@ -198,10 +199,7 @@ class KittiReader:
 
 def read_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Points float64 [n, 3] [m] and reflectance float32 [n] of a velodyne file; UserError for a damaged one."""
-    raw = np.fromfile(path, dtype="<f4")
-    if raw.size == 0 or raw.size % 4:
-        raise UserError(f"must hold whole points of four float32 (x, y, z, reflectance), got {path.stat().st_size} bytes", path)
-    points = raw.reshape(-1, 4)
+    points = read_records(path, "x, y, z, reflectance")
     if not np.isfinite(points).all() or np.abs(points[:, :3]).max() > 1000 or points[:, 3].min() < 0 or points[:, 3].max() > 1:
         raise UserError("must hold finite points in metres and reflectance in 0..1: this is not a KITTI velodyne file", path)
     points = points[np.hypot(points[:, 0], points[:, 1]) > 0.1]

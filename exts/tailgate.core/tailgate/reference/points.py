@@ -194,7 +194,8 @@ def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object)
     if beams is None:
         lines = _lines(elevation, _SHARPEST_DEG)
         if len(lines) > _MOST_BEAMS or len(lines) != len(_lines(elevation, _SHARPEST_DEG * _PLATEAU)):
-            raise UserError("stores no ring and its beams cannot be told apart by elevation: give their number, such as beams=64", file)
+            give = "give their number (--option beams=64, or 'beams' in a sensor.yaml)"
+            raise UserError(f"stores no ring and its beams cannot be told apart by elevation: {give}", file)
     else:
         lines = _at_most(elevation, beams)
     if len(lines) == 1:
