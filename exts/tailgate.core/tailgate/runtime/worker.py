@@ -50,6 +50,7 @@ class Worker:
         from tailgate.datasets import store
         from tailgate.randomize.verify import count_instances
         from tailgate.validate.evidence import CUTS, Cut, measure
+        from tailgate.validate.integrity import clip_integrity
 
         with take.clock("validate"):
             cut = CUTS.get(self.spec.budget.reference.kind, Cut())
@@ -62,7 +63,8 @@ class Worker:
             digest = store.digest(frame)
         objects = _object_rows(frame, dict(count_instances(frame, self.spec.budget)))
         record = {"id": str(frame.id), "tick": frame.id.tick, "attempt": frame.id.attempt, "digest": digest}
-        return {**record, "codes": evidence.codes, "objects": objects, "hints": frame.hints, "annotations": self._studio.annotate(frame, take.sample)}
+        codes = [*evidence.codes, *clip_integrity(take.frames)]
+        return {**record, "codes": codes, "objects": objects, "hints": frame.hints, "annotations": self._studio.annotate(frame, take.sample)}
 
     def _load(self, file: str) -> dict[str, Setting]:
         if file not in self._settings:

@@ -1,5 +1,5 @@
-"""What a frame leaves for its judges: additive sketches per place block, object crops, integrity codes and what it
-looked like. One small file per frame."""
+"""What a frame leaves for its judges: additive sketches per place block, object crops, integrity codes and a signature of each sensor's picture. One
+small file per frame."""
 
 from __future__ import annotations
 
