@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sweeps import room_sweep, same_cloud
 from tailgate.errors import UserError
-from tailgate.reference.clouds import FOOT, CloudsReader
+from tailgate.reference.clouds import FOOT, US_FOOT, CloudsReader
 from tailgate.reference.open import open_reader
 
 SWEEP = room_sweep()
@@ -38,22 +38,26 @@ def write_ply(path: Path, fields: dict[str, np.ndarray], text: bool = False) -> 
     PlyData([PlyElement.describe(rows, "vertex")], text=text).write(str(path))
 
 
-def write_las(path: Path, xyz: np.ndarray, offset: tuple[float, float, float] = (0, 0, 0), wkt: str | None = None, ring: bool = True) -> None:
+def write_las(
+    path: Path, xyz: np.ndarray, offset: tuple[float, float, float] = (0, 0, 0), wkt: str | None = None, keys: dict[int, int] | None = None
+) -> None:
     import laspy
-    from laspy.vlrs.known import WktCoordinateSystemVlr
+    from laspy.vlrs.known import GeoKeyDirectoryVlr, WktCoordinateSystemVlr
 
     header = laspy.LasHeader(point_format=6, version="1.4")
     header.offsets, header.scales = np.array(offset), np.full(3, 1e-4)
     if wkt:
         header.vlrs.append(WktCoordinateSystemVlr(wkt))
-    if ring:
-        header.add_extra_dim(laspy.ExtraBytesParams(name="ring", type=np.uint8))
+    if keys:
+        header.vlrs.append(GeoKeyDirectoryVlr())
+        rows = [(1, 1, 0, len(keys)), *((key, 0, 1, value) for key, value in keys.items())]
+        header.vlrs[-1].parse_record_data(np.array(rows, "<u2").tobytes())
+    header.add_extra_dim(laspy.ExtraBytesParams(name="ring", type=np.uint8))
     las = laspy.LasData(header)
     las.x, las.y, las.z = xyz.T
     las.intensity = np.full(len(xyz), 13107, np.uint16)
     las.classification = np.where(RING > 5, 2, 0).astype(np.uint8)
-    if ring:
-        las.ring = RING.astype(np.uint8)
+    las.ring = RING.astype(np.uint8)
     las.write(str(path))
 
 
@@ -127,8 +131,18 @@ def test_las_in_feet_becomes_metres(tmp_path):
     assert same_cloud(read(tmp_path)[2].points()["xyz"], XYZ, 3e-4)
 
 
-def test_las_in_degrees_is_refused(tmp_path):
-    write_las(tmp_path / "a.las", XYZ, wkt='GEOGCS["y",UNIT["degree",0.0174532925199433]]')
+@pytest.mark.parametrize(("unit", "metres"), [(9001, 1.0), (9002, FOOT), (9003, US_FOOT)])
+def test_las_units_by_geographic_key(tmp_path, unit, metres):
+    write_las(tmp_path / "a.las", XYZ / metres, keys={1024: 1, 3076: unit})
+    assert same_cloud(read(tmp_path)[2].points()["xyz"], XYZ, 3e-4)
+
+
+DEGREES = 'GEOGCS["y",UNIT["degree",0.0174532925199433]]'
+
+
+@pytest.mark.parametrize("says", [{"wkt": DEGREES}, {"keys": {1024: 2}}, {"keys": {1024: 1, 3076: 9102}}], ids=["wkt", "keys", "unit"])
+def test_las_in_degrees_is_refused(tmp_path, says):
+    write_las(tmp_path / "a.las", XYZ, **says)
     with pytest.raises(UserError, match=r"a\.las: must hold metres or feet"):
         read(tmp_path)
 

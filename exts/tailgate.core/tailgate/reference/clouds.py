@@ -50,7 +50,8 @@ FOOT, US_FOOT = 0.3048, 1200 / 3937
 """International and US survey foot [m]."""
 _GEO_UNITS = {9001: 1.0, 9002: FOOT, 9003: US_FOOT}
 """EPSG unit of a LAS file's geographic keys -> [m]."""
-_LINEAR_UNITS_KEY, _GEO_KEYS_RECORD = 3076, 34735
+_GEO_KEYS_RECORD, _MODEL_KEY, _GEOGRAPHIC, _LINEAR_UNITS_KEY = 34735, 1024, 2, 3076
+"""The record of geographic keys, its key for the kind of coordinates with the value for degrees, and its key for the unit (GeoTIFF 1.0)."""
 
 
 class CloudOptions(Model):
@@ -269,10 +270,13 @@ def _las_unit(header: Any, path: Path) -> float:
                 raise UserError("must hold metres or feet, got geographic degrees", path)
             return units[0]
         if getattr(record, "record_id", 0) == _GEO_KEYS_RECORD:
-            units = [key.value_offset for key in getattr(record, "geo_keys", []) if key.id == _LINEAR_UNITS_KEY]
-            if units and units[0] not in _GEO_UNITS:
-                raise UserError(f"must hold metres or feet, got the unit {units[0]} (EPSG)", path)
-            return _GEO_UNITS[units[0]] if units else 1.0
+            keys = {key.id: key.value_offset for key in getattr(record, "geo_keys", [])}
+            if keys.get(_MODEL_KEY) == _GEOGRAPHIC:
+                raise UserError("must hold metres or feet, got geographic degrees", path)
+            unit = keys.get(_LINEAR_UNITS_KEY, 9001)
+            if unit not in _GEO_UNITS:
+                raise UserError(f"must hold metres or feet, got the unit {unit} (EPSG)", path)
+            return _GEO_UNITS[unit]
     return 1.0
 
 
