@@ -95,7 +95,7 @@ UPSIDE_DOWN = np.diag([1, -1, -1])
     [
         (scan(), image(), "SYNTH: must hold the reference's kind of sensor (lidar), got rgbd"),
         (scan(), scan(beams=32), "SYNTH/f0: LiDAR 'lidar' must be the reference's 'lidar': 32 beams against 16"),
-        (scan(), scan(columns=175), "2.0571 deg between columns against 2.0000"),
+        (scan(), scan(columns=150), "2.4000 deg between columns against 2.0000"),
         (scan(), scan(low=-30.0, high=15.0), "elevations -30.0 to 15.0 deg against -20.0 to 5.0"),
         (image(), image(focal=66.0), "whose depth is judged in pixels: focal length 66.0 px against 60.0 px"),
         (scan(), scan(unit=1000), "SYNTH/f0: the median distance of lidar 'lidar' must lie in 0.3-500 m"),
@@ -121,6 +121,11 @@ UPSIDE_DOWN = np.diag([1, -1, -1])
 def test_what_cannot_be_compared_is_refused(real, synthetic, words):
     with pytest.raises(UserError, match=re.escape(words)):
         compare(real, synthetic)
+
+
+def test_another_rate_is_told():
+    assert compare(scan(), scan(columns=175)) == ["LiDAR columns lie 2.0571 deg apart against 2.0000 deg in the reference."]
+    assert compare(scan(), scan(columns=178)) == []
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,8 @@ def test_a_damaged_json_is_no_sign(tmp_path):
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(UserError, match="name the kind"):
         detect(tmp_path)
+
+
+def test_kitti_object_benchmark_is_read_from_its_labelled_part(tmp_path):
+    _make(tmp_path, ["ImageSets/trainval.txt", "training/velodyne/000000.bin", "training/calib/000000.txt"])
+    assert detect(tmp_path) == ("kitti", tmp_path / "training")

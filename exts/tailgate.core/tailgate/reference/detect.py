@@ -13,6 +13,8 @@ from tailgate.reference.recording import FILE as SENSOR_FILE
 
 EXPORTS = {"basicwriter": "basicwriter", "kitti": "kitti", "semantickitti": "semantickitti", "coco": "coco_depth"}
 """Format of this project's datasets -> the kind that reads it, the one that keeps most first."""
+SPLIT = "training"
+"""Folder of KITTI's object benchmark that holds the frames with labels."""
 LEDGER, MANIFEST = "ledger.sqlite", "manifest.parquet"
 
 
@@ -22,7 +24,8 @@ def detect_kind(root: str | Path) -> str:
 
 
 def detect(root: str | Path) -> tuple[str, Path]:
-    """The kind of reader for a folder, and the folder to read: for a run, or its ``dataset``, that of the export which keeps most.
+    """The kind of reader for a folder, and the folder to read: for a run, or its ``dataset``, that of the export which keeps most; of
+    KITTI's object benchmark, its labelled part.
 
     Raises:
         UserError: no folder, signs of no kind or of several, or a run without a dataset.
@@ -34,6 +37,8 @@ def detect(root: str | Path) -> tuple[str, Path]:
         return _export(root / "dataset", root)
     if (root / MANIFEST).is_file():
         return _export(root, root)
+    if _kitti(root / SPLIT):
+        return "kitti", root / SPLIT
     found = {kind: sign for kind, look in SIGNS.items() if (sign := look(root))}
     if len(found) == 1:
         return next(iter(found)), root
