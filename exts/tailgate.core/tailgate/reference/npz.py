@@ -55,6 +55,7 @@ from tailgate.reference.boxes import label_returns, objects_of
 from tailgate.reference.files import read_array
 from tailgate.reference.mosd import pixel_objects, pixel_view
 from tailgate.reference.points import (
+    FARTHEST,
     PLACED,
     Placing,
     Returns,
@@ -209,8 +210,10 @@ def _ranges(arrays: Arrays, scan: LidarScan) -> np.ndarray:
     if len(shape) != 2 or 0 in shape or any(r.shape != shape for r in found):
         raise UserError(f"range must be an array of (beams, columns), got the shapes {[r.shape for r in found]}", arrays.path)
     rng = np.nan_to_num(np.stack(found, axis=-1), nan=0.0, posinf=0.0)
-    if rng.min() < 0 or not rng.max() > 0 or rng.max() > 5000:
-        raise UserError(f"range must lie in 0..5000 m and hold a return, got {rng.min():g}..{rng.max():g} m: check its 'scale'", arrays.path)
+    if rng.min() < 0 or not rng.max() > 0 or rng.max() > FARTHEST:
+        raise UserError(
+            f"range must lie in 0..{FARTHEST:.0f} m and hold a return, got {rng.min():g}..{rng.max():g} m: check its 'scale'", arrays.path
+        )
     return rng
 
 
