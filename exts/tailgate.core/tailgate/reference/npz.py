@@ -211,9 +211,7 @@ def _ranges(arrays: Arrays, scan: LidarScan) -> np.ndarray:
         raise UserError(f"range must be an array of (beams, columns), got the shapes {[r.shape for r in found]}", arrays.path)
     rng = np.nan_to_num(np.stack(found, axis=-1), nan=0.0, posinf=0.0)
     if rng.min() < 0 or not rng.max() > 0 or rng.max() > FARTHEST:
-        raise UserError(
-            f"range must lie in 0..{FARTHEST:.0f} m and hold a return, got {rng.min():g}..{rng.max():g}: check its 'scale'", arrays.path
-        )
+        raise UserError(f"range must lie in 0..{FARTHEST:.0f} m and hold a return, got {rng.min():g}..{rng.max():g}: check its 'scale'", arrays.path)
     return rng
 
 
