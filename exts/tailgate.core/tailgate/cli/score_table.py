@@ -23,7 +23,7 @@ def print_score(found: ScoreRecord, console: Console, verbose: bool = False) -> 
         console.print(f"[bold]{words}[/bold] {side.root}: {side.kind}, {side.frames} frames, {side.groups} {groups}; {sensors}", soft_wrap=True)
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name not in ("where", "verdict"), overflow="fold")
+        table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name != "where", overflow="fold")
     shown = _shown(found, verbose)
     for row in shown:
         table.add_row(*_cells(row))
@@ -60,8 +60,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     limit = "" if row.limit is None else f"{row.limit:.3g}"
     single = not row.class_name and row.stratum != "all"
     name = f"{row.class_name}: {row.metric}" if row.class_name else f"  {row.metric}" if single else row.metric
-    verdict = f"[{COLORS[row.verdict]}]{row.verdict}[/]" if row.gates or row.verdict != "failed" else "[dim]beyond its own limit[/dim]"
-    return name, row.stratum, value, limit, null, verdict
+    verdict = f"[{COLORS[row.verdict]}]{row.verdict}[/]" if row.gates or row.verdict != "failed" else "[dim]beyond[/dim]"
+    return name, "" if row.stratum == "all" else row.stratum, value, limit, null, verdict
 
 
 def _print_classes(found: ScoreRecord, console: Console) -> None:

@@ -104,16 +104,18 @@ def histogram(values: Sequence[float], unit: str = "", width: int = 300, limit: 
 
 
 def comparison(found: Histogram, unit: str, width: int = 480) -> str:
-    """Real (grey bars) beside synthetic (a line) in one stratum, with the band of single real recordings; a rate as two bars."""
+    """Densities of real (grey bars) and synthetic (a line) values in one stratum, with the band of single real recordings; a rate as two bars."""
     label = f"{found.stratum}: real {found.typical[0]:.3g}, synthetic {found.typical[1]:.3g}"
     if found.rate:
         return svg(width, 62, _rates(found, width), label)
     low, high = found.low or (), found.high or ()
     height, left, span = 120, 4, width - 8
-    peak = max(*found.real, *found.synthetic, *high)
     start, end = found.edges[0], found.edges[-1]
     x = [left + span * (e - start) / (end - start) for e in found.edges]
-    y = [[height - 6 - (height - 14) * v / peak for v in values] for values in (found.real, found.synthetic, low, high)]
+    wide = [b - a for a, b in zip(x, x[1:], strict=False)]
+    dense = [[v / w for v, w in zip(values, wide, strict=False)] for values in (found.real, found.synthetic, low, high)]
+    peak = max(max(values, default=0.0) for values in dense)
+    y = [[height - 6 - (height - 14) * v / peak for v in values] for values in dense]
     body = ""
     for i, top in enumerate(y[0]):
         body += rect(x[i] + 0.4, top, x[i + 1] - x[i] - 0.8, height - 6 - top, "#c5ced9")

@@ -14,7 +14,7 @@ from tailgate.report import charts, draw
 from tailgate.report.html import Tile
 from tailgate.report.page import figure, svg, template
 from tailgate.report.pictures import Picture, class_swatches, frame_pictures
-from tailgate.report.score_record import ACCEPTED, REJECTED, ClassCount, Histogram, ScoreRecord
+from tailgate.report.score_record import ACCEPTED, INTEGRITY, REJECTED, ClassCount, Histogram, ScoreRecord
 from tailgate.report.trust import Notice
 from tailgate.report.words import VERDICTS, code_words, metric_words
 from tailgate.validate.scorecard import Row
@@ -60,7 +60,7 @@ def render(card: ScoreRecord) -> str:
 
 def _statistics(card: ScoreRecord) -> list[Row]:
     """Rows of the sensor statistics over all strata, failed ones first."""
-    rows = [r for r in card.rows if not r.class_name and r.stratum == "all" and r.metric != "joint"]
+    rows = [r for r in card.rows if not r.class_name and r.stratum == "all" and r.metric != "joint" and r.modality != INTEGRITY]
     return sorted(rows, key=lambda r: ("failed", "ok", "no power", "unjudged").index(r.verdict))
 
 
@@ -73,7 +73,8 @@ def _findings(card: ScoreRecord) -> list[Notice]:
         if row.metric in card.histograms and not row.class_name:
             words += f" {difference(card.histograms[row.metric], row.unit)}"
         elif row.value is not None and row.limit is not None:
-            words += f" {figure(row.value, row.unit)} at {row.stratum}, where {figure(row.limit, row.unit)} is the limit."
+            at = f" at {row.stratum}" if row.stratum != "all" else ""
+            words += f" {figure(row.value, row.unit)}{at}, where {figure(row.limit, row.unit)} is the limit."
         found.setdefault((row.metric, row.class_name), Notice("bad", _sentence(title)[:-1], words))
     return list(found.values())
 

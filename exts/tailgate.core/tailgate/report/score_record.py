@@ -17,6 +17,8 @@ from tailgate.validate.scorecard import Row
 from tailgate.validate.sketch import Sketch, Statistic
 
 ACCEPTED, REJECTED, UNJUDGED = "accepted", "rejected", "unjudged"
+INTEGRITY = "integrity"
+"""Modality of the rows that ask whether frames are sound, not whether they look real."""
 SHOWN_BINS = 40
 """Bars of a drawn histogram; finer bins are merged."""
 TAIL = 0.005
@@ -168,8 +170,8 @@ class ScoreRecord:
 
     @property
     def judged(self) -> list[Row]:
-        """The rows that could have refused it: of single statistics and classes."""
-        return [r for r in self.rows if r.gates and r.metric != "joint"]
+        """The rows of statistics and classes that could have refused it."""
+        return [r for r in self.rows if r.gates and r.metric != "joint" and r.modality != INTEGRITY]
 
     @property
     def exit_code(self) -> int:
@@ -193,7 +195,8 @@ class ScoreRecord:
     def notes(self) -> list[str]:
         """Sentences that every output repeats."""
         weak = ["The real recordings are fewer than four: parts of one recording stand in for recordings, so limits are tighter than between places."]
-        return list(dict.fromkeys([*(weak if self.reference.weak else []), *self.synthetic.notes, *self.reference.notes]))
+        told = [f"{side.name}: {note}" for side in (self.synthetic, self.reference) for note in side.notes]
+        return list(dict.fromkeys([*(weak if self.reference.weak else []), *told]))
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain data."""

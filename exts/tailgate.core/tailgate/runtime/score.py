@@ -18,9 +18,9 @@ from tailgate.config.gate import GateFile
 from tailgate.errors import UserError
 from tailgate.frames import Frame
 from tailgate.reference.compatible import Side, check_compatible
-from tailgate.reference.labelmap import LabelMap, load_label_map
+from tailgate.reference.labelmap import load_label_map
 from tailgate.reference.reader import Reader
-from tailgate.report.score_record import ACCEPTED, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
+from tailgate.report.score_record import ACCEPTED, INTEGRITY, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
 from tailgate.runtime.gate_file import read_gate
 from tailgate.runtime.measured import MeasuredSet, Measuring, Source, Tick, content_key, fingerprint, measure_set
 from tailgate.runtime.spec import cache_folder
@@ -28,12 +28,15 @@ from tailgate.validate.class_gate import ClassGate
 from tailgate.validate.crops import range_bin_name
 from tailgate.validate.evidence import CUTS, STATISTICS, Cut
 from tailgate.validate.gate import MIN_PLACES, BatchGate, places_by_modality
+from tailgate.validate.integrity import set_rows
 from tailgate.validate.ratio import distance_ratio
 from tailgate.validate.scorecard import Row, Scorecard
 from tailgate.validate.sketch import Sketch
 
 PICTURES = 3
 """Frames of each side that the page shows."""
+FORMAT_CODES = ("unknown_instance",)
+"""Integrity codes that are shown and decide nothing: formats list the objects of one sensor only, though another one sees more."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def _judge(synthetic: MeasuredSet, real: MeasuredSet, gates: _Gates) -> ScoreRec
     cfg = gates.cfg
     total = Sketch.total(e.total for e in synthetic.evidence)
     batch = BatchGate(real.blocks, STATISTICS, cfg, calibrated=gates.calibrated).judge(total)
-    rows = [*_integrity(synthetic), *_with_counts(batch.rows, Sketch.total(e.total for e in real.evidence))]
+    rows = [*_integrity(synthetic, real), *_with_counts(batch.rows, Sketch.total(e.total for e in real.evidence))]
     cards, counts = _class_cards(synthetic, real, cfg), _class_counts(synthetic, real, cfg)
     rows += [row for card in cards.values() for row in card.rows]
     classes = {name: card.verdict for name, card in cards.items()}
@@ -165,19 +168,26 @@ def _judge(synthetic: MeasuredSet, real: MeasuredSet, gates: _Gates) -> ScoreRec
 
 
 def _verdict(rows: list[Row], classes: Mapping[str, str]) -> str:
-    """Rejected where a gating row failed, accepted where one passed and none failed, else unjudged. A provisional class decides nothing."""
+    """Rejected where a gating row failed, accepted where one passed and none failed, else unjudged. A provisional class decides nothing, and sound
+    frames alone are no likeness."""
     deciding = [r for r in rows if r.gates and r.metric != "joint" and classes.get(r.class_name) != "provisional"]
     if any(r.verdict == "failed" for r in deciding):
         return REJECTED
-    return ACCEPTED if deciding else UNJUDGED
+    return ACCEPTED if any(r.modality != INTEGRITY for r in deciding) else UNJUDGED
 
 
-def _integrity(synthetic: MeasuredSet) -> list[Row]:
-    """One row per integrity code that a frame carries: share of the frames; none may."""
+def _integrity(synthetic: MeasuredSet, real: MeasuredSet) -> list[Row]:
+    """One row per code that frames carry (none may), and near-duplicates; frames of one group repeat each other by nature and are not counted."""
     evidence = synthetic.evidence
     broken = Counter(code for e in evidence for code in e.codes)
-    base = dict(unit="share", modality="integrity", n=len(evidence), limit=0.0, gates=True, verdict="failed")
-    return [Row(code, count / len(evidence), **base, note=f"{count} of {len(evidence)} frames") for code, count in sorted(broken.items())]
+    base = dict(unit="share", modality=INTEGRITY, n=len(evidence), limit=0.0, verdict="failed")
+    rows = [
+        Row(code, count / len(evidence), **base, gates=code not in FORMAT_CODES, note=f"{count} of {len(evidence)} frames")
+        for code, count in sorted(broken.items())
+    ]
+    ours, theirs = ({f"{group}/{i}": e for group, found in side.groups.items() for i, e in enumerate(found)} for side in (synthetic, real))
+    clips = [name.rsplit("/", 1)[0] for name in ours]
+    return [*rows, *(replace(row, modality=INTEGRITY) for row in set_rows(ours, [{}] * len(ours), clips, theirs))]
 
 
 def _with_counts(rows: list[Row], real: Sketch) -> list[Row]:
