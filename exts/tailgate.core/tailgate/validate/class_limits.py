@@ -60,8 +60,9 @@ class Limits:
 def class_limits(draws: Draws, groups: int, cfg: Gate) -> Limits:
     """Limits from real batches and from batches made wrong.
 
-    The joint limit is the q95, over real batches, of the largest standardized value of the gating metrics, widened by √(1 + 1/G) for a batch of
-    groups that the G of the reference do not hold. It stands in for each metric's own q95, because three of those would reject up to 14 % of real
+    The joint limit is the q95, over real batches, of the largest standardized value of the gating metrics, widened as a prediction for groups that
+    the G of the reference do not hold: by √(1 + 1/G) and by Student's t with G - 1 degrees of freedom over the normal quantile, because the spread
+    is an estimate from G groups (1.6 × for 4 groups, 1.03 × for 50). It stands in for each metric's own q95, because three of those would reject up to 14 % of real
     batches. x_max of a distance is its limit / (1 - 0.75): ``dogss_min: 0.75`` asks for what 95 % of real batches reach in all metrics together, and
     another value moves the limit on that scale. ``js_max`` is the limit where it is the lower one and at least 95 % of real batches lie below it;
     else it would refuse real data for the bias of small samples.
@@ -71,10 +72,12 @@ def class_limits(draws: Draws, groups: int, cfg: Gate) -> Limits:
         groups: number of groups of real crops.
         cfg: dogss_min and js_max.
     """
+    from scipy.stats import norm, t
+
     median = np.median(draws.real, axis=0)
     scale = np.maximum(np.quantile(draws.real, 0.95, axis=0) - median, np.maximum(0.01 * np.abs(median), 1e-9))
     present = [m for m in METRICS if np.isfinite(draws.real[:, METRICS[m]]).all()]
-    widening = float(np.sqrt(1.0 + 1.0 / groups))
+    widening = float(t.ppf(0.95, groups - 1) / norm.ppf(0.95) * np.sqrt(1.0 + 1.0 / groups))
     limits = _limits(draws, (median, scale), widening, present, cfg)
     gating = [m for m in present if _has_power(limits.power[m])]
     return _limits(draws, (median, scale), widening, gating, cfg) if gating else limits

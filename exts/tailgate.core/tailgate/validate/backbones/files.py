@@ -7,9 +7,13 @@ follows from a trial with zeros.
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -128,10 +132,20 @@ def _torchscript(path: Path) -> tuple[Run, Shape | None]:
 def _exported(path: Path) -> tuple[Run, Shape | None]:
     import torch
 
-    program = torch.export.load(str(path))
+    _refuse_pickles(path)
+    with mock.patch.dict(os.environ, {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}):
+        program = torch.export.load(str(path))
     name = program.graph_signature.user_inputs[0]
     value = next(node.meta["val"] for node in program.graph.nodes if node.name == name)
     return torch_run(program.module()), tuple(s if isinstance(s, int) else None for s in value.shape)
+
+
+def _refuse_pickles(path: Path) -> None:
+    """An archive whose parts would be unpickled by ``torch.export.load`` could run any code: refuse it."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith("config.json") and re.search(rb'"use_pickle"\s*:\s*true', archive.read(name)):
+                raise ValueError(f"it holds pickled objects ({name}), which are not read")
 
 
 def _onnx(path: Path) -> tuple[Run, Shape | None]:
