@@ -5,6 +5,8 @@ import json
 import shutil
 import sys
 
+import cv2
+import numpy as np
 import pytest
 from rich.console import Console
 from scan_folder import Scans
@@ -26,7 +28,7 @@ def said(monkeypatch, rooms, capfd):
 
     def run(*args: object) -> tuple[int, str, str]:
         err = io.StringIO()
-        monkeypatch.setattr(sys, "argv", ["tailgate", "score", *map(str, args), "--workers", "1"])
+        monkeypatch.setattr(sys, "argv", ["tailgate", "score", "--workers", "1", *map(str, args)])
         monkeypatch.setattr(cli, "stderr", Console(file=err, highlight=False, width=400))
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -108,8 +110,12 @@ def test_a_damaged_file_is_named(refused, tmp_path):
 
 
 def test_a_reference_too_small(refused, tmp_path):
-    Scans(range(1)).write(tmp_path / "one")
-    assert "too little real data" in refused("alike", "--reference", tmp_path / "one")
+    """A single depth image is a single place."""
+    (tmp_path / "one").mkdir()
+    colour = np.random.default_rng(0).integers(0, 255, (480, 640, 3)).astype(np.uint8)
+    for name, image in (("depth", np.full((480, 640), 10_000, np.uint16)), ("label", np.ones((480, 640), np.uint8)), ("rgb", colour)):
+        cv2.imwrite(str(tmp_path / "one" / f"a_{name}.png"), image)
+    assert "one: holds too little real data to set any limit" in refused(tmp_path / "one", "--reference", tmp_path / "one")
 
 
 def test_a_gate_of_another_reference(refused, tmp_path):

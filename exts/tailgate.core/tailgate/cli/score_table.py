@@ -18,7 +18,7 @@ UNDECIDED = ("unjudged", "no power")
 def print_score(found: ScoreRecord, console: Console, verbose: bool = False) -> None:
     """Counts, table, distance ratio, notes and the verdict last."""
     for words, side in (("synthetic", found.synthetic), ("real", found.reference)):
-        groups = "parts of recordings" if side.weak else "recordings"
+        groups = "groups" if side.weak else "recordings"
         sensors = ", ".join(f"{name} ({model})" for name, model in sorted(side.sensors.items()))
         console.print(f"[bold]{words}[/bold] {side.root}: {side.kind}, {side.frames} frames, {side.groups} {groups}; {sensors}", soft_wrap=True)
     table = Table(box=None, header_style="dim", pad_edge=False)

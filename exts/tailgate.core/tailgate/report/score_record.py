@@ -34,7 +34,7 @@ class SetInfo:
         kind: layout it was read as.
         frames: frames measured.
         groups: recordings, or place blocks where there are fewer than four recordings.
-        weak: the groups share recordings.
+        weak: there are fewer recordings than four.
         sensors: sensor name -> model.
         notes: sentences of the reader.
     """
@@ -194,7 +194,9 @@ class ScoreRecord:
     @property
     def notes(self) -> list[str]:
         """Sentences that every output repeats."""
-        weak = ["The real recordings are fewer than four: parts of one recording stand in for recordings, so limits are tighter than between places."]
+        weak = [
+            "The real recordings are fewer than four: places within them stand in for recordings, so limits may be tighter than between recordings."
+        ]
         told = [f"{side.name}: {note}" for side in (self.synthetic, self.reference) for note in side.notes]
         return list(dict.fromkeys([*(weak if self.reference.weak else []), *told]))
 

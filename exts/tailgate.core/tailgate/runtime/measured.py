@@ -81,7 +81,7 @@ class MeasuredSet:
         reader: reads single frames again, for pictures.
         entries: its frames, in (recording, time) order.
         groups: group -> evidence of its frames: recordings where there are at least four, else place blocks.
-        weak: the groups share recordings.
+        weak: there are fewer recordings than four.
         notes: sentences that every output repeats: the reader's, and what a comparison adds.
     """
 
@@ -142,7 +142,7 @@ def measure_set(job: Measuring, opened: tuple[Reader, list[Entry]], workers: int
     reader, entries = opened
     groups = make_groups(entries)
     group_of = {name: group for group, names in groups.items() for name in names}
-    found = MeasuredSet(job.source, reader, entries, {g: [] for g in groups}, len({e.recording for e in entries}) < min(MIN_RECORDINGS, len(groups)))
+    found = MeasuredSet(job.source, reader, entries, {g: [] for g in groups}, len({e.recording for e in entries}) < MIN_RECORDINGS)
     missing = [e.name for e in entries if not job.file(e.name).is_file()]
     workers = min(workers, len(missing) // FRAMES_PER_WORKER)
     done, words = len(entries) - len(missing), f"measuring {job.source.root.name or job.source.root}"
