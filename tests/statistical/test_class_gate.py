@@ -85,3 +85,40 @@ def test_nearest_reference_per_object(class_gate):
     crops = [*cars(0, 2), *cars(8, 2), *cars(9, 1, distance=70.0)]
     found = class_gate.nearest(crops)
     assert found[:2] == pytest.approx(0.0, abs=1e-6) and (found[2:4] > 0.02).all() and np.isnan(found[4])
+
+
+def test_the_joint_limit_holds_the_rate_of_real_batches_and_x_max_follows(class_gate):
+    limits = class_gate.limits(("car", "lidar", 0), 20)
+    assert limits.gating and all(limits.power[m][c] >= 0.95 for m in limits.gating for c in REQUIRED)
+    assert limits.joint >= 1.0
+    assert [limits.x_max[d] * 0.25 for d in ("chamfer", "emd")] == pytest.approx(limits.limit[:2])
+    strict = ClassGate(cars(0, 24), Gate(dogss_min=0.9)).limits(("car", "lidar", 0), 20)
+    assert strict.limit[:2] == pytest.approx(0.4 * np.array([strict.x_max[d] * 0.25 for d in ("chamfer", "emd")]))
+
+
+def small(seed: int, class_name: str, count: int, groups: int = 6) -> list[Crop]:
+    """Objects of another shape, seen by the same sensor."""
+    crops = cars(seed, count, groups, class_name=class_name)
+    return [replace(c, points=c.points * 0.4, resampled=c.resampled * 0.4, size=tuple(0.4 * s for s in c.size)) for c in crops]
+
+
+def test_a_support_class_lends_its_local_geometry_only():
+    reference = [*cars(0, 24), *small(1, "bicycle", 12), *small(2, "stroller", 12), *small(3, "wheelchair", 4)]
+    plain, supported = (ClassGate(reference, Gate(support=s)) for s in ({}, {"wheelchair": "car", "car": "bicycle"}))
+    seen = small(4, "wheelchair", 20)
+    assert plain.judge("wheelchair", seen).verdict == "unjudged"
+    rows = {r.metric: r for r in supported.judge("wheelchair", seen).rows}
+    assert all(r.stratum == "0-15 m against car" and r.note.startswith("judged against car (support)") for r in rows.values())
+    assert rows["dogss"].value is None and not rows["dogss"].gates and rows["js_sliced"].value is not None
+    assert "dogss" not in supported.judge("wheelchair", seen).codes()
+    own = supported.judge("car", cars(5, 20))
+    assert {r.stratum for r in own.rows} == {"0-15 m"}
+    alone = ClassGate([*cars(0, 24), *small(3, "wheelchair", 4)], Gate(support={"wheelchair": "car"})).judge("wheelchair", seen)
+    assert alone.verdict == "unjudged" and "of other classes the reference holds 4 crops" in alone.rows[0].note
+
+
+def test_wrong_classes_of_the_same_size_are_a_control():
+    vans = cars(6, 20, class_name="van", noise=0.1)
+    power = ClassGate([*cars(0, 24), *vans], Gate()).limits(("car", "lidar", 0), 20).power["js_sliced"]
+    assert power["another class"] >= power["20 % of another class"] and power["another class"] > 0.9
+    assert "another class" not in ClassGate([*cars(0, 24), *small(7, "ball", 20)], Gate()).limits(("car", "lidar", 0), 20).power["js_sliced"]

@@ -62,10 +62,10 @@ def class_limits(draws: Draws, groups: int, cfg: Gate) -> Limits:
 
     The joint limit is the q95, over real batches, of the largest standardized value of the gating metrics, widened as a prediction for groups that
     the G of the reference do not hold: by √(1 + 1/G) and by Student's t with G - 1 degrees of freedom over the normal quantile, because the spread
-    is an estimate from G groups (1.6 × for 4 groups, 1.03 × for 50). It stands in for each metric's own q95, because three of those would reject up to 14 % of real
-    batches. x_max of a distance is its limit / (1 - 0.75): ``dogss_min: 0.75`` asks for what 95 % of real batches reach in all metrics together, and
-    another value moves the limit on that scale. ``js_max`` is the limit where it is the lower one and at least 95 % of real batches lie below it;
-    else it would refuse real data for the bias of small samples.
+    is an estimate from G groups (1.6 × for 4 groups, 1.03 × for 50). It stands in for each metric's own q95, because three of those would reject
+    up to 14 % of real batches. x_max of a distance is its limit / (1 - 0.75): ``dogss_min: 0.75`` asks for what 95 % of real batches reach in all
+    metrics together, and another value moves the limit on that scale. ``js_max`` is the limit where it is the lower one and at least 95 % of real
+    batches lie below it; else it would refuse real data for the bias of small samples.
 
     Args:
         draws: of the batch size in use.
