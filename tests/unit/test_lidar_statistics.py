@@ -11,6 +11,7 @@ from tailgate.validate.lidar_statistics import (
     LIDAR_STATISTICS,
     SECTORS,
     along_beam_residual,
+    down_stratum,
     lidar_sketches,
     measure_cells,
     missing_runs,
@@ -112,3 +113,23 @@ def test_grid_and_point_order_do_not_matter(street):
     a, b = (Sketch.total(lidar_sketches(replace(scan, channels=c))) for c in (scan.channels, turned))
     for name in LIDAR_STATISTICS:
         assert np.abs(a.counts[name] - b.counts[name]).sum() <= 0.002 * a.counts[name].sum() + 2
+
+
+def test_beams_that_look_down_lose_what_is_dropped(street):
+    total = Sketch.total(lidar_sketches(_with(street, drop_base=0.06))).counts["return_rate"]
+    assert (total.sum(axis=1) > 2000).all() and total[:, 1] / total.sum(axis=1) == pytest.approx(0.06, abs=0.01)
+
+
+def test_downward_angle_is_that_of_the_world(street):
+    scan = street[1]
+    level = np.eye(4)
+    level[:3, :3] = [[1, 0, 0], [0, -1, 0], [0, 0, -1]]
+    turned = {**scan.channels, "elevation": -np.asarray(scan.channel("elevation")), "azimuth": -np.asarray(scan.channel("azimuth"))}
+    upside_down = replace(scan, channels=turned, T_world_sensor=scan.T_world_sensor @ level)
+    np.testing.assert_array_equal(down_stratum(upside_down), down_stratum(scan))
+
+
+def test_a_scan_without_intensity_says_nothing_of_it(street):
+    scan = street[1]
+    dark = replace(scan, channels={**scan.channels, "intensity": np.zeros_like(scan.channel("intensity"))})
+    assert "intensity" not in Sketch.total(lidar_sketches(dark)).counts and "intensity" in Sketch.total(lidar_sketches(scan)).counts

@@ -8,7 +8,7 @@ synthetic scans. Where the source stored coordinates in steps above MAX_STEP (ch
 * ``range_noise`` [m]: distance of a return from its plane, with the sign of the range error, divided by sqrt(1 + leverage) so that it spreads as one
   return does. It is taken perpendicular to the plane: along the beam, relief of a few millimetres would drown every device at grazing incidence.
 * ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
-* ``intensity``: intensity of returns on planes, by range and incidence.
+* ``intensity``: intensity of returns on planes, by range and incidence; not counted in a scan that holds none (0 everywhere).
 * ``run_length`` [cells]: lengths of runs of missing returns along a beam between two returns of nearly equal range.
 * ``return_rate``: share of missing returns among the beams that look down by 4 to 15 deg, by that angle. Such a beam meets the ground within 14
   heights of the sensor, so what it loses it loses to the device; what level beams lose depends on the place, and what steep ones lose on the vehicle.
@@ -166,7 +166,7 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
     cells = measure_cells(sensor, device)
     runs = missing_runs(_first_echo(sensor.channel("range")), wraps(_host(sensor.channel("azimuth"))))
     run_sector = cells.sector[runs.ring, runs.column]
-    down = down_stratum(sensor)
+    down, lit = down_stratum(sensor), bool(cells.intensity.any())
     sketches = []
     for k in range(SECTORS):
         here = cells.sector == k
@@ -174,7 +174,8 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
         sketch.add(LIDAR_STATISTICS["hole_rate"], cells.hole_stratum[here], cells.missing[here])
         sketch.add(LIDAR_STATISTICS["range_noise"], cells.noise_stratum[here], cells.residual[here])
         sketch.add(LIDAR_STATISTICS["beam_noise"], cells.noise_stratum[here], cells.beam_residual[here])
-        sketch.add(LIDAR_STATISTICS["intensity"], cells.plane_stratum[here], cells.intensity[here])
+        if lit:
+            sketch.add(LIDAR_STATISTICS["intensity"], cells.plane_stratum[here], cells.intensity[here])
         sketch.add(LIDAR_STATISTICS["return_rate"], down[here], cells.missing[here])
         mine = run_sector == k
         sketch.add(LIDAR_STATISTICS["run_length"], runs.stratum[mine], runs.length[mine].astype(np.float64))

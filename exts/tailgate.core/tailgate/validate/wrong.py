@@ -7,20 +7,17 @@ changes too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from tailgate.frames import Frame, SensorFrame
+from tailgate.frames import Frame
 from tailgate.validate import wrong_lidar, wrong_objects, wrong_rgbd
-from tailgate.validate.wrong_sensors import kind_of
+from tailgate.validate.wrong_sensors import Change, on_sensors
 
 FrameChange = Callable[[Frame, float, np.random.Generator], Frame]
 """A frame, a strength and a generator -> a changed copy."""
-Change = Callable[[SensorFrame, float, np.random.Generator], dict[str, Any]]
-"""A sensor, a strength and a generator -> the channels that become others."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,12 @@ class Control:
     neutral: float = 0.0
 
 
-def _on_sensors(kind: str, change: Change, frame: Frame, strength: float, rng: np.random.Generator) -> Frame:
-    sensors = dict(frame.sensors)
-    for name in sorted(sensors):
-        if kind_of(sensors[name]) == kind:
-            sensors[name] = replace(sensors[name], channels={**sensors[name].channels, **change(sensors[name], strength, rng)})
-    return replace(frame, sensors=sensors)
-
-
 def _lidar(name: str, words: str, strengths: tuple[float, ...], stated: float, change: Change, neutral: float = 0.0) -> Control:
-    return Control(name, "lidar", words, strengths, stated, partial(_on_sensors, "lidar", change), neutral)
+    return Control(name, "lidar", words, strengths, stated, partial(on_sensors, "lidar", change), neutral)
 
 
 def _rgbd(name: str, words: str, strengths: tuple[float, ...], stated: float, change: Change, neutral: float = 0.0) -> Control:
-    return Control(name, "rgbd", words, strengths, stated, partial(_on_sensors, "rgbd", change), neutral)
+    return Control(name, "rgbd", words, strengths, stated, partial(on_sensors, "rgbd", change), neutral)
 
 
 def _objects(

@@ -1,8 +1,17 @@
-"""Which sensors a negative control touches."""
+"""Which sensors a negative control touches, and how what it does to one sensor is done to a frame."""
 
 from __future__ import annotations
 
-from tailgate.frames import SensorFrame
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tailgate.frames import Frame, SensorFrame
+
+Change = Callable[[SensorFrame, float, np.random.Generator], dict[str, Any]]
+"""A sensor, a strength and a generator -> the channels that become others."""
 
 
 def kind_of(sensor: SensorFrame) -> str | None:
@@ -10,3 +19,12 @@ def kind_of(sensor: SensorFrame) -> str | None:
     if sensor.kind == "lidar":
         return "lidar"
     return "rgbd" if "valid" in sensor.channels else None
+
+
+def on_sensors(kind: str, change: Change, frame: Frame, strength: float, rng: np.random.Generator) -> Frame:
+    """A copy of the frame whose sensors of one kind are changed, in the order of their names."""
+    sensors = dict(frame.sensors)
+    for name in sorted(sensors):
+        if kind_of(sensors[name]) == kind:
+            sensors[name] = replace(sensors[name], channels={**sensors[name].channels, **change(sensors[name], strength, rng)})
+    return replace(frame, sensors=sensors)
