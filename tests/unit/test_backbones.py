@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tailgate.errors import UserError
 from tailgate.frames import Intrinsics, Objects, ObjectView, SensorFrame
-from tailgate.validate.backbones import open_backbone
+from tailgate.validate.backbones import locate, open_backbone
 from tailgate.validate.backbones.geometric import NAMES as POINT_NAMES
 from tailgate.validate.backbones.grid import NAMES as GRID_NAMES
 from tailgate.validate.backbones.grid import Window, grid_features, local_grid, local_grid_twin
@@ -205,3 +205,12 @@ def test_models_of_another_contract_are_refused(torch_files):
         open_backbone("flat.pt", [torch_files])
     with pytest.raises(UserError, match="broken.pt' must give finite features"):
         open_backbone("broken.pt", [torch_files])
+
+
+def test_a_located_backbone_opens_from_anywhere(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"")
+    assert locate("model.onnx", [tmp_path]) == str(tmp_path / "model.onnx") and locate("rgbd", [tmp_path]) == "rgbd"
+    assert locate("timm:resnet18", [tmp_path]) == "timm:resnet18"
+    assert locate("timm:resnet18=model.onnx", [tmp_path]) == f"timm:resnet18={tmp_path / 'model.onnx'}"
+    with pytest.raises(UserError, match="file not found .did you mean 'model.onnx'."):
+        locate("modle.onnx", [tmp_path])

@@ -81,7 +81,7 @@ class Judge:
         blocks = reference.blocks("feedback")
         measured = any(blocks.values())
         self._gate = BatchGate(blocks, STATISTICS, spec.budget.gate, calibrated=calibrated_gate(spec)) if measured else None
-        self._class_gate = ClassGate(reference.crops("feedback"), spec.budget.gate) if measured else None
+        self._class_gate = ClassGate(reference.crops("feedback"), spec.budget.gate, backbone=spec.backbone()) if measured else None
 
     def evidence(self, frame: str) -> Evidence:
         """Evidence of a frame of this run."""

@@ -111,10 +111,11 @@ def _measure_part(spec: RunSpec, reference: ReferenceSet, part: str) -> dict[str
 
     group_of = {name: group for group, names in reference.groups.items() for name in names}
     found: dict[str, list[Evidence]] = {}
+    backbone = spec.backbone()
     for name in reference.split.get(part, []):
         file = spec.out / "evidence" / f"reference-{part}-{name.replace('/', '_')}.npz"
         if not file.is_file():
-            measure(reference.read(name), name, group_of[name]).save(file)
+            measure(reference.read(name), name, group_of[name], backbone=backbone).save(file)
         found.setdefault(group_of[name], []).append(Evidence.load(file))
     return found
 

@@ -15,6 +15,7 @@ from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.ledger.ledger import canonical
+from tailgate.validate.backbones import Backbone, locate, open_backbone
 
 SPEC_FILE = "settings/spec.json"
 
@@ -83,6 +84,10 @@ class RunSpec:
             Path(data["cache"]),
         )
 
+    def backbone(self) -> Backbone:
+        """What gives the features that classes are judged by; its file was located when the run was resolved."""
+        return open_backbone(self.budget.gate.backbone, (Path("/"),))
+
     def fingerprint(self, reference_hash: str) -> dict[str, str]:
         """What results depend on, by name; resume refuses another one."""
         plain = self.to_json()
@@ -147,6 +152,10 @@ def resolve(options: RunOptions) -> RunSpec:
     rig = read_rig(budget.rig, data, roots, source.at("rig"))
     budget = budget.model_copy(update={"ontology": {name: _locate(name, entry, roots, source) for name, entry in budget.ontology.items()}})
     budget = budget.model_copy(update={"gate": _locate_gate(budget, roots, source)})
+    with placed(lambda _: source.at("gate.backbone")):
+        backbone = locate(budget.gate.backbone, roots)
+        open_backbone(backbone, (Path("/"),))
+    budget = budget.model_copy(update={"gate": budget.gate.model_copy(update={"backbone": backbone})})
     out = (options.out or Path("runs") / budget.name).resolve()
     spec = RunSpec(budget, scenarios, weights, rig, out, data, options.backend, options.device, cache_folder())
     check_run(spec, Sources(source, sources))

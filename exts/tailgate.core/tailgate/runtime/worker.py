@@ -19,6 +19,7 @@ class Worker:
         self.spec, self._studio = spec, Studio(spec)
         self._settings: dict[str, dict[str, Setting]] = {}
         self._cells = {c.name: c for c in spec.budget.cells}
+        self._backbone = spec.backbone()
 
     async def run(self, job: dict[str, Any]) -> dict[str, Any]:
         """Make one clip.
@@ -35,7 +36,8 @@ class Worker:
         take = await self._studio.shoot(job["scenario"], self._load(job["settings"]), job["index"], self._cells[job["cell"]], job["round"])
         records: list[dict[str, Any]] = []
         if "reference" in job:
-            measure(take.frames[0], job["reference"], job["reference"]).save(self.spec.out / "evidence" / f"{job['reference']}.npz")
+            evidence = measure(take.frames[0], job["reference"], job["reference"], backbone=self._backbone)
+            evidence.save(self.spec.out / "evidence" / f"{job['reference']}.npz")
         elif not take.codes:
             records = [self._store(frame, take) for frame in take.frames]
         sample, seconds = take.sample.to_json(), dict(take.clock.seconds)
@@ -54,7 +56,7 @@ class Worker:
 
         with take.clock("validate"):
             cut = CUTS.get(self.spec.budget.reference.kind, Cut())
-            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}", cut)
+            evidence = measure(frame, str(frame.id), f"clip-{frame.id.index}", cut, self._backbone)
         with take.clock("write"):
             folder = self.spec.out / "frames" / str(frame.id)
             shutil.rmtree(folder, ignore_errors=True)

@@ -86,6 +86,18 @@ def open_backbone(spec: str, roots: Sequence[Path] = (Path("."),)) -> Backbone:
     return backbones.get(spec)()
 
 
+def locate(spec: str, roots: Sequence[Path]) -> str:
+    """The same backbone with its file, if it names one, as an absolute path: what a process in another folder can open.
+
+    Raises:
+        UserError: a file outside the roots or missing.
+    """
+    model, mark, weights = spec.partition("=")
+    if spec.partition(":")[0] in LIBRARIES:
+        return f"{model}={_file(weights, roots)}" if mark else spec
+    return str(_file(spec, roots)) if spec.endswith(FILES) else spec
+
+
 def _file(name: str, roots: Sequence[Path]) -> Path:
     base = next((r for r in roots if (Path(r) / name).is_file()), roots[0])
     path = within([Path(r) for r in roots], name, KEY, Path(base))
