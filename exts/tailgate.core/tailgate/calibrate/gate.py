@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tailgate.config.gate import ControlRecord, ModalityGate
 from tailgate.validate.calibration import LEVEL, Wrong, calibrate
@@ -17,10 +18,25 @@ SPLITS = 200
 """Trials behind every number of the file."""
 Blocks = Mapping[str, Sequence[Sketch]]
 """Group -> its blocks, in the order of its frames."""
+Tick = Callable[[str, int, int], None]
+"""Called with what is done, how much of it and of how much."""
+
+
+@dataclass(frozen=True)
+class _How:
+    """Seed of draws and splits, share of real batches that may be rejected, and trials."""
+
+    seed: int
+    level: float
+    splits: int
 
 
 def modality_gates(
-    real: Blocks, wrong: Mapping[tuple[str, float], Blocks], seed: int = 0, tick: Callable[[str, int, int], None] = lambda words, done, total: None
+    real: Blocks,
+    wrong: Mapping[tuple[str, float], Blocks],
+    seed: int = 0,
+    tick: Tick = lambda words, done, total: None,
+    splits: int = SPLITS,
 ) -> dict[str, ModalityGate]:
     """The gate of each modality with enough places; empty where there is none.
 
@@ -29,9 +45,10 @@ def modality_gates(
         wrong: (control, strength) -> the same blocks after the control.
         seed: of draws and splits.
         tick: hears of every batch size that is done.
+        splits: trials behind every number.
     """
     places = {m: p for m, p in places_by_modality(real, STATISTICS).items() if sizes(p)}
-    return {m: _gate(m, p, _controlled(m, p, wrong), (seed, LEVEL / len(places)), tick) for m, p in places.items()}
+    return {m: _gate(m, p, _controlled(m, p, wrong), _How(seed, LEVEL / len(places), splits), tick) for m, p in places.items()}
 
 
 def applicable(real: Blocks) -> list[tuple[str, float]]:
@@ -54,12 +71,11 @@ def _controlled(modality: str, places: Places, wrong: Mapping[tuple[str, float],
     return found
 
 
-def _gate(modality: str, places: Places, wrong: dict[str, Wrong], how: tuple[int, float], tick: Callable[[str, int, int], None]) -> ModalityGate:
-    seed, level = how
+def _gate(modality: str, places: Places, wrong: dict[str, Wrong], how: _How, tick: Tick) -> ModalityGate:
     steps, limits, words = sizes(places), [], f"limits and power, {modality}"
     tick(words, 0, len(steps))
     for size in steps:
-        limits.append(calibrate(places, wrong, size, seed, SPLITS, level))
+        limits.append(calibrate(places, wrong, size, how.seed, how.splits, how.level))
         tick(words, len(limits), len(steps))
     controls = {c: ControlRecord(words=CONTROLS[c].words, strengths=list(CONTROLS[c].strengths), stated=CONTROLS[c].stated) for c in wrong}
     return ModalityGate(place=places.kind, places=len(places), blocks=len(places.place), controls=controls, sizes=limits)

@@ -129,7 +129,7 @@ class ModalityGate(Model):
             found = limits.size
         return found
 
-    def monotone(self, limits: BatchLimits, slack: float = 0.02) -> list[str]:
+    def falling(self, limits: BatchLimits, slack: float = 0.02) -> list[str]:
         """Controls whose detection falls by more than ``slack`` from a strength to the next one; empty where more wrong is never less noticed."""
         falls = {c: [a.value - b.value for a, b in zip(p, p[1:], strict=False)] for c, p in limits.power.items()}
         return [c for c, drops in falls.items() if any(d > slack for d in drops)]

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tailgate.config.gate import BatchLimits, ControlRecord, GateFile, ModalityGate, Rate
+from tailgate.config.gate import BatchLimits, ControlRecord, GateFile, ModalityGate, Rate, RealNull
 from tailgate.report import charts
 from tailgate.report.page import figure, svg, template
 from tailgate.report.words import metric_words
@@ -44,8 +44,8 @@ def sentences(gate: ModalityGate) -> list[str]:
         out.append(f"At least {POWER:.0%} of wrong batches are rejected under: {'; '.join(seen)}.")
     if unseen:
         out.append(f"Not noticed by this gate at any size calibrated here: {'; '.join(unseen)}.")
-    falls = {c for s in gate.sizes for c in gate.monotone(s)}
-    out.append(f"Detection falls with strength under: {', '.join(sorted(falls))}." if falls else "Detection never falls as a control grows stronger.")
+    falls = [f"{c.replace('_', ' ')} at batches of {s.size}" for s in gate.sizes for c in gate.falling(s)]
+    out.append(f"Detection falls with strength under: {', '.join(falls)}." if falls else "Detection never falls as a control grows stronger.")
     return out
 
 
@@ -59,7 +59,7 @@ def print_gate(gate: GateFile, console: Console) -> None:
         table.add_row("joint limit", *(f"{s.joint:.2f}" for s in sizes))
         table.add_row("false rejects", *(_rate(s.false_rejects) for s in sizes))
         for name, control in own.controls.items():
-            table.add_row(f"power: {_control(name, control)}", *(_rate(s.power[name][control.at]) for s in sizes))
+            table.add_row(f"power: {_control(name, control)}", *(f"{s.power[name][control.at].value:.0%}" for s in sizes))
         console.print(table)
         table = Table(f"statistic at {sizes[-1].size} blocks", "real against real", "limit", "decides", "power at the stated strengths", box=None)
         for row in statistic_rows(own, sizes[-1]):
@@ -86,7 +86,7 @@ def statistic_rows(gate: ModalityGate, limits: BatchLimits) -> list[StatisticRow
     rows = []
     for name, own in limits.statistics.items():
         unit = STATISTICS[name].unit if name in STATISTICS else ""
-        null = f"{figure(own.null.median, unit)} … {figure(own.null.q95, unit)} [{figure(own.null.q95_low, unit)}, {figure(own.null.q95_high, unit)}]"
+        null = _null(own.null, unit)
         shares = [(c, p[gate.controls[c].at]) for c, p in own.power.items()]
         best = ", ".join(f"{c} {p:.0%}" for c, p in sorted(shares, key=lambda s: -s[1])[:3] if p >= 0.5)
         rows.append(StatisticRow(name, null, figure(own.limit, unit), "yes" if own.gates else "no power", best or "none above 50%", shares))
@@ -144,6 +144,12 @@ def power_chart(gate: ModalityGate, name: str, width: int = 330, height: int = 1
             body += charts.dot(x, y, 3.2, color)
     stated = f"{sizes[-1].power[name][record.at].value:.0%} of batches of {sizes[-1].size} blocks rejected at {record.stated:g}"
     return charts.svg(width, height, body, f"{name}: {stated}")
+
+
+def _null(null: RealNull, unit: str) -> str:
+    plain, after = ("share", "") if unit == "share" else ("", "" if unit == "1" else f" {unit}")
+    median, q95, low, high = (figure(v, plain) for v in (null.median, null.q95, null.q95_low, null.q95_high))
+    return f"{median} … {q95} [{low}, {high}]{after}"
 
 
 def _control(name: str, record: ControlRecord) -> str:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from tailgate.config.gate import BatchLimits, Rate, RealNull, StatisticGate
 from tailgate.rng import rng
+from tailgate.validate.controls import statistic_control
 from tailgate.validate.places import Places, stratum_distances, weighted
 
 LEVEL = 0.05
@@ -26,7 +28,7 @@ POWER = 0.95
 """Share of wrong batches that a statistic must reject at a control's stated strength to gate."""
 HELD_OUT = 3
 """One place in three is held out of the limits in a trial; the largest batch is what those hold."""
-DRAWS, TRIAL_DRAWS, CONTROL_DRAWS = 400, 100, 25
+DRAWS, TRIAL_DRAWS, CONTROL_DRAWS = 400, 64, 16
 """Pseudo-batches behind a null, behind that of one trial, and those of them that are made wrong to weigh the strata."""
 
 
@@ -59,19 +61,19 @@ class Fit:
     values: dict[str, np.ndarray]
     places: int
 
-    @property
+    @cached_property
     def rms(self) -> dict[str, float]:
         """Unit of each standardized statistic."""
         return {n: max(float(np.sqrt(np.nanmean(v**2))), 1e-12) for n, v in self.values.items()}
 
-    def joint(self, names: list[str], level: float = LEVEL) -> float:
-        """Limit of the largest of the named statistics, in units of their rms."""
+    def joint(self, level: float = LEVEL) -> float:
+        """Limit of the largest statistic, in units of their rms; infinite where none could be judged."""
         from scipy.special import stdtrit
 
-        if not names:
+        if not self.values:
             return math.inf
-        largest = np.max([np.nan_to_num(self.values[n] / self.rms[n], nan=0.0) for n in names], axis=0)
-        return max(float(stdtrit(self.places - 1, 1 - level / (2 * len(names)))), float(np.quantile(largest, 1 - level)))
+        largest = np.max([np.nan_to_num(v / self.rms[n], nan=0.0) for n, v in self.values.items()], axis=0)
+        return max(float(stdtrit(self.places - 1, 1 - level / (2 * len(self.values)))), float(np.quantile(largest, 1 - level)))
 
     def standardize(self, distances: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Distances per statistic and stratum of one batch [1, S], in units of the rms; statistics that cannot be judged are left out."""
@@ -82,21 +84,23 @@ class Fit:
 def fit(places: Places, pool: np.ndarray, size: int, generator: np.random.Generator, draws: int = DRAWS) -> Fit:
     """Nulls of batches of ``size`` blocks: drawn from at most half of the places in ``pool``, against the others in it."""
     batches, references = np.zeros((2, draws, len(places.place)), dtype=bool)
-    usable = np.isin(places.place, pool)
     for d in range(draws):
         batch = places.pick(generator.permutation(pool)[: max(len(pool) // 2, 1)], size, generator)
         batches[d, batch] = True
-        references[d] = usable & ~np.isin(places.place, places.place[batch])
-    wrong, weights, strata, values = places.standin(), {}, {}, {}
+        others = np.zeros(len(places), dtype=bool)
+        others[pool] = True
+        others[places.place[batch]] = False
+        references[d] = others[places.place]
+    weights, strata, values = {}, {}, {}
     for name, statistic in places.statistics.items():
-        against = places.total(name, references)
-        found = stratum_distances(statistic, places.total(name, batches), against)
+        drawn, against = places.total(name, batches), places.total(name, references)
+        found = stratum_distances(statistic, drawn, against)
         judged = np.isfinite(found).mean(axis=0) >= 0.5
         strata[name] = np.full((len(judged), 2), np.nan)
         if not judged.any():
             continue
         strata[name][judged] = np.nanquantile(found[:, judged], [0.5, 0.95], axis=0).T
-        control = stratum_distances(statistic, wrong.total(name, batches[:CONTROL_DRAWS]), against[:CONTROL_DRAWS])
+        control = stratum_distances(statistic, drawn[:CONTROL_DRAWS] @ statistic_control(statistic)[1], against[:CONTROL_DRAWS])
         weights[name] = _stratum_weights(strata[name], control)
         value = weighted(found, weights[name])
         if np.isfinite(value).mean() >= 0.5:
@@ -147,8 +151,8 @@ def _distances(places: Places, batch: np.ndarray, against: Mapping[str, np.ndarr
 def calibrate(places: Places, wrong: Mapping[str, Wrong], size: int, seed: int, splits: int, level: float = LEVEL) -> BatchLimits:
     """Limits at one batch size from all places, and what trials on held-out places say of them.
 
-    A statistic gates where, against the joint limit of all that could be judged, at least POWER of the held-out batches are rejected under one
-    control at its stated strength. The joint limit is then that of the gating statistics.
+    A statistic gates where at least POWER of the held-out batches are rejected under one control at its stated strength. The joint limit is that of
+    all statistics that could be judged: were it that of the gating ones alone, those whose spread the places happen to understate would be chosen.
 
     Args:
         places: at least MIN_PLACES of them.
@@ -160,20 +164,17 @@ def calibrate(places: Places, wrong: Mapping[str, Wrong], size: int, seed: int, 
     """
     whole = fit(places, np.arange(len(places)), size, rng(seed, "", 0, 0, 0, "validate.gate_fit", size))
     run, names = trials(places, wrong, size, seed, splits), list(whole.values)
-    first = [t.fit.joint(list(t.fit.values), level) for t in run]
+    joint, beyond = whole.joint(level), [t.fit.joint(level) for t in run]
     power = {
-        n: {c: [_share(t.wrong[c][k].get(n, 0.0) > j for t, j in zip(run, first, strict=True)) for k in _steps(w)] for c, w in wrong.items()}
+        n: {c: [_share(t.wrong[c][k].get(n, 0.0) > j for t, j in zip(run, beyond, strict=True)) for k in _steps(w)] for c, w in wrong.items()}
         for n in names
     }
-    gating = [n for n in names if any(power[n][c][w.stated] >= POWER for c, w in wrong.items())]
+    gating = {n for n in names if any(power[n][c][w.stated] >= POWER for c, w in wrong.items())}
     batches = max(len(places.place) // size, 1)
-    final = [t.fit.joint([n for n in gating if n in t.fit.values], level) for t in run]
 
     def rejected(found: list[dict[str, float]]) -> Rate:
-        hits = _share(any(z > j for n, z in f.items() if n in gating) for f, j in zip(found, final, strict=True))
-        return wilson(hits, batches)
+        return wilson(_share(any(z > j for n, z in f.items() if n in gating) for f, j in zip(found, beyond, strict=True)), batches)
 
-    joint = whole.joint(gating or names, level)
     return BatchLimits(
         size=size,
         batches=batches,

@@ -1,0 +1,30 @@
+"""`calibrate gate` on real recordings: few real batches of other places are rejected, doubled noise is, and the file is the same run to run."""
+
+import pytest
+from tailgate.report.power import FALSE_REJECTS
+from tailgate.runtime.gate_fit import GateRequest, fit_gate
+
+
+@pytest.fixture(scope="module")
+def kitti(data_root):
+    if not (data_root / "kitti" / "velodyne").is_dir():
+        pytest.skip("no KITTI sweeps under the data root")
+    return fit_gate(GateRequest(data_root / "kitti", "kitti"))
+
+
+@pytest.mark.slow
+def test_place_blocks_of_sweeps(kitti):
+    own = kitti.batch["lidar"]
+    assert own.place == "sector of a recording" and own.places == 36
+    largest = own.sizes[-1]
+    assert largest.false_rejects.value <= FALSE_REJECTS
+    for control in ("noise", "density"):
+        assert largest.power[control][own.controls[control].at].value >= 0.95 and own.reaches(control) is not None
+    assert not own.falling(largest)
+
+
+@pytest.mark.slow
+def test_false_rejects_at_most_sizes(kitti):
+    rates = [s.false_rejects.value for s in kitti.batch["lidar"].sizes]
+    # Each is a mean of 200 splits of 36 places: a standard error of about 3 %, shared between the sizes.
+    assert sum(rates) / len(rates) <= FALSE_REJECTS and max(rates) <= 0.15
