@@ -122,3 +122,8 @@ def test_wrong_classes_of_the_same_size_are_a_control():
     power = ClassGate([*cars(0, 24), *vans], Gate()).limits(("car", "lidar", 0), 20).power["js_sliced"]
     assert power["another class"] >= power["20 % of another class"] and power["another class"] > 0.9
     assert "another class" not in ClassGate([*cars(0, 24), *small(7, "ball", 20)], Gate()).limits(("car", "lidar", 0), 20).power["js_sliced"]
+
+
+def test_a_side_without_intensity_is_judged_by_the_rest(class_gate, real_cars):
+    card = class_gate.judge("car", [replace(c, intensity=None) for c in cars(1, 20)])
+    assert card.verdict == "accepted" and card.value("js_sliced", "0-15 m") != real_cars.value("js_sliced", "0-15 m")

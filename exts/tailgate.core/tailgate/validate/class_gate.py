@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class ClassGate:
         self._reference: dict[Key, list[Crop]] = {}
         for crop in reference:
             self._reference.setdefault((crop.class_name, crop.modality, crop.range_bin), []).append(crop)
-        self._strata: dict[Key, Stratum] = {}
+        self._strata: dict[tuple[str, str, int, bool], Stratum] = {}
 
     def judge(self, class_name: str, crops: Sequence[Crop]) -> Scorecard:
         """Rows per range bin, and the verdict: ``provisional`` below ``n_min`` crops, ``quarantined`` when a gating row fails, ``accepted`` when at
@@ -101,9 +102,10 @@ class ClassGate:
         return [c for crops in found for c in crops if c.axes == axes]
 
     def _stratum(self, key: Key, material: Material) -> Stratum:
-        if key not in self._strata:
-            self._strata[key] = Stratum(material, self.backbone, kernel_seed(self.seed, *key))
-        return self._strata[key]
+        held = (*key, material.reference[0].intensity is not None)
+        if held not in self._strata:
+            self._strata[held] = Stratum(material, self.backbone, kernel_seed(self.seed, *key))
+        return self._strata[held]
 
     def _absent(self, class_name: str) -> Scorecard:
         if not any(key[0] == class_name for key in self._reference):
@@ -125,10 +127,17 @@ class ClassGate:
         says = f"judged against {support} (support); " if support else ""
         if note:
             return [Row("dogss", None, **base, note=says + note), Row("js_norm", None, unit="nats", **base, note=says + note)]
+        if any(c.intensity is None for c in (*crops, *material.reference, *material.others)):
+            material, crops = Material(_unlit(material.reference), _unlit(material.others), material.support), _unlit(crops)
         reference, crops = self._stratum(key, material), chosen(crops, self.seed)
         limits = class_limits(reference.draws(len(crops)), reference.groups, self.cfg)
         judged = _Judged(reference.parts(crops), reference.draws(len(crops)).real, limits, {**base, "n": len(crops)}, says)
         return [*judged.dogss(self.cfg.dogss_min), judged.js("js_norm"), judged.js("js_sliced"), *judged.joint()]
+
+
+def _unlit(crops: Sequence[Crop]) -> list[Crop]:
+    """The crops without intensity, for sides of which one has none."""
+    return [replace(c, intensity=None) for c in crops]
 
 
 class _Judged:
