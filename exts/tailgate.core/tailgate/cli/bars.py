@@ -14,9 +14,9 @@ from tailgate.errors import UserError
 
 @contextmanager
 def bars() -> Iterator[Bars]:
-    """Bars that vanish when the work is done."""
+    """Bars that vanish when the work is done; none where nobody watches a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=stderr, transient=True) as progress:
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         yield Bars(progress)
 
 
