@@ -82,7 +82,7 @@ def score(request: ScoreRequest) -> ScoreRecord:
 def measure_sides(request: ScoreRequest) -> tuple[MeasuredSet, MeasuredSet]:
     """Measure the synthetic and the real side, once a few frames of each show that they can be compared; UserError as for ``score``."""
     labels = load_label_map(request.labels) if request.labels else None
-    theirs, ours = _reference(request), Source.find(request.synthetic, request.kind, request.options, labels)
+    ours, theirs = Source.find(request.synthetic, request.kind, request.options, labels), _reference(request)
     opened = {side: side.open() for side in (ours, theirs)}
     looked_at = [Side.of(side.root, _Reading(side, opened[side][0]), opened[side][1]) for side in (theirs, ours)]
     notes = check_compatible(*looked_at)
