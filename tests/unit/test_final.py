@@ -80,3 +80,18 @@ def test_audit_is_read_once(run, monkeypatch):
 def test_no_audit_part(run, monkeypatch):
     monkeypatch.setattr(final, "read_audit", lambda spec: {})
     assert final.audit(run.spec, run.ledger, None) is None
+
+
+def test_integrity_of_the_set(run, monkeypatch):
+    monkeypatch.setattr(final, "_pinned", lambda budget: frozenset())
+    same = np.zeros((1, 32), np.uint8)
+    judge = SimpleNamespace(evidence=lambda name: Evidence(signature=same), reference=SimpleNamespace(groups={"feedback": {}}))
+    rows = final.integrity(run.spec, run.ledger, judge)
+    assert [(r.metric, r.verdict) for r in rows] == [("near_duplicates", "failed")]
+    assert [r["verdict"] for r in run.ledger.meta("integrity")] == ["failed"]
+
+
+def test_what_cells_tie_together_is_no_fault(run):
+    pinned = final._pinned(run.spec.budget)
+    lit = any(c.light for c in run.spec.budget.cells)
+    assert ((run.cell.class_, "light") in pinned) == lit

@@ -13,6 +13,7 @@ from typing import Any
 from tailgate.config.budget import Budget
 from tailgate.config.load import load
 from tailgate.report.coverage import Coverage, read_coverage
+from tailgate.validate.scorecard import Row
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class RunRecord:
     outcome: dict[str, Any] | None
     guard: dict[str, Any] | None
     audit: dict[str, Any] | None
+    faults: tuple[Row, ...]
     fingerprint: dict[str, str]
     hashes: dict[str, str]
 
@@ -181,6 +183,7 @@ def read_run(folder: str | Path) -> RunRecord:
             outcome=outcome,
             guard=meta.get("guard"),
             audit=meta.get("audit"),
+            faults=tuple(row for row in map(Row.from_json, meta.get("integrity") or ()) if row.verdict == "failed"),
             fingerprint=dict(meta.get("fingerprint") or {}),
             hashes=hashes(db),
         )

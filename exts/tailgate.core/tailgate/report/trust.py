@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailgate.report.record import RunRecord
-from tailgate.report.words import metric_words
+from tailgate.report.words import fault_words, metric_words
 
 MEASURED, PARTLY, UNMEASURED, REFUSED = "measured", "partly measured", "unmeasured", "outside its limits"
 
@@ -31,7 +31,7 @@ class Trust:
 
 def judge(run: RunRecord) -> Trust:
     """Weigh a run: the worst of reference, gate, classes and hold-out decides the word."""
-    readers = (_reference_notices, _gate_notices, _class_notices, _holdout_notices, _audit_notices, _limit_notices)
+    readers = (_reference_notices, _gate_notices, _class_notices, _integrity_notices, _holdout_notices, _audit_notices, _limit_notices)
     notices = [notice for read in readers for notice in read(run)]
     levels = {n.level for n in notices}
     kind = (run.reference or {}).get("kind", run.budget.reference.kind)
@@ -100,6 +100,10 @@ def _holdout_notices(run: RunRecord) -> list[Notice]:
         return []
     words = f"{_list([metric_words(s) for s in drifted])}: closer to the part of the real data that feedback reads, farther from the part held back."
     return [Notice("warn", "Better on paper only", words)]
+
+
+def _integrity_notices(run: RunRecord) -> list[Notice]:
+    return [Notice("warn", "A fault of the whole set", fault_words(row)[:1].upper() + fault_words(row)[1:] + ".") for row in run.faults]
 
 
 def _audit_notices(run: RunRecord) -> list[Notice]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tailgate.validate.scorecard import Row
+
 CODES: dict[str, str] = {
     "off_target_class": "no object of the class could be placed",
     "off_target_visibility": "too little of the object was visible to count it",
@@ -119,3 +121,9 @@ def code_words(code: str) -> str:
 def metric_words(name: str) -> str:
     """A metric's name for people."""
     return METRICS.get(name) or name.replace("_", " ")
+
+
+def fault_words(row: Row) -> str:
+    """A fault of the whole set, in a sentence."""
+    where = f" ({row.class_name} and {row.stratum})" if row.class_name else ""
+    return f"{code_words(row.metric)}{where}: {row.value:.3g}, at most {row.limit:.3g}"

@@ -1,4 +1,4 @@
-"""What is decided once, over the whole accepted set, before it becomes a dataset: the class gate, what to make again, and the audit."""
+"""What is decided once, over the whole accepted set, before it becomes a dataset: its integrity, what to make again, and the audit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tailgate.runtime.judge import Judge
 from tailgate.runtime.reference import read_audit
 from tailgate.runtime.spec import RunSpec
 from tailgate.validate.evidence import STATISTICS
+from tailgate.validate.integrity import set_rows
 from tailgate.validate.ratio import distance_ratio
 from tailgate.validate.scorecard import Row
 from tailgate.validate.sketch import Sketch, compare, summarize
@@ -52,6 +53,27 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
     with ledger.transaction():
         ledger.set_meta("audit", result)
     return result
+
+
+def integrity(spec: RunSpec, ledger: Ledger, judge: Judge) -> list[Row]:
+    """What only the whole set can show: frames that repeat each other, and conditions that give a class away though no cell ties them together."""
+    rows = ledger.rows(f"select f.id, f.sample from {ACCEPTED} order by f.clip_index, f.tick")
+    if not rows:
+        return []
+    evidence = {r["id"]: judge.evidence(r["id"]) for r in rows}
+    conditions = [json.loads(r["sample"]).get("conditions") or {} for r in rows]
+    clips = [r["id"].rsplit("-t", 1)[0] for r in rows]
+    real = {group: found[0] for group, found in judge.reference.groups["feedback"].items()} or None
+    found = set_rows(evidence, conditions, clips, real, _pinned(spec.budget))
+    with ledger.transaction():
+        ledger.set_meta("integrity", [row.to_json() for row in found])
+    return found
+
+
+def _pinned(budget: Budget) -> frozenset[tuple[str, str]]:
+    """Pairs of class and condition that the cells tie together: where one cell pins the light, classes of other cells keep away from it."""
+    conditions = [name for name in ("light", "weather") if any(getattr(c, name) for c in budget.cells)]
+    return frozenset((c.class_, name) for c in budget.cells for name in conditions)
 
 
 def quarantine(spec: RunSpec, ledger: Ledger, classes: dict[str, dict[str, Any]]) -> dict[str, Any]:

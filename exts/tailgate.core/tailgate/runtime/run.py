@@ -13,11 +13,12 @@ from rich.console import Console
 
 from tailgate.config.setting import Setting
 from tailgate.ledger.ledger import Ledger, hashes, read
+from tailgate.report.words import fault_words
 from tailgate.runtime.check import foresee, rehearse
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
 from tailgate.runtime.export import export_run
-from tailgate.runtime.final import AGAIN, QUARANTINE, audit, quarantine
+from tailgate.runtime.final import AGAIN, QUARANTINE, audit, integrity, quarantine
 from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.loop import Loop
@@ -44,6 +45,8 @@ class Summary:
     datasets: dict[str, str]
     sheet: str
     report: str
+    faults: list[str]
+    enforced: bool
     again: dict[str, int]
     plan_hash: str
     content_hash: str
@@ -51,8 +54,8 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 a class was refused by the gate, 3 a limit came first."""
-        return 1 if self.refused else 0 if self.met else 3
+        """0 done, 1 a class was refused by the gate or the whole set has a fault (in enforce mode), 3 a limit came first."""
+        return 1 if self.refused or (self.enforced and self.faults) else 0 if self.met else 3
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -69,6 +72,8 @@ class Summary:
         for name, n in self.again.items():
             files = f"reasons in {self.out}/{QUARANTINE}, budget {self.out}/{AGAIN}"
             console.print(f"  {n} instances of {name} to make again: {files}", soft_wrap=True)
+        for words in self.faults:
+            console.print(f"[yellow]fault of the set:[/yellow] {words}")
         for note in self.notes:
             console.print(f"[yellow]note:[/yellow] {note}")
         if self.refused:
@@ -117,6 +122,7 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
     with ledger.transaction():
         ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
     refused, again = judge.refused(classes), quarantine(spec, ledger, classes)
+    faults = [fault_words(row) for row in integrity(spec, ledger, judge) if row.verdict == "failed"]
     audit(spec, ledger, judge)
     events.emit("busy", text="writing datasets, contact sheet and report")
     datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
@@ -132,6 +138,8 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
         datasets={k: str(v) for k, v in datasets.items()},
         sheet=str(sheet or "none: no frame is left to show"),
         report=str(page),
+        faults=faults,
+        enforced=spec.budget.gate.mode == "enforce",
         again={name: sum(entry["instances"].values()) for name, entry in again.items()},
         notes=[*reference.notes, *left_out],
         **hashes(read(spec.out)),
