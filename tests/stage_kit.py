@@ -67,11 +67,11 @@ def mesh(stage: Usd.Stage, path: str, points: np.ndarray, faces: list, bound: Us
     return made
 
 
-def box(stage: Usd.Stage, path: str, low: tuple, high: tuple, bound: UsdShade.Material | None = None):
+def box(stage: Usd.Stage, path: str, low: tuple, high: tuple, bound: UsdShade.Material | None = None, T: np.ndarray | None = None):
     """An axis-aligned box of six quads facing outwards."""
     (a, b, c), (d, e, f) = low, high
     points = [(a, b, c), (d, b, c), (d, e, c), (a, e, c), (a, b, f), (d, b, f), (d, e, f), (a, e, f)]
-    return mesh(stage, path, points, BOX_FACES, bound)
+    return mesh(stage, path, points, BOX_FACES, bound, T)
 
 
 def ground(stage: Usd.Stage, path: str, bound: UsdShade.Material | None = None, half: float = 500.0, z: float = 0.0):

@@ -32,14 +32,15 @@ class Box:
 
 
 def static_scene(stage: Usd.Stage, device: str = "cpu") -> TraceScene:
-    """Trace scene of everything that does not move: all meshes outside ``/Tailgate/Objects``, world frame, metres."""
+    """Trace scene of everything that does not move: all shapes outside ``/Tailgate/Objects``, world frame, metres."""
     from tailgate.stage.extract import Extraction
 
     arrays = Extraction(stage, {}).run()
     scene = TraceScene(device)
-    static = [arrays.instance_prototype[i] for i, mover in enumerate(arrays.instance_mover) if mover < 0]
-    ids = [scene.add_prototype(arrays.prototypes[p].points, arrays.prototypes[p].triangles) for p in static]
-    scene.set_instances(np.array(ids, np.int64), np.tile(np.eye(4), (len(ids), 1, 1)))
+    static = [i for i, mover in enumerate(arrays.instance_mover) if mover < 0]
+    prototypes = [arrays.instance_prototype[i] for i in static]
+    ids = {p: scene.add_prototype(arrays.prototypes[p].points, arrays.prototypes[p].triangles) for p in dict.fromkeys(prototypes)}
+    scene.set_instances(np.array([ids[p] for p in prototypes], np.int64), np.array([arrays.instance_pose[i] for i in static]))
     return scene
 
 

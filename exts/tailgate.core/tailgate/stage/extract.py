@@ -1,7 +1,8 @@
 """Read a composed stage into arrays for a renderer: prototypes, their instances, materials and labels.
 
-Everything outside ``/Tailgate/Objects`` becomes one static prototype in the world frame. Each child of ``/Tailgate/Objects`` (a mover) becomes one
-prototype in its own frame; movers of equal content share it. What cannot be shown is named in ``StageArrays.skipped``.
+Everything outside ``/Tailgate/Objects`` becomes one static prototype in the world frame, but for the prototypes of point instancers, which keep their
+own frames and are placed many times. Each child of ``/Tailgate/Objects`` (a mover) becomes one prototype in its own frame, point instancers in it
+included; movers of equal content share it. What cannot be shown is named in ``StageArrays.skipped``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from tailgate.stage.labels import get_label
 from tailgate.stage.materials import COLUMNS, MaterialReader, Surface
-from tailgate.stage.meshes import MeshData, read_mesh
+from tailgate.stage.meshes import MeshData, read_shape
+from tailgate.stage.walk import Notes, Placed, Scattered, Walk, ancestors
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -25,13 +27,14 @@ RIG = "/Tailgate/Rig"
 
 @dataclass(frozen=True)
 class Prototype:
-    """A merged mesh in the frame of its mover, or of the world when static.
+    """A merged mesh in the frame of its mover or point instancer's prototype, or of the world when static.
 
     Attributes:
         points: float32 [V, 3] m.
         triangles: int32 [F, 3].
         corner_normal: float32 [F, 3, 3], unit.
         corner_colour: float32 [F, 3, 3] linear RGB factor of the diffuse colour, or None for white.
+        corner_st: texture coordinates, float32 [F, 3, 2], or None where no material asks for them.
         face_slot: row of the instance's slots per face, int32 [F].
         key: hash of all this.
     """
@@ -40,6 +43,7 @@ class Prototype:
     triangles: np.ndarray
     corner_normal: np.ndarray
     corner_colour: np.ndarray | None
+    corner_st: np.ndarray | None
     face_slot: np.ndarray
     key: str
 
@@ -67,7 +71,8 @@ class StageArrays:
     Attributes:
         prototypes: unique meshes.
         instance_prototype: prototype of each instance, int32 [I].
-        instance_mover: row of ``movers`` of each instance, -1 for the static one, int32 [I].
+        instance_mover: row of ``movers`` of each instance, -1 for static ones, int32 [I].
+        instance_pose: T_mover_prototype or T_world_prototype of each instance, float64 [4, 4] each.
         instance_slot: first slot of each instance, int32 [I].
         slots: material row, semantic id, instance id, mover row (-1: none), int32 [S, 4].
         movers: movers in path order.
@@ -79,6 +84,7 @@ class StageArrays:
     prototypes: list[Prototype] = field(default_factory=list)
     instance_prototype: list[int] = field(default_factory=list)
     instance_mover: list[int] = field(default_factory=list)
+    instance_pose: list[np.ndarray] = field(default_factory=list)
     instance_slot: list[int] = field(default_factory=list)
     slots: list[list[int]] = field(default_factory=list)
     movers: list[Mover] = field(default_factory=list)
@@ -116,92 +122,62 @@ class Extraction:
     """
 
     def __init__(self, stage: Usd.Stage, labels: dict[str, int]):
-        from pxr import Usd, UsdGeom
-
         self.stage, self.labels = stage, labels
-        self.cache = UsdGeom.XformCache(Usd.TimeCode.EarliestTime())
+        self.notes = Notes()
+        self.walk = Walk(stage, self.notes)
         self.T_world_stage = world_correction(stage)
         self.out = StageArrays()
-        self.skipped: set[str] = set()
         self._material_rows: dict[object, int] = {}
         self._shared: dict[str, int] = {}
 
     def run(self) -> StageArrays:
         """Read everything."""
-        from pxr import Usd
-
+        for error in self.stage.GetCompositionErrors() if hasattr(self.stage, "GetCompositionErrors") else ():
+            self.notes.add(f"composition: {first_sentence(str(error))}")
         objects = self.stage.GetPrimAtPath(OBJECTS)
-        movers = sorted(objects.GetChildren(), key=lambda p: p.GetPath()) if objects else []
-        static = self._meshes(Usd.PrimRange(self.stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()), OBJECTS)
-        self._add_group([(prim, self.T_world_stage @ self._world(prim)) for prim in static if self._visible(prim)], -1)
-        for prim in movers:
+        placed, scattered = self.walk.shapes(self.stage.GetPseudoRoot(), OBJECTS)
+        self._place(self._prototype([Placed(p.prim, self.T_world_stage @ p.T) for p in placed], -1), -1)
+        for group in scattered:
+            self._scatter(group)
+        for prim in sorted(objects.GetChildren(), key=lambda p: p.GetPath()) if objects else []:
             self._add_mover(prim)
-        self.out.skipped = sorted(self.skipped)
+        self.out.skipped = self.notes.sorted()
         return self.out
 
-    def _world(self, prim: Usd.Prim) -> np.ndarray:
-        return np.array(self.cache.GetLocalToWorldTransform(prim)).T
-
-    def _visible(self, prim: Usd.Prim) -> bool:
-        from pxr import UsdGeom
-
-        return UsdGeom.Imageable(prim).ComputeVisibility() != UsdGeom.Tokens.invisible
-
-    def _meshes(self, prims: Usd.PrimRange, excluded: str = "") -> list[Usd.Prim]:
-        """Meshes of a range that are to be shown; prims that should be shown but cannot are named."""
-        from pxr import UsdGeom
-
-        found = []
-        walk = iter(prims)
-        for prim in walk:
-            if excluded and prim.GetPath() == excluded:
-                walk.PruneChildren()
-            elif prim.IsA(UsdGeom.PointInstancer):
-                walk.PruneChildren()
-                self.skipped.add(f"prim {prim.GetPath()}: PointInstancer is not shown")
-            elif prim.IsA(UsdGeom.Gprim) and not prim.HasAttribute("tailgate:context"):
-                if UsdGeom.Imageable(prim).ComputePurpose() not in (UsdGeom.Tokens.default_, UsdGeom.Tokens.render):
-                    continue
-                if prim.IsA(UsdGeom.Mesh):
-                    found.append(prim)
-                else:
-                    self.skipped.add(f"prim {prim.GetPath()}: {prim.GetTypeName()} is not shown, only Mesh is")
-        return found
+    def _scatter(self, group: Scattered) -> None:
+        """Add the copies of a point instancer's prototype."""
+        made = self._prototype(group.shapes, -1)
+        for T in group.T:
+            if np.isfinite(T).all() and abs(np.linalg.det(T[:3, :3])) > 0:
+                self._place(made, -1, self.T_world_stage @ T)
+            else:
+                self.notes.count("copies of a point instancer whose scale is 0 or not finite are not shown", group.root.GetPath())
 
     def _add_mover(self, prim: Usd.Prim) -> None:
-        from pxr import Usd, UsdGeom
-
         row = len(self.out.movers)
         held = {name: prim.GetAttribute(f"tailgate:{name}") for name in ("instance", "asset_class")}
         instance = int(held["instance"].Get() or 0) if held["instance"] else 0
-        parent = prim.GetParent()
-        mover = Mover(prim, get_label(prim, "class"), instance, asset_stem(prim), np.zeros(3), np.zeros(3), self._visible(parent))
+        shown = not any(self.walk.hidden(p) for p in ancestors(prim))
+        mover = Mover(prim, get_label(prim, "class"), instance, asset_stem(prim), np.zeros(3), np.zeros(3), shown)
         self.out.movers.append(mover)
-        meshes = []
-        for mesh in self._meshes(Usd.PrimRange(prim, Usd.TraverseInstanceProxies())):
-            chain = [mesh]
-            while chain[-1] != prim:
-                chain.append(chain[-1].GetParent())
-            hidden = any(UsdGeom.Imageable(p).GetVisibilityAttr().Get() == UsdGeom.Tokens.invisible for p in chain[:-1] if p.IsA(UsdGeom.Imageable))
-            if not hidden:
-                relative = np.eye(4) if mesh == prim else np.array(self.cache.ComputeRelativeTransform(mesh, prim)[0]).T
-                meshes.append((mesh, relative))
-        prototype = self._add_group(meshes, row)
-        if prototype is not None:
-            mover.lower, mover.upper = prototype.points.min(0).astype(np.float64), prototype.points.max(0).astype(np.float64)
+        made = self._prototype(self.walk.flat(prim), row)
+        self._place(made, row)
+        if made is not None:
+            points = self.out.prototypes[made[0]].points
+            mover.lower, mover.upper = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
 
-    def _add_group(self, meshes: list[tuple[Usd.Prim, np.ndarray]], mover: int) -> Prototype | None:
-        """Merge meshes into one prototype and add its instance."""
-        from pxr import UsdGeom
-
+    def _prototype(self, shapes: list[Placed], mover: int) -> tuple[int, int] | None:
+        """Merge shapes of one frame: (row of the prototype, first slot), or None when there is nothing to show."""
         read: list[MeshData] = []
         first = len(self.out.slots)
         offsets = []
-        for prim, T in meshes:
-            data = read_mesh(UsdGeom.Mesh(prim), T)
-            if data is None:
-                self.skipped.add(f"prim {prim.GetPath()}: mesh without faces or with broken topology is not shown")
+        for shape in shapes:
+            data = read_shape(shape.prim, shape.T, self._coordinates)
+            if isinstance(data, str):
+                self.notes.add(f"prim {shape.prim.GetPath()}: {data}; it is not shown")
                 continue
+            for flaw in data.flaws:
+                self.notes.count(flaw, shape.prim.GetPath())
             offsets.append(len(self.out.slots) - first)
             read.append(data)
             for part in data.parts:
@@ -212,34 +188,57 @@ class Extraction:
         if prototype.key not in self._shared:
             self._shared[prototype.key] = len(self.out.prototypes)
             self.out.prototypes.append(prototype)
-        self.out.instance_prototype.append(self._shared[prototype.key])
-        self.out.instance_mover.append(mover)
-        self.out.instance_slot.append(first)
-        return prototype
+        return self._shared[prototype.key], first
+
+    def _place(self, made: tuple[int, int] | None, mover: int, T: np.ndarray | None = None) -> None:
+        """Add an instance of a prototype."""
+        if made is not None:
+            self.out.instance_prototype.append(made[0])
+            self.out.instance_slot.append(made[1])
+            self.out.instance_mover.append(mover)
+            self.out.instance_pose.append(np.eye(4) if T is None else T)
 
     def _slot(self, part: Usd.Prim, data: MeshData, mover: int) -> list[int]:
         label = self.out.movers[mover].label if mover >= 0 else get_label(part, "class")
         instance = self.out.movers[mover].instance if mover >= 0 else 0
         return [self._material(part, data), self.labels.get(label or "", 0), instance, mover]
 
-    def _material(self, part: Usd.Prim, data: MeshData) -> int:
-        """Row of the material bound to a mesh or subset, or of its display colour."""
+    def _coordinates(self, part: Usd.Prim) -> str | None:
+        """Name of the texture coordinates that the material bound to a part asks for."""
+        row = self._bound(part)
+        return None if row is None else self.out.readers[row].coordinates
+
+    def _bound(self, part: Usd.Prim) -> int | None:
+        """Row of the material bound to a shape or subset, None without one."""
         from pxr import UsdShade
 
         material = UsdShade.MaterialBindingAPI(part).ComputeBoundMaterial()[0]
-        key: object = material.GetPath().pathString if material else None
-        if key is None:
-            colour = (1.0, 1.0, 1.0) if data.corner_colour is not None else (0.5, 0.5, 0.5) if data.colour is None else tuple(data.colour)
-            key = tuple(float(c) for c in colour)
-        elif data.corner_colour is not None:
-            self.skipped.add(f"prim {part.GetPath()}: display colours of a mesh with a material are multiplied into it")
+        if not material:
+            return None
+        key = material.GetPath().pathString
+        if key not in self._material_rows:
+            self._material_rows[key] = len(self._material_rows)
+            self.out.readers[self._material_rows[key]] = MaterialReader(material, self.notes)
+        return self._material_rows[key]
+
+    def _material(self, part: Usd.Prim, data: MeshData) -> int:
+        """Row of the material of a shape or subset, or of its display colour."""
+        row = self._bound(part)
+        if row is not None:
+            if data.corner_colour is not None:
+                self.notes.count("display colours of a mesh with a material are multiplied into it", part.GetPath())
+            return row
+        colour = (1.0, 1.0, 1.0) if data.corner_colour is not None else (0.5, 0.5, 0.5) if data.colour is None else data.colour
+        key = tuple(float(c) for c in colour)
         if key not in self._material_rows:
             row = self._material_rows[key] = len(self._material_rows)
-            if isinstance(key, str):
-                self.out.readers[row] = MaterialReader(material, self.skipped)
-            else:
-                self.out.surfaces[row] = Surface(diffuse=key, reflectance=float(np.clip(np.dot([0.2126, 0.7152, 0.0722], key), 0, 1)))
+            self.out.surfaces[row] = Surface(diffuse=key, reflectance=float(np.clip(np.dot([0.2126, 0.7152, 0.0722], key), 0, 1)))
         return self._material_rows[key]
+
+
+def first_sentence(text: str) -> str:
+    """First line of a composition error, without the details that follow."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "unknown error")
 
 
 def asset_stem(prim: Usd.Prim) -> str:
@@ -264,8 +263,11 @@ def merge(read: list[MeshData], slot_offsets: list[int]) -> Prototype:
     colour = None
     if any(m.corner_colour is not None for m in read):
         colour = np.concatenate([np.ones_like(m.corner_normal) if m.corner_colour is None else m.corner_colour for m in read])
+    st = None
+    if any(m.corner_st is not None for m in read):
+        st = np.concatenate([np.zeros((len(m.triangles), 3, 2), np.float32) if m.corner_st is None else m.corner_st for m in read])
     slot = np.concatenate([m.face_part + o for m, o in zip(read, slot_offsets, strict=True)]).astype(np.int32)
     digest = hashlib.sha256()
-    for array in (points, triangles, normal, slot, np.zeros(0) if colour is None else colour):
+    for array in (points, triangles, normal, slot, *(np.zeros(0) if a is None else a for a in (colour, st))):
         digest.update(repr((array.shape, array.dtype.str)).encode() + np.ascontiguousarray(array).tobytes())
-    return Prototype(points, triangles, normal, colour, slot, digest.hexdigest())
+    return Prototype(points, triangles, normal, colour, st, slot, digest.hexdigest())

@@ -51,6 +51,8 @@ class MaterialReader:
         skipped: names of what cannot be honoured are added here.
     """
 
+    coordinates: str | None = None
+
     def __init__(self, material: UsdShade.Material, skipped: set[str]):
         self.path = material.GetPath().pathString
         self._material = material

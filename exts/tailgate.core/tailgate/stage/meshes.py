@@ -1,17 +1,24 @@
-"""Read one ``UsdGeom.Mesh`` into triangles with per-corner normals and colours."""
+"""Read one shape, a ``UsdGeom.Mesh`` or a solid, into triangles with per-corner normals, texture coordinates and colours."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tailgate.stage.solids import read_solid
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
 
 CREASE_DEG = 40.0
 """Edges sharper than this stay sharp when normals are made for a subdivision surface that carries none [deg]."""
+
+
+LARGE = 5_000_000
+"""From this many triangles on, reading a mesh and building its tree takes more than ten seconds, and is said."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +30,26 @@ class MeshData:
         triangles: int32 [F, 3], counter-clockwise seen from outside.
         corner_normal: unit normals, float32 [F, 3, 3].
         corner_colour: linear RGB, float32 [F, 3, 3]; None when no colour varies over the mesh.
+        corner_st: texture coordinates, float32 [F, 3, 2]; None when no material asks for them.
         face_part: row of ``parts`` per triangle, int32 [F].
         parts: subset prims with a material of their own; row 0 is the mesh prim itself.
         colour: constant display colour, or None.
+        flaws: what was left out or could not be honoured.
     """
 
     points: np.ndarray
     triangles: np.ndarray
     corner_normal: np.ndarray
     corner_colour: np.ndarray | None
+    corner_st: np.ndarray | None
     face_part: np.ndarray
     parts: list[Usd.Prim]
     colour: np.ndarray | None
+    flaws: tuple[str, ...] = ()
+
+
+CoordinateName = Callable[["Usd.Prim"], "str | None"]
+"""Name of the texture coordinates that the material of a part asks for."""
 
 
 def value(attribute: Usd.Attribute, kind: type = np.float64) -> np.ndarray:
@@ -108,11 +123,11 @@ def corner_values(values: np.ndarray, kind: str, corners: np.ndarray, indices: n
     """Spread a primvar over triangle corners.
 
     Args:
-        values: [n, 3], flattened.
+        values: [n, k], flattened.
         kind: interpolation: constant, uniform, vertex, varying or faceVarying.
 
     Returns:
-        [F, 3, 3], or None when the count does not match the interpolation.
+        [F, 3, k], or None when the count does not match the interpolation.
     """
     rows = {
         "constant": np.zeros_like(corners),
@@ -149,35 +164,56 @@ def smooth_normals(points: np.ndarray, triangles: np.ndarray, crease_deg: float)
     return total.reshape(-1, 3, 3).astype(np.float32)
 
 
+def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
+    """A primvar without its indices at the earliest time, own or inherited: (float64 [n, width], interpolation); [0, width] if there is none."""
+    from pxr import Usd, UsdGeom
+
+    found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
+    flat = found.ComputeFlattened(Usd.TimeCode.EarliestTime()) if found and found.HasValue() else None
+    values = np.array(flat if flat is not None else [], np.float64)
+    if values.ndim != 2 or values.shape[1] < width:
+        return np.zeros((0, width)), "constant"
+    return values[:, :width], str(found.GetInterpolation())
+
+
 def read_normals(mesh: UsdGeom.Mesh, data: tuple) -> np.ndarray | None:
     """Authored normals per corner (primvar ``normals`` before the attribute), float32 [F, 3, 3]; None if there are none that fit."""
-    from pxr import UsdGeom
-
-    primvar = UsdGeom.PrimvarsAPI(mesh).GetPrimvar("normals")
-    if primvar and primvar.HasAuthoredValue():
-        values, kind = np.array(primvar.ComputeFlattened(), np.float64).reshape(-1, 3), primvar.GetInterpolation()
-    else:
+    values, kind = primvar(mesh.GetPrim(), "normals", 3)
+    if len(values) == 0:
         values, kind = value(mesh.GetNormalsAttr()).reshape(-1, 3), mesh.GetNormalsInterpolation()
     spread = corner_values(values, kind, *data)
     if spread is None:
         return None
     length = np.linalg.norm(spread, axis=2, keepdims=True)
-    if (length < 1e-6).any():
+    if not (length > 1e-6).all():
         return None
     return (spread / length).astype(np.float32)
 
 
-def read_colour(mesh: UsdGeom.Mesh, data: tuple) -> tuple[np.ndarray | None, np.ndarray | None]:
+def read_colour(prim: Usd.Prim, data: tuple) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Display colour: (constant [3] or None, per corner [F, 3, 3] or None)."""
-    primvar = mesh.GetDisplayColorPrimvar()
-    if not primvar or not primvar.HasValue():
-        return None, None
-    flat = primvar.ComputeFlattened()
-    values = np.array(flat if flat is not None else [], np.float64).reshape(-1, 3)
-    if len(values) and primvar.GetInterpolation() == "constant":
+    values, kind = primvar(prim, "displayColor", 3)
+    if len(values) and (kind == "constant" or len(values) == 1):
         return values[0], None
-    spread = corner_values(values, primvar.GetInterpolation(), *data)
+    spread = corner_values(values, kind, *data)
     return None, None if spread is None else spread.astype(np.float32)
+
+
+def read_coordinates(parts: list[Usd.Prim], part: np.ndarray, named: CoordinateName, data: tuple) -> tuple[np.ndarray | None, list[str]]:
+    """Texture coordinates per corner, each part's under the name its material asks for: (float32 [F, 3, 2] or None, flaws)."""
+    names = [named(p) for p in parts]
+    if not any(names):
+        return None, []
+    out, flaws = np.zeros((len(part), 3, 2), np.float32), []
+    for name in sorted({n for n in names if n}):
+        values, kind = primvar(parts[0], name, 2)
+        spread = corner_values(values, kind, *data)
+        rows = np.isin(part, [k for k, n in enumerate(names) if n == name])
+        if spread is not None and np.isfinite(spread).all():
+            out[rows] = spread[rows]
+        elif rows.any():
+            flaws.append(f"texture coordinates '{name}' are missing or do not fit, textures show their corner")
+    return out, flaws
 
 
 def read_parts(mesh: UsdGeom.Mesh, polygons: int) -> tuple[list[Usd.Prim], np.ndarray]:
@@ -192,33 +228,79 @@ def read_parts(mesh: UsdGeom.Mesh, polygons: int) -> tuple[list[Usd.Prim], np.nd
     return parts, part
 
 
-def read_mesh(mesh: UsdGeom.Mesh, T: np.ndarray) -> MeshData | None:
-    """Read a mesh into the frame that ``T`` maps its own frame to; None when it has no face with an area.
+def read_shape(prim: Usd.Prim, T: np.ndarray, named: CoordinateName = lambda part: None) -> MeshData | str:
+    """Read a mesh or solid into the frame that ``T`` maps its own frame to.
 
-    Holes are left out, left-handed meshes and mirroring transforms are turned so that triangles stay counter-clockwise from outside. Authored
-    normals are kept; without them a subdivision surface gets smooth normals and a polygonal one flat normals.
+    Holes are left out; left-handed meshes and mirroring transforms are turned so that triangles stay counter-clockwise from outside. Authored
+    normals are kept; without them a subdivision surface gets smooth normals and a polygonal one flat normals. Faces of points that are not
+    finite are left out.
+
+    Args:
+        prim: a Mesh or one of ``solids.SOLIDS``.
+        T: T_frame_prim [4, 4].
+        named: name of the texture coordinates to read for a part.
+
+    Returns:
+        The mesh, or why it has nothing to show.
     """
+    if not np.isfinite(T).all() or abs(np.linalg.det(T[:3, :3])) < 1e-12 * np.abs(T[:3, :3]).max() ** 3 or not T[:3, :3].any():
+        return "its transform is not finite or flattens it"
+    if prim.GetTypeName() == "Mesh":
+        return read_mesh(prim, T, named)
+    try:
+        solid = read_solid(prim)
+    except ValueError as error:
+        return str(error)
+    faces = len(solid.triangles)
+    colour, _ = read_colour(prim, (solid.triangles * 0, np.zeros(1, np.int64), np.zeros(faces, np.int64)))
+    st = solid.st if named(prim) else None
+    return placed((solid.points, solid.triangles, solid.normals, None, st), T, False, (np.zeros(faces, np.int32), [prim], colour, ()))
+
+
+def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData | str:
+    """Read a ``UsdGeom.Mesh``; see ``read_shape``."""
+    from pxr import UsdGeom
+
+    mesh = UsdGeom.Mesh(prim)
     counts, indices = value(mesh.GetFaceVertexCountsAttr(), np.int64), value(mesh.GetFaceVertexIndicesAttr(), np.int64)
     own = value(mesh.GetPointsAttr()).reshape(-1, 3)
-    if len(counts) == 0 or counts.sum() != len(indices) or len(own) == 0 or indices.min() < 0 or indices.max() >= len(own):
-        return None
+    if len(counts) == 0 or len(own) == 0:
+        return "mesh without faces"
+    if counts.min() < 0 or counts.sum() != len(indices) or indices.min(initial=0) < 0 or indices.max(initial=0) >= len(own):
+        return "mesh with broken topology: its indices must number the sum of its counts and lie within its points"
     corners, polygon = triangulate(counts, indices, own)
-    keep = ~np.isin(polygon, value(mesh.GetHoleIndicesAttr(), np.int64))
+    finite = np.isfinite(own).all(1)
+    keep = ~np.isin(polygon, value(mesh.GetHoleIndicesAttr(), np.int64)) & finite[indices[corners]].all(1)
     corners, polygon = corners[keep], polygon[keep]
-    flip = mesh.GetOrientationAttr().Get() == "leftHanded"
+    if len(corners) == 0:
+        return "mesh without a face that can be shown"
+    own = np.where(finite[:, None], own, 0.0)
     data = (corners, indices, polygon)
-    normals, (colour, corner_colour) = read_normals(mesh, data), read_colour(mesh, data)
+    normals, (colour, corner_colour) = read_normals(mesh, data), read_colour(prim, data)
     parts, part = read_parts(mesh, len(counts))
-    points, triangles = own @ T[:3, :3].T + T[:3, 3], indices[corners].astype(np.int32)
+    part = part[polygon]
+    st, flaws = read_coordinates(parts, part, named, data)
+    smooth = str(mesh.GetSubdivisionSchemeAttr().Get()) != "none"
+    if not finite.all():
+        flaws.append("points that are not finite, their faces are left out")
+    if smooth:
+        flaws.append("subdivision surfaces are shown as their control mesh with smooth normals")
+    if len(corners) > LARGE:
+        flaws.append(f"mesh of more than {LARGE // 10**6} million triangles, reading it takes a while")
+    arrays = (own, indices[corners].astype(np.int32), normals, corner_colour, st)
+    left = str(mesh.GetOrientationAttr().Get()) == "leftHanded"
+    return placed(arrays, T, left, (part, parts, colour, tuple(flaws)), CREASE_DEG if smooth else 0.0)
+
+
+def placed(arrays: tuple, T: np.ndarray, left_handed: bool, rest: tuple, crease_deg: float = 0.0) -> MeshData:
+    """Carry a mesh (points, triangles, normals, corner colours, st) into another frame; normals it lacks are made."""
+    own, triangles, normals, colours, st = arrays
+    points = own @ T[:3, :3].T + T[:3, 3]
     if normals is not None:
         world = normals @ np.linalg.inv(T[:3, :3])
         normals = (world / np.maximum(np.linalg.norm(world, axis=2, keepdims=True), 1e-30)).astype(np.float32)
-    if flip != (np.linalg.det(T[:3, :3]) < 0):
-        triangles = triangles[:, ::-1].copy()
-        normals, corner_colour = (None if a is None else a[:, ::-1].copy() for a in (normals, corner_colour))
+    if left_handed != (np.linalg.det(T[:3, :3]) < 0):
+        triangles, normals, colours, st = (None if a is None else a[:, ::-1].copy() for a in (triangles, normals, colours, st))
     if normals is None:
-        smooth = mesh.GetSubdivisionSchemeAttr().Get() != "none"
-        normals = smooth_normals(points, triangles, CREASE_DEG if smooth else 0.0)
-    if len(triangles) == 0:
-        return None
-    return MeshData(points, triangles, normals, corner_colour, part[polygon], parts, colour)
+        normals = smooth_normals(points, triangles, crease_deg)
+    return MeshData(points, triangles, normals, colours, st, *rest)

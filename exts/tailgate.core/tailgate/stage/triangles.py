@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.stage.meshes import triangulate, value
+from tailgate.stage.meshes import read_shape, triangulate, value
+from tailgate.stage.walk import Notes, Walk, ancestors
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -34,23 +35,19 @@ def mesh_triangles(prim: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_triangles(root: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:
-    """All visible Mesh prims at and below ``root`` that are rendered: instances included; guides, proxies and contexts not.
+    """All visible shapes at and below ``root`` that are rendered: instances included; guides, proxies and contexts not.
 
     Returns:
         World points float64 [N, 3] [m] and triangles int64 [M, 3]; both may be empty.
     """
-    from pxr import Usd, UsdGeom
-
+    walk = Walk(root.GetStage(), Notes())
+    if any(walk.hidden(prim) for prim in (root, *ancestors(root))):
+        return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
     points, triangles, count = [np.zeros((0, 3))], [np.zeros((0, 3), np.int64)], 0
-    for prim in Usd.PrimRange(root, Usd.TraverseInstanceProxies(Usd.PrimDefaultPredicate)):
-        if not prim.IsA(UsdGeom.Mesh) or prim.HasAttribute("tailgate:context"):
-            continue
-        imageable = UsdGeom.Imageable(prim)
-        rendered = imageable.ComputePurpose() in (UsdGeom.Tokens.default_, UsdGeom.Tokens.render)
-        if not rendered or imageable.ComputeVisibility() == UsdGeom.Tokens.invisible:
-            continue
-        own_points, own_triangles = mesh_triangles(prim)
-        points.append(own_points)
-        triangles.append(own_triangles + count)
-        count += len(own_points)
+    for shape in walk.flat(root):
+        data = read_shape(shape.prim, walk.world(root) @ shape.T)
+        if not isinstance(data, str):
+            points.append(data.points)
+            triangles.append(data.triangles + count)
+            count += len(data.points)
     return np.concatenate(points), np.concatenate(triangles)

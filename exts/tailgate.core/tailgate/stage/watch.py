@@ -56,9 +56,9 @@ class StageWatch:
         from pxr import UsdGeom
 
         self.arrays: StageArrays = Extraction(self.stage, self.labels).run()
-        skipped = set(self.arrays.skipped)
-        self._lights = light_prims(self.stage, skipped)
-        self.arrays.skipped = sorted(skipped)
+        notes = set(self.arrays.skipped)
+        self._lights = light_prims(self.stage, notes)
+        self.arrays.skipped = sorted(notes)
         self._materials = self.arrays.material_table()
         self._material_of = {path: row for row, reader in self.arrays.readers.items() for path in reader.prim_paths()}
         self._dirty_materials: set[int] = set()

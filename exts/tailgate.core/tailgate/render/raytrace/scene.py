@@ -51,6 +51,7 @@ class DeviceScene:
         self._colour_base = np.where(coloured, np.cumsum(coloured_faces) - coloured_faces, -1)
         self._prototype = np.array(arrays.instance_prototype, np.int64)
         self._mover = np.array(arrays.instance_mover, np.int64)
+        self._pose = np.array(arrays.instance_pose, np.float64).reshape(-1, 4, 4)
         self._slot_base = np.array(arrays.instance_slot, np.int64)
         self.tables = Tables()
         self.tables.face_slot = self._array(_join([p.face_slot for p in arrays.prototypes], (0,)), wp.int32)
@@ -69,10 +70,11 @@ class DeviceScene:
         return self.tracer.scene
 
     def update(self, state: StageState) -> None:
-        """Place the static instance and the visible movers; only the top-level tree is rebuilt."""
-        shown = [i for i, mover in enumerate(self._mover) if mover < 0 or state.visible[mover]]
+        """Place the static instances and the visible movers; only the top-level tree is rebuilt. What is scaled to nothing is not shown."""
         poses = np.concatenate([state.T_world_mover, np.eye(4)[None]])
-        self.tracer.set_instances(self._prototype[shown], poses[self._mover[shown]])
+        flat = np.linalg.det(poses[:, :3, :3]) == 0
+        shown = np.nonzero(np.append(state.visible, True)[self._mover] & ~flat[self._mover])[0]
+        self.tracer.set_instances(self._prototype[shown], poses[self._mover[shown]] @ self._pose[shown])
         prototype = self._prototype[shown]
         self.tables.face_base = self._array(self._face_base[prototype], wp.int32)
         self.tables.colour_base = self._array(self._colour_base[prototype], wp.int32)

@@ -1,0 +1,198 @@
+"""Find what of a stage is to be shown, and where: shapes, native instances and point instancers, by visibility and purpose."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tailgate.stage.solids import SOLIDS
+
+if TYPE_CHECKING:
+    from pxr import Usd, UsdGeom
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A shape and T_frame_prim, float64 [4, 4]."""
+
+    prim: Usd.Prim
+    T: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scattered:
+    """A prototype of a point instancer: its shapes in the prototype's own frame and T_frame_prototype of its copies, float64 [N, 4, 4]."""
+
+    root: Usd.Prim
+    shapes: list[Placed]
+    T: np.ndarray
+
+
+def ancestors(prim: Usd.Prim) -> list[Usd.Prim]:
+    """Parents of a prim up to the pseudo-root."""
+    out = []
+    while prim.GetParent() and not prim.GetParent().IsPseudoRoot():
+        prim = prim.GetParent()
+        out.append(prim)
+    return out
+
+
+class Notes:
+    """What cannot be honoured: sentences about one prim, and tallies of flaws that many prims may share."""
+
+    def __init__(self) -> None:
+        self.lines: set[str] = set()
+        self._tally: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, line: str) -> None:
+        """One sentence, said once."""
+        self.lines.add(line)
+
+    def count(self, flaw: str, path: object) -> None:
+        """One more prim with a flaw."""
+        self._tally[flaw].add(str(path))
+
+    def sorted(self) -> list[str]:
+        """All lines, a tally as one line that names the first prim."""
+        tallies = (f"prim {min(paths)}{f' and {len(paths) - 1} more' * (len(paths) > 1)}: {flaw}" for flaw, paths in self._tally.items())
+        return sorted({*self.lines, *tallies})
+
+
+class Walk:
+    """Walks a stage at its earliest time.
+
+    Args:
+        stage: composed stage.
+        notes: prims that should be shown but cannot are named here.
+    """
+
+    def __init__(self, stage: Usd.Stage, notes: Notes):
+        from pxr import Usd, UsdGeom
+
+        self.stage, self.notes = stage, notes
+        self.time = Usd.TimeCode.EarliestTime()
+        self.cache: UsdGeom.XformCache = UsdGeom.XformCache(self.time)
+        self._open: list[Usd.Prim] = []
+
+    def world(self, prim: Usd.Prim) -> np.ndarray:
+        """T_stage_prim [4, 4]."""
+        return np.array(self.cache.GetLocalToWorldTransform(prim)).T
+
+    def relative(self, prim: Usd.Prim, root: Usd.Prim) -> np.ndarray:
+        """T_root_prim [4, 4]."""
+        return np.eye(4) if prim == root else np.array(self.cache.ComputeRelativeTransform(prim, root)[0]).T
+
+    def hidden(self, prim: Usd.Prim) -> bool:
+        """Whether the prim itself is invisible."""
+        from pxr import UsdGeom
+
+        return prim.IsA(UsdGeom.Imageable) and UsdGeom.Imageable(prim).GetVisibilityAttr().Get(self.time) == UsdGeom.Tokens.invisible
+
+    def shapes(self, root: Usd.Prim, excluded: str = "", own_visibility: bool = False) -> tuple[list[Placed], list[Scattered]]:
+        """Shapes at and below ``root`` in its frame, and those scattered by point instancers.
+
+        Args:
+            root: the pseudo-root, a mover or a prototype.
+            excluded: path of a prim to pass over.
+            own_visibility: an invisible root shows nothing; a mover's visibility is not its shapes'.
+        """
+        placed, scattered = [], []
+        for prim in self._shown(root, excluded, own_visibility):
+            T = self.relative(prim, root)
+            if prim.GetTypeName() == "PointInstancer":
+                scattered += self._scatter(prim, T)
+            else:
+                placed.append(Placed(prim, T))
+        return placed, scattered
+
+    def flat(self, root: Usd.Prim) -> list[Placed]:
+        """Shapes at and below ``root`` in its frame, with every copy of a point instancer as shapes of its own."""
+        placed, scattered = self.shapes(root)
+        return placed + [Placed(s.prim, T @ s.T) for group in scattered for T in group.T for s in group.shapes]
+
+    def _shown(self, root: Usd.Prim, excluded: str, own_visibility: bool) -> Iterator[Usd.Prim]:
+        """Shapes and point instancers that are visible and for rendering."""
+        from pxr import Usd, UsdGeom
+
+        whole = Usd.PrimIsActive & Usd.PrimIsLoaded
+        abstract = not root.IsPseudoRoot() and (root.IsAbstract() or not root.IsDefined())
+        walk = iter(Usd.PrimRange(root, Usd.TraverseInstanceProxies(whole if abstract else Usd.PrimDefaultPredicate)))
+        rendered = (UsdGeom.Tokens.default_, UsdGeom.Tokens.render)
+        for prim in walk:
+            if (excluded and prim.GetPath() == excluded) or ((own_visibility or prim != root) and self.hidden(prim)):
+                walk.PruneChildren()
+                continue
+            self._check(prim)
+            instancer = prim.IsA(UsdGeom.PointInstancer)
+            if instancer:
+                walk.PruneChildren()
+            elif not prim.IsA(UsdGeom.Gprim) or prim.HasAttribute("tailgate:context"):
+                continue
+            if UsdGeom.Imageable(prim).ComputePurpose() not in rendered:
+                continue
+            if instancer or prim.IsA(UsdGeom.Mesh) or prim.GetTypeName() in SOLIDS:
+                yield prim
+            else:
+                self.notes.add(f"prim {prim.GetPath()}: {prim.GetTypeName()} is not shown, only meshes and solids are")
+
+    def _scatter(self, prim: Usd.Prim, T: np.ndarray) -> list[Scattered]:
+        """The shown copies of each prototype of a point instancer; ids that are invisible or inactive are left out."""
+        from pxr import UsdGeom
+
+        where = f"prim {prim.GetPath()}: PointInstancer"
+        if prim in self._open:
+            self.notes.add(f"{where} is its own prototype and is not shown there")
+            return []
+        instancer = UsdGeom.PointInstancer(prim)
+        kinds = np.array(instancer.GetProtoIndicesAttr().Get(self.time) or [], np.int64)
+        targets = [self.stage.GetPrimAtPath(path) for path in instancer.GetPrototypesRel().GetForwardedTargets()]
+        if len(kinds) and (kinds.min() < 0 or kinds.max() >= len(targets) or not all(targets)):
+            self.notes.add(f"{where} must name a prototype for every index, got {len(targets)} for {kinds.min()} to {kinds.max()}, and is not shown")
+            return []
+        how = UsdGeom.PointInstancer.IncludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
+        matrices = instancer.ComputeInstanceTransformsAtTime(self.time, self.time, *how)
+        mask = instancer.ComputeMaskAtTime(self.time)
+        shown = np.array(mask, bool) if mask else np.ones(len(kinds), bool)
+        if not len(matrices) == len(shown) == len(kinds):
+            self.notes.add(f"{where} must hold one position, orientation and scale per index, {len(kinds)} in all, and is not shown")
+            return []
+        poses = T @ np.transpose(np.array(matrices, np.float64).reshape(-1, 4, 4), (0, 2, 1))
+        self._open.append(prim)
+        out = []
+        for kind in np.unique(kinds[shown]):
+            flat = [] if self.hidden(targets[kind]) else self.flat(targets[kind])
+            out.append(Scattered(targets[kind], flat, poses[shown & (kinds == kind)]))
+        self._open.pop()
+        return out
+
+    def _check(self, prim: Usd.Prim) -> None:
+        """Name what else of a prim is passed over: units of referenced layers, skinning, draw modes."""
+        if prim.HasAuthoredReferences() or prim.HasAuthoredPayloads():
+            self._check_units(prim)
+        if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
+            self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
+        mode = prim.GetAttribute("model:drawMode")
+        if mode and mode.HasAuthoredValue() and mode.Get() not in ("default", "inherited"):
+            self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())
+
+    def _check_units(self, prim: Usd.Prim) -> None:
+        """Name layers brought in by a reference or payload whose unit or up axis differs from the stage's: USD converts neither."""
+        from pxr import Usd, UsdGeom
+
+        if any("unitsResolve" in op for op in prim.GetAttribute("xformOpOrder").Get() or ()):
+            return
+        unit, up = UsdGeom.GetStageMetersPerUnit(self.stage), str(UsdGeom.GetStageUpAxis(self.stage))
+        for arc in Usd.PrimCompositionQuery.GetDirectReferences(prim).GetCompositionArcs():
+            layer = arc.GetTargetLayer()
+            root = layer.pseudoRoot if layer else None
+            own = root.GetInfo("metersPerUnit") if root and root.HasInfo("metersPerUnit") else unit
+            axis = str(root.GetInfo("upAxis")) if root and root.HasInfo("upAxis") else up
+            if not np.isclose(own, unit) or axis != up:
+                name = layer.identifier.rsplit("/", 1)[-1]
+                self.notes.count(
+                    f"{name} is in units of {own:g} m with {axis} up, the stage in {unit:g} m with {up} up; shown as composed", prim.GetPath()
+                )
