@@ -72,7 +72,7 @@ def test_broken_instancers_are_named(kinds, positions, words):
 
 def test_visibility_and_purpose():
     stage = kit.new_stage()
-    for k, (purpose, shown) in enumerate([("default", True), ("render", True), ("proxy", False), ("guide", False)]):
+    for k, purpose in enumerate(("default", "render", "proxy", "guide")):
         group = UsdGeom.Xform.Define(stage, f"/World/{purpose}")
         group.CreatePurposeAttr(purpose)
         kit.box(stage, f"/World/{purpose}/box", (k, 0, 0), (k + 1, 1, 1))
