@@ -58,7 +58,7 @@ def calibrate_gate(
     write_gate(gate, out)
     write_gate_page(gate, page)
     if as_json:
-        print_json(gate.model_dump(mode="json"))
+        print_json(gate.model_dump(mode="json", by_alias=True))
         return
     print_gate(gate, console)
     console.print(f"gate: {out}, page: {page}", soft_wrap=True)

@@ -151,11 +151,48 @@ class Calibrated(Model):
     frames: list[str]
 
 
+class ClassLimits(Model):
+    """The class gate at one number of crops.
+
+    Attributes:
+        size: crops in a batch.
+        joint: joint limit of the gating metrics, in units of q95 - median of each null.
+        limits: distance [m] or divergence [nats] -> its limit.
+        x_max: distance -> the scale of ``dogss_score`` [m].
+        gates: metrics with enough power to decide.
+        power: metric -> control -> share of batches made wrong that it rejects; drawn from the same crops as the limits.
+    """
+
+    size: int = Field(ge=1)
+    joint: float
+    limits: dict[str, float]
+    x_max: dict[str, float]
+    gates: list[str]
+    power: dict[str, dict[str, Share]]
+
+
+class ClassRecord(Model):
+    """What the class gate can tell of a class within a range bin; without sizes it judges nothing there, and ``note`` says why."""
+
+    class_: str = Field(alias="class")
+    modality: str
+    range: str
+    crops: int = Field(ge=0)
+    groups: int = Field(ge=0)
+    sizes: list[ClassLimits] = []
+    note: str = ""
+
+
 class GateFile(Model):
-    """Limits of the batch gate by modality, with the numbers behind them."""
+    """Limits of the batch gate by modality, with the numbers behind them, and what the class gate can tell.
+
+    The batch gate judges by this file. The class gate judges at the very number of crops it is given and draws its limits for that number from the
+    reference; ``classes`` shows those limits at a few numbers.
+    """
 
     version: Literal[1] = 1
     tailgate: str
     seed: int
     reference: Calibrated
     batch: dict[str, ModalityGate]
+    classes: list[ClassRecord] = []

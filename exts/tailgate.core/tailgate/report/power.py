@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tailgate.config.gate import BatchLimits, ControlRecord, GateFile, ModalityGate, Rate, RealNull
+from tailgate.config.budget import Gate
+from tailgate.config.gate import BatchLimits, ClassRecord, ControlRecord, GateFile, ModalityGate, Rate, RealNull
 from tailgate.report import charts
 from tailgate.report.page import figure, svg, template
 from tailgate.report.words import metric_words
@@ -67,6 +68,20 @@ def print_gate(gate: GateFile, console: Console) -> None:
         console.print(table)
         for sentence in sentences(own):
             console.print(sentence, soft_wrap=True)
+    if gate.classes:
+        table = Table("class", "range", "crops", "groups", "decides", "the gate's metrics reject", box=None)
+        for record in gate.classes:
+            table.add_row(f"{record.class_} ({record.modality})", record.range, str(record.crops), str(record.groups), *class_words(record))
+        console.print(table)
+
+
+def class_words(record: ClassRecord) -> tuple[str, str]:
+    """Metrics that decide, and the controls they tell, at the number of crops a verdict needs."""
+    if not record.sizes:
+        return "unjudged", record.note
+    limits = next((s for s in record.sizes if s.size >= Gate().n_min), record.sizes[-1])
+    found = {c: max(own.get(c, 0.0) for m, own in limits.power.items() if m in limits.gates) for m in limits.gates for c in limits.power[m]}
+    return ", ".join(limits.gates) or "no power", ", ".join(f"{c} {p:.0%}" for c, p in found.items()) + f" at {limits.size} crops" if found else ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,9 @@ def write_gate_page(gate: GateFile, out: Path) -> Path:
         }
         for name, own in gate.batch.items()
     ]
-    write_atomically(out, template("gate.html.j2").render(gate=gate, parts=parts, shades=SHADES, metric_words=metric_words, rate=_rate))
+    write_atomically(
+        out, template("gate.html.j2").render(gate=gate, parts=parts, shades=SHADES, metric_words=metric_words, rate=_rate, class_words=class_words)
+    )
     return out
 
 

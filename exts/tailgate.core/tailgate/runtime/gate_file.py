@@ -28,7 +28,7 @@ HEADER = """\
 
 def write_gate(gate: GateFile, out: Path) -> None:
     """Write the file, numbers to six digits."""
-    write_atomically(out, HEADER + dump(_rounded(gate.model_dump(mode="json"))))
+    write_atomically(out, HEADER + dump(_rounded(gate.model_dump(mode="json", by_alias=True))))
 
 
 def read_gate(path: Path, reference: str) -> GateFile:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tailgate import __version__
+from tailgate.calibrate.class_gate import class_records
 from tailgate.calibrate.gate import Blocks, applicable, modality_gates
 from tailgate.config.gate import Calibrated, GateFile
 from tailgate.errors import UserError
@@ -75,11 +76,12 @@ def fit_gate(request: GateRequest) -> GateFile:
         controls = tuple(applicable(real.blocks))
         job = WrongMeasuring(source, Cut(), Path(changed), controls, request.seed)
         wrong = measure_set(job, opened, request.workers, lambda words, *done: request.tick(f"{words} under {len(controls)} controls", *done))
+        classes = class_records(real.crops, request.seed, request.tick)
         batch = modality_gates(real.blocks, _by_control(wrong, controls), request.seed, request.tick)
     if not batch:
         raise UserError(f"holds too little real data to set any limit: at least {MIN_PLACES} places are needed", source.root)
     reference = Calibrated(kind=source.kind, fingerprint=fingerprint(source), frames=[e.name for e in real.entries])
-    return GateFile(tailgate=__version__, seed=request.seed, reference=reference, batch=batch)
+    return GateFile(tailgate=__version__, seed=request.seed, reference=reference, batch=batch, classes=classes)
 
 
 def _by_control(wrong: MeasuredSet, controls: Sequence[tuple[str, float]]) -> dict[tuple[str, float], Blocks]:
