@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from frames_fixture import make_frame
 from tailgate.frames import Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.validate.backbones.geometric import NAMES, _covariance, _neighbours, local_covariance_twin, point_features
 from tailgate.validate.crops import RESAMPLED, CropSource, camera_crops, lidar_crops, pack, range_bin_name, resample, unpack
+from tailgate.validate.evidence import measure
 
 
 def turn(yaw: float, position=(0.0, 0.0, 0.0)) -> np.ndarray:
@@ -141,3 +143,14 @@ def test_features_of_a_line_a_plane_and_a_ball():
 def test_neighbourhoods_match_their_twin():
     points = np.random.default_rng(3).normal(size=(60, 3))
     assert _covariance(points[_neighbours(points)]) == pytest.approx(local_covariance_twin(points), abs=1e-12)
+
+
+def test_a_tracked_object_is_its_own_group():
+    """Two looks at one car are no two cars, in whatever part of the recording they were made."""
+    frame = make_frame(0)
+    frame.objects.track = [f"t{i}" for i in range(len(frame.objects))]
+    for part in ("log#0", "log#1"):
+        crops = measure(frame, "f", part).crops
+        assert crops and all(c.group == f"log t{list(frame.objects.instance).index(c.instance)}" for c in crops)
+    frame.objects.track = []
+    assert {c.group for c in measure(frame, "f", "log#1").crops} == {"log#1"}

@@ -114,6 +114,7 @@ class Objects:
         T_world_box: box centre and axes (x = length, y = width, z = height), float64 [N, 4, 4].
         size: length, width, height [m], float64 [N, 3].
         asset: file stem of the asset, [N].
+        track: name of each object over its recording, [N], so that two looks at one object are known as such; empty where the source has none.
     """
 
     instance: np.ndarray
@@ -121,6 +122,7 @@ class Objects:
     T_world_box: np.ndarray
     size: np.ndarray
     asset: list[str]
+    track: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.class_name)

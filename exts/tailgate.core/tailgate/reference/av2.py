@@ -81,9 +81,9 @@ class Av2Reader:
         sweep = read_sweep(path)
         T_world_ego = np.eye(4)
         T_world_ego[2, 3] = EGO_HEIGHT
-        names, T_ego_box, size = _boxes_at(log.boxes, _timestamp(path))
+        names, T_ego_box, size, track = _boxes_at(log.boxes, _timestamp(path))
         ids = class_ids(names)
-        objects = objects_of(names, T_world_ego @ T_ego_box, size)
+        objects = objects_of(names, T_world_ego @ T_ego_box, size, track)
         sensors = {}
         for lidar, first in LIDARS.items():
             mine = (sweep["laser_number"] >= first) & (sweep["laser_number"] < first + BEAMS)
@@ -143,16 +143,17 @@ def _open_log(folder: Path) -> Log:
     return Log(folder, poses, boxes)
 
 
-def _boxes_at(boxes: dict[str, np.ndarray] | None, timestamp: int) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Class names, T_ego_box [N, 4, 4] and sizes [N, 3] [m] of the boxes of one moment."""
+def _boxes_at(boxes: dict[str, np.ndarray] | None, timestamp: int) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
+    """Class names, T_ego_box [N, 4, 4], sizes [N, 3] [m] and tracks (empty where the file has none) of the boxes of one moment."""
     if boxes is None:
-        return [], np.zeros((0, 4, 4)), np.zeros((0, 3))
+        return [], np.zeros((0, 4, 4)), np.zeros((0, 3)), []
     here = boxes["timestamp_ns"] == timestamp
     T = np.tile(np.eye(4), (int(here.sum()), 1, 1))
     T[:, :3, :3] = quaternion_matrix(np.stack([boxes[k][here] for k in ("qw", "qx", "qy", "qz")], axis=1).reshape(-1, 4))
     T[:, :3, 3] = np.stack([boxes[k][here] for k in ("tx_m", "ty_m", "tz_m")], axis=1)
     size = np.stack([boxes[k][here] for k in ("length_m", "width_m", "height_m")], axis=1).astype(np.float64)
-    return [str(c) for c in boxes["category"][here]], T, size
+    names, track = ([str(v) for v in boxes[key][here]] if key in boxes else [] for key in ("category", "track_uuid"))
+    return names, T, size, track
 
 
 def _head(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tailgate.frames import Objects, ObjectView
@@ -74,10 +76,11 @@ def lidar_view(visible: np.ndarray, alone: np.ndarray, distance: np.ndarray) -> 
     return ObjectView(none, none.copy(), visible, alone, occluded, np.zeros(len(visible), np.float32), distance.astype(np.float32))
 
 
-def objects_of(class_name: list[str], T_world_box: np.ndarray, size: np.ndarray) -> Objects:
+def objects_of(class_name: list[str], T_world_box: np.ndarray, size: np.ndarray, track: Sequence[str] = ()) -> Objects:
     """Objects with instance ids from 1 in row order; ``asset`` stays empty for real data."""
     count = len(class_name)
-    return Objects(np.arange(1, count + 1, dtype=np.int32), list(class_name), T_world_box.reshape(count, 4, 4), size.reshape(count, 3), [""] * count)
+    boxes = T_world_box.reshape(count, 4, 4), size.reshape(count, 3)
+    return Objects(np.arange(1, count + 1, dtype=np.int32), list(class_name), *boxes, [""] * count, list(track))
 
 
 def class_ids(names: list[str]) -> dict[str, int]:

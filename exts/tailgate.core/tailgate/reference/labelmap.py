@@ -58,7 +58,8 @@ class LabelMap(Model):
     def _objects(self, objects: Objects, kept: np.ndarray) -> Objects:
         rows = np.flatnonzero(kept)
         names = [str(self.name(objects.class_name[r])) for r in rows]
-        return Objects(objects.instance[rows], names, objects.T_world_box[rows], objects.size[rows], [objects.asset[r] for r in rows])
+        asset, track = ([values[r] for r in rows] if values else [] for values in (objects.asset, objects.track))
+        return Objects(objects.instance[rows], names, objects.T_world_box[rows], objects.size[rows], asset, track)
 
 
 def load_label_map(path: str | Path) -> LabelMap:

@@ -50,11 +50,13 @@ class Boxes:
         class_name: [N].
         T_ego_box: box centre and axes (x = length, y = width, z = height), float64 [N, 4, 4].
         size: length, width, height [m], float64 [N, 3].
+        track: instance token of each, or empty.
     """
 
     class_name: list[str]
     T_ego_box: np.ndarray
     size: np.ndarray
+    track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class NuScenesReader:
         channels, _ = sweep_of_file(sweep.path)
         boxes, ids = sweep.boxes(), {c: i for i, c in enumerate(self._classes, start=1)}
         T_ego_lidar = sweep.T_ego_lidar @ _T_OLD_NEW
-        objects: Objects = objects_of(boxes.class_name, boxes.T_ego_box, boxes.size)
+        objects: Objects = objects_of(boxes.class_name, boxes.T_ego_box, boxes.size, boxes.track)
         semantic = np.array([ids[c] for c in boxes.class_name], dtype=np.uint32)
         view = label_returns(channels, np.linalg.inv(T_ego_lidar) @ objects.T_world_box, objects.size, semantic)
         start = sweep.time_ns - SWEEP_NS
@@ -189,7 +191,7 @@ def _from_tables(root: Path, folder: Path) -> tuple[list[Sweep], list[str]]:
         names = [str(look("category", look("instance", row, "instance_token"), "category_token")["name"]) for row in mine]
         T = np.stack([np.linalg.inv(T_global_ego) @ _pose(row, folder / "sample_annotation.json") for row in mine] or [np.eye(4)])[: len(mine)]
         size = np.array([row["size"] for row in mine], dtype=np.float64).reshape(-1, 3)[:, [1, 0, 2]]
-        return Boxes(names, T, size)
+        return Boxes(names, T, size, tuple(str(row["instance_token"]) for row in mine))
 
     sweeps = []
     for data in rows["sample_data"]:

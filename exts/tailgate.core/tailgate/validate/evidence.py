@@ -117,13 +117,13 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
     Args:
         frame: with responses applied.
         name: frame name, part of each crop's seed.
-        group: recording or clip; crops of one group are never compared in a null.
+        group: recording, part of one, or clip. Crops of one group are never compared in a null; the group of a tracked object is its track.
         cut: for synthetic frames, what the reference's labels hold.
         backbone: one that looks at whole images or scans leaves its features in the crops; others look at the crops when they are judged.
     """
     frame = cut.apply(frame)
     evidence = Evidence(frame_blocks(frame), codes=integrity(frame), signature=signature(frame), times=_times(frame))
-    source = CropSource(name, group)
+    source = CropSource(name, [f"{group.partition('#')[0]} {t}" for t in frame.objects.track] or group)
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
             evidence.crops += lidar_crops(sensor, frame.objects, source, backbone and backbone.map(sensor))
