@@ -17,6 +17,7 @@ from tailgate.report.page import figure, svg, template
 from tailgate.report.words import metric_words
 from tailgate.validate.calibration import POWER
 from tailgate.validate.evidence import STATISTICS
+from tailgate.validate.places import distance_unit
 
 FALSE_REJECTS = 0.10
 """Largest share of real batches that may be rejected."""
@@ -100,7 +101,7 @@ def statistic_rows(gate: ModalityGate, limits: BatchLimits) -> list[StatisticRow
     """All statistics of the modality that the batch size could judge, then those it could not."""
     rows = []
     for name, own in limits.statistics.items():
-        unit = STATISTICS[name].unit if name in STATISTICS else ""
+        unit = distance_unit(STATISTICS[name])
         null = _null(own.null, unit)
         shares = [(c, p[gate.controls[c].at]) for c, p in own.power.items()]
         best = ", ".join(f"{c} {p:.0%}" for c, p in sorted(shares, key=lambda s: -s[1])[:3] if p >= 0.5)
@@ -164,9 +165,8 @@ def power_chart(gate: ModalityGate, name: str, width: int = 330, height: int = 1
 
 
 def _null(null: RealNull, unit: str) -> str:
-    plain, after = ("share", "") if unit == "share" else ("", "" if unit == "1" else f" {unit}")
-    median, q95, low, high = (figure(v, plain) for v in (null.median, null.q95, null.q95_low, null.q95_high))
-    return f"{median} … {q95} [{low}, {high}]{after}"
+    median, q95, low, high = (figure(v) for v in (null.median, null.q95, null.q95_low, null.q95_high))
+    return f"{median} … {q95} [{low}, {high}] {unit if unit != '1' else ''}".strip()
 
 
 def _control(name: str, record: ControlRecord) -> str:

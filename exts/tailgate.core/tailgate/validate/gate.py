@@ -13,7 +13,7 @@ from tailgate.validate.calibration import HELD_OUT, LEVEL, MIN_PLACES, Wrong, ca
 from tailgate.validate.controls import statistic_control
 from tailgate.validate.evidence import MODALITIES
 from tailgate.validate.lidar_statistics import SECTORS
-from tailgate.validate.places import Places, stratum_distances, weighted
+from tailgate.validate.places import Places, distance_unit, stratum_distances, weighted
 from tailgate.validate.scorecard import Null, Row, Scorecard
 from tailgate.validate.sketch import Sketch, Statistic
 
@@ -52,10 +52,10 @@ def sizes(places: Places) -> list[int]:
 class BatchGate:
     """Judges the summed sketch of a batch, modality by modality.
 
-    A statistic's value is the mean of W1 over its strata, weighted so that strata in which real places differ, or in which little can go wrong, count
-    little. Where the null, the joint limit and the power come from: ``tailgate.validate.calibration``. A statistic gates only where at least 95 % of
-    batches are rejected once they are made wrong: by negative controls on whole frames where the gate was calibrated by ``calibrate gate``, else by
-    sketch-level stand-ins. A limit in ``cfg.statistics`` replaces the calibrated one and gates on its own.
+    A statistic's value is the mean of its distance over the strata (``places.stratum_distances``), weighted so that strata in which real places
+    differ, or in which little can go wrong, count little. Where the null, the joint limit and the power come from: ``validate.calibration``. A
+    statistic gates only where at least 95 % of batches are rejected once they are made wrong: by negative controls on whole frames where the gate was
+    calibrated by ``calibrate gate``, else by sketch-level stand-ins. A limit in ``cfg.statistics`` replaces the calibrated one and gates on its own.
 
     Args:
         blocks: group -> sketches of its place blocks.
@@ -136,7 +136,9 @@ class BatchGate:
     def _row(self, statistic: Statistic, value: float, n: int, own: StatisticGate | None, modality: str) -> Row:
         override = self.cfg.statistics.get(statistic.name)
         null = Null(own.null.median, own.null.q95, own.null.n) if own else None
-        base = dict(metric=statistic.name, value=value if np.isfinite(value) else None, unit=statistic.unit, modality=modality, n=n, null=null)
+        base = dict(
+            metric=statistic.name, value=value if np.isfinite(value) else None, unit=distance_unit(statistic), modality=modality, n=n, null=null
+        )
         if not np.isfinite(value):
             return Row(**base, note=f"no stratum holds {statistic.min_count} values on both sides")
         if override is not None:
@@ -165,5 +167,7 @@ def _stratum_rows(statistic: Statistic, values: np.ndarray, n: np.ndarray, own: 
         null = Null(*own.strata[i], own.null.n) if own and own.strata[i] else None
         value = float(values[i]) if np.isfinite(values[i]) else None
         verdict = ("failed" if value > null.q95 else "ok") if value is not None and null else "unjudged"
-        rows.append(Row(statistic.name, value, statistic.unit, modality, "", stratum, int(n[i]), null.q95 if null else None, null, False, verdict))
+        rows.append(
+            Row(statistic.name, value, distance_unit(statistic), modality, "", stratum, int(n[i]), null.q95 if null else None, null, False, verdict)
+        )
     return rows

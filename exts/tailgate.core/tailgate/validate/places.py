@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 
-from tailgate.validate.controls import statistic_control
+from tailgate.validate.controls import is_rate, statistic_control
 from tailgate.validate.sketch import Sketch, Statistic
 
 MIN_RECORDINGS = 4
@@ -26,9 +26,24 @@ def w1_rows(p: np.ndarray, q: np.ndarray, edges: Sequence[float]) -> np.ndarray:
 
 
 def stratum_distances(statistic: Statistic, batch: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """W1 per stratum of batch [D, S, B] and reference [D or 1, S, B]: [D, S], NaN where either side holds fewer than ``min_count`` values."""
+    """Distance per stratum of batch [D, S, B] and reference [D or 1, S, B]: [D, S], NaN where either side holds fewer than ``min_count`` values.
+
+    W1 in the statistic's unit; of a rate the difference of the angles arcsin √rate, which vary alike at small and at large rates (Anscombe 1948): on
+    the scale of shares the few places where much is missing would hide a sensor that never misses anything.
+    """
     smaller = np.minimum(batch.sum(axis=-1), reference.sum(axis=-1))
-    return np.where(smaller >= statistic.min_count, w1_rows(batch, reference, statistic.edges), np.nan)
+    distance = np.abs(_angle(batch) - _angle(reference)) if is_rate(statistic) else w1_rows(batch, reference, statistic.edges)
+    return np.where(smaller >= statistic.min_count, distance, np.nan)
+
+
+def distance_unit(statistic: Statistic) -> str:
+    """Unit of ``stratum_distances``."""
+    return "rad" if is_rate(statistic) else statistic.unit
+
+
+def _angle(counts: np.ndarray) -> np.ndarray:
+    """arcsin √(share of the missing) of rates [..., 2], 0 … π/2 [rad]."""
+    return np.arcsin(np.sqrt(counts[..., 1] / np.maximum(counts.sum(axis=-1), 1)))
 
 
 def weighted(strata: np.ndarray, weights: np.ndarray) -> np.ndarray:
