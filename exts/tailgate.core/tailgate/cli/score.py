@@ -23,6 +23,7 @@ def score(
     labels: Annotated[Path | None, typer.Option("--labels", help="Label map: classes of the synthetic folder in the reference's words.")] = None,
     gate: Annotated[Path | None, typer.Option("--gate", help="gate.yaml that 'calibrate gate' wrote for this reference.")] = None,
     support: Annotated[list[str], typer.Option("--support", help="CLASS=REAL: a real class that stands in for one with too few.")] = [],  # noqa: B006
+    backbone: Annotated[str, typer.Option("--backbone", help="Features of the class gate: a name or a model file.")] = "geometric",
     workers: Workers = WORKERS,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Report page (HTML) to write.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every stratum.")] = False,
@@ -47,6 +48,7 @@ def score(
             labels=labels,
             gate=gate,
             support={name: str(value) for name, value in pairs("--support", support).items()},
+            backbone=backbone,
             workers=workers,
             tick=shown.tick,
         )

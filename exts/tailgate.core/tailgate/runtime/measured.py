@@ -19,11 +19,14 @@ from tailgate.reference.labelmap import LabelMap
 from tailgate.reference.open import open_reader
 from tailgate.reference.reader import Entry, Reader
 from tailgate.reference.split import MIN_RECORDINGS, make_groups
+from tailgate.validate.backbones import Backbone, open_backbone
 from tailgate.validate.evidence import Cut, Evidence, measure
 from tailgate.validate.sketch import Sketch
 
 FRAMES_PER_WORKER = 16
 """A process more pays from this many frames on: it takes about as long to start as ten frames to measure."""
+
+GEOMETRIC = "geometric"
 
 Tick = Callable[[str, int, int], None]
 """Called after each frame with what is measured, the frames done and their number."""
@@ -116,11 +119,13 @@ class Measuring:
         source: the set.
         cut: what of its labels counts.
         folder: where evidence is written, one file a frame; what lies there already is not measured again.
+        backbone: located name of the feature extractor, see ``validate.backbones``.
     """
 
     source: Source
     cut: Cut
     folder: Path
+    backbone: str = GEOMETRIC
 
     def file(self, name: str) -> Path:
         """Evidence file of a frame."""
@@ -128,7 +133,7 @@ class Measuring:
 
     def frame(self, reader: Reader, name: str, group: str) -> None:
         """Measure one frame and write its evidence."""
-        measure(self.source.read(reader, name), name, group, self.cut).save(self.file(name))
+        measure(self.source.read(reader, name), name, group, self.cut, opened_backbone(self.backbone)).save(self.file(name))
 
 
 def measure_set(job: Measuring, opened: tuple[Reader, list[Entry]], workers: int, tick: Tick) -> MeasuredSet:
@@ -187,6 +192,12 @@ def _measure_one(job: Measuring, name: str, group: str) -> None:
 def _reader(source: Source) -> Reader:
     """One reader per process and set."""
     return source.open()[0]
+
+
+@lru_cache(maxsize=2)
+def opened_backbone(spec: str) -> Backbone:
+    """One backbone per process."""
+    return open_backbone(spec, (Path("/"),))
 
 
 def fingerprint(source: Source) -> str:

@@ -22,8 +22,19 @@ from tailgate.reference.labelmap import load_label_map
 from tailgate.reference.reader import Reader
 from tailgate.report.score_record import ACCEPTED, INTEGRITY, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
 from tailgate.runtime.gate_file import read_gate
-from tailgate.runtime.measured import MeasuredSet, Measuring, Source, Tick, content_key, fingerprint, measure_set
+from tailgate.runtime.measured import (
+    GEOMETRIC,
+    MeasuredSet,
+    Measuring,
+    Source,
+    Tick,
+    content_key,
+    fingerprint,
+    measure_set,
+    opened_backbone,
+)
 from tailgate.runtime.spec import cache_folder
+from tailgate.validate.backbones import file_of, locate
 from tailgate.validate.class_gate import ClassGate
 from tailgate.validate.crops import range_bin_name
 from tailgate.validate.evidence import CUTS, STATISTICS, Cut
@@ -50,6 +61,7 @@ class ScoreRequest:
         labels: label map (YAML): classes of the synthetic set in the words of the reference.
         gate: ``gate.yaml`` of this reference; without it the gate calibrates itself on the reference.
         support: class -> real class that stands in for it where the reference has too little of it.
+        backbone: feature extractor of the class gate: a registered name, a model file or ``timm:<model>``.
         workers: processes at most.
         tick: hears how many frames are measured.
     """
@@ -63,6 +75,7 @@ class ScoreRequest:
     labels: Path | None = None
     gate: Path | None = None
     support: Mapping[str, str] = field(default_factory=dict)
+    backbone: str = GEOMETRIC
     workers: int = 1
     tick: Tick = lambda words, done, total: None
 
@@ -76,7 +89,15 @@ def score(request: ScoreRequest) -> ScoreRecord:
     """
     calibrated = read_gate(Path(request.gate), fingerprint(_reference(request))) if request.gate else None
     synthetic, real = measure_sides(request)
-    return _judge(synthetic, real, _Gates(Gate(unjudged="accept", support=dict(request.support)), calibrated))
+    cfg = Gate(unjudged="accept", support=dict(request.support), backbone=_backbone(request))
+    return _judge(synthetic, real, _Gates(cfg, calibrated))
+
+
+def _backbone(request: ScoreRequest) -> str:
+    """The backbone with its file as an absolute path; UserError where it does not open."""
+    spec = locate(request.backbone, (Path.cwd(), Path("/")))
+    opened_backbone(spec)
+    return spec
 
 
 def measure_sides(request: ScoreRequest) -> tuple[MeasuredSet, MeasuredSet]:
@@ -86,11 +107,12 @@ def measure_sides(request: ScoreRequest) -> tuple[MeasuredSet, MeasuredSet]:
     opened = {side: side.open() for side in (ours, theirs)}
     looked_at = [Side.of(side.root, _Reading(side, opened[side][0]), opened[side][1]) for side in (theirs, ours)]
     notes = check_compatible(*looked_at)
-    real = measure_set(Measuring(theirs, Cut(), _cache(theirs)), opened[theirs], request.workers, request.tick)
+    backbone = _backbone(request)
+    real = measure_set(Measuring(theirs, Cut(), _cache(theirs, backbone), backbone), opened[theirs], request.workers, request.tick)
     _refuse_too_small(real)
     with TemporaryDirectory(prefix="tailgate-score-") as folder:
         cut = CUTS.get(theirs.kind, Cut())
-        synthetic = measure_set(Measuring(ours, cut, Path(folder)), opened[ours], request.workers, request.tick)
+        synthetic = measure_set(Measuring(ours, cut, Path(folder), backbone), opened[ours], request.workers, request.tick)
     synthetic.notes += [*notes, *_same_frames(synthetic, real)]
     return synthetic, real
 
@@ -130,9 +152,10 @@ def _reference(request: ScoreRequest) -> Source:
     return Source.find(request.reference, request.reference_kind, request.reference_options)
 
 
-def _cache(source: Source) -> Path:
+def _cache(source: Source, backbone: str) -> Path:
     """Folder that keeps the evidence of a reference from one call to the next: another byte in its files is another folder."""
-    folder = cache_folder() / "evidence" / content_key(source)
+    model = file_of(backbone)
+    folder = cache_folder() / "evidence" / content_key(source, backbone, hashlib.sha256(model.read_bytes()).hexdigest() if model else "")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -185,8 +208,9 @@ def _integrity(synthetic: MeasuredSet, real: MeasuredSet) -> list[Row]:
         Row(code, count / len(evidence), **base, gates=code not in FORMAT_CODES, note=f"{count} of {len(evidence)} frames")
         for code, count in sorted(broken.items())
     ]
-    ours, theirs = ({f"{group}/{i}": e for group, found in side.groups.items() for i, e in enumerate(found)} for side in (synthetic, real))
+    ours = {f"{group}/{i}": e for group, found in synthetic.groups.items() for i, e in enumerate(found)}
     clips = [name.rsplit("/", 1)[0] for name in ours]
+    theirs = {group: found[0] for group, found in real.groups.items() if found}
     return [*rows, *(replace(row, modality=INTEGRITY) for row in set_rows(ours, [{}] * len(ours), clips, theirs))]
 
 
@@ -205,7 +229,7 @@ def _with_counts(rows: list[Row], real: Sketch) -> list[Row]:
 
 def _class_cards(synthetic: MeasuredSet, real: MeasuredSet, cfg: Gate) -> dict[str, Scorecard]:
     """Scorecards of the classes either side has; a class that only the reference has is unjudged, since a set may be made for a few classes."""
-    gate, ours = ClassGate(real.crops, cfg), synthetic.crops
+    gate, ours = ClassGate(real.crops, cfg, backbone=opened_backbone(cfg.backbone)), synthetic.crops
     cards = {name: gate.judge(name, [c for c in ours if c.class_name == name]) for name in sorted({c.class_name for c in ours})}
     for name in sorted({c.class_name for c in real.crops} - set(cards)):
         cards[name] = Scorecard([Row("dogss", None, class_name=name, note="the synthetic set shows no object of this class")], "unjudged")

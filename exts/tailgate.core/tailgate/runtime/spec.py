@@ -15,7 +15,7 @@ from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.ledger.ledger import canonical
-from tailgate.validate.backbones import Backbone, locate, open_backbone
+from tailgate.validate.backbones import Backbone, file_of, locate, open_backbone
 
 SPEC_FILE = "settings/spec.json"
 
@@ -97,6 +97,7 @@ class RunSpec:
             "rig": _sha(canonical(plain["rig"])),
             "usd": _sha(canonical([[str(p), _file_sha(p)] for p in self.usd_files()])),
             "reference": reference_hash,
+            "backbone": _file_sha(model) if (model := file_of(self.budget.gate.backbone)) else self.budget.gate.backbone,
             "gate": _file_sha(Path(self.budget.gate.file)) if self.budget.gate.file else "",
             "versions": canonical(versions()),
             "device": f"{self.backend} on {self.device.split(':')[0]}",

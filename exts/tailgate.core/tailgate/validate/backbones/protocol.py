@@ -98,6 +98,12 @@ def locate(spec: str, roots: Sequence[Path]) -> str:
     return str(_file(spec, roots)) if spec.endswith(FILES) else spec
 
 
+def file_of(spec: str) -> Path | None:
+    """The file that a located backbone depends on, or None."""
+    weights = spec.partition("=")[2] if spec.partition(":")[0] in LIBRARIES else spec if spec.endswith(FILES) else ""
+    return Path(weights) if weights else None
+
+
 def _file(name: str, roots: Sequence[Path]) -> Path:
     base = next((r for r in roots if (Path(r) / name).is_file()), roots[0])
     path = within([Path(r) for r in roots], name, KEY, Path(base))
