@@ -74,7 +74,7 @@ def fit_gate(request: GateRequest) -> GateFile:
     with TemporaryDirectory(prefix="tailgate-gate-") as plain, TemporaryDirectory(prefix="tailgate-gate-") as changed:
         real = measure_set(Measuring(source, Cut(), Path(plain)), opened, request.workers, request.tick)
         controls = tuple(applicable(real.blocks))
-        job = WrongMeasuring(source, Cut(), Path(changed), controls, request.seed)
+        job = WrongMeasuring(source, Cut(), Path(changed), controls=controls, seed=request.seed)
         wrong = measure_set(job, opened, request.workers, lambda words, *done: request.tick(f"{words} under {len(controls)} controls", *done))
         classes = class_records(real.crops, request.seed, request.tick)
         batch = modality_gates(real.blocks, _by_control(wrong, controls), request.seed, request.tick)
