@@ -130,9 +130,9 @@ class ModalityGate(Model):
         return found
 
     def falling(self, limits: BatchLimits, slack: float = 0.02) -> list[str]:
-        """Controls whose detection falls by more than ``slack`` from a strength to the next one; empty where more wrong is never less noticed."""
-        falls = {c: [a.value - b.value for a, b in zip(p, p[1:], strict=False)] for c, p in limits.power.items()}
-        return [c for c, drops in falls.items() if any(d > slack for d in drops)]
+        """Controls noticed more often than not whose detection falls by more than ``slack`` to a greater strength."""
+        values = {c: [r.value for r in p] for c, p in limits.power.items()}
+        return [c for c, p in values.items() if any(a >= 0.5 and a - b > slack for a, b in zip(p, p[1:], strict=False))]
 
 
 def _check_power(power: Mapping[str, list], controls: Mapping[str, ControlRecord]) -> None:
