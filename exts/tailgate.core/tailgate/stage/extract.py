@@ -8,14 +8,17 @@ included; movers of equal content share it. What cannot be shown is named in ``S
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.images import ImageStore
 from tailgate.stage.labels import get_label
 from tailgate.stage.materials import COLUMNS, MaterialReader, Surface
 from tailgate.stage.meshes import MeshData, read_shape
+from tailgate.stage.shaders import TEXTURED
+from tailgate.stage.textures import Texture
 from tailgate.stage.walk import Notes, Placed, Scattered, Walk, ancestors
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ class StageArrays:
         movers: movers in path order.
         surfaces: constants of materials that no prim holds (display colours), by row.
         readers: material readers by row.
+        images: the images of their textures.
         skipped: what cannot be honoured, by name, sorted.
     """
 
@@ -90,6 +94,7 @@ class StageArrays:
     movers: list[Mover] = field(default_factory=list)
     surfaces: dict[int, Surface] = field(default_factory=dict)
     readers: dict[int, MaterialReader] = field(default_factory=dict)
+    images: ImageStore = field(default_factory=ImageStore)
     skipped: list[str] = field(default_factory=list)
 
     def material_table(self) -> np.ndarray:
@@ -100,6 +105,15 @@ class StageArrays:
         for row, reader in self.readers.items():
             table[row] = reader.read().row()
         return table
+
+    def texture_table(self) -> tuple[list[Texture], np.ndarray]:
+        """All uses of images and the row of each material's, -1 for none: (textures, int32 [M, TEXTURED])."""
+        rows: dict[Texture, int] = {}
+        table = np.full((len(self.surfaces) + len(self.readers), len(TEXTURED)), -1, np.int32)
+        for row, reader in sorted(self.readers.items()):
+            for name, texture in reader.textures.items():
+                table[row, TEXTURED.index(name)] = rows.setdefault(texture, len(rows))
+        return list(rows), table
 
 
 def world_correction(stage: Usd.Stage) -> np.ndarray:
@@ -119,14 +133,15 @@ class Extraction:
     Args:
         stage: composed stage.
         labels: class name -> semantic id; other classes become 0.
+        images: images that were decoded before.
     """
 
-    def __init__(self, stage: Usd.Stage, labels: dict[str, int]):
+    def __init__(self, stage: Usd.Stage, labels: dict[str, int], images: ImageStore | None = None):
         self.stage, self.labels = stage, labels
         self.notes = Notes()
         self.walk = Walk(stage, self.notes)
         self.T_world_stage = world_correction(stage)
-        self.out = StageArrays()
+        self.out = StageArrays(images=images or ImageStore())
         self._material_rows: dict[object, int] = {}
         self._shared: dict[str, int] = {}
 
@@ -176,6 +191,8 @@ class Extraction:
             if isinstance(data, str):
                 self.notes.add(f"prim {shape.prim.GetPath()}: {data}; it is not shown")
                 continue
+            if data.colour is not None and any(self._tinted(part) for part in data.parts):
+                data = replace(data, corner_colour=np.broadcast_to(data.colour, data.corner_normal.shape).astype(np.float32))
             for flaw in data.flaws:
                 self.notes.count(flaw, shape.prim.GetPath())
             offsets.append(len(self.out.slots) - first)
@@ -208,6 +225,11 @@ class Extraction:
         row = self._bound(part)
         return None if row is None else self.out.readers[row].coordinates
 
+    def _tinted(self, part: Usd.Prim) -> bool:
+        """Whether the material bound to a part takes its colour from the display colour."""
+        row = self._bound(part)
+        return row is not None and self.out.readers[row].tinted
+
     def _bound(self, part: Usd.Prim) -> int | None:
         """Row of the material bound to a shape or subset, None without one."""
         from pxr import UsdShade
@@ -218,14 +240,14 @@ class Extraction:
         key = material.GetPath().pathString
         if key not in self._material_rows:
             self._material_rows[key] = len(self._material_rows)
-            self.out.readers[self._material_rows[key]] = MaterialReader(material, self.notes)
+            self.out.readers[self._material_rows[key]] = MaterialReader(material, self.notes, self.out.images)
         return self._material_rows[key]
 
     def _material(self, part: Usd.Prim, data: MeshData) -> int:
         """Row of the material of a shape or subset, or of its display colour."""
         row = self._bound(part)
         if row is not None:
-            if data.corner_colour is not None:
+            if data.corner_colour is not None and not self.out.readers[row].tinted:
                 self.notes.count("display colours of a mesh with a material are multiplied into it", part.GetPath())
             return row
         colour = (1.0, 1.0, 1.0) if data.corner_colour is not None else (0.5, 0.5, 0.5) if data.colour is None else data.colour

@@ -1,31 +1,39 @@
-"""Read ``UsdPreviewSurface`` materials and their LiDAR reflectance."""
+"""Read materials: the constants and textures of a surface, and its LiDAR reflectance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.stage.images import ImageStore
+from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, Family, find_shader, omni_texture, tinted
+from tailgate.stage.textures import Texture, asset_path, held, read_texture
+
 if TYPE_CHECKING:
     from pxr import Usd, UsdShade
+
+    from tailgate.stage.walk import Notes
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Relative luminance of linear sRGB primaries (ITU-R BT.709)."""
 
 REFLECTANCE = "tailgate:reflectance"
-DEFAULTS = {"diffuseColor": (0.18, 0.18, 0.18), "roughness": 0.5, "metallic": 0.0, "emissiveColor": (0.0, 0.0, 0.0), "opacity": 1.0}
-"""Fallbacks of the UsdPreviewSurface specification."""
+GONE = 1e-3
+"""Surfaces of less opacity than this are not there."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Constant material parameters.
+    """Constant material parameters; those that a texture gives hold its mean.
 
     Attributes:
         diffuse, emissive: linear RGB.
         roughness, metallic, opacity: 0..1.
-        reflectance: LiDAR reflectance at 905 nm, Lambertian, 0..1.
+        reflectance: LiDAR reflectance at 905 nm, Lambertian, 0..1; above 1 a retroreflector's; -1 takes the luminance of the diffuse texture.
+        f0: reflectance of the coat of a dielectric seen head-on.
+        cutout: opacity below which a point of the surface is not there; 0 for none.
     """
 
     diffuse: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -34,13 +42,16 @@ class Surface:
     emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
     opacity: float = 1.0
     reflectance: float = 0.5
+    f0: float = 0.04
+    cutout: float = 0.0
 
     def row(self) -> list[float]:
-        """The ten numbers of ``COLUMNS`` as the renderer stores them."""
-        return [*self.diffuse, self.roughness, self.metallic, *self.emissive, self.opacity, self.reflectance]
+        """The numbers of ``COLUMNS`` as the renderer stores them."""
+        return [*self.diffuse, self.roughness, self.metallic, *self.emissive, self.opacity, self.reflectance, self.f0, self.cutout]
 
 
-COLUMNS = 10
+COLUMNS, CUTOUT = 12, 11
+"""Numbers per material, and the place of ``cutout`` among them."""
 
 
 class MaterialReader:
@@ -48,89 +59,142 @@ class MaterialReader:
 
     Args:
         material: the material.
-        skipped: names of what cannot be honoured are added here.
+        notes: names of what cannot be honoured are added here.
+        images: decoded images.
     """
 
-    coordinates: str | None = None
-
-    def __init__(self, material: UsdShade.Material, skipped: set[str]):
+    def __init__(self, material: UsdShade.Material, notes: Notes, images: ImageStore):
         self.path = material.GetPath().pathString
-        self._material = material
-        self.resolve(skipped)
-        if self.read().opacity < 1.0:
-            skipped.add(f"material {self.path}: opacity below 1 is shown opaque and dark")
+        self._material, self._images = material, images
+        self.resolve(notes)
+        self._check(notes)
 
-    def resolve(self, skipped: set[str]) -> None:
+    def resolve(self, notes: Notes) -> None:
         """Find the attributes anew, after inputs were added."""
         self._attributes: dict[str, Usd.Attribute] = {}
-        self._fixed: dict[str, object] = {}
-        shader = surface_shader(self._material)
+        self.textures: dict[str, Texture] = {}
+        self.tinted = False
+        shader, family, kind = find_shader(self._material)
+        self._family: Family = family or FAMILIES["UsdPreviewSurface"]
         self._shaders = {shader.GetPath().pathString} if shader else set()
         if shader is None:
-            skipped.add(f"material {self.path}: no UsdPreviewSurface, shown grey")
-        for name in DEFAULTS if shader else ():
-            self._find(shader, name, skipped)
+            notes.add(f"material {self.path}: {kind or 'no surface shader'} is not understood, shown grey")
+        else:
+            if self._family.name != "UsdPreviewSurface":
+                notes.count(f"{self._family.name} is shown as its nearest UsdPreviewSurface", self.path)
+            for name in self._family.defaults:
+                self._find(shader, name, notes)
+            if self._family.surface is dict:
+                self._find(shader, "normal", notes)
+            self._find_files(shader, notes)
+            for name, nothing in self._family.ignored.items():
+                if held(shader, name, nothing) != nothing:
+                    notes.count(f"{self._family.name} input {name} is not honoured", self.path)
         self._reflectance = self._material.GetPrim().GetAttribute(REFLECTANCE)
+        names = sorted({t.coordinates for t in self.textures.values()})
+        self.coordinates = names[0] if names else None
+        if len(names) > 1:
+            notes.add(f"material {self.path}: of the texture coordinates {', '.join(names)} only {names[0]} are used")
 
-    def _find(self, shader: UsdShade.Shader, name: str, skipped: set[str]) -> None:
-        """Resolve one input to the attribute that holds its value, or to the mean of its texture."""
+    def _find(self, shader: UsdShade.Shader, name: str, notes: Notes) -> None:
+        """Resolve one input to the attribute that holds its value, or to its texture."""
         entry = shader.GetInput(name)
         sources = entry.GetValueProducingAttributes() if entry else []
         if not sources:
             return
-        if sources[0].GetName().startswith("outputs:"):
-            skipped.add(f"material {self.path}: {name} is connected to a texture or node, its mean colour is shown")
-            self._fixed[name] = texture_mean(sources[0].GetPrim(), name)
-        else:
+        if not sources[0].GetName().startswith("outputs:"):
             self._attributes[name] = sources[0]
+            return
+        own = NODES.get(name, name)
+        node = sources[0].GetPrim().GetAttribute("info:id").Get()
+        if own == "diffuseColor" and str(node).startswith("UsdPrimvarReader") and self._varname(sources[0].GetPrim()) == "displayColor":
+            self.tinted = True
+        elif own in TEXTURED:
+            found = read_texture(sources[0], f"material {self.path}: {name}", notes)
+            if found:
+                self.textures[own] = found
+        else:
+            notes.add(f"material {self.path}: {name} is connected to a node and is shown at its default")
+
+    @staticmethod
+    def _varname(prim: Usd.Prim) -> str:
+        from pxr import UsdShade
+
+        return str(held(UsdShade.Shader(prim), "varname", ""))
+
+    def _find_files(self, shader: UsdShade.Shader, notes: Notes) -> None:
+        """Textures given as asset inputs (MDL)."""
+        raw = {name: held(shader, name, None) for name in ("texture_scale", "texture_translate", "texture_rotate")}
+        values = self._values() if self._family.files else {}
+        raw["tint"] = values.get("diffuse_tint", (1, 1, 1))
+        raw["glow"] = tinted(values.get("emissive_color", (1, 1, 1)), values.get("emissive_intensity", 1.0))
+        for name, (own, channel, needs) in self._family.files.items():
+            asset = held(shader, name, None)
+            if asset and asset.path and (needs is None or held(shader, needs, False)):
+                self.textures[own] = omni_texture(asset_path(asset, f"material {self.path}: {name}", notes), channel, own, raw)
+
+    def _check(self, notes: Notes) -> None:
+        """Name images that cannot be read and opacity that cannot be shown."""
+        for name, texture in self.textures.items():
+            if self._images.get(texture.path) is None:
+                file = texture.path or "without a name"
+                notes.add(f"material {self.path}: {name} must come from a readable image, and file {file} is not one; its fallback is shown")
+        surface = self.read()
+        if not surface.cutout and surface.opacity < 1.0:
+            notes.count("opacity below 1 is shown opaque and dark", self.path)
+        elif "opacity" in self.textures and not self._values().get("opacityThreshold"):
+            notes.count("textured opacity without a threshold is cut out at one half", self.path)
 
     def prim_paths(self) -> set[str]:
         """Paths of the prims whose attributes the constants come from."""
         return {self.path, *(a.GetPrimPath().pathString for a in self._attributes.values()), *self._shaders}
 
-    def read(self) -> Surface:
-        """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
+    def _values(self) -> dict[str, Any]:
+        """Values of the family's own inputs."""
         from pxr import Usd
 
-        got = dict(self._fixed)
-        for name, attribute in self._attributes.items():
-            got[name] = attribute.Get(Usd.TimeCode.EarliestTime())
-        held = {name: got[name] if got.get(name) is not None else default for name, default in DEFAULTS.items()}
-        diffuse = tuple(float(c) for c in held["diffuseColor"])
-        reflectance = self._reflectance.Get() if self._reflectance else None
+        got = {name: attribute.Get(Usd.TimeCode.EarliestTime()) for name, attribute in self._attributes.items()}
+        return {name: got[name] if got.get(name) is not None else default for name, default in self._family.defaults.items()}
+
+    def read(self) -> Surface:
+        """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
+        got = {**PREVIEW, **self._family.surface(self._values())}
+        for name, texture in self.textures.items():
+            mean = texture.mean(self._images)
+            got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
+        diffuse = (1.0, 1.0, 1.0) if self.tinted else tuple(float(c) for c in got["diffuseColor"])
+        f0 = ((float(got["ior"]) - 1) / (float(got["ior"]) + 1)) ** 2
+        if got["useSpecularWorkflow"]:
+            f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
+        given = self._reflectance.Get() if self._reflectance else None
+        reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
+        cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]))
         return Surface(
             diffuse=diffuse,
-            roughness=float(held["roughness"]),
-            metallic=float(held["metallic"]),
-            emissive=tuple(float(c) for c in held["emissiveColor"]),
-            opacity=float(held["opacity"]),
-            reflectance=float(np.clip(np.dot(LUMINANCE, diffuse) if reflectance is None else reflectance, 0.0, 1.0)),
+            roughness=float(got["roughness"]),
+            metallic=float(got["metallic"]),
+            emissive=tuple(float(c) for c in got["emissiveColor"]),
+            opacity=opacity,
+            reflectance=-1.0 if given is None and "diffuseColor" in self.textures else reflectance,
+            f0=f0,
+            cutout=cutout,
         )
+
+    def _cutout(self, opacity: float, threshold: float) -> tuple[float, float]:
+        """Opacity below which points are not there (0: none) and the opacity of what is there."""
+        if "opacity" in self.textures:
+            return (threshold or 0.5), 1.0
+        if threshold > 0:
+            return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
+        return (2.0, 0.0) if opacity < GONE else (0.0, opacity)
+
+
+NODES = {"base_color": "diffuseColor", "specular_roughness": "roughness", "metalness": "metallic", "base_metalness": "metallic",
+         "emission_color": "emissiveColor", "geometry_opacity": "opacity"}  # fmt: skip
+"""MaterialX inputs that may be connected to an image, by their equivalent."""
 
 
 def surface_shader(material: UsdShade.Material) -> UsdShade.Shader | None:
     """The UsdPreviewSurface shader of a material, or None."""
-    source = material.ComputeSurfaceSource("")
-    shader = source[0] if isinstance(source, tuple) else source
-    if shader and shader.GetIdAttr().Get() == "UsdPreviewSurface":
-        return shader
-    return None
-
-
-def texture_mean(shader: Usd.Prim, name: str) -> object:
-    """Mean value of a connected ``UsdUVTexture`` (sRGB decoded to linear for colours), or None if it cannot be read."""
-    entry = shader.GetAttribute("inputs:file")
-    asset = entry.Get() if entry else None
-    path = (asset.resolvedPath or asset.path) if asset else ""
-    colour = isinstance(DEFAULTS[name], tuple)
-    try:
-        from PIL import Image
-
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB").resize((64, 64)), np.float64) / 255
-    except (OSError, ValueError, ImportError):
-        return None
-    if not colour:
-        return float(pixels.mean())
-    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
-    return tuple(linear.reshape(-1, 3).mean(0))
+    shader, family, _ = find_shader(material)
+    return shader if family is FAMILIES["UsdPreviewSurface"] else None

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.extract import RIG, Extraction, StageArrays, world_correction
+from tailgate.stage.images import ImageStore
 from tailgate.stage.lights import Lights, light_prims, read_lights
+from tailgate.stage.walk import Notes
 
 if TYPE_CHECKING:
     from pxr import Sdf, Usd, UsdGeom
@@ -48,6 +50,7 @@ class StageWatch:
 
         self.stage, self.labels = stage, labels
         self.version = 0
+        self._images = ImageStore()
         self._read()
         self._listener = Tf.Notice.Register(Usd.Notice.ObjectsChanged, self._on_change, stage)
 
@@ -55,7 +58,7 @@ class StageWatch:
         """Read the whole stage."""
         from pxr import UsdGeom
 
-        self.arrays: StageArrays = Extraction(self.stage, self.labels).run()
+        self.arrays: StageArrays = Extraction(self.stage, self.labels, self._images).run()
         notes = set(self.arrays.skipped)
         self._lights = light_prims(self.stage, notes)
         self.arrays.skipped = sorted(notes)
@@ -101,7 +104,7 @@ class StageWatch:
         if self._outdated:
             self._read()
         for row in sorted(self._dirty_materials):
-            self.arrays.readers[row].resolve(set())
+            self.arrays.readers[row].resolve(Notes())
             self._materials[row] = self.arrays.readers[row].read().row()
         self._dirty_materials.clear()
         cache = UsdGeom.XformCache(Usd.TimeCode.EarliestTime())

@@ -7,28 +7,44 @@ import numpy as np
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.geometry.trace import TraceScene
+from tailgate.render.raytrace.atlas import Atlas, build_atlas
 from tailgate.stage.extract import StageArrays
+from tailgate.stage.materials import CUTOUT
 from tailgate.stage.watch import StageState
 
 wp.set_module_options({"enable_backward": False})
+
+
+Six = wp.types.vector(length=6, dtype=wp.int32)
 
 
 @wp.struct
 class Tables:
     """Rows behind a hit (instance, face).
 
-    ``face_base``, ``colour_base`` and ``slot_base`` have one row per instance; ``colour_base`` is -1 for white. ``slot`` = material, semantic id,
-    instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``.
+    ``face_base``, ``colour_base``, ``st_base`` and ``slot_base`` have one row per instance; ``colour_base`` is -1 for white, ``st_base`` -1 for
+    none. ``face_s`` and ``face_t`` are the ways on a face [m, own frame] along which its texture coordinates grow by 1. ``slot`` = material, semantic id, instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``;
+    ``texture_of`` has a material's textures in the order of ``tailgate.stage.shaders.TEXTURED``. ``textures`` and ``cutouts`` are 0 where no
+    material has any.
     """
 
     face_base: wp.array(dtype=wp.int32)
     colour_base: wp.array(dtype=wp.int32)
     slot_base: wp.array(dtype=wp.int32)
     face_slot: wp.array(dtype=wp.int32)
+    corner_point: wp.array(dtype=wp.vec3)
     corner_normal: wp.array(dtype=wp.vec3)
     corner_colour: wp.array(dtype=wp.vec3)
     slot: wp.array(dtype=wp.vec4i)
     material: wp.array2d(dtype=wp.float32)
+    st_base: wp.array(dtype=wp.int32)
+    corner_st: wp.array(dtype=wp.vec2)
+    face_s: wp.array(dtype=wp.vec3)
+    face_t: wp.array(dtype=wp.vec3)
+    texture_of: wp.array(dtype=Six)
+    atlas: Atlas
+    textures: wp.int32
+    cutouts: wp.int32
 
 
 class DeviceScene:
@@ -45,19 +61,28 @@ class DeviceScene:
         for prototype in arrays.prototypes:
             self.tracer.add_prototype(prototype.points, prototype.triangles)
         faces = np.array([len(p.triangles) for p in arrays.prototypes], np.int64)
-        coloured = np.array([p.corner_colour is not None for p in arrays.prototypes], bool)
         self._face_base = np.cumsum(faces) - faces
-        coloured_faces = faces * coloured
-        self._colour_base = np.where(coloured, np.cumsum(coloured_faces) - coloured_faces, -1)
+        self._colour_base = _bases(faces, [p.corner_colour is not None for p in arrays.prototypes])
+        self._st_base = _bases(faces, [p.corner_st is not None for p in arrays.prototypes])
         self._prototype = np.array(arrays.instance_prototype, np.int64)
         self._mover = np.array(arrays.instance_mover, np.int64)
         self._pose = np.array(arrays.instance_pose, np.float64).reshape(-1, 4, 4)
         self._slot_base = np.array(arrays.instance_slot, np.int64)
         self.tables = Tables()
         self.tables.face_slot = self._array(_join([p.face_slot for p in arrays.prototypes], (0,)), wp.int32)
+        corners = [np.asarray(p.points, np.float32)[np.asarray(p.triangles).ravel()] for p in arrays.prototypes]
+        self.tables.corner_point = self._array(_join(corners, (0, 3)), wp.vec3)
         self.tables.corner_normal = self._array(_join([p.corner_normal.reshape(-1, 3) for p in arrays.prototypes], (0, 3)), wp.vec3)
         colours = [p.corner_colour.reshape(-1, 3) for p in arrays.prototypes if p.corner_colour is not None]
         self.tables.corner_colour = self._array(_join(colours, (0, 3)), wp.vec3)
+        mapped = [p for p in arrays.prototypes if p.corner_st is not None]
+        self.tables.corner_st = self._array(_join([p.corner_st.reshape(-1, 2) for p in mapped], (0, 2)), wp.vec2)
+        ways = _join([st_ways(p.points[p.triangles], p.corner_st) for p in mapped], (0, 2, 3))
+        self.tables.face_s, self.tables.face_t = (self._array(ways[:, k], wp.vec3) for k in (0, 1))
+        textures, texture_of = arrays.texture_table()
+        self.tables.atlas = build_atlas(textures, arrays.images, device)
+        self.tables.texture_of = wp.array(texture_of, dtype=Six, device=device)
+        self.tables.textures = len(textures)
         self.tables.slot = self._array(np.array(arrays.slots, np.int32).reshape(-1, 4), wp.vec4i)
 
     def _array(self, data: np.ndarray, dtype: type) -> wp.array:
@@ -78,9 +103,26 @@ class DeviceScene:
         prototype = self._prototype[shown]
         self.tables.face_base = self._array(self._face_base[prototype], wp.int32)
         self.tables.colour_base = self._array(self._colour_base[prototype], wp.int32)
+        self.tables.st_base = self._array(self._st_base[prototype], wp.int32)
         self.tables.slot_base = self._array(self._slot_base[shown], wp.int32)
+        self.tables.cutouts = int((state.materials[:, CUTOUT] > 0).any())
         self.tables.material = wp.array(state.materials, dtype=wp.float32, device=self.device)
         self.instance_of_mover = {int(self._mover[i]): row for row, i in enumerate(shown) if self._mover[i] >= 0}
+
+
+def st_ways(corners: np.ndarray, st: np.ndarray) -> np.ndarray:
+    """dP/ds and dP/dt of triangles [F, 3, 3] with texture coordinates [F, 3, 2]: float64 [F, 2, 3], 0 where the coordinates span no area."""
+    ab, ac = (corners[:, k].astype(np.float64) - corners[:, 0] for k in (1, 2))
+    (p, q), (u, v) = ((st[:, k].astype(np.float64) - st[:, 0]).T for k in (1, 2))
+    det = p * v - q * u
+    scale = np.where(np.abs(det) > 1e-20, 1 / np.where(det == 0, 1, det), 0.0)[:, None]
+    return np.stack([(ab * v[:, None] - ac * q[:, None]) * scale, (ac * p[:, None] - ab * u[:, None]) * scale], 1)
+
+
+def _bases(faces: np.ndarray, present: list[bool]) -> np.ndarray:
+    """First face of each prototype in an array that holds the faces of those present, -1 for the others."""
+    counted = faces * np.array(present, bool)
+    return np.where(present, np.cumsum(counted) - counted, -1)
 
 
 def _join(parts: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:

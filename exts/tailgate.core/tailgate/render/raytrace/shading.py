@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Hit, Scene, closest_hit, occluded
+from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.scene import Tables
+from tailgate.render.raytrace.surface import blocked, nearest, slot_of, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
@@ -33,20 +34,6 @@ class Light:
     lamp: wp.array(dtype=wp.vec3)
     lamp_radius: wp.array(dtype=wp.float32)
     seed: wp.int32
-
-
-@wp.struct
-class Point:
-    """A point on a surface: position, shading and face normal (both towards the viewer) and material."""
-
-    position: wp.vec3
-    normal: wp.vec3
-    face_normal: wp.vec3
-    base: wp.vec3
-    emissive: wp.vec3
-    roughness: wp.float32
-    metallic: wp.float32
-    slot: wp.int32
 
 
 @wp.func
@@ -137,39 +124,6 @@ def grain(p: wp.vec3, footprint: float, roughness: float) -> float:
 
 
 @wp.func
-def surface_point(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, position: wp.vec3) -> Point:
-    """Normals and material at a hit. ``direction`` is the ray's; colours are as authored, without grain."""
-    out = Point()
-    face = tables.face_base[hit.instance] + hit.face
-    w = 1.0 - hit.u - hit.v
-    n = tables.corner_normal[face * 3] * hit.u + tables.corner_normal[face * 3 + 1] * hit.v + tables.corner_normal[face * 3 + 2] * w
-    m = scene.T_local_world[hit.instance]
-    world = wp.normalize(
-        wp.vec3(
-            m[0, 0] * n[0] + m[1, 0] * n[1] + m[2, 0] * n[2],
-            m[0, 1] * n[0] + m[1, 1] * n[1] + m[2, 1] * n[2],
-            m[0, 2] * n[0] + m[1, 2] * n[1] + m[2, 2] * n[2],
-        )
-    )
-    out.face_normal = wp.where(wp.dot(hit.normal, direction) > 0.0, -hit.normal, hit.normal)
-    out.normal = wp.where(wp.dot(world, out.face_normal) < 0.0, -world, world)
-    out.position = position
-    out.slot = tables.slot_base[hit.instance] + tables.face_slot[face]
-    material = tables.slot[out.slot][0]
-    opacity = tables.material[material, 8]
-    out.base = wp.vec3(tables.material[material, 0], tables.material[material, 1], tables.material[material, 2]) * opacity
-    colours = tables.colour_base[hit.instance]
-    if colours >= 0:
-        corner = (colours + hit.face) * 3
-        c = tables.corner_colour[corner] * hit.u + tables.corner_colour[corner + 1] * hit.v + tables.corner_colour[corner + 2] * w
-        out.base = wp.cw_mul(out.base, c)
-    out.roughness = tables.material[material, 3]
-    out.metallic = tables.material[material, 4]
-    out.emissive = wp.vec3(tables.material[material, 5], tables.material[material, 6], tables.material[material, 7])
-    return out
-
-
-@wp.func
 def ray_start(position: wp.vec3, face_normal: wp.vec3) -> wp.vec3:
     """A point just off the surface, so that a ray does not meet the face it leaves."""
     return position + face_normal * (2.0e-4 + 4.0e-6 * wp.length(position))
@@ -198,16 +152,15 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
     share = luminance(from_sun) / wp.max(luminance(from_sun) + luminance(light.mean_sky), 1.0e-12)
     start = ray_start(point.position, point.face_normal)
     if u[0] < share:
-        if not occluded(scene, start, light.sun_direction, FAR):
+        if not blocked(scene, tables, start, light.sun_direction, FAR):
             out += wp.cw_mul(albedo, from_sun) / share
     elif share < 1.0:
         up = onto_hemisphere(point.normal, u[1], u[2])
-        beyond = closest_hit(scene, start, up, FAR)
+        beyond = nearest(scene, tables, start, up, FAR)
         if beyond.instance < 0:
             out += wp.cw_mul(albedo, sky(light, up)) / (1.0 - share)
         else:
-            face = tables.face_slot[tables.face_base[beyond.instance] + beyond.face]
-            m = tables.slot[tables.slot_base[beyond.instance] + face][0]
+            m = tables.slot[slot_of(tables, beyond)][0]
             emitted = wp.vec3(tables.material[m, 5], tables.material[m, 6], tables.material[m, 7])
             out += wp.cw_mul(albedo, emitted) / (1.0 - share)
     return out
@@ -217,12 +170,13 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
 def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3) -> wp.vec3:
     """Radiance of a surface seen in a mirror, without random choices: sun with its shadow, lamps without, and a part of the sky."""
     point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
+    point = textured(scene, tables, hit, direction, 0.005 * hit.t, point)
     arriving = light.mean_sky * (0.35 + 0.25 * point.normal[2])
     for lamp in range(light.lamps):
         arriving += sphere_irradiance(light, lamp, point.position, point.normal) * (1.0 / PI)
     cosine = wp.dot(point.normal, light.sun_direction)
     if cosine > 0.0 and light.sun_radius >= 0.0:
-        if not occluded(scene, ray_start(point.position, point.face_normal), light.sun_direction, FAR):
+        if not blocked(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR):
             arriving += light.sun * (cosine / PI)
     return point.emissive + wp.cw_mul(point.base, arriving)
 
@@ -230,7 +184,7 @@ def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: w
 @wp.func
 def incoming(scene: Scene, tables: Tables, light: Light, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
     """Radiance that arrives along a secondary ray."""
-    hit = closest_hit(scene, origin, direction, FAR)
+    hit = nearest(scene, tables, origin, direction, FAR)
     if hit.instance < 0:
         return sky(light, direction)
     return bounced(scene, tables, light, hit, origin, direction, u)

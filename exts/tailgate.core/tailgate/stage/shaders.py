@@ -1,0 +1,181 @@
+"""Shader families and their nearest UsdPreviewSurface equivalent: which inputs they have and what surface they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tailgate.stage.textures import Texture, transform2d
+
+if TYPE_CHECKING:
+    from pxr import UsdShade
+
+PREVIEW = {
+    "diffuseColor": (0.18, 0.18, 0.18), "roughness": 0.5, "metallic": 0.0, "emissiveColor": (0.0, 0.0, 0.0), "opacity": 1.0,
+    "opacityThreshold": 0.0, "ior": 1.5, "useSpecularWorkflow": 0, "specularColor": (0.0, 0.0, 0.0),
+}  # fmt: skip
+"""Inputs that are honoured and their fallbacks in the UsdPreviewSurface specification."""
+TEXTURED = ("diffuseColor", "roughness", "metallic", "emissiveColor", "opacity", "normal")
+"""Inputs that may come from a texture, in the order of the renderer's table."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of surface shader.
+
+    Attributes:
+        name: for messages.
+        defaults: its inputs that matter and their fallbacks.
+        surface: from the values of these inputs to those of ``PREVIEW``.
+        files: asset input -> (``TEXTURED`` input, channel, input that must not be false or None).
+        ignored: inputs without an equivalent and the value at which they mean nothing.
+    """
+
+    name: str
+    defaults: dict[str, Any]
+    surface: Callable[[dict], dict]
+    files: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
+    ignored: dict[str, Any] = field(default_factory=dict)
+
+
+def tinted(colour: Any, *factors: Any) -> tuple[float, ...]:
+    """A colour times scalars and colours."""
+    return tuple(float(c) for c in np.prod([np.broadcast_to(np.asarray(f, float), 3) for f in (colour, *factors)], axis=0))
+
+
+def omni_pbr(v: dict) -> dict:
+    """OmniPBR (MDL): emission in nits is taken over as radiance."""
+    return {
+        "diffuseColor": tinted(v["diffuse_color_constant"], v["diffuse_tint"], 1.0 + v["albedo_add"], v["albedo_brightness"]),
+        "roughness": v["reflection_roughness_constant"],
+        "metallic": v["metallic_constant"],
+        "emissiveColor": tinted(v["emissive_color"], v["emissive_intensity"] if v["enable_emission"] else 0.0),
+        "opacity": v["opacity_constant"] if v["enable_opacity"] else 1.0,
+        "opacityThreshold": v["opacity_threshold"],
+    }
+
+
+def omni_surface(v: dict) -> dict:
+    """OmniSurface (MDL)."""
+    return {
+        "diffuseColor": tinted(v["diffuse_reflection_color"], v["diffuse_reflection_weight"]),
+        "roughness": v["specular_reflection_roughness"],
+        "metallic": v["metalness"],
+        "emissiveColor": tinted(v["emission_color"], v["emission_weight"], v["emission_intensity"]),
+        "opacity": v["geometry_opacity"] if v["enable_opacity"] else 1.0,
+        "ior": v["specular_reflection_ior"],
+    }
+
+
+def standard_surface(v: dict) -> dict:
+    """Standard Surface (MaterialX)."""
+    return {
+        "diffuseColor": tinted(v["base_color"], v["base"]),
+        "roughness": v["specular_roughness"],
+        "metallic": v["metalness"],
+        "emissiveColor": tinted(v["emission_color"], v["emission"]),
+        "opacity": float(np.mean(v["opacity"])),
+        "ior": v["specular_IOR"],
+    }
+
+
+def open_pbr(v: dict) -> dict:
+    """OpenPBR surface (MaterialX)."""
+    return {
+        "diffuseColor": tinted(v["base_color"], v["base_weight"]),
+        "roughness": v["specular_roughness"],
+        "metallic": v["base_metalness"],
+        "emissiveColor": tinted(v["emission_color"], v["emission_luminance"]),
+        "opacity": v["geometry_opacity"],
+        "ior": v["specular_ior"],
+    }
+
+
+def glass(v: dict) -> dict:
+    """OmniGlass (MDL), which lets light through: shown as smooth and dark."""
+    return {"diffuseColor": tinted(v["glass_color"], 0.1), "roughness": v["frosting_roughness"], "ior": v["glass_ior"]}
+
+
+WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+OMNI_PBR = Family(
+    "OmniPBR",
+    {
+        "diffuse_color_constant": (0.2, 0.2, 0.2), "diffuse_tint": WHITE, "albedo_add": 0.0, "albedo_brightness": 1.0,
+        "reflection_roughness_constant": 0.5, "metallic_constant": 0.0, "emissive_color": (1.0, 0.1, 0.1), "emissive_intensity": 40.0,
+        "enable_emission": False, "opacity_constant": 1.0, "enable_opacity": False, "opacity_threshold": 0.0,
+    },
+    omni_pbr,
+    {
+        "diffuse_texture": ("diffuseColor", -1, None), "reflectionroughness_texture": ("roughness", 0, "reflection_roughness_texture_influence"),
+        "metallic_texture": ("metallic", 0, "metallic_texture_influence"), "normalmap_texture": ("normal", -1, None),
+        "opacity_texture": ("opacity", 0, "enable_opacity"), "emissive_mask_texture": ("emissiveColor", -1, "enable_emission"),
+    },
+    {"enable_clearcoat": False, "project_uvw": False},
+)  # fmt: skip
+FAMILIES = {
+    "UsdPreviewSurface": Family("UsdPreviewSurface", PREVIEW, dict, ignored={"clearcoat": 0.0, "displacement": 0.0}),
+    "ND_UsdPreviewSurface_surfaceshader": Family("MaterialX UsdPreviewSurface", PREVIEW, dict, ignored={"clearcoat": 0.0, "displacement": 0.0}),
+    "OmniPBR": OMNI_PBR,
+    "OmniPBR_Opacity": OMNI_PBR,
+    "OmniSurface": Family(
+        "OmniSurface",
+        {
+            "diffuse_reflection_weight": 0.8, "diffuse_reflection_color": WHITE, "specular_reflection_roughness": 0.2,
+            "specular_reflection_ior": 1.5, "metalness": 0.0, "emission_weight": 0.0, "emission_color": WHITE, "emission_intensity": 1.0,
+            "enable_opacity": False, "geometry_opacity": 1.0,
+        },
+        omni_surface,
+        {"diffuse_reflection_color_image": ("diffuseColor", -1, None), "geometry_normal_image": ("normal", -1, None)},
+        {"coat_weight": 0.0, "specular_transmission_weight": 0.0, "subsurface_weight": 0.0},
+    ),
+    "OmniGlass": Family("OmniGlass", {"glass_color": WHITE, "frosting_roughness": 0.0, "glass_ior": 1.491}, glass),
+    "ND_standard_surface_surfaceshader": Family(
+        "MaterialX standard_surface",
+        {
+            "base": 1.0, "base_color": (0.8, 0.8, 0.8), "specular_roughness": 0.2, "metalness": 0.0, "emission": 0.0, "emission_color": WHITE,
+            "opacity": WHITE, "specular_IOR": 1.5,
+        },
+        standard_surface,
+        ignored={"coat": 0.0, "transmission": 0.0, "subsurface": 0.0},
+    ),
+    "ND_open_pbr_surface_surfaceshader": Family(
+        "MaterialX open_pbr_surface",
+        {
+            "base_weight": 1.0, "base_color": (0.8, 0.8, 0.8), "specular_roughness": 0.3, "base_metalness": 0.0, "emission_luminance": 0.0,
+            "emission_color": WHITE, "geometry_opacity": 1.0, "specular_ior": 1.5,
+        },
+        open_pbr,
+        ignored={"coat_weight": 0.0, "transmission_weight": 0.0, "subsurface_weight": 0.0},
+    ),
+}  # fmt: skip
+
+
+def find_shader(material: UsdShade.Material) -> tuple[UsdShade.Shader | None, Family | None, str]:
+    """Surface shader of a material that is understood best: (shader, family, the kind found, for messages)."""
+    found = ""
+    for context in ("", "mdl", "mtlx"):
+        source = material.ComputeSurfaceSource(context)
+        shader = source[0] if isinstance(source, tuple) else source
+        if not shader:
+            continue
+        kind = str(shader.GetShaderId() or shader.GetSourceAssetSubIdentifier("mdl") or "")
+        kind = kind.split("(")[0].rsplit("::", 1)[-1]
+        if kind in FAMILIES:
+            return shader, FAMILIES[kind], kind
+        found = found or kind or str(shader.GetPrim().GetAttribute("info:mdl:sourceAsset").Get() or "a shader without an id").strip("@")
+    return None, None, found
+
+
+def omni_texture(path: str, channel: int, name: str, raw: dict[str, Any]) -> Texture:
+    """Texture of an asset-valued input of an Omniverse MDL material, with the material's own way of placing it."""
+    scale, move = raw.get("texture_scale") or (1, 1), raw.get("texture_translate") or (0, 0)
+    matrix = transform2d(float(raw.get("texture_rotate") or 0.0), tuple(scale), tuple(move))
+    more = {"scale": (2.0, 2.0, 2.0, 1.0), "bias": (-1.0, -1.0, -1.0, 0.0)} if name == "normal" else {}
+    if name in ("diffuseColor", "emissiveColor"):
+        factor = raw["tint"] if name == "diffuseColor" else raw["glow"]
+        more = {"scale": (*factor, 1.0)}
+    return Texture(path, channel, srgb=None if name in ("diffuseColor", "emissiveColor") else False,
+                   matrix=tuple(float(v) for v in matrix[:2].ravel()), **more)  # fmt: skip

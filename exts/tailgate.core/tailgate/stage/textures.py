@@ -1,0 +1,152 @@
+"""What a ``UsdUVTexture`` network says: image, channel, wrap, scale, bias, colour space and the way from texture coordinates to the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tailgate.stage.images import FALLBACK, ImageStore, to_linear
+
+if TYPE_CHECKING:
+    from pxr import Usd, UsdShade
+
+    from tailgate.stage.walk import Notes
+
+WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2, "black": 3, "useMetadata": 0}
+"""Wrap modes; image files hold no metadata that says otherwise, so ``useMetadata`` repeats."""
+CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3, "rgb": -1, "rgba": -1}
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Texture:
+    """One use of an image: value = texel * scale + bias.
+
+    Attributes:
+        path: resolved path, or "" when the file was not found.
+        channel: 0 to 3, or -1 for RGB.
+        wrap: wrap modes along s and t, see ``WRAPS``.
+        scale, bias: RGBA.
+        srgb: colours are decoded to linear; None decides by the image: 8-bit colour images are sRGB.
+        matrix: a, b, c, d, e, f of s' = a s + b t + c, t' = d s + e t + f.
+        coordinates: primvar with the texture coordinates.
+        fallback: RGBA in place of an image that cannot be read.
+    """
+
+    path: str
+    channel: int = -1
+    wrap: tuple[int, int] = (0, 0)
+    scale: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    bias: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    srgb: bool | None = None
+    matrix: tuple[float, ...] = IDENTITY
+    coordinates: str = "st"
+    fallback: tuple[float, ...] = FALLBACK
+
+    def decoded(self, image: np.ndarray) -> bool:
+        """Whether the image's colours are sRGB code values (UsdPreviewSurface, ``sourceColorSpace``)."""
+        if self.srgb is None:
+            return image.dtype == np.uint8 and self.channel < 0
+        return self.srgb
+
+    def mean(self, images: ImageStore) -> np.ndarray:
+        """Mean value over the image, RGBA [4], in the texture's own channel order."""
+        image = images.get(self.path)
+        if image is None:
+            return np.array(self.fallback)
+        step = max(1, min(image.shape[:2]) // 64)
+        texels = image[::step, ::step].astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
+        if self.decoded(image):
+            texels[..., :3] = to_linear(texels[..., :3])
+        return texels.reshape(-1, 4).mean(0) * self.scale + self.bias
+
+
+def held(shader: UsdShade.Shader, name: str, default: Any) -> Any:
+    """Value of a shader's input, through connections to a material's or node graph's interface; ``default`` if it has none."""
+    from pxr import Usd
+
+    entry = shader.GetInput(name)
+    sources = entry.GetValueProducingAttributes() if entry else []
+    got = sources[0].Get(Usd.TimeCode.EarliestTime()) if sources and sources[0].GetName().startswith("inputs:") else None
+    return default if got is None else got
+
+
+def asset_path(asset: Any, where: str, notes: Notes) -> str:
+    """Resolved path of an asset value; a tile set is shown by its first tile, which is said."""
+    path = (asset.resolvedPath or asset.path) if asset else ""
+    if "<UDIM>" in path:
+        notes.add(f"{where}: of a texture in UDIM tiles the first one is shown")
+        path = path.replace("<UDIM>", "1001")
+    return path
+
+
+def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | None:
+    """Follow a texture node's output.
+
+    Args:
+        source: output attribute that an input of a surface shader gets its value from.
+        where: the input, for messages.
+        notes: what cannot be honoured is named here.
+
+    Returns:
+        The texture, or None if the node is of another kind, which is said.
+    """
+    from pxr import UsdShade
+
+    node = UsdShade.Shader(source.GetPrim())
+    kind = str(node.GetShaderId())
+    if kind.startswith(("ND_image_", "ND_tiledimage_")):
+        path = asset_path(held(node, "file", None), where, notes)
+        colour = "_color" in kind
+        return Texture(path, -1 if colour or kind.endswith("vector3") else 0, srgb=colour or False)
+    if "UsdUVTexture" not in kind:
+        notes.add(f"{where}: connected to {kind or 'a node without an id'}, which is not followed; its default is shown")
+        return None
+    matrix, coordinates = read_coordinates(node, where, notes)
+    space = str(held(node, "sourceColorSpace", "auto"))
+    fallback = node.GetInput("fallback")
+    return Texture(
+        path=asset_path(held(node, "file", None), where, notes),
+        channel=CHANNELS.get(source.GetName().removeprefix("outputs:"), -1),
+        wrap=tuple(WRAPS.get(str(held(node, f"wrap{axis}", "useMetadata")), 0) for axis in "ST"),
+        scale=tuple(map(float, held(node, "scale", (1, 1, 1, 1)))),
+        bias=tuple(map(float, held(node, "bias", (0, 0, 0, 0)))),
+        srgb={"raw": False, "sRGB": True}.get(space),
+        matrix=matrix,
+        coordinates=coordinates,
+        fallback=tuple(map(float, fallback.Get())) if fallback and fallback.GetAttr().HasAuthoredValue() else FALLBACK,
+    )
+
+
+def read_coordinates(node: UsdShade.Shader, where: str, notes: Notes) -> tuple[tuple[float, ...], str]:
+    """Matrix and primvar behind the ``st`` input of a texture: any number of ``UsdTransform2d`` before a primvar reader."""
+    from pxr import UsdShade
+
+    total, entry = np.eye(3), node.GetInput("st")
+    for _ in range(16):
+        sources = entry.GetValueProducingAttributes() if entry else []
+        if not sources or not sources[0].GetName().startswith("outputs:"):
+            break
+        node = UsdShade.Shader(sources[0].GetPrim())
+        kind = str(node.GetShaderId())
+        if "UsdPrimvarReader" in kind:
+            return matrix_row(total), str(held(node, "varname", "st")) or "st"
+        if "UsdTransform2d" not in kind:
+            notes.add(f"{where}: texture coordinates from {kind or 'a node without an id'} are not followed; st is used")
+            break
+        total = total @ transform2d(held(node, "rotation", 0.0), held(node, "scale", (1, 1)), held(node, "translation", (0, 0)))
+        entry = node.GetInput("in")
+    return matrix_row(total), "st"
+
+
+def transform2d(rotation_deg: float, scale: tuple, translation: tuple) -> np.ndarray:
+    """Matrix [3, 3] of ``UsdTransform2d``: scale, then turn counter-clockwise, then move."""
+    c, s = np.cos(np.deg2rad(rotation_deg)), np.sin(np.deg2rad(rotation_deg))
+    return np.array([[c * scale[0], -s * scale[1], translation[0]], [s * scale[0], c * scale[1], translation[1]], [0.0, 0.0, 1.0]])
+
+
+def matrix_row(matrix: np.ndarray) -> tuple[float, ...]:
+    """The six numbers of ``Texture.matrix``."""
+    return tuple(float(v) for v in matrix[:2].ravel())
