@@ -9,8 +9,10 @@ from tailgate.config.gate import Calibrated, ControlRecord, GateFile, ModalityGa
 from tailgate.errors import UserError
 from tailgate.report.power import print_gate, sentences, write_gate_page
 from tailgate.runtime.gate_file import read_gate, write_gate
+from tailgate.validate.calibration import calibrate
 from tailgate.validate.evidence import STATISTICS
 from tailgate.validate.gate import BatchGate
+from tailgate.validate.places import Places
 from tailgate.validate.sketch import Sketch
 
 STRENGTHS = (1.5, 2.0, 4.0)
@@ -111,3 +113,14 @@ def test_table_and_page_say_what_holds(gate, tmp_path):
 def test_controls_follow_what_the_reference_shows():
     named = {name for name, _ in applicable(street())}
     assert "noise" in named and "depth_noise" not in named and "boxes_shifted" not in named
+
+
+def test_places_without_enough_values_set_no_limit():
+    """Four places whose scans hold too little for any stratum: no limit, and no error."""
+    noise, blocks = STATISTICS["range_noise"], {}
+    for k in range(4):
+        sketch = Sketch()
+        sketch.add(noise, np.zeros(5, dtype=int), np.linspace(-0.01, 0.01, 5))
+        blocks[f"r{k}"] = [sketch]
+    assert calibrate(Places.of(blocks, {"range_noise": noise}), {}, 1, 0, 4) is None
+    assert modality_gates(blocks, {}, splits=4) == {} and BatchGate(blocks, STATISTICS, Gate()).judge(Sketch()).verdict == "accepted"

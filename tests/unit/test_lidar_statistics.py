@@ -12,6 +12,7 @@ from tailgate.validate.lidar_statistics import (
     SECTORS,
     along_beam_residual,
     down_stratum,
+    intensity_texture,
     lidar_sketches,
     measure_cells,
     missing_runs,
@@ -133,3 +134,17 @@ def test_a_scan_without_intensity_says_nothing_of_it(street):
     scan = street[1]
     dark = replace(scan, channels={**scan.channels, "intensity": np.zeros_like(scan.channel("intensity"))})
     assert "intensity" not in Sketch.total(lidar_sketches(dark)).counts and "intensity" in Sketch.total(lidar_sketches(scan)).counts
+
+
+def test_texture_of_intensity():
+    """A ramp has none; a lone return of twice its neighbours has 1; a gain changes nothing; neighbours that are missing say nothing."""
+    rng, azimuth = np.full((1, 8), 5.0), np.linspace(10, 17, 8)[None]
+    ramp = np.linspace(0.1, 0.8, 8)[None]
+    assert np.nanmax(intensity_texture(rng, ramp, azimuth)) == pytest.approx(0, abs=1e-12)
+    lone = np.full((1, 8), 0.2)
+    lone[0, 4] = 0.4
+    found = intensity_texture(rng, lone, azimuth)
+    assert found[0, 4] == pytest.approx(1.0) and np.isnan(found[0, [0, 7]]).all()
+    assert intensity_texture(rng, 0.1 * lone, azimuth) == pytest.approx(found, nan_ok=True)
+    rng[0, 5] = 0
+    assert np.isnan(intensity_texture(rng, lone, azimuth)[0, [4, 6]]).all()

@@ -38,7 +38,7 @@ def modality_gates(
     tick: Tick = lambda words, done, total: None,
     splits: int = SPLITS,
 ) -> dict[str, ModalityGate]:
-    """The gate of each modality with enough places; empty where there is none.
+    """The gate of each modality with enough places and values; empty where there is none.
 
     Args:
         real: blocks of the reference.
@@ -48,7 +48,8 @@ def modality_gates(
         splits: trials behind every number.
     """
     places = {m: p for m, p in places_by_modality(real, STATISTICS).items() if sizes(p)}
-    return {m: _gate(m, p, _controlled(m, p, wrong), _How(seed, LEVEL / len(places), splits), tick) for m, p in places.items()}
+    found = {m: _gate(m, p, _controlled(m, p, wrong), _How(seed, LEVEL / len(places), splits), tick) for m, p in places.items()}
+    return {m: gate for m, gate in found.items() if gate is not None}
 
 
 def applicable(real: Blocks) -> list[tuple[str, float]]:
@@ -71,11 +72,14 @@ def _controlled(modality: str, places: Places, wrong: Mapping[tuple[str, float],
     return found
 
 
-def _gate(modality: str, places: Places, wrong: dict[str, Wrong], how: _How, tick: Tick) -> ModalityGate:
+def _gate(modality: str, places: Places, wrong: dict[str, Wrong], how: _How, tick: Tick) -> ModalityGate | None:
     steps, limits, words = sizes(places), [], f"limits and power, {modality}"
     tick(words, 0, len(steps))
     for size in steps:
         limits.append(calibrate(places, wrong, size, how.seed, how.splits, how.level))
         tick(words, len(limits), len(steps))
+    judged = [found for found in limits if found is not None]
+    if not judged:
+        return None
     controls = {c: ControlRecord(words=CONTROLS[c].words, strengths=list(CONTROLS[c].strengths), stated=CONTROLS[c].stated) for c in wrong}
-    return ModalityGate(place=places.kind, places=len(places), blocks=len(places.place), controls=controls, sizes=limits)
+    return ModalityGate(place=places.kind, places=len(places), blocks=len(places.place), controls=controls, sizes=judged)

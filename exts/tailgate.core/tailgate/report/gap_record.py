@@ -101,6 +101,7 @@ DIRECTIONS: Mapping[str, Mapping[str, str]] = {
     "run_length": {"more": "gaps in scan lines too long", "less": "gaps in scan lines too short", "more alike": "too regular gaps in scan lines"},
     "range_noise": {"more": "range too noisy", "less": "range too clean", "more alike": "range noise too even"},
     "beam_noise": {"more": "range along a beam too noisy", "less": "range along a beam too clean", "more alike": "range noise along a beam too even"},
+    "intensity_texture": {"more": "intensity too speckled", "less": "intensity too smooth", "more alike": "speckle of intensity too even"},
     "intensity": {
         "more": "intensity too high",
         "less": "intensity too low",

@@ -79,7 +79,8 @@ def fit_gate(request: GateRequest) -> GateFile:
         classes = class_records(real.crops, request.seed, request.tick)
         batch = modality_gates(real.blocks, _by_control(wrong, controls), request.seed, request.tick)
     if not batch:
-        raise UserError(f"holds too little real data to set any limit: at least {MIN_PLACES} places are needed", source.root)
+        words = f"at least {MIN_PLACES} places are needed, with enough values of a statistic in half of them"
+        raise UserError(f"holds too little real data to set any limit: {words}", source.root)
     reference = Calibrated(kind=source.kind, fingerprint=fingerprint(source), frames=[e.name for e in real.entries])
     return GateFile(tailgate=__version__, seed=request.seed, reference=reference, batch=batch, classes=classes)
 

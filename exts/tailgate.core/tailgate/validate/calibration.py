@@ -67,7 +67,7 @@ class Fit:
         return {n: max(float(np.sqrt(np.nanmean(v**2))), 1e-12) for n, v in self.values.items()}
 
     def joint(self, level: float = LEVEL) -> float:
-        """Limit of the largest statistic, in units of their rms; infinite where none could be judged."""
+        """Limit of the largest statistic, in units of their rms; infinite where none could be judged (a trial may find too few values)."""
         from scipy.special import stdtrit
 
         if not self.values:
@@ -148,8 +148,8 @@ def _distances(places: Places, batch: np.ndarray, against: Mapping[str, np.ndarr
     return {n: stratum_distances(places.statistics[n], places.total(n, batch), r) for n, r in against.items()}
 
 
-def calibrate(places: Places, wrong: Mapping[str, Wrong], size: int, seed: int, splits: int, level: float = LEVEL) -> BatchLimits:
-    """Limits at one batch size from all places, and what trials on held-out places say of them.
+def calibrate(places: Places, wrong: Mapping[str, Wrong], size: int, seed: int, splits: int, level: float = LEVEL) -> BatchLimits | None:
+    """Limits at one batch size from all places, and what trials on held-out places say of them; None where no statistic could be judged.
 
     A statistic gates where at least POWER of the held-out batches are rejected under one control at its stated strength. The joint limit is that of
     all statistics that could be judged: were it that of the gating ones alone, those whose spread the places happen to understate would be chosen.
@@ -163,6 +163,8 @@ def calibrate(places: Places, wrong: Mapping[str, Wrong], size: int, seed: int, 
         level: share of real batches that may be rejected.
     """
     whole = fit(places, np.arange(len(places)), size, rng(seed, "", 0, 0, 0, "validate.gate_fit", size))
+    if not whole.values:
+        return None
     run, names = trials(places, wrong, size, seed, splits), list(whole.values)
     joint, beyond = whole.joint(level), [t.fit.joint(level) for t in run]
     power = {

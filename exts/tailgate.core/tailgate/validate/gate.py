@@ -81,7 +81,7 @@ class BatchGate:
                 raise unknown("statistic in gate.statistics", name, statistics)
         self.cfg, self.seed, self.calibrated = cfg, seed, calibrated
         self.places = places_by_modality(blocks, statistics)
-        self._known: dict[tuple[str, int], BatchLimits] = {}
+        self._known: dict[tuple[str, int], BatchLimits | None] = {}
 
     def judge(self, sketch: Sketch) -> Scorecard:
         """Rows per statistic and stratum, and the verdict ``accepted`` or ``rejected``; reason codes are names of statistics.

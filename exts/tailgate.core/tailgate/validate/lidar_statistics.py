@@ -9,6 +9,8 @@ synthetic scans. Where the source stored coordinates in steps above MAX_STEP (ch
   return does. It is taken perpendicular to the plane: along the beam, relief of a few millimetres would drown every device at grazing incidence.
 * ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
 * ``intensity``: intensity of returns on planes, by range and incidence; not counted in a scan that holds none (0 everywhere).
+* ``intensity_texture``: its change from return to return on the same planes: distance from the mean of both neighbours on the beam over that mean.
+  Dark and bright places agree about it far better than about intensity itself.
 * ``run_length`` [cells]: lengths of runs of missing returns along a beam between two returns of nearly equal range.
 * ``return_rate``: share of missing returns among the beams that look down by 4 to 15 deg, by that angle. Such a beam meets the ground within 14
   heights of the sensor, so what it loses it loses to the device; what level beams lose depends on the place, and what steep ones lose on the vehicle.
@@ -59,6 +61,7 @@ LIDAR_STATISTICS: dict[str, Statistic] = {
     "range_noise": Statistic("range_noise", "m", _NOISE_EDGES, _STRATA),
     "beam_noise": Statistic("beam_noise", "m", _NOISE_EDGES, _STRATA),
     "intensity": Statistic("intensity", "1", tuple(0.02 * k - 0.005 for k in range(52)), _STRATA),
+    "intensity_texture": Statistic("intensity_texture", "1", tuple(2.0 * (k / 30) ** 2 for k in range(31)), _STRATA),
     "run_length": Statistic("run_length", "cells", tuple(k + 0.5 for k in range(MAX_RUN + 1)), _RANGE_STRATA, 50),
     "return_rate": Statistic("return_rate", "share", (-0.5, 0.5, 1.5), _DOWN_STRATA, 2000),
 }
@@ -97,6 +100,7 @@ class Cells:
         noise_stratum, residual: stratum by the wide plane's range, and the scaled distance from the plane [m].
         beam_residual: the same against the neighbours on the beam; NaN where one is missing [m].
         plane_stratum, intensity: stratum of all returns on wide planes, and their intensity.
+        texture: change of intensity along the beam, see ``intensity_texture``; NaN where a neighbour is missing.
         sector: azimuth sector, 0..SECTORS - 1.
         planes: the fits.
     """
@@ -108,6 +112,7 @@ class Cells:
     beam_residual: np.ndarray
     plane_stratum: np.ndarray
     intensity: np.ndarray
+    texture: np.ndarray
     sector: np.ndarray
     planes: LocalPlanes
 
@@ -134,7 +139,8 @@ def measure_cells(sensor: SensorFrame, device: str = "cpu") -> Cells:
         noise = np.where(_first_echo(sensor.channels["range_step"]) > MAX_STEP, -1, noise)
     sector = sector_of(azimuth)
     beam = along_beam_residual(rng, azimuth) * planes.incidence
-    return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, intensity, sector, planes)
+    texture = intensity_texture(rng, intensity, azimuth)
+    return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, intensity, texture, sector, planes)
 
 
 def sector_of(azimuth: np.ndarray) -> np.ndarray:
@@ -150,15 +156,31 @@ def along_beam_residual(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     Args:
         rng, azimuth: [m] and [deg], (beams, columns).
     """
-    u = np.where(rng > 0, 1.0 / np.where(rng > 0, rng, 1.0), np.nan)
-    before, after = np.roll(u, 1, axis=1), np.roll(u, -1, axis=1)
-    if not wraps(azimuth):
-        before[:, 0] = after[:, -1] = np.nan
+    before, after = _beside(np.where(rng > 0, 1.0 / np.where(rng > 0, rng, 1.0), np.nan), azimuth)
     back = (azimuth - np.roll(azimuth, 1, axis=1) + 180.0) % 360.0 - 180.0
     ahead = (np.roll(azimuth, -1, axis=1) - azimuth + 180.0) % 360.0 - 180.0
     span = back + ahead
     share = np.where(np.abs(span) > 1e-6, back / np.where(np.abs(span) > 1e-6, span, 1.0), np.nan)
     return (rng - 1.0 / (before + (after - before) * share)) / np.sqrt(1.0 + share**2 + (1.0 - share) ** 2)
+
+
+def intensity_texture(rng: np.ndarray, intensity: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+    """Distance of each return's intensity from the mean of both neighbours on its beam, over that mean; NaN without both or where they are 0.
+
+    Args:
+        rng, intensity, azimuth: [m], 0..1 and [deg], (beams, columns).
+    """
+    before, after = _beside(np.where(rng > 0, intensity, np.nan).astype(np.float64), azimuth)
+    mean = 0.5 * (before + after)
+    return np.abs(intensity - mean) / np.where(mean > 0, mean, np.nan)
+
+
+def _beside(values: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the columns before and after; NaN beyond the ends of a scan that is no full turn."""
+    before, after = np.roll(values, 1, axis=1), np.roll(values, -1, axis=1)
+    if not wraps(azimuth):
+        before[:, 0] = after[:, -1] = np.nan
+    return before, after
 
 
 def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
@@ -176,6 +198,7 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
         sketch.add(LIDAR_STATISTICS["beam_noise"], cells.noise_stratum[here], cells.beam_residual[here])
         if lit:
             sketch.add(LIDAR_STATISTICS["intensity"], cells.plane_stratum[here], cells.intensity[here])
+            sketch.add(LIDAR_STATISTICS["intensity_texture"], cells.plane_stratum[here], cells.texture[here])
         sketch.add(LIDAR_STATISTICS["return_rate"], down[here], cells.missing[here])
         mine = run_sector == k
         sketch.add(LIDAR_STATISTICS["run_length"], runs.stratum[mine], runs.length[mine].astype(np.float64))
