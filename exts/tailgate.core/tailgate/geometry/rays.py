@@ -1,4 +1,5 @@
-"""Warp functions that trace one ray through a two-level scene: instances under a ``wp.Bvh``, each a ``wp.Mesh`` in its own frame.
+"""Warp functions that trace one ray through a two-level scene. On a CPU the trees are our own (``wide_walk``), where they work; elsewhere instances
+lie under a ``wp.Bvh``, each a ``wp.Mesh`` in its own frame.
 
 A ray's direction is carried into an instance's frame without renormalizing, so its parameter t is the same in both frames. Which of several
 equal hits comes back never depends on the order of the walk: the lower instance wins, then the lower face.
@@ -8,17 +9,23 @@ equal hits comes back never depends on the order of the walk: the lower instance
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.wide_check import wide_trees_work
+from tailgate.geometry.wide_walk import wide_blocked, wide_closest, wide_entry
 
 wp.set_module_options({"enable_backward": False})
 
 EDGE = wp.constant(1.0e-5)
 TIE = wp.constant(2.0e-6)
+WIDE = wp.constant(wide_trees_work())
 
 
 @wp.struct
 class Scene:
-    """Device arrays of a two-level scene; rows are instances. ``bvh`` is 0 for an empty scene."""
+    """Device arrays of a two-level scene; rows are instances. Either ``wide``, the address of the tree over instances, and ``tree``, those of
+    their prototypes' trees, are set, or ``bvh`` and ``mesh``; an empty scene has neither."""
 
+    wide: wp.uint64
+    tree: wp.array(dtype=wp.uint64)
     bvh: wp.uint64
     mesh: wp.array(dtype=wp.uint64)
     T_local_world: wp.array(dtype=wp.mat44)
@@ -97,8 +104,28 @@ def barycentric(mesh: wp.uint64, face: int, point: wp.vec3) -> wp.vec2:
 
 
 @wp.func
+def wide_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
+    """``closest_hit`` through our own trees."""
+    found = wide_closest(scene.wide, scene.tree, scene.T_local_world, origin, direction, t_max)
+    best = Hit()
+    best.t = t_max
+    best.instance = int(found[1])
+    best.face = -1
+    if best.instance >= 0:
+        best.t = float(found[0])
+        best.face = int(found[2])
+        best.u = float(found[3])
+        best.v = float(found[4])
+        best.normal = world_normal(scene, best.instance, wp.vec3(float(found[5]), float(found[6]), float(found[7])))
+    return best
+
+
+@wp.func
 def closest_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
     """Nearest hit with t <= t_max."""
+    if WIDE:
+        if scene.wide != wp.uint64(0):
+            return wide_hit(scene, origin, direction, t_max)
     best = Hit()
     best.t = t_max
     best.instance = -1
@@ -152,6 +179,9 @@ def instance_entry(scene: Scene, instance: int, origin: wp.vec3, direction: wp.v
     """Parameter of the first hit with one instance alone, or -1."""
     if box_entry(scene.lower[instance], scene.upper[instance], origin, direction) > t_max:
         return float(-1.0)
+    if WIDE:
+        if scene.wide != wp.uint64(0):
+            return wide_entry(scene.tree, scene.T_local_world, instance, origin, direction, t_max)
     o = wp.transform_point(scene.T_local_world[instance], origin)
     d = wp.transform_vector(scene.T_local_world[instance], direction)
     ray = wp.mesh_query_ray(scene.mesh[instance], o, d, t_max)
@@ -163,6 +193,9 @@ def instance_entry(scene: Scene, instance: int, origin: wp.vec3, direction: wp.v
 @wp.func
 def occluded(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> bool:
     """True if anything is hit with t < t_max."""
+    if WIDE:
+        if scene.wide != wp.uint64(0):
+            return wide_blocked(scene.wide, scene.tree, scene.T_local_world, origin, direction, t_max)
     if scene.bvh == wp.uint64(0):
         return False
     query = wp.bvh_query_ray(scene.bvh, origin, direction)

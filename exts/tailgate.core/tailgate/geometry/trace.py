@@ -31,16 +31,18 @@ class TraceScene:
 
     Args:
         device: Warp device, "cpu" or "cuda:0".
+        stock: use Warp's own trees on a CPU too.
     """
 
-    def __init__(self, device: str = "cpu"):
+    def __init__(self, device: str = "cpu", stock: bool = False):
         from tailgate.geometry.quiet import wp
+        from tailgate.geometry.wide_check import wide_trees_work
 
         self.wp = wp
         self.device = self.wp.get_device(device)
-        self._meshes: list = []
+        self.wide = self.device.is_cpu and not stock and wide_trees_work()
+        self._trees: list = []
         self._bounds: list[np.ndarray] = []
-        self._bvh = None
         self.set_instances(np.zeros(0, np.int32), np.zeros((0, 4, 4)))
 
     def add_prototype(self, points: np.ndarray, triangles: np.ndarray) -> int:
@@ -55,12 +57,17 @@ class TraceScene:
         triangles = np.ascontiguousarray(triangles, np.int32).reshape(-1, 3)
         if len(triangles) == 0 or not np.isfinite(points).all():
             raise ValueError("a prototype must have at least one triangle and finite points")
-        indices = wp.array(collapse_repeats(points, triangles).ravel(), dtype=wp.int32, device=self.device)
-        mesh = wp.Mesh(points=wp.array(points, dtype=wp.vec3, device=self.device), indices=indices)
+        single = collapse_repeats(points, triangles)
+        if self.wide:
+            from tailgate.geometry.wide_tree import triangle_tree
+
+            self._trees.append(triangle_tree(points, single))
+        else:
+            indices = wp.array(single.ravel(), dtype=wp.int32, device=self.device)
+            self._trees.append(wp.Mesh(points=wp.array(points, dtype=wp.vec3, device=self.device), indices=indices))
         used = points[triangles.ravel()]
-        self._meshes.append(mesh)
         self._bounds.append(np.stack([used.min(0), used.max(0)]).astype(np.float64))
-        return len(self._meshes) - 1
+        return len(self._trees) - 1
 
     def set_instances(self, prototype_ids: np.ndarray, T_world: np.ndarray) -> None:
         """Place copies of prototypes, replacing all earlier ones; only the tree over their world boxes is rebuilt.
@@ -76,12 +83,22 @@ class TraceScene:
         T_world = np.asarray(T_world, np.float64).reshape(-1, 4, 4)
         lower, upper = self.world_bounds(ids, T_world)
         scene = Scene()
-        scene.mesh = wp.array(np.array([int(self._meshes[p].id) for p in ids], np.uint64), dtype=wp.uint64, device=self.device)
         scene.T_local_world = wp.array(np.linalg.inv(T_world).astype(np.float32), dtype=wp.mat44, device=self.device)
         scene.lower = wp.array(lower, dtype=wp.vec3, device=self.device)
         scene.upper = wp.array(upper, dtype=wp.vec3, device=self.device)
-        self._bvh = wp.Bvh(scene.lower, scene.upper) if len(ids) else None
-        scene.bvh = self._bvh.id if self._bvh else wp.uint64(0)
+        addresses = [tree.ctypes.data if self.wide else int(tree.id) for tree in self._trees]
+        trees = wp.array(np.array([addresses[p] for p in ids], np.uint64), dtype=wp.uint64, device=self.device)
+        self._top = None
+        if self.wide:
+            from tailgate.geometry.wide_tree import instance_tree
+
+            scene.tree, self._top = trees, instance_tree(lower, upper)
+            scene.wide = wp.uint64(self._top.ctypes.data)
+        else:
+            scene.mesh = trees
+            if len(ids):
+                self._top = wp.Bvh(scene.lower, scene.upper)
+                scene.bvh = self._top.id
         self.scene = scene
         self.instances = len(ids)
 
