@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.errors import TailgateError
+from tailgate.geometry.lens import Distortion
 
 CAMERA_CHANNELS: dict[str, tuple[str, int]] = {
     "rgb": ("uint8", 4),
@@ -89,7 +90,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """Pinhole camera: pixel (u, v) = (fx x/z + cx, fy y/z + cy); the centre of the first pixel is (0, 0). Lengths [px]."""
+    """A camera: pixel (u, v) = (fx x' + cx, fy y' + cy), the centre of the first pixel is (0, 0). Lengths [px].
+
+    (x', y') is the ray (x/z, y/z) of a pinhole, or where ``distortion`` puts it.
+    """
 
     width: int
     height: int
@@ -97,11 +101,29 @@ class Intrinsics:
     fy: float
     cx: float
     cy: float
+    distortion: Distortion | None = None
 
     @property
     def matrix(self) -> np.ndarray:
         """K, shape [3, 3]."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+    def project(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Image point (u, v) [px] of the ray through (x, y) at unit depth; NaN beyond what the lens images."""
+        if self.distortion:
+            x, y = self.distortion.distort(x, y)
+        return self.fx * x + self.cx, self.fy * y + self.cy
+
+    def unproject(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ray (x, y) at unit depth through an image point [px]; NaN where the lens images none."""
+        x, y = (u - self.cx) / self.fx, (v - self.cy) / self.fy
+        return self.distortion.undistort(x, y) if self.distortion else (x, y)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Intrinsics:
+        """Rebuild from ``dataclasses.asdict``."""
+        bent = data.get("distortion")
+        return cls(**{**data, "distortion": Distortion(bent["model"], tuple(bent["coefficients"])) if bent else None})
 
 
 @dataclass

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tailgate.config.camera import CameraModel, Finite
 from tailgate.config.load import Model
 from tailgate.config.setting import Setting
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class LidarModel(Model):
@@ -51,33 +50,6 @@ class LidarModel(Model):
         if not self.range_min < self.range_max:
             raise ValueError(f"range_min must be below range_max, got {self.range_min} and {self.range_max}")
         return self
-
-
-class CameraModel(Model):
-    """A pinhole camera, with or without a depth channel.
-
-    Attributes:
-        width, height: [px].
-        fx, fy, cx, cy: [px]; the centre of the first pixel is (0, 0).
-        rate_hz: frames per second.
-        near, far: clipping range [m].
-        depth: depth principle; "none" for a colour camera (depth is then exact ground truth).
-        response: settings of the response model by parameter name (see ``tailgate.sensors``).
-    """
-
-    type: Literal["camera"] = "camera"
-    source: str = ""
-    width: int = Field(gt=0, le=8192)
-    height: int = Field(gt=0, le=8192)
-    fx: float = Field(gt=0)
-    fy: float = Field(gt=0)
-    cx: Finite
-    cy: Finite
-    rate_hz: float = Field(10.0, gt=0)
-    near: float = Field(0.05, gt=0)
-    far: float = Field(200.0, gt=0)
-    depth: Literal["none", "kinect_v1"] = "none"
-    response: dict[str, Setting] = {}
 
 
 SensorModel = Annotated[LidarModel | CameraModel, Field(discriminator="type")]

@@ -23,6 +23,8 @@ _APERTURE = 20.955
 """Horizontal aperture [mm] of USD's default camera; only the ratio to the focal length counts."""
 _NEAR_FAR = (0.05, 1000.0)
 """Nominal clipping range [m] behind ``cameraProjection``; frames do not record one."""
+_MODELS = {"": "pinhole", "brown_conrady": "pinholeOpenCV", "kannala_brandt": "fisheyeOpenCV"}
+"""Lens -> ``cameraModel``."""
 _COLOUR_STEP = 0x9E3779
 """Odd, so that ids below 2^24 get different colours, neighbours far apart."""
 
@@ -48,6 +50,7 @@ class BasicWriter:
 
     name = "basicwriter"
     needs: tuple[str, ...] = ()
+    lenses = True
 
     def __init__(self, folder: Path):
         self.folder, self._count = folder, 0
@@ -149,9 +152,13 @@ def _box_files(annotator: str, table: np.ndarray, rows: np.ndarray, frame: Frame
 
 
 def camera_params(sensor: SensorFrame) -> dict[str, Any]:
-    """The ``camera_params`` annotator: USD camera (y up, looking along -z), matrices for row vectors, depth reversed (near 1, far 0)."""
+    """The ``camera_params`` annotator: USD camera (y up, looking along -z), matrices for row vectors, depth reversed (near 1, far 0).
+
+    A lens is named by ``cameraModel`` and given in OpenCV's terms under ``lensDistortion``; the projection is that of the pinhole behind it.
+    """
     k, (near, far) = sensor.intrinsics, _NEAR_FAR
     view = np.diag([1.0, -1.0, -1.0, 1.0]) @ inverse(np.asarray(sensor.T_world_sensor)[0])
+    lens = k.distortion and {"fx": k.fx, "fy": k.fy, "cx": k.cx, "cy": k.cy, "coefficients": list(k.distortion.coefficients)}
     right, below = 2 * (k.cx + 0.5) / k.width - 1, 2 * (k.cy + 0.5) / k.height - 1
     projection = np.zeros((4, 4))
     projection[0, 0], projection[0, 2] = 2 * k.fx / k.width, -right
@@ -159,7 +166,7 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
     projection[2, 2], projection[2, 3], projection[3, 2] = near / (far - near), near * far / (far - near), -1.0
     vertical = _APERTURE * k.height / k.width * k.fx / k.fy
     return {
-        "cameraModel": "pinhole",
+        "cameraModel": _MODELS[k.distortion.model if k.distortion else ""],
         "cameraFocalLength": k.fx * _APERTURE / k.width,
         "cameraAperture": [_APERTURE, vertical],
         "cameraApertureOffset": [-right * _APERTURE / 2, below * vertical / 2],
@@ -170,6 +177,7 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
         "cameraViewTransform": view.T.ravel().tolist(),
         "cameraProjection": projection.T.ravel().tolist(),
         "metersPerSceneUnit": 1.0,
+        **({"lensDistortion": lens} if lens else {}),
     }
 
 

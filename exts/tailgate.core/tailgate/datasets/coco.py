@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from tailgate.datasets.boxes import boxes_in_sensor, ego_box, levelling
 from tailgate.datasets.files import JsonList, encode_png, host, write_bytes
 from tailgate.errors import TailgateError
-from tailgate.frames import Frame, SensorFrame
+from tailgate.frames import Frame, Intrinsics, SensorFrame
 
 
 class CocoWriter:
@@ -27,6 +28,7 @@ class CocoWriter:
 
     name = "coco"
     needs = ("camera",)
+    lenses = True
 
     def __init__(self, folder: Path, classes: tuple[str, ...] = ()):
         self.folder = folder
@@ -41,7 +43,7 @@ class CocoWriter:
                 file = f"{frame.id}_{name}.png"
                 write_bytes(self.folder / "images" / file, encode_png(host(sensor.channel("rgb"))[..., :3]))
                 image = dict(id=self._images.length + 1, file_name=file, width=sensor.intrinsics.width, height=sensor.intrinsics.height)
-                self._images.append({**image, "tailgate": {"frame": str(frame.id), "sensor": name, "K": sensor.intrinsics.matrix.tolist()}})
+                self._images.append({**image, "tailgate": {"frame": str(frame.id), "sensor": name, **_calibration(sensor.intrinsics)}})
                 self._annotate(frame, name, image["id"])
                 files.append(f"images/{file}")
         return files
@@ -83,6 +85,12 @@ class CocoWriter:
                     "tailgate": _extra(frame, sensor, row, level @ poses[row]),
                 }
             )
+
+
+def _calibration(intrinsics: Intrinsics) -> dict[str, Any]:
+    """K, and the lens where there is one: its model and coefficients in OpenCV's order."""
+    lens = {"distortion": asdict(intrinsics.distortion)} if intrinsics.distortion else {}
+    return {"K": intrinsics.matrix.tolist(), **lens}
 
 
 def tight_box(mask: np.ndarray) -> list[int]:

@@ -42,6 +42,7 @@ class KittiWriter:
 
     name = "kitti"
     needs = ("camera",)
+    lenses = False
 
     def __init__(self, folder: Path):
         self.folder, self._count, self._labels = folder, 0, 0

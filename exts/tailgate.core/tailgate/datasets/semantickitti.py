@@ -28,6 +28,7 @@ class SemanticKittiWriter:
 
     name = "semantickitti"
     needs = ("lidar",)
+    lenses = True
 
     def __init__(self, folder: Path):
         self.folder, self._count = folder, 0

@@ -22,7 +22,12 @@ from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, Sen
 
 VERSION = 1
 _VIEW_TYPES = {
-    "bbox_tight": "float32", "bbox_loose": "float32", "visible": "int32", "alone": "int32", "occluded": "float32", "truncated": "float32",
+    "bbox_tight": "float32",
+    "bbox_loose": "float32",
+    "visible": "int32",
+    "alone": "int32",
+    "occluded": "float32",
+    "truncated": "float32",
     "range": "float32",
 }
 
@@ -184,7 +189,7 @@ def _frame_of(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Frame:
             t_start=s["t_start"],
             t_end=s["t_end"],
             view=ObjectView(**view),
-            intrinsics=Intrinsics(**s["intrinsics"]) if s["intrinsics"] else None,
+            intrinsics=Intrinsics.from_json(s["intrinsics"]) if s["intrinsics"] else None,
             model=s["model"],
         )
     poses, sizes = np.array(o["T_world_box"]).reshape(n, 4, 4), np.array(o["size"]).reshape(n, 3)

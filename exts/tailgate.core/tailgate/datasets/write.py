@@ -23,6 +23,7 @@ class Writer(Protocol):
 
     name: str
     needs: tuple[str, ...]
+    lenses: bool
 
     def add(self, frame: Frame) -> list[str]:
         """Write one frame; returns its files, relative to the format's folder."""
@@ -117,11 +118,15 @@ def _open(
     frame: Frame, out: Path, formats: list[str], classes: tuple[str, ...], drafts: dict[str, Draft], summary: DatasetSummary
 ) -> dict[str, Writer]:
     kinds, writers = {s.kind for s in frame.sensors.values()}, {}
+    bent = next((n for n, s in frame.sensors.items() if s.intrinsics and s.intrinsics.distortion), None)
     for name in formats:
         cls = WRITERS[name]
         missing = [k for k in cls.needs if k not in kinds]
         if missing:
             summary.left_out[name] = f"needs a {missing[0]}, the rig has none"
+            continue
+        if bent and not cls.lenses:
+            summary.left_out[name] = f"holds pinhole images alone, and the camera '{bent}' has a lens"
             continue
         drafts[name] = Draft(out / name)
         writers[name] = cls(drafts[name].folder, classes) if cls is CocoWriter else cls(drafts[name].folder)

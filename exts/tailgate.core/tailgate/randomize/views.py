@@ -49,8 +49,8 @@ def primary_sensor(kinds: dict[str, str]) -> str:
 def _in_camera(sensor: MountedSensor, local: np.ndarray, edge: float) -> np.ndarray:
     m = sensor.model
     z = np.maximum(local[:, 2], 1e-6)
-    u = (m.fx * local[:, 0] / z + m.cx) / m.width
-    v = (m.fy * local[:, 1] / z + m.cy) / m.height
+    u, v = m.intrinsics.project(local[:, 0] / z, local[:, 1] / z)
+    u, v = u / m.width, v / m.height
     inside = (u > edge) & (u < 1 - edge) & (v > edge) & (v < 1 - edge)
     return inside & (local[:, 2] > m.near) & (local[:, 2] < m.far)
 

@@ -178,10 +178,11 @@ class CocoDepthReader:
     def _intrinsics(self, image: dict, shape: tuple[int, int]) -> Intrinsics | None:
         """From options or sidecar, else from the matrix that this project's export stores with each image; images without depth can do without."""
         found = given_intrinsics(self.root, self.options, shape)
-        K = (image.get("tailgate") or {}).get("K")
-        if found is None and K is not None:
-            K = np.array(K, dtype=np.float64).reshape(3, 3)
-            found = Intrinsics(shape[1], shape[0], float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]))
+        own = image.get("tailgate") or {}
+        if found is None and "K" in own:
+            (fx, _, cx), (_, fy, cy), _ = np.array(own["K"], dtype=np.float64).reshape(3, 3).tolist()
+            numbers = dict(width=shape[1], height=shape[0], fx=fx, fy=fy, cx=cx, cy=cy, distortion=own.get("distortion"))
+            found = Intrinsics.from_json(numbers)
         if found is None and self._depth:
             raise UserError(f"must hold {' or '.join(FILES)}, or the options fx, fy, cx, cy must be given: no focal length", self.root)
         return found

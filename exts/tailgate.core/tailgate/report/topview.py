@@ -109,8 +109,8 @@ def _points(device: SensorFrame) -> tuple[np.ndarray, np.ndarray]:
     v, u = np.mgrid[0 : z.shape[0] : step, 0 : z.shape[1] : step]
     z = z[::step, ::step]
     keep = np.isfinite(z) & (z > 0)
-    k = device.intrinsics
-    xyz = np.stack([(u - k.cx) / k.fx * z, (v - k.cy) / k.fy * z, z], axis=-1)[keep]
+    x, y = device.intrinsics.unproject(u, v)
+    xyz = np.stack([x * z, y * z, z], axis=-1)[keep]
     ids = device.channels.get("semantic_segmentation")
     return xyz, host(ids)[::step, ::step][keep] if ids is not None else np.zeros(len(xyz), np.uint32)
 

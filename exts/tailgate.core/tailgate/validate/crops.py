@@ -156,9 +156,10 @@ def camera_crops(
     ids = np.asarray(sensor.channel("instance_segmentation")).ravel()
     valid = np.flatnonzero(np.isfinite(depth.ravel()) & (depth.ravel() > 0) & (ids > 0))
     valid = valid[np.argsort(ids[valid], kind="stable")]
-    k, z = sensor.intrinsics, depth.ravel()[valid]
+    z = depth.ravel()[valid]
     v, u = np.divmod(valid, depth.shape[1])
-    optical = np.stack([(u - k.cx) / k.fx * z, (v - k.cy) / k.fy * z, z], axis=1)
+    x, y = sensor.intrinsics.unproject(u, v)
+    optical = np.stack([x * z, y * z, z], axis=1)
     pose = sensor.T_world_sensor[0]
     found = []
     for row in range(len(objects)):

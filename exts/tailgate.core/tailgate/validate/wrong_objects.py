@@ -76,12 +76,12 @@ def _lidar_shapes(sensor: SensorFrame, objects: Objects, chosen: np.ndarray, sha
 
 def _camera_shapes(sensor: SensorFrame, objects: Objects, chosen: np.ndarray, shape: Shape) -> dict[str, Any]:
     depth = np.array(sensor.channel("distance_to_image_plane"))
-    owner, k = np.asarray(sensor.channel("instance_segmentation")), sensor.intrinsics
+    owner = np.asarray(sensor.channel("instance_segmentation"))
     for row in chosen:
         v, u = np.nonzero((owner == objects.instance[row]) & np.isfinite(depth) & (depth > 0))
         if not len(u):
             continue
-        ray = np.stack([(u - k.cx) / k.fx, (v - k.cy) / k.fy, np.ones(len(u))], axis=1)
+        ray = np.stack([*sensor.intrinsics.unproject(u, v), np.ones(len(u))], axis=1)
         if is_box(objects, row):
             T = np.linalg.inv(sensor.T_world_sensor[0]) @ objects.T_world_box[row]
             length = np.linalg.norm(ray, axis=1)

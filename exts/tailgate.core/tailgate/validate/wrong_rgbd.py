@@ -152,9 +152,9 @@ def depth_channels(sensor: SensorFrame, depth: np.ndarray, held: np.ndarray) -> 
     depth = np.where(held, depth, np.inf).astype(np.float32)
     changed = {"distance_to_image_plane": depth, "valid": held.astype(np.uint8)}
     if "distance_to_camera" in sensor.channels:
-        k = sensor.intrinsics
         v, u = np.indices(depth.shape)
-        along = np.sqrt(1.0 + ((u - k.cx) / k.fx) ** 2 + ((v - k.cy) / k.fy) ** 2)
+        x, y = sensor.intrinsics.unproject(u, v)
+        along = np.sqrt(1.0 + x**2 + y**2)
         changed["distance_to_camera"] = (depth * along).astype(np.float32)
     return changed
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.errors import TailgateError, UserError, unknown
-from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, FrameId, Objects, Sample, SensorFrame
+from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, FrameId, Intrinsics, Objects, Sample, SensorFrame
 from tailgate.rng import kernel_seed
 from tailgate.stage.watch import StageState, StageWatch
 
@@ -47,6 +47,7 @@ class WarpBackend:
         self._watch: StageWatch | None = None
         self._scene: Any = None
         self._films: dict[tuple[int, int], Any] = {}
+        self._rays: dict[Intrinsics, Any] = {}
         self._sample: Sample | None = None
 
     def open(self, stage: Usd.Stage, rig: ResolvedRig, labels: dict[str, int]) -> None:
@@ -123,19 +124,23 @@ class WarpBackend:
         return objects, Seen(np.array(rows, np.int64), placed, poses, sizes, len(movers))
 
     def _camera(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
-        from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of, intrinsics_of
+        from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of
+        from tailgate.render.raytrace.lens import ray_table
         from tailgate.render.raytrace.visibility import look_with_camera
 
         model = mounted.model
         size = (model.width, model.height)
         film = self._films.setdefault(size, None) or CameraFilm(*size, self.device)
         self._films[size] = film
-        camera, sample = camera_of(model, pose), self._sample
+        intrinsics, sample = model.intrinsics, self._sample
+        if intrinsics not in self._rays:
+            self._rays[intrinsics] = ray_table(intrinsics, self.device)
+        camera = camera_of(model, pose, self._rays[intrinsics])
         quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
         channels = film.expose(self._scene, camera, light, quality)
-        view = look_with_camera(self._scene.scene, camera, intrinsics_of(model), pose, seen, film.truth.mover)
+        view = look_with_camera(self._scene.scene, camera, intrinsics, pose, seen, film.truth.mover)
         t = round(tick * 1e9 / model.rate_hz)
-        return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, intrinsics_of(model), mounted.model_name)
+        return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, intrinsics, mounted.model_name)
 
     def _lidar(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
         from tailgate.render.raytrace.lidar_kernels import fire, spin_of
@@ -163,4 +168,4 @@ class WarpBackend:
         if self._watch is not None:
             self._watch.close()
         self._watch, self._scene, self._sample = None, None, None
-        self._films = {}
+        self._films, self._rays = {}, {}

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tailgate.config.sensor import CameraModel
-from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
@@ -36,14 +35,11 @@ class Quality:
     key: float = 1.0
 
 
-def intrinsics_of(model: CameraModel) -> Intrinsics:
-    """Intrinsics of a camera model."""
-    return Intrinsics(model.width, model.height, model.fx, model.fy, model.cx, model.cy)
-
-
-def camera_of(model: CameraModel, T_world_camera: np.ndarray) -> Camera:
-    """Put a camera model into the world."""
+def camera_of(model: CameraModel, T_world_camera: np.ndarray, rays: wp.array | None = None) -> Camera:
+    """Put a camera model into the world; ``rays`` is its ``lens.ray_table``, left out for a pinhole."""
     out = Camera()
+    if rays is not None:
+        out.rays = rays
     out.width, out.height = model.width, model.height
     out.fx, out.fy, out.cx, out.cy, out.far = model.fx, model.fy, model.cx, model.cy, model.far
     out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))

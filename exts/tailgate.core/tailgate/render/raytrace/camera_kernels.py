@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene, closest_hit, occluded
+from tailgate.render.raytrace.lens import lens_ray
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
@@ -37,7 +38,7 @@ R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 
 @wp.struct
 class Camera:
-    """Pinhole camera; see ``tailgate.frames.Intrinsics``. ``far`` [m] limits the depth channels alone."""
+    """Camera; see ``tailgate.frames.Intrinsics``. ``far`` [m] limits the depth channels alone; ``rays`` is empty without a lens."""
 
     width: wp.int32
     height: wp.int32
@@ -47,6 +48,7 @@ class Camera:
     cy: wp.float32
     far: wp.float32
     T_world_camera: wp.mat44
+    rays: wp.array2d(dtype=wp.vec2)
 
 
 @wp.struct
@@ -85,6 +87,9 @@ def camera_origin(camera: Camera) -> wp.vec3:
 @wp.func
 def camera_direction(camera: Camera, u: float, v: float) -> wp.vec3:
     """World direction through an image point, one metre long along the optical axis, so that a ray's t is its depth."""
+    if camera.rays.shape[0] > 0:
+        ray = lens_ray(camera.rays, u, v)
+        return wp.transform_vector(camera.T_world_camera, wp.vec3(ray[0], ray[1], 1.0))
     return wp.transform_vector(camera.T_world_camera, wp.vec3((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, 1.0))
 
 

@@ -64,9 +64,7 @@ def window_of(windows: wp.array(dtype=Window), thread: int) -> int:
 
 
 @wp.kernel
-def alone_kernel(
-    scene: Scene, camera: Camera, windows: wp.array(dtype=Window), count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32)
-):
+def alone_kernel(scene: Scene, camera: Camera, windows: wp.array(dtype=Window), count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32)):
     """Test each pixel of each window against its object alone; count (inside, outside the image) and bound what is hit."""
     k = wp.tid()
     window = windows[window_of(windows, k)]
@@ -142,16 +140,15 @@ def image_boxes(seen: Seen, camera: Intrinsics, T_world_camera: np.ndarray) -> n
     local = seen.corners() @ T[:3, :3].T + T[:3, 3]
     near = 0.01
     bounds = np.tile([np.inf, np.inf, -np.inf, -np.inf], (len(local), 1))
-    edges = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
-    for a, b in [*edges, *((k, k) for k in range(8))]:
+    for a, b, share in _outline(camera):
         p, q = local[:, a], local[:, b]
         with np.errstate(divide="ignore", invalid="ignore"):
             cut = np.where((p[:, 2] < near) != (q[:, 2] < near), (near - p[:, 2]) / (q[:, 2] - p[:, 2]), 0.0)
-        point = p + cut[:, None] * (q - p)
+        start, end = p + np.where(p[:, 2] < near, cut, 0.0)[:, None] * (q - p), p + np.where(q[:, 2] < near, cut, 1.0)[:, None] * (q - p)
+        point = start + share * (end - start)
         valid = point[:, 2] >= near * 0.999
-        z = np.where(valid, point[:, 2], 1.0)
-        u = np.where(valid, camera.fx * point[:, 0] / z + camera.cx, np.nan)
-        v = np.where(valid, camera.fy * point[:, 1] / z + camera.cy, np.nan)
+        u, v = _image_point(camera, point / np.where(valid, point[:, 2], 1.0)[:, None])
+        u, v = np.where(valid, u, np.nan), np.where(valid, v, np.nan)
         bounds[:, :2] = np.fmin(bounds[:, :2], np.stack([u, v], 1))
         bounds[:, 2:] = np.fmax(bounds[:, 2:], np.stack([u, v], 1))
     low = [-BEYOND * camera.width, -BEYOND * camera.height]
@@ -160,6 +157,24 @@ def image_boxes(seen: Seen, camera: Intrinsics, T_world_camera: np.ndarray) -> n
     out[:, :2] = np.floor(np.clip(np.nan_to_num(bounds[:, :2] - 1, posinf=1e9), low, np.array(high) + 1))
     out[:, 2:] = np.ceil(np.clip(np.nan_to_num(bounds[:, 2:] + 1, neginf=-1e9), np.array(low) - 1, high))
     return out
+
+
+EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
+"""Pairs of corners that an edge of a box joins."""
+BEND = 17
+"""Points along an edge where the lens bends it."""
+
+
+def _outline(camera: Intrinsics) -> list[tuple[int, int, float]]:
+    """Points that bound the image of a box: (corner, corner, share of the way). A pinhole keeps edges straight: their ends do."""
+    return [(a, b, s) for a, b in EDGES for s in np.linspace(0.0, 1.0, BEND if camera.distortion else 2)]
+
+
+def _image_point(camera: Intrinsics, ray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image points of rays [n, 3] at unit depth; what the lens does not image lies far out in its direction."""
+    u, v = camera.project(ray[:, 0], ray[:, 1])
+    out = 1e9 * ray[:, :2] / np.maximum(np.linalg.norm(ray[:, :2], axis=1, keepdims=True), 1e-9)
+    return np.where(np.isnan(u), out[:, 0], u), np.where(np.isnan(v), out[:, 1], v)
 
 
 def camera_windows(boxes: np.ndarray, camera: Intrinsics, seen: Seen) -> list[tuple]:

@@ -30,9 +30,9 @@ class Rgbd(Backbone):
             return None
         depth = np.asarray(sensor.channel("distance_to_image_plane"), dtype=np.float64)
         depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0.0)
-        k = sensor.intrinsics
         v, u = np.indices(depth.shape)
-        points = np.stack([(u - k.cx) / k.fx * depth, (v - k.cy) / k.fy * depth, depth], axis=2)
+        x, y = sensor.intrinsics.unproject(u, v)
+        points = np.stack([x * depth, y * depth, depth], axis=2)
         return np.concatenate([grid_features(points, _UP, WINDOW), colour_features(np.asarray(sensor.channel("rgb")))], axis=2)
 
 

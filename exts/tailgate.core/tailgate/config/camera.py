@@ -1,0 +1,85 @@
+"""Camera models: intrinsics, lens, depth principle and how the device responds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tailgate.config.load import Model
+from tailgate.config.setting import Setting
+from tailgate.frames import Intrinsics
+from tailgate.geometry.lens import COUNTS, Distortion
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Lens(Model):
+    """Distortion of the lens, as OpenCV calibrates it.
+
+    Attributes:
+        model: "brown_conrady" (``cv2.calibrateCamera``) or "kannala_brandt" (``cv2.fisheye.calibrate``).
+        coefficients: k1, k2, p1, p2 [, k3 [, k4, k5, k6]], or k1, k2, k3, k4 of a fisheye.
+    """
+
+    model: Literal["brown_conrady", "kannala_brandt"]
+    coefficients: list[Finite]
+
+    @model_validator(mode="after")
+    def _counted(self) -> Lens:
+        if len(self.coefficients) not in COUNTS[self.model]:
+            allowed = " or ".join(map(str, COUNTS[self.model]))
+            raise ValueError(f"coefficients of {self.model} must be {allowed} numbers, got {len(self.coefficients)}")
+        return self
+
+
+class CameraModel(Model):
+    """A camera, with or without a depth channel.
+
+    Attributes:
+        width, height: [px].
+        fx, fy, cx, cy: [px]; the centre of the first pixel is (0, 0).
+        lens: distortion; none for a pinhole or a rectified image. Every channel and label is distorted with the picture.
+        rate_hz: frames per second.
+        near, far: clipping range [m].
+        depth: depth principle; "none" for a colour camera (depth is then exact ground truth).
+        response: settings of the response model by parameter name (see ``tailgate.sensors``).
+    """
+
+    type: Literal["camera"] = "camera"
+    source: str = ""
+    width: int = Field(gt=0, le=8192)
+    height: int = Field(gt=0, le=8192)
+    fx: float = Field(gt=0)
+    fy: float = Field(gt=0)
+    cx: Finite
+    cy: Finite
+    lens: Lens | None = None
+    rate_hz: float = Field(10.0, gt=0)
+    near: float = Field(0.05, gt=0)
+    far: float = Field(200.0, gt=0)
+    depth: Literal["none", "kinect_v1"] = "none"
+    response: dict[str, Setting] = {}
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """Intrinsics with the lens."""
+        bent = Distortion(self.lens.model, tuple(self.lens.coefficients)) if self.lens else None
+        return Intrinsics(self.width, self.height, self.fx, self.fy, self.cx, self.cy, bent)
+
+    @model_validator(mode="after")
+    def _every_pixel_has_a_ray(self) -> CameraModel:
+        if not self.lens:
+            return self
+        if self.depth != "none":
+            raise ValueError(f"lens must be left out where depth is '{self.depth}': the depth image is matched and handed out undistorted")
+        u, v = np.arange(self.width), np.arange(self.height)
+        across, down = np.zeros_like(u), np.zeros_like(v)
+        border = [(u, across), (u, across + self.height - 1), (down, v), (down + self.width - 1, v)]
+        u, v = (np.concatenate([side[k] for side in border]) for k in (0, 1))
+        lost = np.flatnonzero(np.isnan(self.intrinsics.unproject(u, v)[0]))
+        if len(lost):
+            at = f"({u[lost[0]]}, {v[lost[0]]})"
+            raise ValueError(f"lens must have a ray within 86 deg of the axis for every pixel, got none for {len(lost)} border pixels, such as {at}")
+        return self

@@ -1,0 +1,155 @@
+"""Lenses against OpenCV, and the distorted picture against its labels."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import stage_kit as kit
+import warp as wp
+from frames_fixture import make_frame
+from pydantic import ValidationError
+from tailgate.config.sensor import CameraModel
+from tailgate.datasets.write import write_dataset
+from tailgate.frames import Intrinsics
+from tailgate.geometry.lens import Distortion
+from tailgate.render.raytrace.lens import lens_ray, ray_table
+
+LENSES = {
+    "barrel": Distortion("brown_conrady", (-0.28, 0.07, 1e-3, -5e-4)),
+    "pincushion": Distortion("brown_conrady", (0.12, 0.02, -8e-4, 6e-4, 0.01)),
+    "rational": Distortion("brown_conrady", (0.1, -0.02, 1e-3, 1e-3, 0.005, 0.15, 0.01, 0.003)),
+    "fisheye": Distortion("kannala_brandt", (0.02, -0.005, 0.001, -0.0002)),
+}
+FX, FY, CX, CY = 260.0, 255.0, 159.5, 119.5
+
+
+def intrinsics(name):
+    return Intrinsics(320, 240, FX, FY, CX, CY, LENSES[name])
+
+
+def with_lens(name):
+    """A camera model of 320 x 240 px."""
+    lens = {"model": LENSES[name].model, "coefficients": list(LENSES[name].coefficients)}
+    return CameraModel.model_validate({**kit.pinhole(320, 240, FX).model_dump(), "lens": lens})
+
+
+def opencv(name, xyz):
+    """Image points by OpenCV, [n, 2]."""
+    import cv2
+
+    K, k, zero = intrinsics(name).matrix, np.array(LENSES[name].coefficients), np.zeros(3)
+    project = cv2.fisheye.projectPoints if LENSES[name].model == "kannala_brandt" else cv2.projectPoints
+    return project(np.ascontiguousarray(xyz[:, None]), zero, zero, K, k)[0][:, 0]
+
+
+@wp.kernel
+def look_up(rays: wp.array2d(dtype=wp.vec2), at: wp.array(dtype=wp.vec2), out: wp.array(dtype=wp.vec2)):
+    k = wp.tid()
+    out[k] = lens_ray(rays, at[k][0], at[k][1])
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_project_as_opencv_and_back(name):
+    rng = np.random.default_rng(1)
+    k = intrinsics(name)
+    u, v = rng.uniform(0, 319, 4000), rng.uniform(0, 239, 4000)
+    x, y = k.unproject(u, v)
+    assert np.isfinite(x).all()
+    z = rng.uniform(0.5, 50, 4000)
+    assert np.abs(opencv(name, np.stack([x * z, y * z, z], 1)) - np.stack([u, v], 1)).max() < 1e-6
+    again = k.project(x, y)
+    assert np.abs(again[0] - u).max() < 1e-6 and np.abs(again[1] - v).max() < 1e-6
+
+
+def test_wide_fisheye_as_opencv():
+    theta, turn = np.linspace(0, np.deg2rad(85), 300), np.linspace(0, 40, 300)
+    xyz = np.stack([np.sin(theta) * np.cos(turn), np.sin(theta) * np.sin(turn), np.cos(theta)], 1)
+    u, v = intrinsics("fisheye").project(xyz[:, 0] / xyz[:, 2], xyz[:, 1] / xyz[:, 2])
+    assert np.abs(opencv("fisheye", xyz) - np.stack([u, v], 1)).max() < 1e-6
+
+
+def test_no_ray_where_the_model_folds_back():
+    folding = Distortion("brown_conrady", (-0.5, 0.0, 0.0, 0.0))
+    edge = np.sqrt(1 / 1.5)
+    assert folding.reach == pytest.approx(edge, abs=1e-3)
+    assert np.isnan(folding.distort(np.array([1.0]), np.array([0.0]))[0]).all()
+    assert np.isnan(folding.undistort(np.array([0.9]), np.array([0.0]))[0]).all()
+    inside = folding.undistort(np.array([0.5]), np.array([0.0]))[0]
+    assert 0.5 < inside[0] < edge
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_rays_between_pixels(name):
+    """The kernel's rays, projected by the exact model, fall within a hundredth of a pixel of where they were asked for."""
+    k, rng = intrinsics(name), np.random.default_rng(2)
+    at = rng.uniform((0, 0), (319, 239), (2000, 2)).astype(np.float32)
+    out = wp.zeros(2000, dtype=wp.vec2)
+    wp.launch(look_up, dim=2000, inputs=[ray_table(k, "cpu"), wp.array(at, dtype=wp.vec2), out])
+    u, v = k.project(*out.numpy().astype(np.float64).T)
+    assert np.hypot(u - at[:, 0], v - at[:, 1]).max() < 0.01
+    whole = np.rint(at)
+    wp.launch(look_up, dim=2000, inputs=[ray_table(k, "cpu"), wp.array(whole, dtype=wp.vec2), out])
+    u, v = k.project(*out.numpy().astype(np.float64).T)
+    assert np.hypot(u - whole[:, 0], v - whole[:, 1]).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["barrel", "fisheye"])
+def test_picture_and_labels_are_distorted_alike(name):
+    """A square facing the camera: every channel shows it where the model says, and the boxes are those of its pixels."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    path = kit.mover(stage, "sign", 1, kit.pose(x=4.0, y=1.0, z=0.6))
+    kit.mesh(stage, f"{path}/body", [(0, 0.8, -0.8), (0, -0.8, -0.8), (0, -0.8, 0.8), (0, 0.8, 0.8)], [(0, 3, 2, 1)])
+    model = with_lens(name)
+    sensor = kit.render(stage, kit.rig_of(model)).sensors["camera"]
+    u, v = np.meshgrid(np.arange(320), np.arange(240))
+    x, y = sensor.intrinsics.unproject(u, v)
+    inside = (np.abs(4 * x + 1.0) < 0.8) & (np.abs(4 * y + 0.6) < 0.8)
+    for channel in ("instance_segmentation", "semantic_segmentation"):
+        np.testing.assert_array_equal(sensor.channels[channel] == 1, inside)
+    depth = sensor.channels["distance_to_image_plane"]
+    np.testing.assert_array_equal(np.isfinite(depth), inside)
+    np.testing.assert_allclose(depth[inside], 4.0, rtol=1e-5)
+    along = np.sqrt(x**2 + y**2 + 1)
+    np.testing.assert_allclose(sensor.channels["distance_to_camera"][inside], (4 * along)[inside], rtol=1e-5)
+    box = [u[inside].min(), v[inside].min(), u[inside].max(), v[inside].max()]
+    np.testing.assert_array_equal(sensor.view.bbox_tight[0], box)
+    np.testing.assert_array_equal(sensor.view.bbox_loose[0], box)
+    assert sensor.view.visible[0] == sensor.view.alone[0] == inside.sum() and sensor.view.truncated[0] == 0
+    pinhole = kit.render(stage, kit.rig_of(kit.pinhole(320, 240, FX))).sensors["camera"]
+    assert (pinhole.channels["instance_segmentation"] == 1).sum() != inside.sum()
+
+
+def test_truncation_at_the_edge_of_a_lens():
+    """The image ends where it ends: of a square with its middle on the ray of the right border half is outside, more or less the bend."""
+    model = with_lens("barrel")
+    x, _ = model.intrinsics.unproject(np.array(319.5), np.array(119.5))
+    stage = kit.new_stage()
+    path = kit.mover(stage, "edge", 1, kit.pose(x=10.0, y=-10 * float(x)))
+    kit.mesh(stage, f"{path}/body", [(0, 1, -1), (0, -1, -1), (0, -1, 1), (0, 1, 1)], [(0, 3, 2, 1)])
+    view = kit.render(stage, kit.rig_of(model)).sensors["camera"].view
+    assert view.truncated[0] == pytest.approx(0.5, abs=0.06) and view.visible[0] == view.alone[0]
+
+
+def test_lens_needs_a_ray_for_every_pixel():
+    base = kit.pinhole(320, 240, 120.0).model_dump()
+    with pytest.raises(ValidationError, match="ray within 86 deg"):
+        CameraModel.model_validate({**base, "lens": {"model": "brown_conrady", "coefficients": [-0.5, 0, 0, 0]}})
+    with pytest.raises(ValidationError, match="4 or 5 or 8 numbers, got 3"):
+        CameraModel.model_validate({**base, "lens": {"model": "brown_conrady", "coefficients": [-0.5, 0, 0]}})
+    with pytest.raises(ValidationError, match="undistorted"):
+        lens = {"model": "kannala_brandt", "coefficients": [0, 0, 0, 0]}
+        CameraModel.model_validate({**base, "depth": "kinect_v1", "lens": lens})
+
+
+def test_formats_carry_the_lens_or_are_left_out(tmp_path):
+    frame = make_frame(0)
+    camera = frame.sensors["camera"]
+    frame.sensors["camera"] = replace(camera, intrinsics=replace(camera.intrinsics, distortion=LENSES["barrel"]))
+    summary = write_dataset([frame], tmp_path, ["kitti", "coco", "basicwriter"])
+    assert set(summary.formats) == {"coco", "basicwriter"} and "'camera' has a lens" in summary.left_out["kitti"]
+    image = json.loads((tmp_path / "coco" / "annotations.json").read_text())["images"][0]["tailgate"]
+    assert image["distortion"] == {"model": "brown_conrady", "coefficients": list(LENSES["barrel"].coefficients)}
+    params = json.loads(next((tmp_path / "basicwriter").glob("camera_params*.json")).read_text())
+    assert params["cameraModel"] == "pinholeOpenCV" and params["lensDistortion"]["coefficients"] == list(LENSES["barrel"].coefficients)
