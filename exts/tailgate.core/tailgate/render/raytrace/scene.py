@@ -23,16 +23,15 @@ class Tables:
     """Rows behind a hit (instance, face).
 
     ``face_base``, ``colour_base``, ``st_base`` and ``slot_base`` have one row per instance; ``colour_base`` is -1 for white, ``st_base`` -1 for
-    none. ``face_s`` and ``face_t`` are the ways on a face [m, own frame] along which its texture coordinates grow by 1. ``slot`` = material, semantic id, instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``;
-    ``texture_of`` has a material's textures in the order of ``tailgate.stage.shaders.TEXTURED``. ``textures`` and ``cutouts`` are 0 where no
-    material has any.
+    none. ``face_s`` and ``face_t`` are the ways on a face [m, own frame] along which its texture coordinates grow by 1. ``slot`` = material,
+    semantic id, instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``; ``texture_of`` has a material's
+    textures in the order of ``tailgate.stage.shaders.TEXTURED``. ``textures`` and ``cutouts`` are 0 where no material has any.
     """
 
     face_base: wp.array(dtype=wp.int32)
     colour_base: wp.array(dtype=wp.int32)
     slot_base: wp.array(dtype=wp.int32)
     face_slot: wp.array(dtype=wp.int32)
-    corner_point: wp.array(dtype=wp.vec3)
     corner_normal: wp.array(dtype=wp.vec3)
     corner_colour: wp.array(dtype=wp.vec3)
     slot: wp.array(dtype=wp.vec4i)
@@ -70,8 +69,6 @@ class DeviceScene:
         self._slot_base = np.array(arrays.instance_slot, np.int64)
         self.tables = Tables()
         self.tables.face_slot = self._array(_join([p.face_slot for p in arrays.prototypes], (0,)), wp.int32)
-        corners = [np.asarray(p.points, np.float32)[np.asarray(p.triangles).ravel()] for p in arrays.prototypes]
-        self.tables.corner_point = self._array(_join(corners, (0, 3)), wp.vec3)
         self.tables.corner_normal = self._array(_join([p.corner_normal.reshape(-1, 3) for p in arrays.prototypes], (0, 3)), wp.vec3)
         colours = [p.corner_colour.reshape(-1, 3) for p in arrays.prototypes if p.corner_colour is not None]
         self.tables.corner_colour = self._array(_join(colours, (0, 3)), wp.vec3)
