@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 
 import numpy as np
 
@@ -22,20 +22,42 @@ def load_image(path: str) -> np.ndarray | None:
     """
     from pxr import Ar
 
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+    asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(path)) if path else None
+    data = bytes(asset.GetBuffer()) if asset else b""
+    image = read_exr(data) if data.startswith(EXR_MAGIC) else read_common(data)
+    return None if image is None or image.dtype not in (np.uint8, np.uint16, np.float32) else rgba(image)
+
+
+EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])
+
+
+def read_common(data: bytes) -> np.ndarray | None:
+    """Decode with OpenCV: grey, BGR or BGRA [H, W(, C)], or None."""
     import cv2
 
-    asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(path)) if path else None
-    if not asset:
-        return None
-    data = np.frombuffer(asset.GetBuffer(), np.uint8)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:
-        image = None
-    if image is None or image.dtype not in (np.uint8, np.uint16, np.float32):
         return None
-    return rgba(image)
+
+
+def read_exr(data: bytes) -> np.ndarray | None:
+    """Decode the first part of an OpenEXR file: float32 in OpenCV's channel order, or None. Needs the package OpenEXR, which reads files only."""
+    try:
+        import OpenEXR
+    except ImportError:
+        return None
+    with tempfile.NamedTemporaryFile(suffix=".exr") as file:
+        file.write(data)
+        file.flush()
+        try:
+            planes = OpenEXR.File(file.name, separate_channels=True).channels()
+        except (RuntimeError, OSError, ValueError):
+            return None
+    pixels = {name.upper(): plane.pixels.astype(np.float32) for name, plane in planes.items()}
+    names = [name for name in ("B", "G", "R") if name in pixels] or [name for name in ("Y", *sorted(pixels)) if name in pixels][:1]
+    names += ["A"] * ("A" in pixels and names != ["A"])
+    return np.stack([pixels[name] for name in names], -1)
 
 
 def rgba(image: np.ndarray) -> np.ndarray:
