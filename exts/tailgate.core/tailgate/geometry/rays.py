@@ -222,11 +222,8 @@ def trace_kernel(
     """Nearest hit per ray; twin: ``tailgate.geometry.twins.trace_twin``."""
     k = wp.tid()
     hit = closest_hit(scene, origins[k], directions[k], t_max)
+    t[k] = wp.where(hit.instance >= 0, hit.t, wp.inf)
     instance[k] = hit.instance
     face[k] = hit.face
-    if hit.instance >= 0:
-        t[k] = hit.t
-        weights[k] = wp.vec2(hit.u, hit.v)
-        normal[k] = hit.normal
-    else:
-        t[k] = wp.inf
+    weights[k] = wp.vec2(hit.u, hit.v)
+    normal[k] = hit.normal

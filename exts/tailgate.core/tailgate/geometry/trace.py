@@ -127,8 +127,8 @@ class TraceScene:
         origins = np.ascontiguousarray(np.broadcast_to(np.asarray(origins, np.float32), directions.shape))
         n = len(directions)
         kinds = (wp.float32, wp.int32, wp.int32, wp.vec2, wp.vec3)
-        out = [wp.zeros(n, dtype=kind, device=self.device) for kind in kinds]
-        rays = [wp.array(a, dtype=wp.vec3, device=self.device) for a in (origins, directions)]
+        out = [wp.empty(n, dtype=kind, device=self.device) for kind in kinds]
+        rays = [wp.array(a, dtype=wp.vec3, device=self.device, copy=False) for a in (origins, directions)]
         wp.launch(trace_kernel, dim=n, inputs=[self.scene, *rays, float(t_max)], outputs=out, device=self.device)
         return Hits(*(a.numpy() for a in out))
 

@@ -27,7 +27,7 @@ SHARED = """
     typedef float f8 __attribute__((vector_size(32), may_alias));
     typedef int i8 __attribute__((vector_size(32), may_alias));
     typedef bool b8 __attribute__((ext_vector_type(8)));
-    const float slack = 1.000001f, edge = 1.0e-5f, tie = 2.0e-6f;
+    const float slack = 1.0e-6f, edge = 1.0e-5f, tie = 2.0e-6f;
 
     struct Ray {
         float o[3], d[3], inverse[3], sx, sy, sz;
@@ -44,7 +44,7 @@ SHARED = """
             kz = x > y ? (x > z ? 0 : 2) : (y > z ? 1 : 2);
             kx = kz == 2 ? 0 : kz + 1;
             ky = kx == 2 ? 0 : kx + 1;
-            sz = 1.0f / d[kz];
+            sz = inverse[kz];
             sx = d[kx] * sz;
             sy = d[ky] * sz;
         }
@@ -59,32 +59,53 @@ SHARED = """
 
     // Visit the leaves that a ray may meet up to `reach`, the nearer first, until `leaf` returns true.
     const auto descend = [&](const f8* rows, const Ray& ray, const float& reach, auto&& leaf) {
+#pragma clang fp contract(fast)
         Entry stack[512];
         int top = 0, child = 0;
         const int x = ray.inverse[0] < 0.0f, y = ray.inverse[1] < 0.0f, z = ray.inverse[2] < 0.0f;
+        float to_near[3], to_far[3], wider[3];
+        for (int k = 0; k < 3; ++k) {
+            const float at = ray.o[k] * ray.inverse[k], error = 2.0f * slack * (at < 0.0f ? -at : at);
+            to_near[k] = at + error;
+            to_far[k] = at - error;
+            wider[k] = ray.inverse[k] + slack * ray.inverse[k];
+        }
         for (;;) {
-            if (child < 0) {
-                if (leaf(-1 - child)) return true;
-            } else {
+            if (child >= 0) {
                 const f8* node = rows + child;
-                const f8 start = most(most((node[x] - ray.o[0]) * ray.inverse[0], (node[2 + y] - ray.o[1]) * ray.inverse[1]),
-                                      most((node[4 + z] - ray.o[2]) * ray.inverse[2], f8{}));
-                const f8 end = least(least((node[1 - x] - ray.o[0]) * ray.inverse[0], (node[3 - y] - ray.o[1]) * ray.inverse[1]),
-                                     least((node[5 - z] - ray.o[2]) * ray.inverse[2], f8{} + reach));
-                unsigned lanes = bits(start <= end * slack);
-                const int bottom = top;
-                for (; lanes; lanes &= lanes - 1) {
+                const int* children = (const int*)(node + 6);
+                const f8 start = most(most(node[x] * ray.inverse[0] - to_near[0], node[2 + y] * ray.inverse[1] - to_near[1]),
+                                      most(node[4 + z] * ray.inverse[2] - to_near[2], f8{}));
+                const f8 end = least(least(node[1 - x] * wider[0] - to_far[0], node[3 - y] * wider[1] - to_far[1]),
+                                     least(node[5 - z] * wider[2] - to_far[2], f8{} + (reach + slack * reach)));
+                unsigned lanes = bits(start <= end);
+                if (lanes) {
                     const int lane = __builtin_ctz(lanes);
-                    const Entry met = {((const int*)(node + 6))[lane], start[lane]};
-                    int at = top++;
-                    for (; at > bottom && stack[at - 1].near < met.near; --at) stack[at] = stack[at - 1];
-                    stack[at] = met;
+                    lanes &= lanes - 1;
+                    Entry nearest = {children[lane], start[lane]};
+                    const int bottom = top;
+                    for (; lanes; lanes &= lanes - 1) {
+                        const int lane = __builtin_ctz(lanes);
+                        Entry met = {children[lane], start[lane]};
+                        if (met.near < nearest.near) {
+                            const Entry other = met;
+                            met = nearest;
+                            nearest = other;
+                        }
+                        int at = top++;
+                        for (; at > bottom && stack[at - 1].near < met.near; --at) stack[at] = stack[at - 1];
+                        stack[at] = met;
+                    }
+                    child = nearest.child;
+                    continue;
                 }
+            } else if (leaf(-1 - child)) {
+                return true;
             }
             do {
                 if (top == 0) return false;
                 --top;
-            } while (stack[top].near > reach * slack);
+            } while (stack[top].near > reach + slack * reach);
             child = stack[top].child;
         }
     };
