@@ -66,7 +66,7 @@ class CameraFilm:
         n = width * height
         self.pixels, self.truth = Pixels(), Truth()
         kinds = {"t": wp.float32, "instance": wp.int32, "slot": wp.int32, "normal": wp.vec3, "face_normal": wp.vec3, "base": wp.vec3}
-        for name, kind in {**kinds, "emissive": wp.vec3, "material": wp.vec2}.items():
+        for name, kind in {**kinds, "emissive": wp.vec3, "material": wp.vec3}.items():
             setattr(self.pixels, name, wp.zeros(n, dtype=kind, device=device))
         truth = {"distance_to_image_plane": wp.float32, "distance_to_camera": wp.float32, "normals": wp.vec4}
         for name, kind in {**truth, "semantic": wp.uint32, "instance": wp.uint32, "mover": wp.int32}.items():

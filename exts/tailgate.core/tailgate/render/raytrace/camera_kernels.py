@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Scene, closest_hit, occluded
+from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.lens import lens_ray
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
@@ -23,8 +23,8 @@ from tailgate.render.raytrace.shading import (
     seen_sky,
     sky,
     sphere_irradiance,
-    surface_point,
 )
+from tailgate.render.raytrace.surface import blocked, nearest, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
@@ -54,7 +54,7 @@ class Camera:
 @wp.struct
 class Pixels:
     """What the rays through the pixel centres meet, one row per pixel. ``t`` is the depth along the optical axis, -1 for the sky; ``material`` is
-    roughness and metallic."""
+    roughness, metallic and the coat's reflectance seen head-on."""
 
     t: wp.array(dtype=wp.float32)
     instance: wp.array(dtype=wp.int32)
@@ -63,7 +63,7 @@ class Pixels:
     face_normal: wp.array(dtype=wp.vec3)
     base: wp.array(dtype=wp.vec3)
     emissive: wp.array(dtype=wp.vec3)
-    material: wp.array(dtype=wp.vec2)
+    material: wp.array(dtype=wp.vec3)
 
 
 @wp.struct
@@ -100,7 +100,7 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
     origin = camera_origin(camera)
     direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
     length = wp.length(direction)
-    hit = closest_hit(scene, origin, direction, FAR)
+    hit = nearest(scene, tables, origin, direction, FAR)
     pixels.instance[k] = hit.instance
     if hit.instance < 0:
         pixels.t[k] = -1.0
@@ -113,16 +113,20 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
         truth.mover[k] = -1
         return
     point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
+    footprint = hit.t / camera.fx
+    plain = tables.texture_of[point.material][0] < 0
+    point = textured(scene, tables, hit, direction, footprint, point)
     slot = tables.slot[point.slot]
     pixels.t[k] = hit.t
     pixels.slot[k] = point.slot
     pixels.normal[k] = point.normal
     pixels.face_normal[k] = point.face_normal
     pixels.emissive[k] = point.emissive
-    pixels.material[k] = wp.vec2(point.roughness, point.metallic)
-    footprint = hit.t / camera.fx
-    local = wp.transform_point(scene.T_local_world[hit.instance], point.position)
-    pixels.base[k] = point.base * grain(local, footprint, point.roughness)
+    pixels.material[k] = wp.vec3(point.roughness, point.metallic, point.f0)
+    pixels.base[k] = point.base
+    if plain:
+        local = wp.transform_point(scene.T_local_world[hit.instance], point.position)
+        pixels.base[k] = point.base * grain(local, footprint, point.roughness)
     truth.distance_to_image_plane[k] = wp.where(hit.t <= camera.far, hit.t, wp.inf)
     truth.distance_to_camera[k] = wp.where(hit.t <= camera.far, hit.t * length, wp.inf)
     truth.normals[k] = wp.vec4(point.normal[0], point.normal[1], point.normal[2], 1.0)
@@ -182,19 +186,19 @@ def light_kernel(
         w = wp.vec3(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed))
         if toward_sun and light.sun_radius >= 0.0:
             to_sun = toward_disc(light.sun_direction, light.sun_radius, u, v)
-            if not occluded(scene, start, to_sun, FAR):
+            if not blocked(scene, tables, start, to_sun, FAR):
                 visible += 1.0
         if sparse == 0 or sampled(k, camera.width):
             p = spread(a, b, s, 0, light.seed)
             q = spread(a, b, s, 1, light.seed)
             total += incoming(scene, tables, light, start, onto_hemisphere(normal, q, p), w)
             if light.lamps > 0:
-                irradiance = one_lamp(scene, light, start, normal, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
+                irradiance = one_lamp(scene, tables, light, start, normal, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
                 total += wp.vec3(irradiance[0], irradiance[1], irradiance[2]) * (1.0 / PI)
                 lamp_seen += irradiance[3]
         if roughness < MIRROR_BELOW and s == 0:
             glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u, v) - reflected) * (roughness * roughness * 0.7))
-            hit = closest_hit(scene, start, glossy, FAR)
+            hit = nearest(scene, tables, start, glossy, FAR)
             if hit.instance < 0:
                 mirror = seen_sky(light, glossy)
             else:
@@ -215,7 +219,7 @@ def toward_disc(axis: wp.vec3, radius: float, u: float, v: float) -> wp.vec3:
 
 
 @wp.func
-def one_lamp(scene: Scene, light: Light, start: wp.vec3, normal: wp.vec3, u: wp.vec3) -> wp.vec4:
+def one_lamp(scene: Scene, tables: Tables, light: Light, start: wp.vec3, normal: wp.vec3, u: wp.vec3) -> wp.vec4:
     """Irradiance of all lamps estimated by one shadow ray to a lamp picked by its strength here, and 1 if that lamp is visible."""
     total = float(0.0)
     for lamp in range(light.lamps):
@@ -235,7 +239,7 @@ def one_lamp(scene: Scene, light: Light, start: wp.vec3, normal: wp.vec3, u: wp.
     to_lamp = light.lamp_position[chosen] - start
     distance = wp.length(to_lamp)
     radius = wp.min(light.lamp_radius[chosen] / distance, 1.0)
-    if occluded(scene, start, toward_disc(to_lamp / distance, radius, u[1], u[2]), distance - 1.05 * light.lamp_radius[chosen]):
+    if blocked(scene, tables, start, toward_disc(to_lamp / distance, radius, u[1], u[2]), distance - 1.05 * light.lamp_radius[chosen]):
         return wp.vec4()
     got = irradiance * (total / luminance(irradiance))
     return wp.vec4(got[0], got[1], got[2], 1.0)
@@ -263,7 +267,8 @@ def radiance_kernel(
     roughness = wp.max(pixels.material[k][0], 0.03)
     metallic = pixels.material[k][1]
     base = pixels.base[k]
-    f0 = wp.vec3(0.04, 0.04, 0.04) * (1.0 - metallic) + base * metallic
+    coat = pixels.material[k][2]
+    f0 = wp.vec3(coat, coat, coat) * (1.0 - metallic) + base * metallic
     share = environment_brdf(f0, roughness, n_v)
     body = wp.cw_mul(base * (1.0 - metallic), wp.vec3(1.0 - share[0], 1.0 - share[1], 1.0 - share[2]))
     around = wp.vec3(diffuse[k][0], diffuse[k][1], diffuse[k][2])

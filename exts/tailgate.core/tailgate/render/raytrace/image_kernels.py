@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Scene, closest_hit
+from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, sampled
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import FAR, luminance
+from tailgate.render.raytrace.surface import nearest, slot_of
 
 wp.set_module_options({"enable_backward": False})
 
@@ -121,10 +122,10 @@ def edge_kernel(
         du = 0.125 * float(1 - 2 * (s & 1)) * float(1 + 2 * (s >> 1))
         dv = 0.125 * float(1 - 2 * ((s & 1) ^ (s >> 1))) * float(3 - 2 * (s >> 1))
         direction = camera_direction(camera, float(x) + du, float(y) + dv)
-        hit = closest_hit(scene, camera_origin(camera), direction, FAR)
+        hit = nearest(scene, tables, camera_origin(camera), direction, FAR)
         slot = int(-1)
         if hit.instance >= 0:
-            slot = tables.slot_base[hit.instance] + tables.face_slot[tables.face_base[hit.instance] + hit.face]
+            slot = slot_of(tables, hit)
         best = int(k)
         cost = float(1.0e9)
         for dy in range(-1, 2):
