@@ -11,7 +11,6 @@ from tailgate.errors import UserError
 from tailgate.frames import Intrinsics
 from tailgate.sensors import nominal
 from tailgate.sensors.camera import respond_camera
-from tailgate.sensors.colour import ColourResponse, respond_colour, respond_colour_twin
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.kinect_twin import respond_depth_twin
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
@@ -117,17 +116,6 @@ def test_grazing_surface_is_lost():
     lost = ~np.isfinite(measure(depth, KinectResponse(grazing_limit=60.0, noise_window=1.0)))
     # The corners where the ramp ends take the slope of their flat side.
     assert lost[:, tilt > 70].mean() > 0.95 and lost[:, (tilt > 5) & (tilt < 50)].mean() < 0.01
-
-
-def test_colour_matches_twin_and_scales_light():
-    rgb = np.random.default_rng(1).integers(0, 256, (60, 80, 4), dtype=np.uint8)
-    response = ColourResponse(0.3, 1.1, 0.9, 0.8, 1e-4, 2e-3)
-    made, twin = respond_colour(wp.array(rgb), response, 4).numpy(), respond_colour_twin(rgb, response, 4)
-    assert np.abs(made.astype(int) - twin).max() <= 1 and (made != twin).mean() < 1e-3
-    grey = np.full((20, 20, 4), 100, np.uint8)
-    doubled = respond_colour(wp.array(grey), ColourResponse(exposure=1.0), 0).numpy()
-    linear = [((v / 255 + 0.055) / 1.055) ** 2.4 for v in (100, doubled[0, 0, 0])]
-    assert linear[1] / linear[0] == pytest.approx(2.0, rel=0.01) and doubled[0, 0, 3] == 100
 
 
 def test_camera_keeps_truth_and_labels():

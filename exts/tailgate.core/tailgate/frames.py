@@ -23,7 +23,9 @@ CAMERA_CHANNELS: dict[str, tuple[str, int]] = {
     "semantic_segmentation": ("uint32", 0),
     "instance_segmentation": ("uint32", 0),
 }
-"""Camera channels: dtype and number of components (0: a plain (H, W) array). Depth [m] is inf where nothing was hit."""
+"""Camera channels: dtype and number of components (0: a plain (H, W) array). Depth [m] is inf where nothing was hit.
+
+Beside them a camera may hold ``exposure``, float32 [1]: the factor on HdrColor before the tone curve."""
 
 LIDAR_CHANNELS: dict[str, str] = {
     "range": "float32",

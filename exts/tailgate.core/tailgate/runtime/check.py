@@ -161,13 +161,11 @@ def _can_be_seen(spec: RunSpec, source: Source) -> None:
 
 def _responses(spec: RunSpec) -> None:
     """Every response parameter of the rig's sensors is one that the response models know."""
-    from tailgate.sensors import nominal
-    from tailgate.sensors.kinect import KinectResponse
-    from tailgate.sensors.lidar import LidarResponse
+    from tailgate.sensors import check_response
 
     for name, sensor in spec.rig.sensors.items():
         with placed(lambda _, name=name: Where(f"rig {spec.rig.name}", key=f"sensors.{name}.response")):
-            (LidarResponse.of if sensor.model.type == "lidar" else KinectResponse.from_params)(nominal(sensor.model))
+            check_response(sensor.model)
 
 
 def _gate(spec: RunSpec, source: Source) -> None:

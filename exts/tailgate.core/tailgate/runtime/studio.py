@@ -72,15 +72,15 @@ class Studio:
                 break
         frames = [first]
         for tick in range(1, 1 if codes else self.spec.scenarios[scenario].ticks):
-            frames.append(self.respond(await self._render(opened, backend, sample, tick, clock), sample, clock))
+            frames.append(self.respond(await self._render(opened, backend, sample, tick, clock), sample, clock, frames[-1]))
         return Take(sample, frames, perfect, codes, attempt + 1, clock)
 
-    def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None) -> Frame:
-        """Apply the sensor responses that a sample drew."""
+    def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None, before: Frame | None = None) -> Frame:
+        """Apply the sensor responses that a sample drew; ``before`` is the responded frame of the tick before."""
         from tailgate.sensors import respond
 
         with (clock or Clock())("sensors"):
-            return respond(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)))
+            return respond(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)), before)
 
     def annotate(self, frame: Frame, sample: Sample) -> dict[str, Any]:
         """Labels as the scenario's annotators give them."""

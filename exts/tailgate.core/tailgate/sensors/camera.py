@@ -2,56 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from tailgate.config.sensor import CameraModel
+from tailgate.errors import unknown
 from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed
+from tailgate.sensors.exposure import Device, lagged, meter
 
 
-def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, float], seed: int) -> dict[str, Any]:
+def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, float], seed: int, device: Device = Device()) -> dict[str, Any]:  # noqa: B008
     """Apply the colour and depth response of a camera.
 
     Args:
         sensor: rendered channels; ``rgb`` is needed, and ``distance_to_image_plane`` where ``model.depth`` is not "none". On the host (numpy) or
-            on a device (Warp arrays).
+            on a device (Warp arrays). Colour starts from ``HdrColor`` where that is given, exposed by the channel ``exposure`` (factor on
+            radiance, float32 [1]) or, without it, by metering; else from ``rgb``.
         model: what the device is.
-        params: response parameter -> value, named as in ``ColourResponse`` and ``KinectResponse``; a name left out keeps its ideal value.
+        params: response parameter -> value, named as in ``ColourResponse`` and the depth response; a name left out keeps its ideal value.
         seed: 31-bit seed of this frame and sensor.
+        device: what the camera carries from frame to frame.
 
     Returns:
-        All channels of the sensor, where they were. ``rgb`` is the measured colour. With a depth principle, ``distance_to_image_plane`` is the
-        measured depth [m] (inf where there is none), ``valid`` uint8 [H, W] tells where there is one, and ``distance_to_image_plane_true`` is the
-        true depth. Labels and normals are the same objects as before.
+        All channels of the sensor, where they were. ``rgb`` is the measured colour, ``exposure`` the factor that was used. With a depth principle,
+        ``distance_to_image_plane`` is the measured depth [m] (inf where there is none), ``valid`` uint8 [H, W] tells where there is one, and
+        ``distance_to_image_plane_true`` is the true depth. Labels and normals are the same objects as before.
 
     Raises:
         MissingChannel: a channel that is needed is not there.
         UserError: an unknown response parameter.
     """
-    from tailgate.sensors.colour import ColourResponse, respond_colour
-    from tailgate.sensors.kinect import KinectResponse
-
-    depth_response, colour_response = KinectResponse.from_params(params), ColourResponse.from_params(params)
+    check_camera(model, params)
     out = dict(sensor.channels)
     rgb = sensor.channel("rgb")
     back = _host if isinstance(rgb, np.ndarray) else _same
     rendered = _device(rgb)
-    out["rgb"] = back(respond_colour(rendered, colour_response, kernel_seed(seed, "colour")))
-    if model.depth == "kinect_v1":
+    out.update(_colour(sensor, rendered, params, seed, device))
+    out["rgb"] = back(out["rgb"])
+    if model.depth != "none":
         true = sensor.channel("distance_to_image_plane")
-        measured = measure_depth(_device(true), rendered, model, depth_response, kernel_seed(seed, "depth"))
+        measured = measure_depth(_device(true), rendered, model, depth_response(model, params), kernel_seed(seed, "depth"))
         out["distance_to_image_plane_true"] = true
         out["distance_to_image_plane"] = back(measured)
         out["valid"] = back(_finite(measured))
     return out
 
 
+def check_camera(model: CameraModel, params: dict[str, float]) -> None:
+    """Refuse a parameter that the response of this camera does not have, by name."""
+    from tailgate.sensors.colour import ColourResponse
+
+    known = {f.name for f in fields(ColourResponse)} | {f.name for f in fields(depth_response(model, {}))}
+    for name in params:
+        if name not in known:
+            raise unknown("response parameter", name, known)
+
+
+def depth_response(model: CameraModel, params: dict[str, float]) -> Any:
+    """Values of the depth settings: of a structured-light camera, also where there is no depth principle."""
+    from tailgate.sensors.kinect import KinectResponse
+
+    return KinectResponse.from_params(params)
+
+
+def _colour(sensor: SensorFrame, rendered: Any, params: dict[str, float], seed: int, device: Device) -> dict[str, Any]:
+    from tailgate.sensors.colour import ColourResponse, respond_colour, respond_radiance, seeds_of
+
+    response = ColourResponse.from_params(params)
+    seeds = seeds_of(seed, device)
+    if "HdrColor" not in sensor.channels:
+        return {"rgb": respond_colour(rendered, sensor.intrinsics, response, seeds)}
+    hdr = sensor.channels["HdrColor"]
+    given = sensor.channels.get("exposure")
+    target = float(np.asarray(given)[0]) if given is not None else meter(hdr if isinstance(hdr, np.ndarray) else hdr.numpy())
+    exposure = lagged(target, response.exposure_lag, device)
+    picture = respond_radiance(_device(hdr), rendered, exposure, sensor.intrinsics, response, seeds)
+    return {"rgb": picture, "exposure": np.array([exposure], np.float32)}
+
+
 def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed: int) -> Any:
     """Measured depth [m] as a Warp array [H, W], inf where there is none, from Warp arrays of the true depth and the rendered colour."""
     from tailgate.geometry.quiet import wp
-    from tailgate.sensors.colour import decode_table, luminance_kernel
+    from tailgate.sensors.colour import luminance_kernel
+    from tailgate.sensors.isp import decode_table
     from tailgate.sensors.kinect import respond_depth
 
     luminance = wp.empty(depth.shape, dtype=wp.float32, device=depth.device)

@@ -1,7 +1,6 @@
-"""Colour response of a camera: exposure, white balance, blur, shot and read noise, in linear light.
+"""Colour response of a camera, in the order in which a real one acts: lens, exposure, photosites, picture.
 
-Noise model: variance = shot noise x signal + read noise², the affine model of Foi et al. 2008, "Practical Poissonian-Gaussian noise modeling and
-fitting for single-image raw-data". Transfer curve: IEC 61966-2-1 (sRGB).
+Sources and models stand in the parts: ``optics``, ``photosites``, ``isp``.
 """
 
 from __future__ import annotations
@@ -10,11 +9,18 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
+from tailgate.rng import kernel_seed
+from tailgate.sensors.exposure import Device
+from tailgate.sensors.isp import compress, decode_table, demosaic, develop, develop_twin, mosaic
+from tailgate.sensors.optics import through_lens, through_lens_twin
+from tailgate.sensors.photosites import expose, expose_twin
 
 wp.set_module_options({"enable_backward": False})
 
-ENCODE_KNOTS = 4096
+FULL = 8.0
+"""Signal at which photosites are full, three stops above a diffuse white: where the tone curve has reached white."""
 
 
 @dataclass(frozen=True)
@@ -23,41 +29,70 @@ class ColourResponse:
 
     Attributes:
         exposure: change of exposure in stops; +1 doubles the light.
-        white_balance_red, white_balance_blue: gain relative to green.
+        exposure_lag: time constant of automatic exposure [s]; 0 follows at once.
+        vignetting: strength of the cosine law of falloff; 1 for cos⁴.
+        vignetting_edge: further share of light lost at the furthest corner.
+        chromatic_red, chromatic_blue: how much further out than green the furthest corner is imaged [px].
         blur: standard deviation of the point spread [px].
-        shot_noise: variance per unit of linear signal (1 = white).
+        bloom: share of light spread around its source.
+        bloom_radius: standard deviation of that spread [px].
+        glare: share of light spread over the whole image.
+        shot_noise: variance per unit of linear signal (1 = diffuse white).
         read_noise: standard deviation at black, in linear signal.
+        row_noise: standard deviation of what a row has in common, new in each frame, in linear signal.
+        column_noise: the same of columns, fixed for the device.
+        prnu: standard deviation of the photosites' gain, fixed for the device, share.
+        dsnu: standard deviation of the photosites' offset, fixed for the device, in linear signal.
+        raw_bits: bits of the converter, 0 for no steps.
+        mosaic: 1 for one colour filter per photosite, 0 for three.
+        white_balance_red, white_balance_blue: gain relative to green.
+        saturation: gain of colour against grey; the colour matrix.
+        gamma: exponent of linear light before the tone curve.
+        jpeg_loss: 100 less JPEG's quality; 0 for no compression.
     """
 
     exposure: float = 0.0
-    white_balance_red: float = 1.0
-    white_balance_blue: float = 1.0
+    exposure_lag: float = 0.0
+    vignetting: float = 0.0
+    vignetting_edge: float = 0.0
+    chromatic_red: float = 0.0
+    chromatic_blue: float = 0.0
     blur: float = 0.0
+    bloom: float = 0.0
+    bloom_radius: float = 12.0
+    glare: float = 0.0
     shot_noise: float = 0.0
     read_noise: float = 0.0
+    row_noise: float = 0.0
+    column_noise: float = 0.0
+    prnu: float = 0.0
+    dsnu: float = 0.0
+    raw_bits: float = 0.0
+    mosaic: float = 0.0
+    white_balance_red: float = 1.0
+    white_balance_blue: float = 1.0
+    saturation: float = 1.0
+    gamma: float = 1.0
+    jpeg_loss: float = 0.0
 
     @classmethod
     def from_params(cls, params: dict[str, float]) -> ColourResponse:
         """Take the colour parameters of ``params``."""
         return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
-    @property
-    def gains(self) -> tuple[float, float, float]:
-        """Linear gain of red, green and blue."""
-        gain = 2.0**self.exposure
-        return gain * self.white_balance_red, gain, gain * self.white_balance_blue
+
+@wp.kernel
+def decode_kernel(rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dtype=wp.float32), gain: float, out: wp.array(dtype=wp.vec3, ndim=2)):
+    """sRGB bytes to linear light times the gain."""
+    y, x = wp.tid()
+    out[y, x] = wp.vec3(decode[int(rgb[y, x, 0])], decode[int(rgb[y, x, 1])], decode[int(rgb[y, x, 2])]) * gain
 
 
 @wp.kernel
-def expose_kernel(
-    rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dtype=wp.float32), gains: wp.vec3, out: wp.array(dtype=wp.vec3, ndim=2)
-):
-    """sRGB bytes to linear light times the gains."""
+def radiance_kernel(hdr: wp.array(dtype=wp.float32, ndim=3), gain: float, out: wp.array(dtype=wp.vec3, ndim=2)):
+    """Radiance times the exposure."""
     y, x = wp.tid()
-    r = gains[0] * decode[int(rgb[y, x, 0])]
-    g = gains[1] * decode[int(rgb[y, x, 1])]
-    b = gains[2] * decode[int(rgb[y, x, 2])]
-    out[y, x] = wp.vec3(r, g, b)
+    out[y, x] = wp.vec3(hdr[y, x, 0], hdr[y, x, 1], hdr[y, x, 2]) * gain
 
 
 @wp.kernel
@@ -70,100 +105,53 @@ def luminance_kernel(rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dty
     out[y, x] = 0.2126 * r + 0.7152 * g + 0.0722 * b
 
 
-@wp.kernel
-def spread_kernel(src: wp.array(dtype=wp.vec3, ndim=2), taps: wp.array(dtype=wp.float32), axis: int, out: wp.array(dtype=wp.vec3, ndim=2)):
-    """Weighted mean along columns (axis 0) or rows (axis 1), the border repeated."""
-    y, x = wp.tid()
-    radius = taps.shape[0] / 2
-    total = wp.vec3(0.0, 0.0, 0.0)
-    for i in range(taps.shape[0]):
-        sy = y
-        sx = x
-        if axis == 0:
-            sy = wp.clamp(y + i - radius, 0, src.shape[0] - 1)
-        else:
-            sx = wp.clamp(x + i - radius, 0, src.shape[1] - 1)
-        total += taps[i] * src[sy, sx]
-    out[y, x] = total
-
-
-@wp.kernel
-def encode_kernel(
-    light: wp.array(dtype=wp.vec3, ndim=2),
-    noise: wp.array(dtype=wp.float32, ndim=3),
-    shot: float,
-    read: float,
-    encode: wp.array(dtype=wp.float32),
-    out: wp.array(dtype=wp.uint8, ndim=3),
-):
-    """Add noise, clip at white and write sRGB bytes; the fourth component stays as it is."""
-    y, x = wp.tid()
-    last = encode.shape[0] - 1
-    for c in range(3):
-        signal = light[y, x][c]
-        value = signal + wp.sqrt(shot * signal + read * read) * noise[c, y, x]
-        knot = wp.clamp(value, 0.0, 1.0) * float(last)
-        low = wp.min(int(knot), last - 1)
-        share = knot - float(low)
-        level = encode[low] * (1.0 - share) + encode[low + 1] * share
-        out[y, x, c] = wp.uint8(int(wp.rint(level)))
-
-
-def decode_table() -> np.ndarray:
-    """Linear light of each sRGB byte, float32 [256]."""
-    v = np.arange(256) / 255.0
-    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def encode_table() -> np.ndarray:
-    """sRGB level 0..255 at evenly spaced linear light, float32 [4096]."""
-    v = np.linspace(0.0, 1.0, ENCODE_KNOTS)
-    return (255.0 * np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)).astype(np.float32)
-
-
-def spread_taps(blur: float) -> np.ndarray:
-    """Gaussian weights with unit sum, float32 [2 r + 1], r = ceil(2.5 blur)."""
-    radius = int(np.ceil(2.5 * max(blur, 0.0)))
-    weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(blur, 1e-3)) ** 2)
-    return (weight / weight.sum()).astype(np.float32)
-
-
-def respond_colour(rgb: wp.array, response: ColourResponse, seed: int) -> wp.array:
-    """Measured colour, Warp uint8 [H, W, 4] on the device of ``rgb``.
+def respond_radiance(
+    hdr: wp.array, rgb: wp.array, exposure: float, intrinsics: Intrinsics, response: ColourResponse, seeds: tuple[int, int]
+) -> wp.array:
+    """Measured colour of a radiance image, Warp uint8 [H, W, 4] on its device.
 
     Args:
-        rgb: rendered sRGB, uint8 [H, W, 4].
+        hdr: linear radiance, float32 [H, W, 4].
+        rgb: the rendered picture, uint8 [H, W, 4]; its fourth component is kept.
+        exposure: factor on radiance.
+        intrinsics: of the image.
         response: values of the settings.
-        seed: 31-bit seed.
+        seeds: 31-bit seeds of the frame and of the device.
     """
-    from tailgate.sensors.noise_field import noise_fields
+    light = wp.empty(hdr.shape[:2], dtype=wp.vec3, device=hdr.device)
+    wp.launch(radiance_kernel, dim=light.shape, inputs=[hdr, exposure * 2.0**response.exposure, light], device=hdr.device)
+    return _picture(light, rgb, intrinsics, response, seeds, FULL)
 
-    device, shape = rgb.device, rgb.shape[:2]
-    light = wp.empty(shape, dtype=wp.vec3, device=device)
-    decode, encode = (wp.array(t, dtype=wp.float32, device=device) for t in (decode_table(), encode_table()))
-    wp.launch(expose_kernel, dim=shape, inputs=[rgb, decode, wp.vec3(*response.gains), light], device=device)
-    taps = spread_taps(response.blur)
-    if len(taps) > 1:
-        weights, other = wp.array(taps, dtype=wp.float32, device=device), wp.empty_like(light)
-        wp.launch(spread_kernel, dim=shape, inputs=[light, weights, 0, other], device=device)
-        wp.launch(spread_kernel, dim=shape, inputs=[other, weights, 1, light], device=device)
+
+def respond_colour(rgb: wp.array, intrinsics: Intrinsics, response: ColourResponse, seeds: tuple[int, int]) -> wp.array:
+    """As ``respond_radiance`` where only a finished picture is at hand: its light ends at white and its tone curve is left alone."""
+    light = wp.empty(rgb.shape[:2], dtype=wp.vec3, device=rgb.device)
+    decode = wp.array(decode_table(), dtype=wp.float32, device=rgb.device)
+    wp.launch(decode_kernel, dim=light.shape, inputs=[rgb, decode, 2.0**response.exposure, light], device=rgb.device)
+    return _picture(light, rgb, intrinsics, response, seeds, 1.0)
+
+
+def _picture(light: wp.array, rgb: wp.array, intrinsics: Intrinsics, r: ColourResponse, seeds: tuple[int, int], full: float) -> wp.array:
+    signal = expose(through_lens(light, intrinsics, r), r, full, *seeds)
+    if r.mosaic > 0:
+        signal = wp.array(demosaic(mosaic(signal.numpy()), full), dtype=wp.vec3, device=rgb.device)
     out = wp.clone(rgb)
-    noise = noise_fields(seed, 2, shape, 1.0, device)
-    wp.launch(encode_kernel, dim=shape, inputs=[light, noise, response.shot_noise, response.read_noise, encode, out], device=device)
-    return out
+    develop(signal, r, full, full > 1.0, out)
+    return wp.array(compress(out.numpy(), _quality(r)), device=rgb.device) if r.jpeg_loss >= 1 else out
 
 
-def respond_colour_twin(rgb: np.ndarray, response: ColourResponse, seed: int) -> np.ndarray:
-    """Readable twin of ``respond_colour`` on numpy arrays."""
-    from tailgate.sensors.noise_field import noise_fields_twin
+def respond_twin(light: np.ndarray, intrinsics: Intrinsics, r: ColourResponse, seeds: tuple[int, int], full: float) -> np.ndarray:
+    """Readable twin of the chain from exposed linear light [H, W, 3] on, uint8 [H, W, 3]."""
+    signal = expose_twin(through_lens_twin(light, intrinsics, r), r, full, *seeds)
+    signal = demosaic(mosaic(signal), full) if r.mosaic > 0 else signal
+    picture = develop_twin(signal, r, full, full > 1.0)
+    return compress(np.dstack([picture, picture[..., :1]]), _quality(r))[..., :3] if r.jpeg_loss >= 1 else picture
 
-    light = decode_table().astype(np.float64)[rgb[..., :3]] * response.gains
-    taps = spread_taps(response.blur).astype(np.float64)
-    radius = len(taps) // 2
-    for axis in (0, 1):
-        padded = np.pad(light, [(radius, radius) if a == axis else (0, 0) for a in range(3)], mode="edge")
-        light = sum(w * np.take(padded, range(i, i + light.shape[axis]), axis=axis) for i, w in enumerate(taps))
-    noise = noise_fields_twin(seed, 2, rgb.shape[:2], 1.0)[:3].transpose(1, 2, 0)
-    value = np.clip(light + np.sqrt(response.shot_noise * light + response.read_noise**2) * noise, 0, 1)
-    level = np.interp(value, np.linspace(0, 1, ENCODE_KNOTS), encode_table())
-    return np.concatenate([np.rint(level).astype(np.uint8), rgb[..., 3:]], axis=-1)
+
+def _quality(r: ColourResponse) -> int:
+    return int(np.clip(round(100 - r.jpeg_loss), 1, 100))
+
+
+def seeds_of(seed: int, device: Device) -> tuple[int, int]:
+    """Seeds of the frame's noise and of the device's pattern."""
+    return kernel_seed(seed, "colour"), kernel_seed(device.seed, "colour")

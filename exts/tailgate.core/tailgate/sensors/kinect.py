@@ -16,7 +16,6 @@ import math
 from dataclasses import dataclass, fields
 from statistics import NormalDist
 
-from tailgate.errors import unknown
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
 
@@ -74,14 +73,8 @@ class KinectResponse:
 
     @classmethod
     def from_params(cls, params: dict[str, float]) -> KinectResponse:
-        """Take the depth parameters of ``params``; the colour parameters are skipped, other names refused."""
-        from tailgate.sensors.colour import ColourResponse
-
-        known = {f.name for f in fields(cls)}
-        for name in params:
-            if name not in known and name not in {f.name for f in fields(ColourResponse)}:
-                raise unknown("response parameter", name, known)
-        return cls(**{n: float(v) for n, v in params.items() if n in known})
+        """Take the depth parameters of ``params``."""
+        return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
     @property
     def dropout_quantile(self) -> float:
@@ -293,9 +286,7 @@ def response_struct(response: KinectResponse, f: float) -> Response:
     return r
 
 
-def respond_depth(
-    depth: wp.array, luminance: wp.array, focal: float, limits: tuple[float, float], response: KinectResponse, seed: int
-) -> wp.array:
+def respond_depth(depth: wp.array, luminance: wp.array, focal: float, limits: tuple[float, float], response: KinectResponse, seed: int) -> wp.array:
     """Measured depth [m], Warp float32 [H, W] on the device of ``depth``; inf where there is none.
 
     Args:

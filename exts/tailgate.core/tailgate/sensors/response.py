@@ -14,6 +14,9 @@ from tailgate.distributions import Constant, Ranged
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, Objects, ObjectView, Sample, SensorFrame
 from tailgate.rng import kernel_seed
+from tailgate.sensors.camera import check_camera, respond_camera
+from tailgate.sensors.exposure import Device
+from tailgate.sensors.timing import Timing, stamp
 
 EXTINCTION_HINT = "fog_extinction"
 
@@ -23,18 +26,31 @@ def nominal(model: LidarModel | CameraModel) -> dict[str, float]:
     return {name: _middle(name, setting) for name, setting in model.response.items()}
 
 
-def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...]) -> Frame:
+def check_response(model: LidarModel | CameraModel) -> None:
+    """Refuse, by name, a setting that the response of this sensor does not have."""
+    from tailgate.sensors.lidar import LidarResponse
+
+    _, params = Timing.split(nominal(model))
+    if model.type == "lidar":
+        LidarResponse.of(params)
+    else:
+        check_camera(model, params)
+
+
+def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...], before: Frame | None = None) -> Frame:
     """Apply every sensor's response model.
 
     Args:
         frame: exact channels of all sensors of the rig.
         sample: values by sensor and parameter; a parameter that was not drawn takes its nominal value. ``hints.fog_extinction`` [1/m] dims LiDAR.
         rig: the models.
-        seed_address: address of the frame's random streams; each sensor gets its own.
+        seed_address: address of the frame's random streams, the run's seed first; each sensor gets its own. Fixed patterns depend on the run's
+            seed and the sensor's name alone.
+        before: the responded frame of the tick before, which automatic exposure follows from.
 
     Returns:
-        A new frame. Ground truth stays: ``range_true``, ``reflectance``, ``distance_to_image_plane_true``, segmentations, occlusion. A LiDAR's
-        ``view.visible`` counts the returns that are left.
+        A new frame; a sensor whose frame was dropped is missing. Ground truth stays: ``range_true``, ``reflectance``,
+        ``distance_to_image_plane_true``, segmentations, occlusion. A LiDAR's ``view.visible`` counts the returns that are left.
 
     Raises:
         UserError: a sensor that the rig does not hold, or an unknown parameter.
@@ -44,28 +60,31 @@ def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[
         if name not in rig.sensors:
             raise UserError(f"sensor '{name}' is not on the rig '{rig.name}'{nearest(name, rig.sensors)}")
         model = rig.sensors[name].model
-        params = {**nominal(model), **sample.sensors.get(name, {})}
+        timing, params = Timing.split({**nominal(model), **sample.sensors.get(name, {})})
         seed = kernel_seed(*seed_address, "response", name)
+        stamped = stamp(sensor, timing, seed)
+        if stamped is None:
+            continue
         if sensor.kind == "lidar":
-            sensors[name] = _lidar(sensor, model, params, seed, sample.hints, frame.objects)
+            sensors[name] = _lidar(stamped, model, params, seed, sample.hints, frame.objects)
         else:
-            sensors[name] = _camera(sensor, model, params, seed)
+            device = _device(stamped, before.sensors.get(name) if before else None, kernel_seed(seed_address[0], "device", name))
+            sensors[name] = replace(stamped, channels=respond_camera(stamped, model, params, seed, device))
     return replace(frame, sensors=sensors)
 
 
-def _lidar(
-    sensor: SensorFrame, model: LidarModel, params: dict[str, float], seed: int, hints: Mapping[str, float], objects: Objects
-) -> SensorFrame:
+def _lidar(sensor: SensorFrame, model: LidarModel, params: dict[str, float], seed: int, hints: Mapping[str, float], objects: Objects) -> SensorFrame:
     from tailgate.sensors.lidar import respond_lidar
 
     channels = respond_lidar(sensor, model, params, seed, hints.get(EXTINCTION_HINT, 0.0))
     return replace(sensor, channels=channels, view=_recount(sensor.view, channels.get("instance"), objects))
 
 
-def _camera(sensor: SensorFrame, model: CameraModel, params: dict[str, float], seed: int) -> SensorFrame:
-    from tailgate.sensors.camera import respond_camera
-
-    return replace(sensor, channels=respond_camera(sensor, model, params, seed))
+def _device(sensor: SensorFrame, before: SensorFrame | None, seed: int) -> Device:
+    """What a camera carries over from the tick before."""
+    if before is None or "exposure" not in before.channels:
+        return Device(seed)
+    return Device(seed, float(np.asarray(before.channels["exposure"])[0]), max(sensor.t_start - before.t_start, 0) * 1e-9)
 
 
 def _recount(view: ObjectView, instance, objects: Objects) -> ObjectView:

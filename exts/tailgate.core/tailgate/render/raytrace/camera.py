@@ -104,7 +104,7 @@ class CameraFilm:
             launch(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
             hdr = other
         launch(tone_kernel, [hdr, float(exposure)], [self.rgb])
-        return self._channels(hdr)
+        return {**self._channels(hdr), "exposure": np.array([exposure], np.float32)}
 
     def _channels(self, hdr: wp.array) -> dict[str, Any]:
         shape, truth = (self.height, self.width), self.truth

@@ -1,0 +1,195 @@
+"""What a lens does to the light before it reaches the sensor: falloff, lateral colour, point spread, halo and veiling glare.
+
+Sources: falloff with the fourth power of the cosine of the field angle (ISO 9039, natural vignetting) and an even polynomial for what the mount hides
+(Goldman 2010, "Vignette and exposure calibration and compensation"); lateral colour as a magnification per channel (Mallon and Whelan 2007,
+"Calibration and removal of lateral chromatic aberration in images"); glare as a share of the light spread over the whole image (ISO 9358, veiling
+glare index) and bloom as one spread around its source (Talvala et al. 2007, "Veiling glare in high dynamic range imaging").
+"""
+# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from tailgate.frames import Intrinsics
+from tailgate.geometry.quiet import wp
+
+wp.set_module_options({"enable_backward": False})
+
+COARSE = 8
+"""Side of the blocks on which wide halos are computed [px]."""
+
+
+@lru_cache(maxsize=8)
+def field(intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine of the angle to the optical axis and radius from the principal point (1 at the furthest corner) of each pixel, float32 [H, W] each."""
+    u, v = np.meshgrid(np.arange(intrinsics.width, dtype=np.float64), np.arange(intrinsics.height, dtype=np.float64))
+    x, y = intrinsics.unproject(u, v)
+    radius = np.hypot(u - intrinsics.cx, v - intrinsics.cy)
+    return (1 / np.sqrt(1 + x * x + y * y)).astype(np.float32), (radius / radius.max()).astype(np.float32)
+
+
+def falloff(intrinsics: Intrinsics, natural: float, mount: float) -> np.ndarray:
+    """Share of the light that arrives at each pixel, float32 [H, W].
+
+    Args:
+        natural: strength of the cosine law: cos^(4 natural); 1 for a simple lens, below 1 for a retrofocus one.
+        mount: share that the mount hides at the furthest corner, growing with the fourth power of the radius.
+    """
+    cosine, radius = field(intrinsics)
+    return (cosine ** np.float32(4 * natural) * (1 - np.float32(mount) * radius**4)).astype(np.float32)
+
+
+@wp.func
+def between(src: wp.array(dtype=wp.vec3, ndim=2), v: float, u: float):
+    """Linear between the four pixels around (v, u), the border repeated."""
+    v = wp.clamp(v, 0.0, float(src.shape[0] - 1))
+    u = wp.clamp(u, 0.0, float(src.shape[1] - 1))
+    i = wp.min(int(v), src.shape[0] - 2)
+    j = wp.min(int(u), src.shape[1] - 2)
+    a = v - float(i)
+    b = u - float(j)
+    top = src[i, j] * (1.0 - b) + src[i, j + 1] * b
+    return top * (1.0 - a) + (src[i + 1, j] * (1.0 - b) + src[i + 1, j + 1] * b) * a
+
+
+@wp.kernel
+def dim_kernel(light: wp.array(dtype=wp.vec3, ndim=2), share: wp.array(dtype=wp.float32, ndim=2)):
+    """Multiply by the share that arrives."""
+    y, x = wp.tid()
+    light[y, x] = light[y, x] * share[y, x]
+
+
+@wp.kernel
+def chromatic_kernel(src: wp.array(dtype=wp.vec3, ndim=2), centre: wp.vec2, red: float, blue: float, out: wp.array(dtype=wp.vec3, ndim=2)):
+    """Red and blue magnified about ``centre`` (u, v) by ``red`` and ``blue``, green as it is."""
+    y, x = wp.tid()
+    du = float(x) - centre[0]
+    dv = float(y) - centre[1]
+    r = between(src, centre[1] + dv / red, centre[0] + du / red)
+    b = between(src, centre[1] + dv / blue, centre[0] + du / blue)
+    out[y, x] = wp.vec3(r[0], src[y, x][1], b[2])
+
+
+@wp.kernel
+def spread_kernel(src: wp.array(dtype=wp.vec3, ndim=2), taps: wp.array(dtype=wp.float32), axis: int, out: wp.array(dtype=wp.vec3, ndim=2)):
+    """Weighted mean along columns (axis 0) or rows (axis 1), the border repeated."""
+    y, x = wp.tid()
+    radius = taps.shape[0] / 2
+    total = wp.vec3(0.0, 0.0, 0.0)
+    for i in range(taps.shape[0]):
+        sy = y
+        sx = x
+        if axis == 0:
+            sy = wp.clamp(y + i - radius, 0, src.shape[0] - 1)
+        else:
+            sx = wp.clamp(x + i - radius, 0, src.shape[1] - 1)
+        total += taps[i] * src[sy, sx]
+    out[y, x] = total
+
+
+@wp.kernel
+def shrink_kernel(src: wp.array(dtype=wp.vec3, ndim=2), out: wp.array(dtype=wp.vec3, ndim=2)):
+    """Mean of each block of COARSE x COARSE pixels; blocks at the border may be smaller."""
+    i, j = wp.tid()
+    total = wp.vec3(0.0, 0.0, 0.0)
+    count = float(0.0)
+    for y in range(i * COARSE, wp.min((i + 1) * COARSE, src.shape[0])):
+        for x in range(j * COARSE, wp.min((j + 1) * COARSE, src.shape[1])):
+            total += src[y, x]
+            count += 1.0
+    out[i, j] = total / count
+
+
+@wp.kernel
+def scatter_kernel(light: wp.array(dtype=wp.vec3, ndim=2), halo: wp.array(dtype=wp.vec3, ndim=2), mean: wp.vec3, bloom: float, glare: float):
+    """Take the scattered shares out of the light and add the halo and the veil."""
+    y, x = wp.tid()
+    around = between(halo, (float(y) + 0.5) / float(COARSE) - 0.5, (float(x) + 0.5) / float(COARSE) - 0.5)
+    light[y, x] = light[y, x] * (1.0 - bloom - glare) + around * bloom + mean * glare
+
+
+def spread_taps(blur: float) -> np.ndarray:
+    """Gaussian weights with unit sum, float32 [2 r + 1], r = ceil(2.5 blur)."""
+    radius = int(np.ceil(2.5 * max(blur, 0.0)))
+    weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(blur, 1e-3)) ** 2)
+    return (weight / weight.sum()).astype(np.float32)
+
+
+def spread(light: wp.array, blur: float) -> wp.array:
+    """Light after a Gaussian point spread of standard deviation ``blur`` [px]."""
+    taps = spread_taps(blur)
+    if len(taps) == 1:
+        return light
+    weights, one, both = wp.array(taps, dtype=wp.float32, device=light.device), wp.empty_like(light), wp.empty_like(light)
+    wp.launch(spread_kernel, dim=light.shape, inputs=[light, weights, 0, one], device=light.device)
+    wp.launch(spread_kernel, dim=light.shape, inputs=[one, weights, 1, both], device=light.device)
+    return both
+
+
+def through_lens(light: wp.array, intrinsics: Intrinsics, r: object) -> wp.array:
+    """Light on the sensor, Warp vec3 [H, W], from the light a perfect lens would bring there.
+
+    Args:
+        light: linear red, green, blue; overwritten.
+        intrinsics: of the image.
+        r: a ``ColourResponse``.
+    """
+    device, shape = light.device, light.shape
+    if r.vignetting or r.vignetting_edge:
+        share = wp.array(falloff(intrinsics, r.vignetting, r.vignetting_edge), dtype=wp.float32, device=device)
+        wp.launch(dim_kernel, dim=shape, inputs=[light, share], device=device)
+    if r.chromatic_red or r.chromatic_blue:
+        out, centre = wp.empty_like(light), wp.vec2(intrinsics.cx, intrinsics.cy)
+        wp.launch(chromatic_kernel, dim=shape, inputs=[light, centre, *magnifications(intrinsics, r), out], device=device)
+        light = out
+    light = spread(light, r.blur)
+    if r.bloom or r.glare:
+        small = wp.empty(tuple(-(-n // COARSE) for n in shape), dtype=wp.vec3, device=device)
+        wp.launch(shrink_kernel, dim=small.shape, inputs=[light, small], device=device)
+        mean = wp.vec3(*map(float, small.numpy().mean(axis=(0, 1))))
+        halo = spread(small, r.bloom_radius / COARSE)
+        wp.launch(scatter_kernel, dim=shape, inputs=[light, halo, mean, r.bloom, r.glare], device=device)
+    return light
+
+
+def magnifications(intrinsics: Intrinsics, r: object) -> tuple[float, float]:
+    """Size of the red and the blue image relative to the green one."""
+    u, v = np.meshgrid([0, intrinsics.width - 1], [0, intrinsics.height - 1])
+    corner = float(np.hypot(u - intrinsics.cx, v - intrinsics.cy).max())
+    return 1 + r.chromatic_red / corner, 1 + r.chromatic_blue / corner
+
+
+def through_lens_twin(light: np.ndarray, intrinsics: Intrinsics, r: object) -> np.ndarray:
+    """Readable twin of ``through_lens`` on numpy arrays, float64 [H, W, 3]."""
+    light = light * falloff(intrinsics, r.vignetting, r.vignetting_edge)[..., None]
+    v, u = np.indices(light.shape[:2])
+    red, blue = magnifications(intrinsics, r)
+    for channel, scale in ((0, red), (2, blue)):
+        at = intrinsics.cy + (v - intrinsics.cy) / scale, intrinsics.cx + (u - intrinsics.cx) / scale
+        light[..., channel] = _between_twin(light[..., channel], *at)
+    light = _spread_twin(light, r.blur)
+    rows, columns = (np.arange(0, n, COARSE) for n in light.shape[:2])
+    counts = np.add.reduceat(np.add.reduceat(np.ones(light.shape[:2]), rows, 0), columns, 1)
+    small = np.add.reduceat(np.add.reduceat(light, rows, 0), columns, 1) / counts[..., None]
+    halo = _spread_twin(small, r.bloom_radius / COARSE)
+    around = np.stack([_between_twin(halo[..., c], (v + 0.5) / COARSE - 0.5, (u + 0.5) / COARSE - 0.5) for c in range(3)], -1)
+    return light * (1 - r.bloom - r.glare) + around * r.bloom + small.mean((0, 1)) * r.glare
+
+
+def _between_twin(src: np.ndarray, v: np.ndarray, u: np.ndarray) -> np.ndarray:
+    v, u = np.clip(v, 0, src.shape[0] - 1), np.clip(u, 0, src.shape[1] - 1)
+    i, j = np.minimum(v.astype(int), src.shape[0] - 2), np.minimum(u.astype(int), src.shape[1] - 2)
+    a, b = v - i, u - j
+    return (src[i, j] * (1 - b) + src[i, j + 1] * b) * (1 - a) + (src[i + 1, j] * (1 - b) + src[i + 1, j + 1] * b) * a
+
+
+def _spread_twin(light: np.ndarray, blur: float) -> np.ndarray:
+    taps = spread_taps(blur).astype(np.float64)
+    radius = len(taps) // 2
+    for axis in (0, 1):
+        padded = np.pad(light, [(radius, radius) if a == axis else (0, 0) for a in range(3)], mode="edge")
+        light = sum(w * np.take(padded, range(i, i + light.shape[axis]), axis=axis) for i, w in enumerate(taps))
+    return light

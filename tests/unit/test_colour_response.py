@@ -1,0 +1,197 @@
+"""The colour response against its twin, against closed-form answers and, where it is random, against its statistics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import stage_kit as kit
+import warp as wp
+from tailgate.frames import Intrinsics
+from tailgate.sensors.camera import respond_camera
+from tailgate.sensors.colour import FULL, ColourResponse, respond_colour, respond_radiance, respond_twin
+from tailgate.sensors.exposure import Device
+from tailgate.sensors.isp import decode_table
+from tailgate.sensors.optics import through_lens
+from tailgate.sensors.photosites import expose
+
+K = Intrinsics(160, 120, 110.0, 110.0, 79.5, 59.5)
+EVERYTHING = ColourResponse(
+    exposure=0.3, vignetting=0.8, vignetting_edge=0.2, chromatic_red=1.5, chromatic_blue=-1.0, blur=0.8, bloom=0.1, bloom_radius=10.0, glare=0.03,
+    shot_noise=1e-4, read_noise=2e-3, row_noise=1e-3, column_noise=1e-3, prnu=0.01, dsnu=1e-3, raw_bits=12, white_balance_red=1.1,
+    white_balance_blue=0.9, saturation=1.2, gamma=1.1,
+)  # fmt: skip
+
+
+def scene(seed=1):
+    """Radiance of blocks and gradients with a few lamps, float32 [120, 160, 4]."""
+    rng = np.random.default_rng(seed)
+    blocks = np.kron(rng.uniform(0.02, 0.8, (12, 16, 3)), np.ones((10, 10, 1)))
+    blocks[30:34, 40:44] = 30.0
+    return np.dstack([blocks, np.ones((120, 160))]).astype(np.float32)
+
+
+def flat(level, shape=(120, 160)):
+    return wp.full(shape, wp.vec3(level, level, level), dtype=wp.vec3)
+
+
+def white(shape=(120, 160)):
+    return np.full((*shape, 4), 255, np.uint8)
+
+
+@pytest.mark.parametrize("extra", [{}, {"mosaic": 1.0}, {"mosaic": 1.0, "jpeg_loss": 20.0}], ids=["photosites", "mosaic", "jpeg"])
+def test_radiance_chain_matches_its_twin(extra):
+    response, hdr = replace(EVERYTHING, **extra), scene()
+    made = respond_radiance(wp.array(hdr), wp.array(white()), 0.9, K, response, (4, 9)).numpy()
+    twin = respond_twin(hdr[..., :3].astype(np.float64) * 0.9 * 2**0.3, K, response, (4, 9), FULL)
+    # Converter steps and bytes fall to either side in float32; JPEG and the mosaic carry one such step to its neighbours.
+    difference = np.abs(made[..., :3].astype(int) - twin)
+    assert (difference > 1).mean() < 2e-3 and (difference > 0).mean() < (0.05 if extra else 5e-3)
+    assert (made[..., 3] == 255).all()
+
+
+def test_picture_chain_matches_its_twin_and_scales_light():
+    rgb = np.random.default_rng(1).integers(0, 256, (120, 160, 4), dtype=np.uint8)
+    made = respond_colour(wp.array(rgb), K, replace(EVERYTHING, raw_bits=0.0), (4, 9)).numpy()
+    twin = respond_twin(decode_table().astype(np.float64)[rgb[..., :3]] * 2**0.3, K, replace(EVERYTHING, raw_bits=0.0), (4, 9), 1.0)
+    assert np.abs(made[..., :3].astype(int) - twin).max() <= 1 and (made[..., :3] != twin).mean() < 2e-3
+    grey = np.full((20, 20, 4), 100, np.uint8)
+    doubled = respond_colour(wp.array(grey), replace(K, width=20, height=20), ColourResponse(exposure=1.0), (0, 0)).numpy()
+    linear = decode_table()[[100, doubled[0, 0, 0]]]
+    assert linear[1] / linear[0] == pytest.approx(2.0, rel=0.01) and doubled[0, 0, 3] == 100
+
+
+def test_an_ideal_camera_gives_the_rendered_picture():
+    stage = kit.new_stage()
+    kit.lights(stage)
+    kit.box(stage, "/World/box", (4, -1, -1), (6, 1, 1))
+    model = kit.pinhole(160, 120, 110.0)
+    view = kit.render(stage, kit.rig_of(model)).sensors["camera"]
+    out = respond_camera(view, model, {}, 3)
+    assert np.abs(out["rgb"].astype(int) - view.channels["rgb"]).max() <= 1
+    assert out["exposure"] == view.channels["exposure"] and out["HdrColor"] is view.channels["HdrColor"]
+
+
+def test_falloff_follows_the_cosine():
+    light = through_lens(flat(1.0), K, ColourResponse(vignetting=1.0)).numpy()[..., 0]
+    u, v = np.meshgrid(np.arange(160), np.arange(120))
+    cosine = 1 / np.sqrt(1 + ((u - K.cx) ** 2 + (v - K.cy) ** 2) / K.fx**2)
+    np.testing.assert_allclose(light, cosine**4, rtol=1e-5)
+    edge = through_lens(flat(1.0), K, ColourResponse(vignetting_edge=0.3)).numpy()[..., 0]
+    assert edge[0, 0] == pytest.approx(0.7, abs=1e-5) and edge[60, 80] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_lateral_colour_moves_red_outwards():
+    """A vertical edge at half the way to the corner's radius moves by half of what the corner moves by."""
+    light = np.zeros((120, 160, 3), np.float32)
+    light[:, 130:] = 1.0
+    out = through_lens(wp.array(light, dtype=wp.vec3), K, ColourResponse(chromatic_red=4.0, chromatic_blue=-4.0)).numpy()[60]
+    edge = [160 - out[:, c].sum() for c in range(3)]
+    corner = np.hypot(79.5, 59.5)
+    moved = 4.0 * (129.5 - 79.5) / corner
+    assert edge[0] - edge[1] == pytest.approx(moved, abs=0.15) and edge[1] - edge[2] == pytest.approx(moved, abs=0.15)
+
+
+def test_scattered_light_is_kept():
+    light = np.zeros((120, 160, 3), np.float32)
+    light[56:64, 76:84] = 100.0
+    out = through_lens(wp.array(light, dtype=wp.vec3), K, ColourResponse(glare=0.02, bloom=0.1, bloom_radius=16.0)).numpy()
+    assert out.mean() == pytest.approx(light.mean(), rel=5e-3)
+    assert out[0, 0, 0] == pytest.approx(0.02 * light.mean(), rel=0.05)
+    near, far = out[60, 96, 0], out[60, 130, 0]
+    assert near > 3 * far > 0 and out[60, 80, 0] == pytest.approx(88.0, rel=0.05)
+
+
+def test_photon_transfer_line():
+    """EMVA 1288: temporal variance of flat fields over their mean is a line; its slope is the gain, its value at 0 the read noise squared."""
+    response = ColourResponse(shot_noise=4e-4, read_noise=5e-3)
+    levels = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0])
+    pairs = [[expose(flat(v, (240, 320)), response, FULL, 10 * i + s, 1).numpy()[..., 0] for s in (1, 2)] for i, v in enumerate(levels)]
+    means, variances = np.array([[0.5 * (a + b).mean(), 0.5 * (a - b).var()] for a, b in pairs]).T
+    slope, offset = np.polyfit(means, variances, 1, w=1 / variances)
+    assert means == pytest.approx(levels, abs=5e-4)
+    assert slope == pytest.approx(4e-4, rel=0.02) and offset == pytest.approx(2.5e-5, rel=0.05)
+
+
+def test_row_noise_is_shared_along_rows_and_white_across_them():
+    frames = [expose(flat(0.3, (256, 128)), ColourResponse(row_noise=4e-3), FULL, s, 1).numpy()[..., 1] - 0.3 for s in range(24)]
+    assert max(np.ptp(f, axis=1).max() for f in frames) < 1e-6
+    rows = np.array([f[:, 0] for f in frames])
+    assert rows.std() == pytest.approx(4e-3, rel=0.04)
+    power = (np.abs(np.fft.rfft(rows, axis=1)) ** 2).mean(0)[1:-1] / (256 * 4e-3**2)
+    low, high = power[:40].mean(), power[-40:].mean()
+    assert low == pytest.approx(1.0, abs=0.12) and high == pytest.approx(1.0, abs=0.12)
+    assert abs(np.corrcoef(rows)[np.triu_indices(24, 1)]).max() < 0.3
+
+
+def test_fixed_pattern_stays_with_its_device():
+    response = ColourResponse(shot_noise=1e-4, prnu=0.02, dsnu=3e-3, column_noise=2e-3)
+    frames = np.array([expose(flat(0.5), response, FULL, s, 7).numpy()[..., 0] for s in range(40)])
+    pattern = frames.mean(0)
+    expected = np.sqrt((0.02 * 0.5) ** 2 + 3e-3**2 + 2e-3**2)
+    assert pattern.std() == pytest.approx(expected, rel=0.03)
+    assert (frames - pattern).std() == pytest.approx(np.sqrt(1e-4 * 0.5 * 39 / 40), rel=0.02)
+    assert pattern.mean(0).std() == pytest.approx(2e-3, rel=0.25)
+    halves = frames[:20].mean(0), frames[20:].mean(0)
+    other = np.mean([expose(flat(0.5), response, FULL, s, 8).numpy()[..., 0] for s in range(20)], axis=0)
+    assert np.corrcoef(halves[0].ravel(), halves[1].ravel())[0, 1] > 0.95
+    assert abs(np.corrcoef(halves[0].ravel(), other.ravel())[0, 1]) < 0.05
+    dark = expose(flat(0.0), ColourResponse(prnu=0.02), FULL, 1, 7).numpy()
+    assert np.abs(dark).max() < 1e-7
+
+
+def test_converter_steps_and_full_photosites():
+    ramp = np.repeat(np.linspace(0, 10, 160, dtype=np.float32)[None, :, None], 3, axis=2).repeat(8, 0)
+    out = expose(wp.array(ramp, dtype=wp.vec3), ColourResponse(raw_bits=8.0), FULL, 1, 1).numpy()[0, :, 0]
+    codes = out * 255 / FULL
+    assert np.abs(codes - np.rint(codes)).max() < 1e-3 and out.max() == pytest.approx(FULL)
+
+
+def test_mosaic_spares_flat_fields_and_smears_noise():
+    grey = np.full((120, 160, 4), 0.2, np.float32)
+    run = lambda r, seed=1: respond_radiance(wp.array(grey), wp.array(white()), 1.0, K, r, (seed, 2)).numpy()[..., :3].astype(float)  # noqa: E731
+    plain, filtered = run(ColourResponse()), run(ColourResponse(mosaic=1.0))
+    assert np.abs(plain - filtered).max() <= 1
+    noisy = ColourResponse(read_noise=0.02)
+    for response, low, high in ((noisy, -0.03, 0.03), (replace(noisy, mosaic=1.0), 0.25, 0.9)):
+        red = run(response)[..., 0] - run(response)[..., 0].mean()
+        assert low < (red[:, :-1] * red[:, 1:]).mean() / red.var() < high
+
+
+def test_white_balance_colour_matrix_and_gamma():
+    rgb = np.tile(np.array([120, 90, 60, 255], np.uint8), (16, 16, 1))
+    k = replace(K, width=16, height=16)
+    linear = lambda r: decode_table()[respond_colour(wp.array(rgb), k, r, (0, 0)).numpy()[0, 0, :3]]  # noqa: E731
+    base = decode_table()[[120, 90, 60]]
+    assert linear(ColourResponse(white_balance_red=1.5))[0] == pytest.approx(1.5 * base[0], rel=0.02)
+    grey = base @ (0.2126, 0.7152, 0.0722)
+    assert linear(ColourResponse(saturation=0.0)) == pytest.approx([grey] * 3, rel=0.02)
+    assert linear(ColourResponse(gamma=2.0)) == pytest.approx(base**2, rel=0.05)
+
+
+def test_jpeg_is_repeatable_and_loses_more_when_asked():
+    errors = []
+    for loss in (5.0, 30.0, 70.0):
+        pair = [respond_radiance(wp.array(scene()), wp.array(white()), 1.0, K, ColourResponse(jpeg_loss=loss), (1, 1)).numpy() for _ in range(2)]
+        np.testing.assert_array_equal(*pair)
+        ideal = respond_radiance(wp.array(scene()), wp.array(white()), 1.0, K, ColourResponse(), (1, 1)).numpy()
+        errors.append(np.abs(pair[0].astype(float) - ideal).mean())
+    assert 0 < errors[0] < errors[1] < errors[2]
+
+
+def test_exposure_lags_behind_the_light():
+    """After a step of the light the exposure nears its target as exp(-t / lag) on a logarithmic scale."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    kit.box(stage, "/World/box", (4, -1, -1), (6, 1, 1))
+    model = kit.pinhole(64, 48, 60.0)
+    view = kit.render(stage, kit.rig_of(model)).sensors["camera"]
+    target = float(view.channels["exposure"][0])
+    first = respond_camera(view, model, {"exposure_lag": 0.5}, 1)
+    assert first["exposure"][0] == pytest.approx(target)
+    exposure = target / 8
+    for tick in range(1, 4):
+        out = respond_camera(view, model, {"exposure_lag": 0.5}, 1, Device(0, exposure, 0.1))
+        exposure = float(out["exposure"][0])
+        assert exposure == pytest.approx(target * 8 ** -np.exp(-0.1 * tick / 0.5), rel=1e-4)
+    dark = respond_camera(view, model, {"exposure_lag": 0.5}, 1, Device(0, target / 8, 0.1))["rgb"]
+    assert dark[..., :3].mean() < 0.6 * first["rgb"][..., :3].mean()
