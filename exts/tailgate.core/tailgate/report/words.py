@@ -109,6 +109,11 @@ METRICS: dict[str, str] = {
     "rgb_noise_spectrum": "grain of image noise",
     "rgb_noise": "image noise",
     "dogss": "dogss (shape score)",
+    "mmd_cd": "MMD-CD (how well each real shape is met)",
+    "coverage": "coverage (share of real shapes that are met)",
+    "one_nna": "1-NNA (0.5: alike)",
+    "kid": "KID of crop features",
+    "frechet": "Fréchet distance of crop features",
     "js_norm": "feature divergence (norm)",
     "js_sliced": "feature divergence (sliced)",
 }

@@ -12,6 +12,7 @@ from tailgate.rng import kernel_seed
 from tailgate.validate.backbones import Backbone, open_backbone
 from tailgate.validate.chamfer import chamfer_matrix
 from tailgate.validate.class_limits import Limits, class_limits, power_words
+from tailgate.validate.class_sets import set_rows
 from tailgate.validate.crops import Crop, range_bin_name
 from tailgate.validate.dogss import DISTANCES
 from tailgate.validate.js import MAX_JS
@@ -132,7 +133,8 @@ class ClassGate:
         reference, crops = self._stratum(key, material), chosen(crops, self.seed)
         limits = class_limits(reference.draws(len(crops)), reference.groups, self.cfg)
         judged = _Judged(reference.parts(crops), reference.draws(len(crops)).real, limits, {**base, "n": len(crops)}, says)
-        return [*judged.dogss(self.cfg.dogss_min), judged.js("js_norm"), judged.js("js_sliced"), *judged.joint()]
+        shown = [] if support else set_rows(material.reference, crops, self.backbone, judged.base, self.seed)
+        return [*judged.dogss(self.cfg.dogss_min), judged.js("js_norm"), judged.js("js_sliced"), *judged.joint(), *shown]
 
 
 def _unlit(crops: Sequence[Crop]) -> list[Crop]:

@@ -50,16 +50,17 @@ def compare_sets(real: Any, synthetic: Any, distance: str = "chamfer_sq", device
     if a.shape[1] != b.shape[1]:
         raise UserError(f"the real and the synthetic set must hold clouds of one size, got {a.shape[1]} and {b.shape[1]} points: resample them first")
     between, within_a, within_b = (chamfer_matrix(x, y, device, distance == "chamfer_sq") for x, y in ((a, b), (a, a), (b, b)))
-    return _compared(between, within_a, within_b)
+    return compared(between, within_a, within_b)
 
 
 def compare_sets_twin(real: np.ndarray, synthetic: np.ndarray, distance: str = "chamfer_sq") -> SetComparison:
     """Readable twin of ``compare_sets``: every pair by scipy's k-d tree."""
     pairs = ((real, synthetic), (real, real), (synthetic, synthetic))
-    return _compared(*(chamfer_matrix_twin(x, y, distance == "chamfer_sq") for x, y in pairs))
+    return compared(*(chamfer_matrix_twin(x, y, distance == "chamfer_sq") for x, y in pairs))
 
 
-def _compared(between: np.ndarray, within_a: np.ndarray, within_b: np.ndarray) -> SetComparison:
+def compared(between: np.ndarray, within_a: np.ndarray, within_b: np.ndarray) -> SetComparison:
+    """The comparison from distances real to synthetic [A, B], among the real [A, A] and among the synthetic ones [B, B]."""
     count = len(within_a)
     table = np.block([[within_a, between], [between.T, within_b]])
     np.fill_diagonal(table, np.inf)
