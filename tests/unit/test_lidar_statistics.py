@@ -33,10 +33,13 @@ def _with(street, **params):
 
 
 def test_an_exact_scan_has_no_holes_and_no_noise(street):
-    cells = measure_cells(street[1])
-    candidates = cells.hole_stratum >= 0
-    assert cells.missing[candidates].mean() < 0.001
-    assert np.median(np.abs(cells.residual[cells.noise_stratum >= 0])) < 1e-3
+    aligned = street_scan(street[0].model_copy(update={"azimuth_offset_deg": [], "firing_us": []}), 3)
+    # Beams half a column aside of their neighbours miss a few edges that these see.
+    for scan, missing in ((aligned, 0.001), (street[1], 0.003)):
+        cells = measure_cells(scan)
+        candidates = cells.hole_stratum >= 0
+        assert cells.missing[candidates].mean() < missing
+        assert np.median(np.abs(cells.residual[cells.noise_stratum >= 0])) < 1e-3
 
 
 def test_hole_rate_is_the_share_of_lost_returns(street):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tailgate.config.sensor import LidarModel
 from tailgate.frames import ObjectView, SensorFrame
+from tailgate.geometry.firing import firing_grid
 from tailgate.geometry.local_planes import directions
 from tailgate.rng import rng
 
@@ -13,16 +14,6 @@ SENSOR_HEIGHT = 1.8
 """Height of the LiDAR above the road [m]."""
 _MATERIALS = {"road": 0.17, "pavement": 0.3, "facade": 0.35, "plant": 0.4, "paint": 0.35, "dark": 0.08}
 """Mean reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019)."""
-
-
-def beam_grid(model: LidarModel) -> tuple[np.ndarray, np.ndarray]:
-    """Azimuth and elevation of every cell [deg], float32 (beams, columns)."""
-    sense = -1.0 if model.direction == "cw" else 1.0
-    azimuth = model.azimuth_start_deg + sense * model.azimuth_fov_deg * np.arange(model.columns) / model.columns
-    offsets = np.asarray(model.azimuth_offset_deg or np.zeros(len(model.elevation_deg)))
-    az = (azimuth[None, :] + offsets[:, None] + 180.0) % 360.0 - 180.0
-    el = np.broadcast_to(np.asarray(model.elevation_deg, dtype=np.float64)[:, None], az.shape)
-    return az.astype(np.float32), el.astype(np.float32)
 
 
 def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFrame:
@@ -38,7 +29,8 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
         beyond the model's range limits.
     """
     draw = rng(seed, "street_scan", 0, 0, 0, "scene")
-    az, el = beam_grid(model)
+    grid = firing_grid(model)
+    az, el = grid.azimuth, grid.elevation
     rays = directions(az, el)
     best = _Nearest(rays)
     y = SENSOR_HEIGHT * rays[..., 1] / np.maximum(-rays[..., 2], 1e-9)
@@ -49,7 +41,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
         _facades(best, draw, side * draw.uniform(8.0, 18.0))
     for _ in range(boxes):
         _box(best, draw, kerb)
-    rng_, incidence, reflectance = best.result(model)
+    rng_, incidence, reflectance = (channel * grid.live[..., None] for channel in best.result(model))
     beams = len(model.elevation_deg)
     channels = {
         "range": rng_,
@@ -58,6 +50,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
         "incidence": incidence,
         "azimuth": az,
         "elevation": el,
+        "time_offset": grid.time[..., None],
         "ring": np.arange(beams, dtype=np.int32),
     }
     pose = np.eye(4)
@@ -65,7 +58,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
     none, empty = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     counts = np.zeros(0, np.int32)
     view = ObjectView(none, none.copy(), counts, counts.copy(), empty, empty.copy(), empty.copy())
-    return SensorFrame("lidar", channels, np.stack([pose] * 2), 0, round(1e9 / model.rate_hz), view)
+    return SensorFrame("lidar", channels, np.stack([pose] * 2), 0, grid.sweep, view)
 
 
 class _Nearest:

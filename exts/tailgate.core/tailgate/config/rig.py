@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from tailgate.config.layered import layered
 from tailgate.config.load import Source, validate, within
 from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
 from tailgate.errors import UserError, Where, nearest
@@ -84,9 +85,11 @@ def find_config(name: str, folder: str, roots: Sequence[Path] = (), where: Where
 
 
 def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = None) -> tuple[LidarModel | CameraModel, str]:
-    """Read a sensor model by name or path; returns the model and its name."""
+    """Read a sensor model by name or path, or an Ouster's metadata.json; returns the model and its name."""
     path = find_config(name, "sensors", roots, where)
-    source = Source(path)
+    if path.suffix == ".json":
+        return LidarModel.from_ouster(path), path.stem
+    source = layered(path, lambda base, at: find_config(base, "sensors", roots, at))
     kinds = {"lidar": LidarModel, "camera": CameraModel}
     kind = source.data.get("type")
     if kind not in kinds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -14,17 +15,26 @@ from tailgate.config.setting import Setting
 class LidarModel(Model):
     """A spinning LiDAR described by its beam table.
 
+    Azimuths turn counter-clockwise seen from above, from the sensor's x axis. Columns of the organised scan share an azimuth: a beam that looks
+    aside of the head fills a column some firings earlier or later than the others (``tailgate.geometry.firing``).
+
     Attributes:
         source: datasheet or paper the table comes from.
         elevation_deg: elevation of each beam [deg], any order; ring index = position in this list.
         azimuth_offset_deg: azimuth of each beam relative to the head [deg]; one number per beam or empty for none.
+        firing_us: moment of each beam's pulse after the first of its column [us]; one number per beam or empty where all fire at once.
         columns: firings per revolution.
         rate_hz: revolutions per second.
         range_min, range_max: [m].
         range_step: quantization of range [m], 0 for none.
         direction: sense of rotation seen from above, "cw" or "ccw".
         azimuth_start_deg, azimuth_fov_deg: first column's azimuth and the swept sector [deg].
-        echoes: returns kept per firing.
+        blind_sectors_deg: azimuth sectors from .. to [deg, counter-clockwise] in which nothing is fired or everything is masked.
+        divergence_mrad: horizontal and vertical full angle of the beam at 1/e^2 of its intensity [mrad].
+        pulse_ns: length of the pulse at half maximum [ns]; echoes closer than half of it times the speed of light merge.
+        sub_rays: rays traced per beam: 1 along its axis, or 7 over its ellipse (mixed pixels and several echoes, at seven times the cost).
+        ghosts: follow the beam's axis into smooth metal and through glass: one mirror image and what stands behind a pane.
+        returns: which echo of a firing the device reports; "dual" gives the strongest and the last, or the second strongest where they coincide.
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
     """
 
@@ -32,23 +42,45 @@ class LidarModel(Model):
     source: str = ""
     elevation_deg: list[Finite] = Field(min_length=1, max_length=1024)
     azimuth_offset_deg: list[Finite] = []
+    firing_us: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = []
     columns: int = Field(gt=0, le=16384)
-    rate_hz: float = Field(10.0, gt=0)
+    rate_hz: float = Field(10.0, ge=0.5, le=1000)
     range_min: float = Field(0.5, ge=0)
     range_max: float = Field(120.0, gt=0)
     range_step: float = Field(0.0, ge=0)
     direction: Literal["cw", "ccw"] = "cw"
     azimuth_start_deg: float = 180.0
     azimuth_fov_deg: float = Field(360.0, gt=0, le=360)
-    echoes: int = Field(1, ge=1, le=3)
+    blind_sectors_deg: list[tuple[Finite, Finite]] = []
+    divergence_mrad: tuple[Annotated[float, Field(ge=0, le=50)], Annotated[float, Field(ge=0, le=50)]] = (0.0, 0.0)
+    pulse_ns: float = Field(6.0, gt=0, le=100)
+    sub_rays: Literal[1, 7] = 1
+    ghosts: bool = False
+    returns: Literal["strongest", "last", "dual"] = "strongest"
     response: dict[str, Setting] = {}
+
+    @property
+    def echoes(self) -> int:
+        """Returns reported per firing."""
+        return 2 if self.returns == "dual" else 1
+
+    @classmethod
+    def from_ouster(cls, path: str | Path) -> LidarModel:
+        """The device that an Ouster ``metadata.json`` describes; see ``tailgate.config.ouster``."""
+        from tailgate.config.ouster import read_ouster
+
+        return read_ouster(path)
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
-        if self.azimuth_offset_deg and len(self.azimuth_offset_deg) != len(self.elevation_deg):
-            raise ValueError(f"azimuth_offset_deg must hold {len(self.elevation_deg)} numbers, one per beam, got {len(self.azimuth_offset_deg)}")
+        for name in ("azimuth_offset_deg", "firing_us"):
+            values = getattr(self, name)
+            if values and len(values) != len(self.elevation_deg):
+                raise ValueError(f"{name} must hold {len(self.elevation_deg)} numbers, one per beam, got {len(values)}")
         if not self.range_min < self.range_max:
             raise ValueError(f"range_min must be below range_max, got {self.range_min} and {self.range_max}")
+        if self.sub_rays > 1 and not any(self.divergence_mrad):
+            raise ValueError("sub_rays must be 1 where divergence_mrad is not given, got 7")
         return self
 
 

@@ -1,0 +1,88 @@
+"""When and where to a spinning LiDAR fires: the grid of its organised scan, and its rays while it moves.
+
+Columns of the grid share an azimuth. A beam that looks aside of the head by a whole number of columns passes a column's azimuth that many firings
+earlier or later than the others; what is left is less than half a column. A sensor that sweeps less than a turn keeps the firing as its column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tailgate.config.sensor import LidarModel
+
+
+@dataclass(frozen=True)
+class FiringGrid:
+    """Directions and moments of a sweep.
+
+    Attributes:
+        azimuth, elevation: of every cell in the sensor's frame at the moment it fires [deg], float32 (beams, columns); azimuth in [-180, 180).
+        time: since the sweep began [ns], int32 (beams, columns).
+        live: False in blind sectors, bool (beams, columns).
+        sweep: duration of a sweep [ns].
+    """
+
+    azimuth: np.ndarray
+    elevation: np.ndarray
+    time: np.ndarray
+    live: np.ndarray
+    sweep: int
+
+
+def firing_grid(model: LidarModel) -> FiringGrid:
+    """Grid of one sweep of a device."""
+    beams, sense = len(model.elevation_deg), -1.0 if model.direction == "cw" else 1.0
+    sweep = 1e9 / model.rate_hz * model.azimuth_fov_deg / 360.0
+    late = 1e3 * np.asarray(model.firing_us or np.zeros(beams))
+    step = sense * model.azimuth_fov_deg / model.columns
+    aside = np.asarray(model.azimuth_offset_deg or np.zeros(beams)) + sense * 360.0 * model.rate_hz * 1e-9 * late
+    column = np.arange(model.columns)[None, :]
+    head = np.broadcast_to(column, (beams, model.columns))
+    if model.azimuth_fov_deg == 360.0:
+        head = (column - np.rint(aside / step).astype(np.int64)[:, None]) % model.columns
+    azimuth = (model.azimuth_start_deg + step * head + aside[:, None] + 180.0) % 360.0 - 180.0
+    elevation = np.broadcast_to(np.asarray(model.elevation_deg, np.float64)[:, None], azimuth.shape)
+    time = np.rint(sweep * head / model.columns + late[:, None]).astype(np.int32)
+    live = np.ones(azimuth.shape, dtype=bool)
+    for first, last in model.blind_sectors_deg:
+        live &= (azimuth - first) % 360.0 > (last - first) % 360.0
+    return FiringGrid(azimuth.astype(np.float32), elevation.astype(np.float32), time, live, round(sweep))
+
+
+def turn_of(T_world_sensor: np.ndarray) -> tuple[np.ndarray, float]:
+    """Axis in the sensor's first frame, unit [3], and angle [rad] of the turn from the first pose to the second; float [2, 4, 4]."""
+    R = T_world_sensor[0, :3, :3].T @ T_world_sensor[1, :3, :3]
+    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
+    sine, cosine = 0.5 * np.linalg.norm(axis), 0.5 * (np.trace(R) - 1.0)
+    return (axis / (2.0 * sine) if sine > 1e-12 else np.array([0.0, 0.0, 1.0])), float(np.arctan2(sine, cosine)) if sine > 1e-12 else 0.0
+
+
+def move_with_sensor(vectors: np.ndarray, share: np.ndarray, T_world_sensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """World origins and rotated vectors of a sensor under way, each float64 (..., 3).
+
+    Args:
+        vectors: in the sensor's frame at their own moment, (..., 3).
+        share: of the way from the first pose to the second at which each belongs, (...).
+        T_world_sensor: poses at the sweep's start and end, [2, 4, 4]; steady motion and turn between them.
+    """
+    axis, angle = turn_of(T_world_sensor)
+    a = (angle * share)[..., None]
+    along = (vectors @ axis)[..., None] * axis
+    turned = vectors * np.cos(a) + np.cross(axis, vectors) * np.sin(a) + along * (1.0 - np.cos(a))
+    start, moved = T_world_sensor[0, :3, 3], T_world_sensor[1, :3, 3] - T_world_sensor[0, :3, 3]
+    return start + np.asarray(share)[..., None] * moved, turned @ T_world_sensor[0, :3, :3].T
+
+
+def deskewed(xyz: np.ndarray, time_offset: np.ndarray, T_world_sensor: np.ndarray, duration: int) -> np.ndarray:
+    """Returns in the sensor's frame at the sweep's start, [n, 3] [m], from each in the frame of its own firing.
+
+    Args:
+        xyz: as ``SensorFrame.points`` gives them [m], [n, 3].
+        time_offset: since the sweep began [ns], [n].
+        T_world_sensor: poses at the sweep's start and end, [2, 4, 4].
+        duration: between the two [ns].
+    """
+    origin, turned = move_with_sensor(np.asarray(xyz, np.float64), time_offset / duration, T_world_sensor)
+    return (origin + turned - T_world_sensor[0, :3, 3]) @ T_world_sensor[0, :3, :3]

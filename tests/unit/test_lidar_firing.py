@@ -1,0 +1,153 @@
+"""Beam tables, firing times, blind sectors and motion during a sweep."""
+
+import json
+
+import numpy as np
+import pytest
+import stage_kit as kit
+from tailgate.config.load import load
+from tailgate.config.rig import configs_root, find_config, load_sensor
+from tailgate.config.sensor import LidarModel
+from tailgate.errors import UserError
+from tailgate.geometry.firing import deskewed, firing_grid, move_with_sensor
+from tailgate.geometry.local_planes import directions
+
+LIDARS = sorted(p.stem for p in (configs_root() / "sensors").glob("*.yaml") if "elevation_deg" in p.read_text())
+OUSTER = {
+    "beam_altitude_angles": [10.0, 0.0, -10.0, -20.0],
+    "beam_azimuth_angles": [4.2, 1.4, -1.4, -4.2],
+    "lidar_mode": "512x20",
+    "prod_line": "OS-1-64",
+    "prod_sn": "42",
+}
+
+
+def test_every_shipped_table_is_sourced_and_ordered():
+    assert len(LIDARS) >= 17
+    for name in LIDARS:
+        model = load_sensor(name)[0]
+        assert len(model.source) > 60 and len(model.elevation_deg) in (16, 32, 64, 128), name
+        assert (np.diff(model.elevation_deg) < 0).all(), name
+        grid = firing_grid(model)
+        column = model.azimuth_start_deg - 360.0 / model.columns * np.arange(model.columns)
+        aside = (grid.azimuth - column + 180.0) % 360.0 - 180.0
+        assert np.abs(aside).max() <= 180.0 / model.columns + 1e-3, name
+        assert grid.time.min() >= 0 and grid.time.max() < 1.01 * grid.sweep and grid.live.all(), name
+
+
+def test_a_beam_that_looks_aside_passes_a_column_at_another_time():
+    model = LidarModel(elevation_deg=[1.0, 0.0, -1.0], azimuth_offset_deg=[0.0, 2.0, -1.5], firing_us=[0.0, 0.0, 50.0], columns=360)
+    grid = firing_grid(model)
+    # Clockwise: a beam that looks 2 deg to the left reaches an azimuth two columns later than the head.
+    firing = 1e8 / 360
+    assert grid.time[0, 10] == round(10 * firing) and grid.time[1, 10] == round(12 * firing)
+    head = 180.0 - grid.time[1].astype(float) * 360.0 / 1e8
+    assert np.abs((grid.azimuth[1] - (head + 2.0) + 180) % 360 - 180).max() < 1e-3
+    late = 180.0 - grid.time[2].astype(float) * 360.0 / 1e8
+    assert np.abs((grid.azimuth[2] - (late - 1.5) + 180) % 360 - 180).max() < 1e-3
+
+
+def test_blind_sectors_return_nothing():
+    stage = kit.new_stage()
+    path = kit.mover(stage, "ball", 5, kit.pose(x=-6.0))
+    kit.mesh(stage, f"{path}/body", *kit.sphere())
+    kit.ground(stage, "/World/ground", z=-1.5)
+    model = LidarModel(elevation_deg=[0.0, -20.0], columns=720, blind_sectors_deg=[(170.0, -170.0)])
+    sensor = kit.render(stage, kit.rig_of(lidar=model)).sensors["lidar"]
+    azimuth, hit = sensor.channels["azimuth"], sensor.channels["range"][..., 0] > 0
+    blind = np.abs((azimuth - 180.0 + 180.0) % 360.0 - 180.0) <= 10.0
+    assert blind.sum() > 70 and not hit[blind].any() and hit[1][~blind[1]].all()
+    assert sensor.view.alone[0] == 0 and sensor.view.visible[0] == 0
+
+
+def test_a_sensor_that_drives_past_a_wall_measures_it_bent_and_deskewed_straight():
+    stage = kit.new_stage()
+    kit.mesh(stage, "/World/wall", [(-500, 10, -500), (500, 10, -500), (500, 10, 500), (-500, 10, 500)], [(0, 1, 2, 3)])
+    model = LidarModel(elevation_deg=[5.0, 0.0, -5.0], firing_us=[0.0, 20.0, 40.0], columns=720, range_max=60.0)
+    hints = {"ego_speed": 20.0, "ego_yaw_rate": 60.0}
+    sensor = kit.render(stage, kit.rig_of(lidar=model), hints=hints).sensors["lidar"]
+    # 60 deg/s over 0.1 s on an arc of radius 20 / (pi / 3) m.
+    turned, radius = np.deg2rad(6.0), 20.0 / np.deg2rad(60.0)
+    end = sensor.T_world_sensor[1]
+    np.testing.assert_allclose(end[:2, 3], [radius * np.sin(turned), radius * (1 - np.cos(turned))], atol=1e-9)
+    points = sensor.points()
+    straight = deskewed(points["xyz"], points["time_offset"], sensor.T_world_sensor, sensor.t_end - sensor.t_start)
+    assert len(straight) > 600 and np.abs(points["xyz"][:, 1] - 10.0).max() > 0.5
+    np.testing.assert_allclose(straight[:, 1], 10.0, atol=2e-4)
+    grid = firing_grid(model)
+    origin, ray = move_with_sensor(directions(grid.azimuth, grid.elevation), grid.time / grid.sweep, sensor.T_world_sensor)
+    with np.errstate(divide="ignore"):
+        exact = np.where(ray[..., 1] > 0, (10.0 - origin[..., 1]) / ray[..., 1], np.inf)
+    np.testing.assert_allclose(sensor.channels["range"][..., 0], np.where(exact < 60.0, exact, 0.0), rtol=5e-5)
+
+
+def test_standing_still_is_the_default():
+    model = LidarModel(elevation_deg=[0.0], columns=16)
+    poses = kit.render(kit.new_stage(), kit.rig_of(lidar=model)).sensors["lidar"].T_world_sensor
+    np.testing.assert_array_equal(poses[0], poses[1])
+
+
+def test_ouster_metadata_of_old_and_new_firmware(tmp_path):
+    new = {
+        "beam_intrinsics": {k: v for k, v in OUSTER.items() if k.startswith("beam")},
+        "config_params": {"lidar_mode": "512x20"},
+        "sensor_info": {"prod_line": "OS-1-64", "prod_sn": "42"},
+    }
+    models = []
+    for name, tree in (("old", OUSTER), ("new", new)):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(tree))
+        models.append(load_sensor(str(path))[0])
+    for model in models:
+        assert model.columns == 512 and model.rate_hz == 20.0 and model.azimuth_offset_deg == [-4.2, -1.4, 1.4, 4.2]
+        assert model.elevation_deg == OUSTER["beam_altitude_angles"] and "noise_sigma" in model.response and "42" in model.source
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"lidar_mode": "fast"}, "lidar_mode must be columns x rate"),
+        ({"prod_line": "VLP-16"}, "prod_line must be one of OS-0"),
+        ({"beam_altitude_angles": "many"}, "must hold beam_altitude_angles"),
+        ({"beam_azimuth_angles": [1.0]}, "azimuth_offset_deg must hold 4 numbers"),
+    ],
+)
+def test_wrong_ouster_metadata_is_named(tmp_path, change, match):
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(OUSTER | change))
+    with pytest.raises(UserError, match=match):
+        LidarModel.from_ouster(path)
+    path.write_text("{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        LidarModel.from_ouster(path)
+
+
+def test_a_file_takes_over_what_its_base_holds(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: vlp16\ncolumns: 900\nresponse:\n  noise_sigma: {role: pinned, dist: {kind: constant, value: 0.01}}\n")
+    model, base = load_sensor(str(tmp_path / "mine.yaml"))[0], load_sensor("vlp16")[0]
+    assert model.columns == 900 and model.elevation_deg == base.elevation_deg
+    assert model.response["noise_sigma"].dist.value == 0.01 and model.response["drop_base"] == base.response["drop_base"]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("base: vlp17\n", r"mine.yaml:1: base: sensor 'vlp17' was not found.*vlp16"),
+        ("base: 5\n", "base must be the name of a file, got 5"),
+        ("base: vlp16\ncolums: 900\n", "mine.yaml:2: colums: unknown key 'colums'"),
+        ("base: mine.yaml\n", "more than 8 files"),
+        ("base: below.yaml\ncolumns: 5\n", r"below.yaml:2: rate_hz"),
+    ],
+)
+def test_wrong_bases_are_named(tmp_path, text, match, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below.yaml").write_text("type: lidar\nrate_hz: fast\nelevation_deg: [0]\n")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=match):
+        load_sensor("mine.yaml")
+
+
+def test_the_base_is_no_device():
+    with pytest.raises(UserError, match="elevation_deg"):
+        load(LidarModel, find_config("base/spinning", "sensors"))
