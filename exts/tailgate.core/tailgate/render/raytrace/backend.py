@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ HINTS = {
     "exposure": "supported: factor on radiance before the tone curve; chosen from the image when absent",
     "motion_blur": "refused: shutters are instantaneous",
     "rolling_shutter": "refused: shutters are global",
-    "beam_divergence": "refused: LiDAR rays are thin, one echo each",
-    "sweep_motion": "refused: the scene stands still during a sweep",
+    "ego_speed": "supported: [m/s] forward, moves LiDARs during their sweep; cameras and objects stand still within a tick",
+    "ego_yaw_rate": "supported: [deg/s] to the left, turns LiDARs about the rig during their sweep",
 }
 
 
@@ -138,21 +139,24 @@ class WarpBackend:
         camera = camera_of(model, pose, self._rays[intrinsics])
         quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
         channels = film.expose(self._scene, camera, light, quality)
-        view = look_with_camera(self._scene.scene, camera, intrinsics, pose, seen, film.truth.mover)
+        view = look_with_camera(self._scene, camera, intrinsics, pose, seen, film.truth.mover)
         t = round(tick * 1e9 / model.rate_hz)
         return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, intrinsics, mounted.model_name)
 
     def _lidar(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
-        from tailgate.render.raytrace.lidar_kernels import fire, spin_of
+        from tailgate.geometry.firing import firing_grid
+        from tailgate.render.raytrace.lidar_echoes import fire
+        from tailgate.render.raytrace.lidar_kernels import spin_of
         from tailgate.render.raytrace.visibility import look_with_lidar
 
         model = mounted.model
-        spin = spin_of(model, pose, float(light.fog), self.device)
-        channels, mover = fire(self._scene, spin, model, self.device)
-        view = look_with_lidar(self._scene.scene, spin, len(model.elevation_deg), pose, seen, mover)
+        grid = firing_grid(model)
+        poses = np.stack([pose, carried_on(mounted, pose, self._sample.hints, 1e-9 * grid.sweep)])
+        spin = spin_of(model, grid, poses, float(light.fog), self.device)
+        channels, mover = fire(self._scene, spin, model, grid)
+        view = look_with_lidar(self._scene, spin, len(model.elevation_deg), pose, seen, mover)
         t = round(tick * 1e9 / model.rate_hz)
-        swept = round(1e9 / model.rate_hz * model.azimuth_fov_deg / 360.0)
-        return SensorFrame("lidar", channels, np.stack([pose, pose]), t, t + swept, view, None, mounted.model_name)
+        return SensorFrame("lidar", channels, poses, t, t + grid.sweep, view, None, mounted.model_name)
 
     def channels(self) -> dict[str, list[str]]:
         """Channels per kind of sensor."""
@@ -169,3 +173,15 @@ class WarpBackend:
             self._watch.close()
         self._watch, self._scene, self._sample = None, None, None
         self._films, self._rays = {}, {}
+
+
+def carried_on(mounted: MountedSensor, pose: np.ndarray, hints: Mapping[str, float], seconds: float) -> np.ndarray:
+    """World pose of a sensor [4, 4] this long after it had ``pose``, the rig moving forward and turning at the hinted rates."""
+    angle = np.deg2rad(hints.get("ego_yaw_rate", 0.0)) * seconds
+    way = hints.get("ego_speed", 0.0) * seconds
+    if not angle and not way:
+        return pose
+    T = np.eye(4)
+    T[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    T[:2, 3] = way * np.sinc(0.5 * angle / np.pi) * np.array([np.cos(0.5 * angle), np.sin(0.5 * angle)])
+    return pose @ np.linalg.inv(mounted.T_rig_sensor) @ T @ mounted.T_rig_sensor

@@ -8,10 +8,12 @@ import numpy as np
 
 from tailgate.frames import Intrinsics, ObjectView
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Scene, instance_entry
+from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.camera_kernels import Camera, camera_direction, camera_origin
-from tailgate.render.raytrace.lidar_kernels import Spin, firing
+from tailgate.render.raytrace.lidar_kernels import Spin, firing_direction, firing_origin
+from tailgate.render.raytrace.scene import DeviceScene, Tables
 from tailgate.render.raytrace.shading import FAR
+from tailgate.render.raytrace.surface import alone_entry
 
 wp.set_module_options({"enable_backward": False})
 
@@ -64,7 +66,9 @@ def window_of(windows: wp.array(dtype=Window), thread: int) -> int:
 
 
 @wp.kernel
-def alone_kernel(scene: Scene, camera: Camera, windows: wp.array(dtype=Window), count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32)):
+def alone_kernel(
+    scene: Scene, tables: Tables, camera: Camera, windows: wp.array(dtype=Window), count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32)
+):
     """Test each pixel of each window against its object alone; count (inside, outside the image) and bound what is hit."""
     k = wp.tid()
     window = windows[window_of(windows, k)]
@@ -75,7 +79,7 @@ def alone_kernel(scene: Scene, camera: Camera, windows: wp.array(dtype=Window), 
     if window.inner == 0 and within:
         return
     direction = camera_direction(camera, float(x), float(y))
-    if instance_entry(scene, window.instance, camera_origin(camera), direction, FAR) < 0.0:
+    if alone_entry(scene, tables, window.instance, camera_origin(camera), direction, FAR) < 0.0:
         return
     wp.atomic_add(count, window.row, 1 - window.inner, window.stride * window.stride)
     wp.atomic_min(box, window.row, 0, x)
@@ -85,7 +89,7 @@ def alone_kernel(scene: Scene, camera: Camera, windows: wp.array(dtype=Window), 
 
 
 @wp.kernel
-def alone_rays_kernel(scene: Scene, spin: Spin, around: int, windows: wp.array(dtype=Window), count: wp.array(dtype=wp.int32)):
+def alone_rays_kernel(scene: Scene, tables: Tables, spin: Spin, around: int, windows: wp.array(dtype=Window), count: wp.array(dtype=wp.int32)):
     """Test each firing of each window (x = column, y = beam) against its object alone. ``around`` is the columns of a whole turn."""
     k = wp.tid()
     window = windows[window_of(windows, k)]
@@ -93,8 +97,10 @@ def alone_rays_kernel(scene: Scene, spin: Spin, around: int, windows: wp.array(d
     column = (window.x + cell % window.width) % around
     if column >= spin.columns:
         return
-    origin = wp.transform_point(spin.T_world_lidar, wp.vec3(0.0, 0.0, 0.0))
-    t = instance_entry(scene, window.instance, origin, firing(spin, cell / window.width, column), spin.range_max)
+    firing = (cell / window.width) * spin.columns + column
+    if spin.live[firing] == 0:
+        return
+    t = alone_entry(scene, tables, window.instance, firing_origin(spin, firing), firing_direction(spin, firing, 0.0, 0.0), spin.range_max)
     if t >= spin.range_min:
         wp.atomic_add(count, window.row, 1)
 
@@ -206,7 +212,7 @@ def pack(windows: list[tuple], device: str) -> tuple[wp.array, int]:
     return wp.array(rows, dtype=Window, device=device), int(threads.sum())
 
 
-def look_with_camera(scene: Scene, camera: Camera, intrinsics: Intrinsics, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
+def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
     """View of each object through a camera; ``mover`` is the image of mover rows."""
     n, device = len(seen.mover), mover.device
     visible, tight = count_visible(mover, intrinsics.width, seen, device)
@@ -214,7 +220,7 @@ def look_with_camera(scene: Scene, camera: Camera, intrinsics: Intrinsics, pose:
     count = wp.zeros((max(n, 1), 2), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(n, 1), 1)), dtype=wp.int32, device=device)
     if threads:
-        wp.launch(alone_kernel, dim=threads, inputs=[scene, camera, windows], outputs=[count, box], device=device)
+        wp.launch(alone_kernel, dim=threads, inputs=[scene.scene, scene.tables, camera, windows], outputs=[count, box], device=device)
     inside, outside = count.numpy()[:n, 0], count.numpy()[:n, 1]
     loose = box.numpy()[:n].astype(np.float32)
     loose = np.clip(loose, 0, np.array([intrinsics.width - 1, intrinsics.height - 1] * 2))
@@ -225,7 +231,7 @@ def look_with_camera(scene: Scene, camera: Camera, intrinsics: Intrinsics, pose:
     return view(seen, pose, (visible, inside, truncated), (tight, loose))
 
 
-def look_with_lidar(scene: Scene, spin: Spin, beams: int, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
+def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
     """View of each object by a spinning LiDAR; ``mover`` holds the mover row of each firing."""
     n, device = len(seen.mover), mover.device
     visible, _ = count_visible(mover, spin.columns, seen, device)
@@ -233,18 +239,19 @@ def look_with_lidar(scene: Scene, spin: Spin, beams: int, pose: np.ndarray, seen
     centre = (seen.T_world_box[:, :3, 3] - pose[:3, 3]) @ pose[:3, :3]
     radius = np.linalg.norm(seen.size, axis=1) / 2
     flat = np.linalg.norm(centre[:, :2], axis=1)
-    reach = np.where(flat > radius, np.arcsin(np.clip(radius / np.maximum(flat, 1e-9), 0, 1)), np.pi) + np.abs(spin.offset.numpy()).max(initial=0)
+    moved = float(np.linalg.norm(np.array(spin.moved)))
+    reach = np.where(flat > radius + moved, np.arcsin(np.clip((radius + moved) / np.maximum(flat, 1e-9), 0, 1)), np.pi) + spin.slack + spin.turn_angle
     azimuth = np.arctan2(centre[:, 1], centre[:, 0])
     middle = (azimuth - spin.start) / spin.step
     half = np.minimum(np.ceil(reach / abs(spin.step)) + 1, around // 2)
     first = np.mod(np.round(middle - half), around).astype(np.int64)
     width = np.minimum(2 * half.astype(np.int64) + 1, around)
-    near = np.linalg.norm(centre, axis=1) - radius < spin.range_max
+    near = np.linalg.norm(centre, axis=1) - radius - moved < spin.range_max
     rows = [(int(first[k]), 0, int(width[k]), 1, int(seen.instance[k]), k, 1, beams) for k in range(n) if near[k]]
     windows, threads = pack(rows, device)
     count = wp.zeros(max(n, 1), dtype=wp.int32, device=device)
     if threads:
-        wp.launch(alone_rays_kernel, dim=threads, inputs=[scene, spin, around, windows], outputs=[count], device=device)
+        wp.launch(alone_rays_kernel, dim=threads, inputs=[scene.scene, scene.tables, spin, around, windows], outputs=[count], device=device)
     nothing = np.full((n, 4), -1.0)
     return view(seen, pose, (visible, count.numpy()[:n], np.zeros(n)), (nothing, nothing))
 
