@@ -1,5 +1,7 @@
 """LiDAR response: what a device makes of exact ranges. Range noise, missed returns and the intensity law, as one Warp kernel with a numpy twin.
 
+Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of surfaces before the device chooses what it reports (``lidar_echo``).
+
 Laws (r range [m], θ incidence, ρ reflectance):
 
 * range error: N(0, s²), correlated along the beam's sweep, + a constant per beam;
@@ -15,7 +17,7 @@ Laws (r range [m], θ incidence, ρ reflectance):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from tailgate.frames import SensorFrame
 
 NEAR_LENGTH = 5.0
 """Decay length of losses at close range [m]."""
+METRES_PER_NS = 0.149896229
+"""Range per time of flight: half the speed of light [m/ns]."""
 INTENSITY_REFERENCE = 10.0
 """Range at which the intensity law's range factor is 1 [m]."""
 MAX_TAN = 20.0
@@ -36,8 +40,10 @@ TAPS = 16
 """Length of the moving average that correlates noise and losses along a beam [columns]."""
 BIAS_SEED = 7919
 """Seed of the per-beam range offsets: they belong to the device, not to the frame."""
-NOISE, DROP, INTENSITY, BIAS = range(4)
+NOISE, DROP, INTENSITY, BIAS, AIR, PLACE = range(6)
 """Random streams of one cell."""
+BEYOND = 1 << 30
+"""Added to the number of a cell before a scan's first column where the scan does not wrap."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class LidarResponse:
         intensity_range: exponent of (10 m / r).
         intensity_spread: standard deviation of the log of intensity.
         intensity_step: storage step of intensity, 0 for none.
+        backscatter: light that fog, rain or snow sends back, as a share of its extinction [1/sr]; 0 for none.
+        scatter_spread: standard deviation of the log of what a slice of air sends back: fog below 0.5, rain and snow 1 and more.
+        overlap: range from which the receiver sees the whole beam [m].
+        bloom_level: share of a retroreflector's light that reaches a beam beside it; 0 for none.
+        bloom_width: angle over which that share falls to 1/e [deg].
     """
 
     noise_sigma: float = 0.0
@@ -81,6 +92,11 @@ class LidarResponse:
     intensity_range: float = 0.0
     intensity_spread: float = 0.0
     intensity_step: float = 0.0
+    backscatter: float = 0.0
+    scatter_spread: float = 0.0
+    overlap: float = 1.0
+    bloom_level: float = 0.0
+    bloom_width: float = 0.0
 
     @classmethod
     def of(cls, params: Mapping[str, float]) -> LidarResponse:
@@ -102,6 +118,7 @@ class Limits:
         range_min, range_max, range_step: [m]; step 0 for none.
         extinction: of the air [1/m].
         wrap: the last column borders the first.
+        pulse: length of the pulse in range [m].
     """
 
     range_min: float
@@ -109,26 +126,31 @@ class Limits:
     range_step: float
     extinction: float = 0.0
     wrap: bool = True
+    pulse: float = 0.9
 
 
 def limits_of(model: LidarModel, extinction: float = 0.0) -> Limits:
     """Limits of a sensor model in air of this extinction [1/m]."""
-    return Limits(model.range_min, model.range_max, model.range_step, float(extinction), model.azimuth_fov_deg > 359.0)
+    return Limits(
+        model.range_min, model.range_max, model.range_step, float(extinction), model.azimuth_fov_deg > 359.0, METRES_PER_NS * model.pulse_ns
+    )
 
 
 def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, float], seed: int, extinction: float = 0.0) -> dict[str, Any]:
     """Channels of a real device from exact ones.
 
     Args:
-        sensor: exact scan; ``reflectance`` 0..1 where given, else ``intensity`` is taken for it; ``incidence`` where given, else normal incidence.
-        model: the device.
+        sensor: exact scan, its echoes from the strongest to the weakest; ``reflectance`` where given (above 1 for retroreflectors), else
+            ``intensity`` is taken for it; ``incidence`` where given, else normal incidence.
+        model: the device; ``returns`` says how many echoes come out.
         params: values of ``LidarResponse`` by name.
         seed: 31-bit seed of this frame and sensor.
         extinction: of the air [1/m].
 
     Returns:
-        All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` (0 where lost), the exact
-        ``range_true`` and ``reflectance``, and the others as they were. numpy for numpy input, Warp arrays on the same device for Warp input.
+        All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` of what was reported (0 where lost, and for
+        echoes of air and glare), the exact ``range_true``, ``reflectance`` and ``incidence`` of the strongest surfaces, and the others as they were.
+        numpy for numpy input, Warp arrays on the same device for Warp input.
     """
     from tailgate.geometry.quiet import wp
     from tailgate.sensors.lidar_kernels import launch_response
@@ -136,31 +158,81 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     channels = dict(sensor.channels)
     exact = sensor.channel("range")
     on_device = isinstance(exact, wp.array)
-    reflectance = channels.get("reflectance", channels.get("intensity"))
-    if reflectance is None:
-        reflectance = np.ones(exact.shape, dtype=np.float32)
-    incidence = channels.get("incidence", np.ones(exact.shape, dtype=np.float32))
     device = exact.device if on_device else "cpu"
-    rng, intensity = launch_response((exact, incidence, reflectance), LidarResponse.of(params), limits_of(model, extinction), seed, device)
-    lost = ~(rng.numpy() > 0)
-    for name in ("semantic", "instance"):
-        if name in channels:
-            held = channels[name].numpy() if isinstance(channels[name], wp.array) else np.asarray(channels[name])
-            kept = np.where(lost, held.dtype.type(0), held)
-            channels[name] = wp.array(kept, dtype=wp.uint32, device=device) if on_device else kept
-    channels["range_true"], channels["reflectance"] = exact, reflectance
-    channels["range"] = rng if on_device else rng.numpy()
-    channels["intensity"] = intensity if on_device else intensity.numpy()
-    return channels
+    ones = np.ones(exact.shape, dtype=np.float32)
+    surfaces = (exact, channels.get("incidence", ones), channels.get("reflectance", channels.get("intensity", ones)))
+    response, limits = LidarResponse.of(params), limits_of(model, extinction)
+    echoes = with_stray_light(surfaces, response, limits, model, seed)
+    rng, intensity = launch_response(echoes, response, limits, seed, device, sure=exact.shape[2])
+    found = {name: channels[name] for name in ("semantic", "instance") if name in channels}
+    if echoes[0].shape[2] == model.echoes:
+        held = {name: _host(value) for name, value in found.items()}
+    else:
+        rng, intensity, held = _report(echoes, (rng, intensity), found, limits, model)
+    lost = ~(_host(rng) > 0)
+    held = {name: np.where(lost, value.dtype.type(0), value) for name, value in held.items()}
+    truth = dict(zip(("range_true", "incidence", "reflectance"), surfaces, strict=True))
+    if exact.shape[2] != model.echoes:
+        truth = {name: _first(value, model.echoes) for name, value in truth.items()}
+        if "time_offset" in channels:
+            truth["time_offset"] = np.repeat(_host(channels["time_offset"])[..., :1], model.echoes, axis=2)
+    channels |= truth | held | {"range": rng, "intensity": intensity}
+    if not on_device:
+        return {name: _host(value) for name, value in channels.items()}
+    kinds = {"semantic": wp.uint32, "instance": wp.uint32}
+    return {n: wp.array(v, dtype=kinds[n], device=device) if n in kinds and not isinstance(v, wp.array) else v for n, v in channels.items()}
+
+
+def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, model: LidarModel, seed: int) -> tuple[Any, Any, Any]:
+    """Range [m], |cos| of incidence and reflectance of all echoes: those of surfaces, then that of the air and that of glare where there are such."""
+    if response.backscatter <= 0 and response.bloom_level <= 0:
+        return surfaces
+    from tailgate.sensors.lidar_air import air_echo
+    from tailgate.sensors.lidar_bloom import Glare, bloom_echo
+
+    rng, incidence, reflectance = (_host(channel) for channel in surfaces)
+    stray = [air_echo(surfaces[0], response, limits, seed)]
+    near = rng[..., 0], (reflectance * incidence)[..., 0]
+    bloom = bloom_echo(*near, Glare.of(response, model), getattr(surfaces[0], "device", "cpu"))
+    stray.append(tuple(channel[..., None] for channel in bloom) if bloom else None)
+    added = [echo for echo in stray if echo is not None]
+    if not added:
+        return surfaces
+    full = np.ones((*rng.shape[:2], len(added)), np.float32)
+    joined = ((rng, *(r for r, _ in added)), (incidence, full), (reflectance, *(back for _, back in added)))
+    return tuple(np.concatenate(parts, axis=2).astype(np.float32) for parts in joined)
+
+
+def _report(echoes: tuple, measured: tuple, found: dict[str, Any], limits: Limits, model: LidarModel) -> tuple[Any, Any, dict[str, np.ndarray]]:
+    """What the device reports of all echoes: range, intensity, and the labels of what it saw."""
+    from tailgate.sensors.lidar_echo import choose_echoes
+
+    exact, incidence, reflectance = (_host(channel).astype(np.float64) for channel in echoes)
+    rng, intensity = (_first(channel, max(exact.shape[2], model.echoes)) for channel in measured)
+    power = reflectance * incidence / np.maximum(exact, 1e-3) ** 2 * np.exp(-2 * limits.extinction * exact)
+    chosen = choose_echoes(rng, _first(power, rng.shape[2]), model.returns)
+    labels = {name: _first(_host(value), rng.shape[2]) for name, value in found.items()}
+    return *(np.take_along_axis(c, chosen, axis=2) for c in (rng, intensity)), {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}
+
+
+def _first(channel: Any, echoes: int) -> np.ndarray:
+    """A channel cut to this many echoes, or filled up with zeros."""
+    held = _host(channel)[..., :echoes]
+    return np.pad(held, ((0, 0), (0, 0), (0, echoes - held.shape[2])))
+
+
+def _host(channel: Any) -> np.ndarray:
+    return channel.numpy() if hasattr(channel, "numpy") else np.asarray(channel)
 
 
 def respond_lidar_twin(
-    exact: tuple[np.ndarray, np.ndarray, np.ndarray], response: LidarResponse, limits: Limits, seed: int
+    exact: tuple[np.ndarray, np.ndarray, np.ndarray], response: LidarResponse, limits: Limits, seed: int, sure: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Readable twin of the kernel.
 
     Args:
         exact: range [m], |cos| of incidence and reflectance, each (beams, columns, echoes).
+        sure: echoes from this one on are lost only where their signal is too weak; none by default.
 
     Returns:
         range [m] and intensity, float32, same shape.
@@ -173,14 +245,17 @@ def respond_lidar_twin(
     air = np.exp(-2 * limits.extinction * r)
     ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
     sigma = np.sqrt(p.noise_sigma**2 + (p.noise_per_metre * r) ** 2 + (p.noise_incidence * tan) ** 2)
-    cells = np.arange(r.size).reshape(r.shape)
-    noisy = r + sigma * _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap) + p.beam_bias * _normal_twin(BIAS_SEED, ring, BIAS)
+    cells = cell_numbers(r.shape)
+    noisy = r + sigma * _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap) + p.beam_bias * normal_twin(BIAS_SEED, ring, BIAS)
     if limits.range_step > 0:
         noisy = np.floor(noisy / limits.range_step + 0.5) * limits.range_step
     lost = _loss_twin(r, cosine, reflectance * air, p)
-    keep = (r > 0) & (_normal_cdf_twin(_latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap)) >= lost)
+    if sure is not None:
+        unlost = replace(p, drop_base=0.0, drop_near=0.0, drop_per_metre=0.0, drop_incidence=0.0)
+        lost[..., sure:] = _loss_twin(r, cosine, reflectance * air, unlost)[..., sure:]
+    keep = (r > 0) & (normal_cdf_twin(_latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap)) >= lost)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
-    scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(p.intensity_spread * _normal_twin(seed, cells, INTENSITY))
+    scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(p.intensity_spread * normal_twin(seed, cells, INTENSITY))
     tone = MID_REFLECTANCE * (np.maximum(reflectance, 1e-4) / MID_REFLECTANCE) ** p.intensity_contrast
     intensity = np.clip(p.intensity_gain * tone * cosine**p.intensity_incidence * scale, 0, 1)
     if p.intensity_step > 0:
@@ -211,7 +286,7 @@ def _pcg_twin(state: np.ndarray) -> np.ndarray:
         return (c >> np.uint32(22)) ^ c
 
 
-def _normal_twin(seed: int, cell: np.ndarray, stream: int) -> np.ndarray:
+def normal_twin(seed: int, cell: np.ndarray, stream: int) -> np.ndarray:
     """Standard normal of one cell and stream (Box and Muller 1958)."""
     with np.errstate(over="ignore"):
         key = _pcg_twin(np.asarray(cell).astype(np.uint32) + _pcg_twin(np.asarray(stream, dtype=np.uint32)))
@@ -219,6 +294,12 @@ def _normal_twin(seed: int, cell: np.ndarray, stream: int) -> np.ndarray:
         b = _pcg_twin(a)
     u, v = ((x >> np.uint32(8)).astype(np.float64) / 16777216.0 for x in (a, b))
     return np.sqrt(-2 * np.log(np.maximum(u, 1e-9))) * np.cos(2 * np.pi * v)
+
+
+def cell_numbers(shape: tuple[int, ...]) -> np.ndarray:
+    """Number of each cell (beams, columns, echoes), echo by echo, so that a further echo leaves the random numbers of the others as they are."""
+    beams, columns, echoes = shape
+    return np.arange(beams * columns * echoes).reshape(echoes, beams, columns).transpose(1, 2, 0).copy()
 
 
 def taps_of(correlation: float) -> np.ndarray:
@@ -230,17 +311,17 @@ def taps_of(correlation: float) -> np.ndarray:
 
 def _latent_twin(seed: int, shape: tuple[int, ...], stream: int, correlation: float, wrap: bool) -> np.ndarray:
     """Correlated standard normal along columns; without wrap the first columns look back at cells of their own beyond the edge."""
-    cells = np.arange(int(np.prod(shape))).reshape(shape)
+    cells = cell_numbers(shape)
     out = np.zeros(shape)
     for k, weight in enumerate(taps_of(correlation)):
         back = np.roll(cells, k, axis=1)
         if not wrap:
-            back[:, :k] += cells.size
-        out += float(weight) * _normal_twin(seed, back, stream)
+            back[:, :k] += BEYOND
+        out += float(weight) * normal_twin(seed, back, stream)
     return out
 
 
-def _normal_cdf_twin(z: np.ndarray) -> np.ndarray:
+def normal_cdf_twin(z: np.ndarray) -> np.ndarray:
     """Normal distribution function, |error| < 8e-8 (Zelen and Severo 1964, Abramowitz and Stegun 26.2.17)."""
     t = 1 / (1 + 0.2316419 * np.abs(z))
     poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))

@@ -6,6 +6,7 @@ from typing import Any
 
 from tailgate.geometry.quiet import wp
 from tailgate.sensors.lidar import (
+    BEYOND,
     BIAS,
     BIAS_SEED,
     DROP,
@@ -23,7 +24,7 @@ from tailgate.sensors.lidar import (
 wp.set_module_options({"enable_backward": False})
 
 _INTENSITY, _BIAS = wp.constant(INTENSITY), wp.constant(BIAS)
-_BIAS_SEED = wp.constant(BIAS_SEED)
+_BIAS_SEED, _BEYOND = wp.constant(BIAS_SEED), wp.constant(BEYOND)
 _MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, INTENSITY_REFERENCE, MID_REFLECTANCE))
 
 
@@ -59,7 +60,7 @@ def _pcg(state: wp.uint32) -> wp.uint32:
 
 
 @wp.func
-def _normal(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
+def normal_of(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
     key = _pcg(wp.uint32(cell) + _pcg(wp.uint32(stream)))
     a = _pcg(wp.uint32(seed) + key)
     b = _pcg(a)
@@ -72,14 +73,13 @@ def _normal(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
 def _white(seed: wp.int32, stream: wp.int32, columns: wp.int32, wrap: wp.int32, out: wp.array3d(dtype=wp.float32)):
     """Independent normals of a scan with ``out.shape[1] - columns`` columns before its first: those of its end where it wraps, else of their own."""
     i, j, e = wp.tid()
-    echoes = out.shape[2]
     col = j - (out.shape[1] - columns)
     beyond = wp.int32(0)
     if col < 0:
         col = (col % columns + columns) % columns
         if wrap == 0:
-            beyond = out.shape[0] * columns * echoes
-    out[i, j, e] = _normal(seed, (i * columns + col) * echoes + e + beyond, stream)
+            beyond = _BEYOND
+    out[i, j, e] = normal_of(seed, (e * out.shape[0] + i) * columns + col + beyond, stream)
 
 
 @wp.func
@@ -93,7 +93,7 @@ def _along_beam(white: wp.array3d(dtype=wp.float32), i: wp.int32, j: wp.int32, e
 
 
 @wp.func
-def _normal_cdf(z: wp.float32) -> wp.float32:
+def normal_cdf(z: wp.float32) -> wp.float32:
     t = 1.0 / (1.0 + 0.2316419 * wp.abs(z))
     poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     upper = wp.exp(-0.5 * z * z) * 0.3989422804 * poly
@@ -101,9 +101,11 @@ def _normal_cdf(z: wp.float32) -> wp.float32:
 
 
 @wp.func
-def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, p: _Device) -> wp.float32:
+def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, stray: bool, p: _Device) -> wp.float32:
     graze = 1.0 - cosine
-    rate = p.drop_base + p.drop_near * wp.exp(-r / _NEAR) + p.drop_per_metre * r + p.drop_incidence * graze * graze
+    rate = wp.float32(0.0)
+    if not stray:
+        rate = p.drop_base + p.drop_near * wp.exp(-r / _NEAR) + p.drop_per_metre * r + p.drop_incidence * graze * graze
     detected = wp.float32(1.0)
     if p.range_10pct > 0.0:
         reach = p.range_10pct / wp.max(r, 1.0e-3)
@@ -124,6 +126,7 @@ def _respond(
     loss_taps: wp.array(dtype=wp.float32),
     p: _Device,
     seed: wp.int32,
+    sure: wp.int32,
     out_range: wp.array3d(dtype=wp.float32),
     out_intensity: wp.array3d(dtype=wp.float32),
 ):
@@ -136,18 +139,18 @@ def _respond(
     cosine = wp.clamp(incidence[i, j, e], 1.0e-3, 1.0)
     rho = reflectance[i, j, e]
     air = wp.exp(-2.0 * p.extinction * r)
-    if _normal_cdf(_along_beam(loss, i, j, e, loss_taps)) < _loss(r, cosine, rho * air, p):
+    if normal_cdf(_along_beam(loss, i, j, e, loss_taps)) < _loss(r, cosine, rho * air, e >= sure, p):
         return
     tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
     sigma = wp.sqrt(p.noise_sigma * p.noise_sigma + far * far + slope * slope)
-    cell = (i * exact.shape[1] + j) * exact.shape[2] + e
-    noisy = r + sigma * _along_beam(noise, i, j, e, noise_taps) + p.beam_bias * _normal(_BIAS_SEED, i, _BIAS)
+    cell = (e * exact.shape[0] + i) * exact.shape[1] + j
+    noisy = r + sigma * _along_beam(noise, i, j, e, noise_taps) + p.beam_bias * normal_of(_BIAS_SEED, i, _BIAS)
     if p.range_step > 0.0:
         noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
     if noisy < p.range_min or noisy > p.range_max:
         return
-    scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(p.intensity_spread * _normal(seed, cell, _INTENSITY))
+    scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(p.intensity_spread * normal_of(seed, cell, _INTENSITY))
     tone = _MID * wp.pow(wp.max(rho, 1.0e-4) / _MID, p.intensity_contrast)
     value = wp.clamp(p.intensity_gain * tone * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
     if p.intensity_step > 0.0:
@@ -156,11 +159,14 @@ def _respond(
     out_intensity[i, j, e] = value
 
 
-def launch_response(exact: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, seed: int, device: Any) -> tuple[Any, Any]:
+def launch_response(
+    exact: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, seed: int, device: Any, sure: int | None = None
+) -> tuple[Any, Any]:
     """Run the kernel.
 
     Args:
         exact: range [m], |cos| of incidence and reflectance, each (beams, columns, echoes), numpy or Warp.
+        sure: echoes from this one on are lost only where their signal is too weak; none by default.
 
     Returns:
         range [m] and intensity, Warp float32 arrays on ``device``.
@@ -181,5 +187,11 @@ def launch_response(exact: tuple[Any, Any, Any], response: LidarResponse, limits
         wp.launch(_white, dim=white.shape, inputs=[int(seed), stream, columns, int(limits.wrap)], outputs=[white], device=device)
         fields += [white, wp.array(taps, dtype=wp.float32, device=device)]
     out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]
-    wp.launch(_respond, dim=arrays[0].shape, inputs=[*arrays, *fields, p, int(seed)], outputs=out, device=device)
+    wp.launch(
+        _respond,
+        dim=arrays[0].shape,
+        inputs=[*arrays, *fields, p, int(seed), arrays[0].shape[2] if sure is None else sure],
+        outputs=out,
+        device=device,
+    )
     return out[0], out[1]

@@ -1,0 +1,144 @@
+"""Echoes of the air and of glare, and what a device reports of all its echoes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tailgate.calibrate.scene import street_scan
+from tailgate.config.rig import load_sensor
+from tailgate.sensors.lidar import LidarResponse, Limits, limits_of, respond_lidar
+from tailgate.sensors.lidar_air import air_echo, air_twin
+from tailgate.sensors.lidar_bloom import Glare, bloom_echo, bloom_twin
+from tailgate.sensors.lidar_echo import choose_echoes
+
+FOG = {"range_10pct": 60.0, "backscatter": 0.015, "scatter_spread": 0.3, "overlap": 6.0}
+
+
+@pytest.fixture(scope="module")
+def device():
+    return load_sensor("vlp16")[0].model_copy(update={"columns": 360})
+
+
+@pytest.fixture(scope="module")
+def street(device):
+    return street_scan(device, 3)
+
+
+def test_air_kernel_matches_its_twin():
+    draw = np.random.default_rng(0)
+    surface = np.where(draw.random((16, 200, 1)) < 0.2, 0.0, draw.uniform(1.0, 60.0, (16, 200, 1))).astype(np.float32)
+    response, limits = LidarResponse(range_10pct=60.0, backscatter=0.05, scatter_spread=1.0, overlap=3.0), Limits(0.5, 100.0, 0.0, 0.03)
+    kernel, twin = air_echo(surface, response, limits, 7), air_twin(surface, response, limits, 7)
+    np.testing.assert_allclose(kernel[0], twin[0], atol=2e-3)
+    np.testing.assert_allclose(kernel[1], twin[1], rtol=2e-4)
+    held = (surface > 0) & (kernel[0] > 0)
+    assert (kernel[0][held] < surface[held]).all() and (kernel[0][surface == 0] > 0).all()
+
+
+def test_clear_air_and_no_backscatter_have_no_echo(device, street):
+    response = LidarResponse.of(FOG)
+    assert air_echo(street.channel("range"), response, limits_of(device), 1) is None
+    assert air_echo(street.channel("range"), replace(response, backscatter=0.0), limits_of(device, 0.02), 1) is None
+    plain = respond_lidar(street, device, {"range_10pct": 60.0}, 1, 0.02)
+    assert respond_lidar(street, device, {**FOG, "backscatter": 0.0}, 1, 0.02)["range"].tobytes() == plain["range"].tobytes()
+
+
+def test_denser_fog_returns_more_often_and_from_nearby(device, street):
+    exact = street.channel("range")
+    shares = []
+    for extinction in (0.003, 0.01, 0.03):
+        got = respond_lidar(street, device, FOG, 1, extinction)
+        air = (got["range"] > 0) & ((exact == 0) | (got["range"] < exact - 0.5))
+        shares.append(air.mean())
+        assert got["range"][air].max() < 15.0
+        np.testing.assert_array_equal(got["range_true"], exact)
+    assert shares[0] < 0.02 and shares[0] < shares[1] < shares[2] and shares[2] > 0.1, shares
+
+
+def test_snow_reaches_further_than_fog(device, street):
+    exact = street.channel("range")
+
+    def seen(spread):
+        got = respond_lidar(street, device, FOG | {"scatter_spread": spread}, 1, 0.02)["range"]
+        return got[(got > 0) & ((exact == 0) | (got < exact - 0.5))]
+
+    assert np.percentile(seen(2.0), 99) > 1.5 * np.percentile(seen(0.2), 99)
+
+
+def test_bloom_kernel_matches_its_twin():
+    draw = np.random.default_rng(1)
+    surface = draw.uniform(5.0, 40.0, (16, 120)).astype(np.float32)
+    power = np.where(draw.random(surface.shape) < 0.01, 400.0, 0.3).astype(np.float32)
+    for wrap in (True, False):
+        glare = Glare(1e-3, 0.8, 0.4, np.linspace(8, -8, 16).astype(np.float32), 8, wrap)
+        kernel, twin = bloom_echo(surface, power, glare, "cpu"), bloom_twin(surface, power, glare)
+        for a, b in zip(kernel, twin, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
+    assert bloom_echo(surface, np.minimum(power, 1.0), glare, "cpu") is None
+
+
+def _with_sign(street, reflectance):
+    """The street with a patch of four by twenty cells of this reflectance at 12 m before everything, sky around it."""
+    channels = {n: np.array(street.channel(n)) for n in ("range", "incidence", "reflectance")}
+    channels["range"][:, 90:150], channels["range"][6:10, 110:130] = 0.0, 12.0
+    channels["reflectance"][6:10, 110:130], channels["incidence"][6:10, 110:130] = reflectance, 1.0
+    return replace(street, channels={**street.channels, **channels})
+
+
+def test_a_retroreflector_saturates_and_blooms(device, street):
+    params = {"range_10pct": 60.0, "bloom_level": 1e-3, "bloom_width": 1.0}
+    plain, sign = (respond_lidar(_with_sign(street, rho), device, params, 1) for rho in (0.5, 500.0))
+    around = np.zeros(plain["range"].shape, bool)
+    around[4:12, 100:140] = True
+    around[6:10, 110:130] = False
+    assert not (plain["range"][around] > 0).any()
+    halo = sign["range"][around]
+    assert (halo > 0).mean() > 0.1 and np.allclose(halo[halo > 0], 12.0, atol=0.01)
+    assert (sign["intensity"][6:10, 110:130] == 1.0).all() and sign["intensity"][around].max() < 1.0
+    far = np.ones(around.shape, bool)
+    far[:, 80:160] = False
+    assert (sign["range"][far] > 0).sum() == (plain["range"][far] > 0).sum()
+
+
+def test_modes_of_return():
+    ranges = np.array([[[10.0, 20.0, 0.0], [0.0, 20.0, 15.0], [0.0, 0.0, 0.0], [30.0, 20.0, 15.0]]])
+    power = np.array([[[3.0, 2.0, 9.0], [9.0, 2.0, 1.0], [1.0, 1.0, 1.0], [3.0, 2.0, 1.0]]])
+
+    def got(mode):
+        return np.take_along_axis(ranges, choose_echoes(ranges, power, mode), axis=2)[0].tolist()
+
+    assert got("strongest") == [[10.0], [20.0], [0.0], [30.0]]
+    assert got("last") == [[20.0], [20.0], [0.0], [30.0]]
+    # The last of the second and fourth is also the strongest: the second strongest stands in for it.
+    assert got("dual") == [[10.0, 20.0], [20.0, 15.0], [0.0, 0.0], [30.0, 20.0]]
+
+
+def test_dual_returns_carry_their_labels_and_truth(device, street):
+    second = np.concatenate([street.channel("range"), np.where(street.channel("range") > 0, street.channel("range") + 3.0, 0)], axis=2)
+    channels = dict(street.channels) | {n: np.repeat(street.channel(n), 2, axis=2) for n in ("incidence", "time_offset")}
+    channels["reflectance"] = np.concatenate([street.channel("reflectance"), 0.5 * street.channel("reflectance")], axis=2)
+    channels |= {"range": second, "instance": np.where(second > 0, np.array([1, 2], np.uint32), 0).astype(np.uint32)}
+    scan = replace(street, channels=channels)
+    dual = device.model_copy(update={"returns": "dual"})
+    got = respond_lidar(scan, dual, {"range_10pct": 80.0}, 5)
+    assert all(got[n].shape == second.shape for n in ("range", "intensity", "instance", "time_offset", "range_true"))
+    one = respond_lidar(scan, device, {"range_10pct": 80.0}, 5)
+    assert one["range"].shape[2] == one["instance"].shape[2] == one["range_true"].shape[2] == one["time_offset"].shape[2] == 1
+    last = respond_lidar(scan, device.model_copy(update={"returns": "last"}), {"range_10pct": 80.0}, 5)
+    held = last["range"] > 0
+    assert (last["instance"][held] == 2).mean() > 0.9 and (one["instance"][one["range"] > 0] == 1).mean() > 0.9
+    np.testing.assert_array_equal(one["instance"] > 0, one["range"] > 0)
+    thin = respond_lidar(street, dual, {}, 5)
+    assert thin["range"].shape[2] == 2 and not (thin["range"][..., 1] > 0).any()
+
+
+def test_warp_channels_give_the_same(device, street):
+    import warp as wp
+
+    onto = {
+        n: wp.array(np.ascontiguousarray(street.channel(n), np.float32), dtype=wp.float32, device="cpu")
+        for n in ("range", "incidence", "reflectance")
+    }
+    plain = respond_lidar(street, device, FOG, 4, 0.03)
+    warp = respond_lidar(replace(street, channels={**street.channels, **onto}), device, FOG, 4, 0.03)
+    np.testing.assert_array_equal(np.asarray(plain["range"]), np.asarray(warp["range"]))
