@@ -109,14 +109,14 @@ def wide_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) ->
     found = wide_closest(scene.wide, scene.tree, scene.T_local_world, origin, direction, t_max)
     best = Hit()
     best.t = t_max
-    best.instance = int(found[1])
+    best.instance = int(found[0, 1])
     best.face = -1
     if best.instance >= 0:
-        best.t = float(found[0])
-        best.face = int(found[2])
-        best.u = float(found[3])
-        best.v = float(found[4])
-        best.normal = world_normal(scene, best.instance, wp.vec3(float(found[5]), float(found[6]), float(found[7])))
+        best.t = float(found[0, 0])
+        best.face = int(found[0, 2])
+        best.u = float(found[1, 0])
+        best.v = float(found[1, 1])
+        best.normal = world_normal(scene, best.instance, wp.vec3(float(found[2, 0]), float(found[2, 1]), float(found[2, 2])))
     return best
 
 

@@ -16,8 +16,9 @@ from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
 
-Found = wp.types.vector(length=8, dtype=wp.float64)
-"""What a walk found: t, instance (-1: nothing), face, weights of the face's first two corners, and the normal by its winding, not normalized."""
+mat33d = wp.mat33d
+"""What a walk found, in rows: t, instance (-1: nothing), face; weights of the face's three corners; its normal by winding, not normalized.
+The name is Warp's own, since 1.8 knows no other for what native functions return."""
 
 SHARED = """
 #ifdef __CUDA_ARCH__
@@ -178,8 +179,8 @@ CLOSEST = (
     + """
     Hit best = {t_max, -1, -1, 0.0f, 0.0f, nullptr};
     walk_scene(false, best);
-    wp::vec_t<8, double> found;
-    found[1] = -1.0;
+    wp::mat_t<3, 3, double> found;
+    found.data[0][1] = -1.0;
     if (best.instance < 0) return found;
     const float w = 1.0f - best.u - best.v;
     if (best.u <= edge || best.v <= edge || w <= edge) {
@@ -201,9 +202,10 @@ CLOSEST = (
         ab[k] = (double)best.corner[8 * (3 + k)] - best.corner[8 * k];
         ac[k] = (double)best.corner[8 * (6 + k)] - best.corner[8 * k];
     }
-    const double values[] = {best.t, (double)best.instance, (double)best.face, best.u, best.v,
-                             ab[1] * ac[2] - ab[2] * ac[1], ab[2] * ac[0] - ab[0] * ac[2], ab[0] * ac[1] - ab[1] * ac[0]};
-    for (int k = 0; k < 8; ++k) found[k] = values[k];
+    const double values[3][3] = {{best.t, (double)best.instance, (double)best.face},
+                                 {best.u, best.v, 1.0 - best.u - best.v},
+                                 {ab[1] * ac[2] - ab[2] * ac[1], ab[2] * ac[0] - ab[0] * ac[2], ab[0] * ac[1] - ab[1] * ac[0]}};
+    for (int k = 0; k < 9; ++k) found.data[k / 3][k % 3] = values[k / 3][k % 3];
     return found;
 #endif
 """
@@ -234,7 +236,7 @@ ENTRY = (
 @wp.func_native(CLOSEST)
 def wide_closest(
     top: wp.uint64, trees: wp.array(dtype=wp.uint64), T_local_world: wp.array(dtype=wp.mat44), origin: wp.vec3, direction: wp.vec3, t_max: float
-) -> Found: ...
+) -> mat33d: ...
 
 
 @wp.func_native(BLOCKED)
