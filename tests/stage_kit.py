@@ -104,6 +104,7 @@ def lights(stage: Usd.Stage, sky: float = 1.0, sun: float = 0.0, sun_direction: 
     if sun:
         light = UsdLux.DistantLight.Define(stage, "/Tailgate/Lights/Sun")
         light.CreateIntensityAttr(sun)
+        light.CreateNormalizeAttr(True)
         light.CreateAngleAttr(0.53)
         z = np.array(sun_direction) / np.linalg.norm(sun_direction)
         x = np.cross([0.0, 1.0, 0.0], z)

@@ -272,10 +272,10 @@ def test_smoothing_twin_and_edges():
 def test_sky_mean_and_twin():
     """Of a clear sky the cosine-weighted mean is the dome's luminance, and the picture of the sky follows the twin."""
     from tailgate.render.raytrace.daylight import daylight
-    from tailgate.stage.lights import Lights
+    from tailgate.stage.lights import LAMP, Lights
 
     sun = np.array([0.0, 0.6, 0.8])
-    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)), {}, 1, "cpu")
+    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros(0, LAMP)), {}, 1, "cpu")
     k = np.arange(20000) + 0.5
     up = np.sqrt(1 - k / 20000)
     directions = np.stack([np.sqrt(1 - up**2), np.zeros_like(up), up], 1)

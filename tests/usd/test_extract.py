@@ -100,14 +100,14 @@ def test_display_colours(kind, values):
 def test_what_cannot_be_shown_is_named():
     stage = kit.new_stage()
     UsdGeom.BasisCurves.Define(stage, "/World/wire")
-    UsdLux.RectLight.Define(stage, "/World/panel")
+    UsdLux.PortalLight.Define(stage, "/World/panel")
     guide = kit.ground(stage, "/World/guide")
     UsdGeom.Imageable(guide).CreatePurposeAttr("guide")
     kit.mesh(stage, "/World/broken", [(0, 0, 0)], [(0, 1, 2)])
     watch = StageWatch(stage, {})
     text = "\n".join(watch.arrays.skipped)
     watch.close()
-    for name in ("/World/wire: BasisCurves", "/World/panel: RectLight", "/World/broken: mesh"):
+    for name in ("/World/wire: BasisCurves", "/World/panel: PortalLight", "/World/broken: mesh"):
         assert name in text
     assert "guide" not in text and not watch.arrays.prototypes
 

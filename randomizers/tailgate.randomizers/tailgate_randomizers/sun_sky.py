@@ -70,6 +70,7 @@ class SunSky(BaseRandomizer):
         pool.define(SUN, "DistantLight")
         pool.single_transform(SUN)
         pool.set(f"{SUN}.inputs:angle", "float", 0.53)
+        pool.set(f"{SUN}.inputs:normalize", "bool", True)
         pool.define(SKY, "DomeLight")
         frame.declare(f"{SUN}.xformOp:transform", "matrix4d", sun_matrix(45.0, 0.0))
         declare_light(frame, SUN, INTENSITY)

@@ -1,95 +1,242 @@
-"""Read the lights of a stage: distant (sun), dome (sky) and sphere (lamps)."""
+"""Read the lights of a stage (UsdLux): a sun, the sky, and lamps of every shape."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
 
+    from tailgate.stage.walk import Notes
+
+SPHERE, RECT, DISK, CYLINDER, DISTANT = range(5)
+KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderLight": CYLINDER, "DistantLight": DISTANT}
+VECTORS, NUMBERS = ("position", "across", "along", "axis", "radiance", "tint"), ("radius", "size", "cone_full", "cone_end", "focus")
+LAMP = np.dtype([("kind", np.int32), *((name, np.float32, 3) for name in VECTORS), *((name, np.float32) for name in NUMBERS)])
+"""A lamp in the world frame.
+
+``position`` [m]; ``across`` and ``along``: half axes of a rectangle or disk, ``across`` half the axis of a cylinder [m]; ``axis``: unit direction of
+emission; ``radiance`` RGB, of a distant light the irradiance; ``radius`` [m] of a sphere or cylinder, 0 for a point, of a distant light its angular
+radius [rad]; ``size``: what times the radiance is the intensity along ``axis`` [m^2]; ``cone_full``, ``cone_end`` [rad]: where the cone begins
+to fade and ends; ``focus``, ``tint``: exponent and colour of its fall-off.
+"""
+
+
+@dataclass(frozen=True)
+class DomeImage:
+    """A latitude-longitude image around the scene.
+
+    Attributes:
+        path: resolved path.
+        R_image_world: rotation into the image's own frame: +y up, +z to the image's centre, +x to its left (OpenEXR), [3, 3].
+        tint: RGB factor from the image's linear values to radiance.
+    """
+
+    path: str
+    R_image_world: np.ndarray
+    tint: np.ndarray
+
 
 @dataclass(frozen=True)
 class Lights:
-    """Lights in the world frame.
+    """Lights in the world frame, radiance and irradiance in one arbitrary linear unit.
 
-    A distant light's ``intensity`` is the irradiance on a surface that faces it, a dome's is its radiance, a sphere's is the radiance of its
-    surface (divided by its area when ``normalize`` is set), each times colour and 2^exposure, in one arbitrary unit.
+    A light's emission is colour times intensity times 2^exposure, and the colour of its temperature where enabled: its radiance or, where
+    ``normalize`` is set, its radiance times its area (a distant light's: its irradiance on a surface that faces it).
 
     Attributes:
         sun_direction: unit vector towards the sun, [3].
         sun: RGB irradiance, [3]; 0 without a sun.
         sun_angle: angular diameter [rad].
-        sky: RGB radiance, [3].
-        lamp_position: [L, 3] m.
-        lamp: RGB radiance of the lamp's surface, [L, 3].
-        lamp_radius: [L] m.
+        sky: RGB radiance of domes without an image, [3].
+        lamps: all others, ``LAMP`` [L].
+        dome: image of the sky, or None.
     """
 
     sun_direction: np.ndarray
     sun: np.ndarray
     sun_angle: float
     sky: np.ndarray
-    lamp_position: np.ndarray
-    lamp: np.ndarray
-    lamp_radius: np.ndarray
+    lamps: np.ndarray
+    dome: DomeImage | None = None
 
 
-def light_prims(stage: Usd.Stage, skipped: set[str]) -> list[Usd.Prim]:
-    """Lights that can be honoured, in path order; the others are named in ``skipped``."""
+def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
+    """Lights that can be honoured, in path order; the others are named in ``notes``."""
     from pxr import Usd, UsdLux
 
-    kept, suns, skies = [], 0, 0
+    kept, pictures = [], 0
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
         if not prim.HasAPI(UsdLux.LightAPI):
             continue
-        suns += prim.IsA(UsdLux.DistantLight)
-        skies += prim.IsA(UsdLux.DomeLight)
-        if prim.IsA(UsdLux.DistantLight) and suns > 1:
-            skipped.add(f"light {prim.GetPath()}: only one DistantLight is honoured")
-        elif prim.IsA(UsdLux.DomeLight) and skies > 1:
-            skipped.add(f"light {prim.GetPath()}: only one DomeLight is honoured")
-        elif prim.IsA(UsdLux.DistantLight) or prim.IsA(UsdLux.DomeLight) or prim.IsA(UsdLux.SphereLight):
-            kept.append(prim)
-            if prim.IsA(UsdLux.DomeLight) and UsdLux.DomeLight(prim).GetTextureFileAttr().Get():
-                skipped.add(f"light {prim.GetPath()}: the dome's texture is not shown, its colour is")
-        else:
-            skipped.add(f"light {prim.GetPath()}: {prim.GetTypeName()} is not honoured")
+        where = f"light {prim.GetPath()}:"
+        if prim.GetTypeName() not in KINDS and not is_dome(prim):
+            mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
+            notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
+            continue
+        pictures += bool(is_dome(prim) and dome_file(prim))
+        if pictures > 1 and is_dome(prim) and dome_file(prim):
+            notes.add(f"{where} only one dome with an image is honoured")
+            continue
+        kept.append(prim)
+        check(prim, where, notes)
     return sorted(kept, key=lambda p: p.GetPath())
 
 
-def radiance(prim: Usd.Prim) -> np.ndarray:
-    """Colour times intensity times 2^exposure, [3]; colour temperature included when enabled."""
+def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
+    """Name what of a light is passed over."""
+    from tailgate.stage.images import load_image
+
+    for name, plain in (("diffuse", 1.0), ("specular", 1.0), ("shadow:enable", True), ("shaping:ies:file", None)):
+        got = read(prim, name, plain)
+        if got != plain and str(got) not in ("", "@@"):
+            notes.add(f"{where} inputs:{name} is not honoured")
+    if is_dome(prim):
+        file, shape = dome_file(prim), str(read(prim, "texture:format", "automatic"))
+        if file and shape not in ("automatic", "latlong"):
+            notes.add(f"{where} texture format {shape} is not shown, the dome's colour is")
+        elif file and load_image(file) is None:
+            notes.add(f"{where} texture must be a readable image, and file {file} is not one; the dome's colour is shown")
+    elif prim.GetTypeName() == "RectLight" and read(prim, "texture:file", None):
+        notes.add(f"{where} the rectangle's texture is not shown, its colour is")
+    elif prim.GetTypeName() != "DistantLight" and area_of(prim, np.eye(3)) <= 0 and not read(prim, "normalize", False):
+        notes.add(f"{where} a light without an area emits nothing unless inputs:normalize is set")
+
+
+def is_dome(prim: Usd.Prim) -> bool:
+    """Whether a light is a dome, of either version of the schema."""
+    return prim.GetTypeName() in ("DomeLight", "DomeLight_1")
+
+
+def read(prim: Usd.Prim, name: str, default: Any) -> Any:
+    """Value of a light's input at the earliest time."""
+    from pxr import Usd
+
+    attribute = prim.GetAttribute(f"inputs:{name}")
+    got = attribute.Get(Usd.TimeCode.EarliestTime()) if attribute else None
+    return default if got is None else got
+
+
+def dome_file(prim: Usd.Prim) -> str:
+    """Path of a dome's image, "" without one."""
+    asset = read(prim, "texture:file", None)
+    return (asset.resolvedPath or asset.path) if asset else ""
+
+
+def emission(prim: Usd.Prim) -> np.ndarray:
+    """Colour times intensity times 2^exposure, RGB [3]; the colour of its temperature included when enabled."""
     from pxr import UsdLux
 
-    light = UsdLux.LightAPI(prim)
-    colour = np.array(light.GetColorAttr().Get(), np.float64)
-    if light.GetEnableColorTemperatureAttr().Get():
-        colour = colour * np.array(UsdLux.BlackbodyTemperatureAsRgb(light.GetColorTemperatureAttr().Get()))
-    return colour * light.GetIntensityAttr().Get() * 2.0 ** light.GetExposureAttr().Get()
+    colour = np.array(read(prim, "color", (1, 1, 1)), np.float64)
+    if read(prim, "enableColorTemperature", False):
+        colour = colour * np.array(UsdLux.BlackbodyTemperatureAsRgb(read(prim, "colorTemperature", 6500.0)))
+    got = colour * read(prim, "intensity", 1.0) * 2.0 ** read(prim, "exposure", 0.0)
+    return np.where(np.isfinite(got), np.maximum(got, 0.0), 0.0)
+
+
+def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
+    """Emitting area of a lamp of finite size under a linear map [3, 3]."""
+    kind, (x, y, _) = prim.GetTypeName(), np.linalg.norm(M, axis=0)
+    if kind == "RectLight":
+        return float(read(prim, "width", 1.0) * x * read(prim, "height", 1.0) * y)
+    r = read(prim, "radius", 0.5)
+    if kind == "DiskLight":
+        return float(np.pi * r * x * r * y)
+    scale = float(np.cbrt(abs(np.linalg.det(M))))
+    if kind == "CylinderLight":
+        return float(2 * np.pi * r * scale * read(prim, "length", 1.0) * x)
+    return float(4 * np.pi * (r * scale) ** 2)
 
 
 def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray) -> Lights:
-    """Current state of the lights; invisible ones are left out."""
-    from pxr import UsdGeom, UsdLux
+    """Current state of the lights; invisible ones are left out. The first distant light is the sun, further ones are lamps."""
+    from pxr import Usd, UsdGeom
 
-    sun, direction, angle, sky = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3)
-    lamps: list[tuple] = []
+    sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
+    lamps, suns = [], 0
     for prim in prims:
-        if UsdGeom.Imageable(prim).ComputeVisibility() == UsdGeom.Tokens.invisible:
+        if UsdGeom.Imageable(prim).ComputeVisibility(Usd.TimeCode.EarliestTime()) == UsdGeom.Tokens.invisible:
             continue
         T = T_world_stage @ np.array(cache.GetLocalToWorldTransform(prim)).T
-        if prim.IsA(UsdLux.DistantLight):
-            sun, direction = radiance(prim), T[:3, 2] / np.linalg.norm(T[:3, 2])
-            angle = np.deg2rad(UsdLux.DistantLight(prim).GetAngleAttr().Get())
-        elif prim.IsA(UsdLux.DomeLight):
-            sky = radiance(prim)
+        if is_dome(prim):
+            picture = read_dome(prim, T)
+            dome, sky = (picture, sky) if picture else (dome, sky + emission(prim))
+        elif prim.GetTypeName() == "DistantLight" and not suns:
+            suns = 1
+            angle, sun = distant(prim)
+            direction = T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
         else:
-            sphere = UsdLux.SphereLight(prim)
-            radius = sphere.GetRadiusAttr().Get() * float(np.cbrt(abs(np.linalg.det(T[:3, :3]))))
-            area = 4 * np.pi * radius**2 if UsdLux.LightAPI(prim).GetNormalizeAttr().Get() else 1.0
-            lamps.append((T[:3, 3], radiance(prim) / max(area, 1e-9), radius))
-    position, colour, size = (np.array([lamp[k] for lamp in lamps], np.float64) for k in range(3))
-    return Lights(direction, sun, float(angle), sky, position.reshape(-1, 3), colour.reshape(-1, 3), size)
+            lamps.append(read_lamp(prim, T))
+    kept = [lamp for lamp in lamps if lamp["radiance"].any() and lamp["size"] > 0]
+    return Lights(direction, sun, float(angle), sky, np.array(kept, LAMP), dome)
+
+
+def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
+    """Angular diameter [rad] of a distant light and its irradiance RGB [3] on a surface that faces it."""
+    angle = float(np.deg2rad(max(read(prim, "angle", 0.53), 0.0)))
+    half = min(angle / 2, np.pi / 2)
+    whole = np.pi * np.sin(half) ** 2 if half > 0 and not read(prim, "normalize", False) else 1.0
+    return angle, emission(prim) * whole
+
+
+def read_dome(prim: Usd.Prim, T: np.ndarray) -> DomeImage | None:
+    """The image of a dome, or None when it has none that can be shown."""
+    from pxr import UsdGeom
+
+    from tailgate.stage.images import load_image
+
+    path = dome_file(prim)
+    if not path or str(read(prim, "texture:format", "automatic")) not in ("automatic", "latlong") or load_image(path) is None:
+        return None
+    R = T[:3, :3] / np.maximum(np.linalg.norm(T[:3, :3], axis=0), 1e-30)
+    pole = prim.GetAttribute("poleAxis")
+    axis = str(pole.Get()) if pole else "Y"
+    if axis == "Z" or (axis == "scene" and UsdGeom.GetStageUpAxis(prim.GetStage()) == UsdGeom.Tokens.z):
+        R = R @ np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    return DomeImage(path, R.T, emission(prim))
+
+
+def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
+    """A light of finite size or a further distant one in the world frame: ``LAMP``."""
+    lamp = np.zeros((), LAMP)
+    lamp["kind"] = kind = KINDS[prim.GetTypeName()]
+    lamp["position"], lamp["axis"] = T[:3, 3], -T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
+    shape_cone(prim, lamp)
+    if kind == DISTANT:
+        angle, lamp["radiance"] = distant(prim)
+        lamp["radius"], lamp["size"] = angle / 2, 1.0
+        return lamp
+    scale = float(np.cbrt(abs(np.linalg.det(T[:3, :3]))))
+    r, area, normalize = read(prim, "radius", 0.5) * scale, area_of(prim, T[:3, :3]), read(prim, "normalize", False)
+    if kind == SPHERE:
+        point = area <= 0 or bool(prim.GetAttribute("treatAsPoint").Get())
+        lamp["size"] = 0.25 if normalize else area / 4
+        lamp["radiance"] = emission(prim)
+        if not point:
+            lamp["radius"], lamp["size"] = r, area / 4
+            lamp["radiance"] = emission(prim) / (area if normalize else 1.0)
+        return lamp
+    lamp["radiance"] = emission(prim) / (max(area, 1e-12) if normalize else 1.0)
+    if kind == CYLINDER:
+        lamp["across"], lamp["radius"] = T[:3, 0] * read(prim, "length", 1.0) / 2, r
+        lamp["size"] = area / np.pi
+    else:
+        width, height = (read(prim, "width", 1.0), read(prim, "height", 1.0)) if kind == RECT else (2 * read(prim, "radius", 0.5),) * 2
+        lamp["across"], lamp["along"], lamp["size"] = T[:3, 0] * width / 2, T[:3, 1] * height / 2, area
+    return lamp
+
+
+def shape_cone(prim: Usd.Prim, lamp: np.ndarray) -> None:
+    """Cone and focus of a light with ``UsdLux.ShapingAPI``; an angle of 90 degrees and more cuts nothing."""
+    from pxr import UsdLux
+
+    shaped = prim.HasAPI(UsdLux.ShapingAPI)
+    end = float(np.deg2rad(read(prim, "shaping:cone:angle", 90.0))) if shaped else np.pi
+    softness = float(np.clip(read(prim, "shaping:cone:softness", 0.0), 0.0, 1.0)) if shaped else 0.0
+    lamp["cone_end"] = end if end < np.deg2rad(89.999) else 10.0
+    lamp["cone_full"] = (1.0 - softness) * lamp["cone_end"]
+    lamp["focus"] = max(read(prim, "shaping:focus", 0.0), 0.0) if shaped else 0.0
+    lamp["tint"] = read(prim, "shaping:focusTint", (0, 0, 0)) if shaped else (0, 0, 0)

@@ -1,5 +1,4 @@
 """Images on a device: texels with their mip levels in two flat arrays, sampled in kernels; twin: ``sample_twin``."""
-# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
 from __future__ import annotations
 

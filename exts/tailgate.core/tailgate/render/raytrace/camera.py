@@ -96,7 +96,7 @@ class CameraFilm:
             launch(smooth_kernel, [camera, self.pixels, how, mirrored], [spare])
             mirrored, spare = spare, mirrored
         hdr, other = self.hdr
-        launch(radiance_kernel, [camera, self.pixels, light, diffuse, mirrored], [hdr])
+        launch(radiance_kernel, [camera, self.pixels, light, quality.samples, diffuse, mirrored], [hdr])
         exposure = quality.exposure
         if exposure is None:
             exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.key)

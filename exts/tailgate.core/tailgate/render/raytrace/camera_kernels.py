@@ -5,32 +5,28 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
+from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, dome_light, lamp_light, lobe_light, sky_weight
+from tailgate.render.raytrace.dome import dome_radiance
+from tailgate.render.raytrace.lamps import PI, lamp_direction, lamp_irradiance, luminance, toward_disc
 from tailgate.render.raytrace.lens import lens_ray
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
-    PI,
     Light,
     environment_brdf,
     ggx,
     grain,
     hash01,
     incoming,
-    luminance,
     mirrored_hit,
     onto_hemisphere,
     ray_start,
     seen_sky,
     sky,
-    sphere_irradiance,
 )
 from tailgate.render.raytrace.surface import blocked, nearest, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
-
-MIRROR_BELOW = wp.constant(0.3)
-"""Surfaces smoother than this trace a reflected ray; rougher ones mirror the sky alone."""
-
 
 R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 """Steps from sample to sample of ``spread``'s dimensions."""
@@ -157,23 +153,22 @@ def light_kernel(
     diffuse: wp.array(dtype=wp.vec4), mirrored: wp.array(dtype=wp.vec4),
 ):  # fmt: skip
     """Light that reaches each pixel: ``diffuse`` = irradiance / pi from sky, lamps and other surfaces (RGB) and the share of the sun that is
-    visible; ``mirrored`` = radiance along the reflected ray (RGB) and the lamp's share that is visible. With ``sparse`` 1, sky and other
-    surfaces are sampled at every second pixel only, see ``sampled``."""
+    visible; ``mirrored`` = what the surface mirrors (RGB, see ``mirror_share``) and the lamps' share that is visible. One sample takes the
+    radiance along the reflected ray for that, more integrate over the highlight. With ``sparse`` 1, sky and other surfaces are sampled at every
+    second pixel only, see ``sampled``."""
     k = wp.tid()
     if pixels.t[k] < 0.0:
         diffuse[k] = wp.vec4()
         mirrored[k] = wp.vec4()
         return
-    origin = camera_origin(camera)
     direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
-    position = origin + direction * pixels.t[k]
-    normal = pixels.normal[k]
-    start = ray_start(position, pixels.face_normal[k])
+    facet = facet_of(pixels, k, camera_origin(camera) + direction * pixels.t[k], direction)
+    facet.shiny = wp.where(samples > 1, 1, 0)
+    normal = facet.normal
     toward_sun = wp.dot(normal, light.sun_direction) > 0.0 and wp.dot(pixels.face_normal[k], light.sun_direction) > 0.0
-    roughness = pixels.material[k][0]
-    reflected = wp.normalize(direction - normal * (2.0 * wp.dot(direction, normal)))
     total = wp.vec3()
     mirror = wp.vec3()
+    shine = wp.vec3()
     visible = float(0.0)
     lamp_seen = float(0.0)
     x = float(k % camera.width)
@@ -186,68 +181,66 @@ def light_kernel(
         w = wp.vec3(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed))
         if toward_sun and light.sun_radius >= 0.0:
             to_sun = toward_disc(light.sun_direction, light.sun_radius, u, v)
-            if not blocked(scene, tables, start, to_sun, FAR):
+            if not blocked(scene, tables, facet.start, to_sun, FAR):
                 visible += 1.0
         if sparse == 0 or sampled(k, camera.width):
             p = spread(a, b, s, 0, light.seed)
             q = spread(a, b, s, 1, light.seed)
-            total += incoming(scene, tables, light, start, onto_hemisphere(normal, q, p), w)
+            around = onto_hemisphere(normal, q, p)
+            factor = sky_weight(light, wp.max(wp.dot(normal, around), 0.0) / PI, around)
+            total += incoming(scene, tables, light, facet.start, around, wp.vec4(w[0], w[1], w[2], factor))
             if light.lamps > 0:
-                irradiance = one_lamp(scene, tables, light, start, normal, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
-                total += wp.vec3(irradiance[0], irradiance[1], irradiance[2]) * (1.0 / PI)
-                lamp_seen += irradiance[3]
-        if roughness < MIRROR_BELOW and s == 0:
-            glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u, v) - reflected) * (roughness * roughness * 0.7))
-            hit = nearest(scene, tables, start, glossy, FAR)
+                lamp = lamp_light(scene, tables, light, facet, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
+                total += lamp.body
+                shine += lamp.shine
+                lamp_seen += lamp.seen
+            if light.dome.on == 1:
+                bright = dome_light(scene, tables, light, facet, wp.vec2(p, q))
+                total += bright.body
+                shine += bright.shine
+        if facet.shiny == 1:
+            lobe = wp.vec2(hash01(k, s + 307, light.seed), hash01(k, s + 401, light.seed))
+            shine += lobe_light(scene, tables, light, facet, lobe, w)
+        elif facet.roughness < MIRROR_BELOW:
+            reflected = normal * (2.0 * wp.dot(facet.view, normal)) - facet.view
+            glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u, v) - reflected) * (facet.roughness * facet.roughness * 0.7))
+            hit = nearest(scene, tables, facet.start, glossy, FAR)
             if hit.instance < 0:
                 mirror = seen_sky(light, glossy)
             else:
-                mirror = mirrored_hit(scene, tables, light, hit, start, glossy)
+                mirror = mirrored_hit(scene, tables, light, hit, facet.start, glossy)
     scale = 1.0 / float(samples)
     total = total * scale
+    if facet.shiny == 1:
+        mirror = wp.cw_div(shine * scale, mirror_share(facet))
     diffuse[k] = wp.vec4(total[0], total[1], total[2], visible * scale)
     mirrored[k] = wp.vec4(mirror[0], mirror[1], mirror[2], lamp_seen * scale)
 
 
 @wp.func
-def toward_disc(axis: wp.vec3, radius: float, u: float, v: float) -> wp.vec3:
-    """Direction within ``radius`` [rad] of an axis, uniform over the disc."""
-    side = wp.normalize(wp.cross(axis, wp.where(wp.abs(axis[2]) < 0.9, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0))))
-    other = wp.cross(axis, side)
-    r = radius * wp.sqrt(u)
-    return wp.normalize(axis + side * (r * wp.cos(2.0 * PI * v)) + other * (r * wp.sin(2.0 * PI * v)))
+def facet_of(pixels: Pixels, k: int, position: wp.vec3, direction: wp.vec3) -> Facet:
+    """The surface that pixel k shows at ``position``, seen along ``direction``."""
+    out = Facet()
+    out.start = ray_start(position, pixels.face_normal[k])
+    out.normal = pixels.normal[k]
+    out.view = -wp.normalize(direction)
+    out.roughness = wp.max(pixels.material[k][0], 0.03)
+    metallic = pixels.material[k][1]
+    coat = pixels.material[k][2]
+    out.f0 = wp.vec3(coat, coat, coat) * (1.0 - metallic) + pixels.base[k] * metallic
+    return out
 
 
 @wp.func
-def one_lamp(scene: Scene, tables: Tables, light: Light, start: wp.vec3, normal: wp.vec3, u: wp.vec3) -> wp.vec4:
-    """Irradiance of all lamps estimated by one shadow ray to a lamp picked by its strength here, and 1 if that lamp is visible."""
-    total = float(0.0)
-    for lamp in range(light.lamps):
-        total += luminance(sphere_irradiance(light, lamp, start, normal))
-    if total <= 1.0e-12:
-        return wp.vec4()
-    left = u[0] * total
-    chosen = int(-1)
-    for lamp in range(light.lamps):
-        strength = luminance(sphere_irradiance(light, lamp, start, normal))
-        if chosen < 0 and strength > 0.0 and left <= strength:
-            chosen = lamp
-        left -= strength
-    if chosen < 0:
-        return wp.vec4()
-    irradiance = sphere_irradiance(light, chosen, start, normal)
-    to_lamp = light.lamp_position[chosen] - start
-    distance = wp.length(to_lamp)
-    radius = wp.min(light.lamp_radius[chosen] / distance, 1.0)
-    if blocked(scene, tables, start, toward_disc(to_lamp / distance, radius, u[1], u[2]), distance - 1.05 * light.lamp_radius[chosen]):
-        return wp.vec4()
-    got = irradiance * (total / luminance(irradiance))
-    return wp.vec4(got[0], got[1], got[2], 1.0)
+def mirror_share(facet: Facet) -> wp.vec3:
+    """What a highlight is divided by before it is smoothed and multiplied by afterwards: its share of a uniform environment, kept off 0."""
+    share = environment_brdf(facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
+    return wp.max(share, wp.vec3(0.01, 0.01, 0.01))
 
 
 @wp.kernel
 def radiance_kernel(
-    camera: Camera, pixels: Pixels, light: Light,
+    camera: Camera, pixels: Pixels, light: Light, samples: int,
     diffuse: wp.array(dtype=wp.vec4), mirrored: wp.array(dtype=wp.vec4), hdr: wp.array(dtype=wp.vec4),
 ):  # fmt: skip
     """Radiance of each pixel from the (filtered) light that reaches it."""
@@ -258,36 +251,41 @@ def radiance_kernel(
         colour = seen_sky(light, direction)
         if light.fog > 0.0:
             clear = wp.exp(-light.fog * 400.0)
-            colour = colour * clear + light.horizon * (1.0 - clear)
+            colour = colour * clear + light.haze * (1.0 - clear)
         hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
         return
-    normal = pixels.normal[k]
-    view = -direction
-    n_v = wp.clamp(wp.dot(normal, view), 0.02, 1.0)
-    roughness = wp.max(pixels.material[k][0], 0.03)
-    metallic = pixels.material[k][1]
-    base = pixels.base[k]
-    coat = pixels.material[k][2]
-    f0 = wp.vec3(coat, coat, coat) * (1.0 - metallic) + base * metallic
-    share = environment_brdf(f0, roughness, n_v)
-    body = wp.cw_mul(base * (1.0 - metallic), wp.vec3(1.0 - share[0], 1.0 - share[1], 1.0 - share[2]))
-    around = wp.vec3(diffuse[k][0], diffuse[k][1], diffuse[k][2])
-    sun_visible = diffuse[k][3]
-    sun_cos = wp.max(wp.dot(normal, light.sun_direction), 0.0)
-    colour = pixels.emissive[k] + wp.cw_mul(body, around + light.sun * (sun_visible * sun_cos / PI))
-    colour += wp.cw_mul(ggx(f0, roughness, normal, view, light.sun_direction), light.sun) * sun_visible
-    reflected = direction - normal * (2.0 * wp.dot(direction, normal))
-    openness = wp.clamp(luminance(around) / wp.max(luminance(light.mean_sky), 1.0e-9), 0.0, 1.0)
-    rough_mirror = around * roughness + (sky(light, reflected) * openness + around * (1.0 - openness)) * (1.0 - roughness)
-    sharp = wp.clamp((MIRROR_BELOW - roughness) / 0.1, 0.0, 1.0)
-    mirror = rough_mirror * (1.0 - sharp) + wp.vec3(mirrored[k][0], mirrored[k][1], mirrored[k][2]) * sharp
-    colour += wp.cw_mul(mirror, share)
     position = camera_origin(camera) + along * pixels.t[k]
-    for lamp in range(light.lamps):
-        to_lamp = wp.normalize(light.lamp_position[lamp] - position)
-        arriving = sphere_irradiance(light, lamp, position, to_lamp)
-        colour += wp.cw_mul(ggx(f0, wp.max(roughness, 0.12), normal, view, to_lamp), arriving) * mirrored[k][3]
+    facet = facet_of(pixels, k, position, direction)
+    share = environment_brdf(facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
+    body = wp.cw_mul(pixels.base[k] * (1.0 - pixels.material[k][1]), wp.vec3(1.0 - share[0], 1.0 - share[1], 1.0 - share[2]))
+    around = wp.vec3(diffuse[k][0], diffuse[k][1], diffuse[k][2])
+    mirror = wp.vec3(mirrored[k][0], mirrored[k][1], mirrored[k][2])
+    sun_visible = diffuse[k][3]
+    sun_cos = wp.max(wp.dot(facet.normal, light.sun_direction), 0.0)
+    colour = pixels.emissive[k] + wp.cw_mul(body, around + light.sun * (sun_visible * sun_cos / PI))
+    colour += wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, light.sun_direction), light.sun) * sun_visible
+    if samples > 1:
+        colour += wp.cw_mul(mirror, mirror_share(facet))
+    else:
+        colour += wp.cw_mul(quick_mirror(light, facet, around, mirror), share)
+        for k_lamp in range(light.lamps):
+            to_lamp = lamp_direction(light.lamp[k_lamp], position)
+            arriving = lamp_irradiance(light.lamp[k_lamp], position, to_lamp)
+            colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), arriving) * mirrored[k][3]
     if light.fog > 0.0:
         clear = wp.exp(-light.fog * pixels.t[k] * wp.length(along))
-        colour = colour * clear + light.horizon * (1.0 - clear)
+        colour = colour * clear + light.haze * (1.0 - clear)
     hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
+
+
+@wp.func
+def quick_mirror(light: Light, facet: Facet, around: wp.vec3, mirror: wp.vec3) -> wp.vec3:
+    """Radiance that a surface mirrors, from one ray: sharp surfaces show what the ray met, rough ones the sky as far as it is open to them."""
+    reflected = facet.normal * (2.0 * wp.dot(facet.view, facet.normal)) - facet.view
+    openness = wp.clamp(luminance(around) / wp.max(luminance(light.mean_sky), 1.0e-9), 0.0, 1.0)
+    above = sky(light, reflected)
+    if light.dome.on == 1:
+        above = light.horizon + dome_radiance(light.dome, reflected, 2.0 * facet.roughness)
+    rough = around * facet.roughness + (above * openness + around * (1.0 - openness)) * (1.0 - facet.roughness)
+    sharp = wp.clamp((MIRROR_BELOW - facet.roughness) / 0.1, 0.0, 1.0)
+    return rough * (1.0 - sharp) + mirror * sharp

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.render.raytrace.dome import dome_of
+from tailgate.render.raytrace.lamps import Lamp
 from tailgate.render.raytrace.shading import Light
 from tailgate.stage.lights import Lights
 from tailgate.stage.materials import LUMINANCE
@@ -24,8 +26,8 @@ DAY_EXPOSURE = 0.9
 def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) -> Light:
     """Build the renderer's light.
 
-    A dome alone is uniform. With a sun, the dome's radiance is the cosine-weighted mean of a clear sky whose gradient fades as the dome outshines the
-    sun, which is how overcast skies look.
+    A dome alone is uniform, one with an image shows it. With a sun, the radiance of a dome without an image is the cosine-weighted mean of a clear
+    sky whose gradient fades as the dome outshines the sun, which is how overcast skies look; below the horizon it shows a ground.
 
     Args:
         lights: lights of the stage.
@@ -37,7 +39,8 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
     elevation = float(np.arcsin(np.clip(lights.sun_direction[2], -1, 1)))
     ahead = float(LUMINANCE @ lights.sun) * max(np.sin(elevation), 0.15)
     sky = float(LUMINANCE @ lights.sky)
-    clear = float(np.clip(1.3 * ahead / (ahead + np.pi * sky) if ahead > 0 else 0.0, 0, 1)) if sky > 0 else 0.0
+    natural = sky > 0 and ahead > 0 and lights.dome is None
+    clear = float(np.clip(1.3 * ahead / (ahead + np.pi * sky), 0, 1)) if natural else 0.0
     low = float(np.clip(1 - elevation / np.deg2rad(22), 0, 1))
     zenith = lights.sky * (1 - clear + clear * ZENITH)
     brighter = 1 + 1.2 * clear
@@ -46,19 +49,22 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
     scale = sky / max(float(LUMINANCE @ mean), 1e-12)
     zenith, horizon, mean = zenith * scale, horizon * scale, mean * scale
     shining = clear if elevation > 0 else 0.0
-    ground = 0.2 * (lights.sun * max(np.sin(elevation), 0) / np.pi + mean) if ahead > 0 else mean
+    ground = 0.2 * (lights.sun * max(np.sin(elevation), 0) / np.pi + mean) if natural else mean
+    out.dome, image = dome_of(lights.dome, device)
+    haze, mean = horizon + image, mean + image
     out.sun_direction = wp.vec3(*map(float, lights.sun_direction))
-    out.sun = wp.vec3(*map(float, lights.sun if elevation > 0 else np.zeros(3)))
-    out.sun_radius = lights.sun_angle / 2 if ahead > 0 and elevation > 0 else -1.0
+    out.sun = wp.vec3(*map(float, lights.sun))
+    out.sun_radius = lights.sun_angle / 2 if ahead > 0 else -1.0
     out.glow = wp.vec3(*map(float, lights.sun * 0.02 * shining))
     out.cloud = float(hints.get("cloud_cover", 0.35 * shining))
     out.fog = float(hints.get("fog_extinction", 0.0))
-    for name, colour in (("mean_sky", mean), ("zenith", zenith), ("horizon", horizon), ("ground", ground)):
+    for name, colour in (("mean_sky", mean), ("zenith", zenith), ("horizon", horizon), ("ground", ground), ("haze", haze)):
         setattr(out, name, wp.vec3(*map(float, colour)))
-    out.lamps = len(lights.lamp)
-    out.lamp_position = wp.array(lights.lamp_position.astype(np.float32), dtype=wp.vec3, device=device)
-    out.lamp = wp.array(lights.lamp.astype(np.float32), dtype=wp.vec3, device=device)
-    out.lamp_radius = wp.array(lights.lamp_radius.astype(np.float32), dtype=wp.float32, device=device)
+    out.lamps = len(lights.lamps)
+    rows = np.zeros(len(lights.lamps), Lamp.numpy_dtype())
+    for name in lights.lamps.dtype.names:
+        rows[name] = lights.lamps[name]
+    out.lamp = wp.array(rows, dtype=Lamp, device=device)
     out.seed = int(seed)
     return out
 

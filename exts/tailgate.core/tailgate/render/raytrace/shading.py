@@ -5,19 +5,21 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
+from tailgate.render.raytrace.dome import Dome, dome_radiance
+from tailgate.render.raytrace.lamps import PI, Lamp, lamp_irradiance, luminance
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.surface import blocked, nearest, slot_of, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
-PI = wp.constant(3.14159265358979)
 FAR = wp.constant(1.0e6)
 
 
 @wp.struct
 class Light:
-    """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances, ``glow`` the strength of the
-    haze around the sun, ``cloud`` the cover 0..1, ``fog`` the extinction [1/m]."""
+    """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances to which the dome's image is
+    added, ``glow`` the strength of the haze around the sun, ``haze`` the radiance of far fog, ``cloud`` the cover 0..1, ``fog`` the extinction
+    [1/m]. ``lamps`` is the number of rows of ``lamp``."""
 
     sun_direction: wp.vec3
     sun: wp.vec3
@@ -27,12 +29,12 @@ class Light:
     horizon: wp.vec3
     ground: wp.vec3
     glow: wp.vec3
+    haze: wp.vec3
     cloud: wp.float32
     fog: wp.float32
     lamps: wp.int32
-    lamp_position: wp.array(dtype=wp.vec3)
-    lamp: wp.array(dtype=wp.vec3)
-    lamp_radius: wp.array(dtype=wp.float32)
+    lamp: wp.array(dtype=Lamp)
+    dome: Dome
     seed: wp.int32
 
 
@@ -61,20 +63,16 @@ def noise(p: wp.vec3) -> float:
 
 
 @wp.func
-def luminance(c: wp.vec3) -> float:
-    """Relative luminance of linear sRGB (ITU-R BT.709)."""
-    return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]
-
-
-@wp.func
 def sky(light: Light, direction: wp.vec3) -> wp.vec3:
-    """Smooth sky radiance: a gradient from horizon to zenith, the ground's below, and haze around the sun."""
+    """Smooth sky radiance: a gradient from horizon to zenith, the ground's below, haze around the sun, and the dome's image."""
     up = direction[2]
     blend = wp.pow(1.0 - wp.clamp(up, 0.0, 1.0), 6.0)
     colour = light.zenith * (1.0 - blend) + light.horizon * blend
     if up < 0.0:
         down = wp.clamp(-up * 6.0, 0.0, 1.0)
         colour = light.horizon * (1.0 - down) + light.ground * down
+    if light.dome.on == 1:
+        colour += dome_radiance(light.dome, direction, 0.0)
     towards = wp.max(wp.dot(direction, light.sun_direction), 0.0)
     return colour + light.glow * (0.25 * wp.pow(towards, 8.0) + wp.pow(towards, 200.0))
 
@@ -130,15 +128,6 @@ def ray_start(position: wp.vec3, face_normal: wp.vec3) -> wp.vec3:
 
 
 @wp.func
-def sphere_irradiance(light: Light, lamp: int, position: wp.vec3, normal: wp.vec3) -> wp.vec3:
-    """Irradiance of a sphere lamp without shadows, its centre standing for it: L pi r^2 cos / d^2."""
-    to_lamp = light.lamp_position[lamp] - position
-    r = light.lamp_radius[lamp]
-    d2 = wp.max(wp.dot(to_lamp, to_lamp), r * r + 1.0e-6)
-    return light.lamp[lamp] * (PI * r * r * wp.max(wp.dot(normal, wp.normalize(to_lamp)), 0.0) / d2)
-
-
-@wp.func
 def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
     """Radiance that leaves a secondary hit: emission, lamps without shadows, and sun or sky
     (or a glowing surface in its place) by one more ray, picked by their strength."""
@@ -146,7 +135,7 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
     albedo = point.base * (1.0 - 0.5 * point.metallic)
     out = point.emissive
     for lamp in range(light.lamps):
-        out += wp.cw_mul(albedo, sphere_irradiance(light, lamp, point.position, point.normal)) * (1.0 / PI)
+        out += wp.cw_mul(albedo, lamp_irradiance(light.lamp[lamp], point.position, point.normal)) * (1.0 / PI)
     cosine = wp.max(wp.dot(point.normal, light.sun_direction), 0.0)
     from_sun = light.sun * (cosine / PI)
     share = luminance(from_sun) / wp.max(luminance(from_sun) + luminance(light.mean_sky), 1.0e-12)
@@ -173,7 +162,7 @@ def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: w
     point = textured(scene, tables, hit, direction, 0.005 * hit.t, point)
     arriving = light.mean_sky * (0.35 + 0.25 * point.normal[2])
     for lamp in range(light.lamps):
-        arriving += sphere_irradiance(light, lamp, point.position, point.normal) * (1.0 / PI)
+        arriving += lamp_irradiance(light.lamp[lamp], point.position, point.normal) * (1.0 / PI)
     cosine = wp.dot(point.normal, light.sun_direction)
     if cosine > 0.0 and light.sun_radius >= 0.0:
         if not blocked(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR):
@@ -182,12 +171,18 @@ def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: w
 
 
 @wp.func
-def incoming(scene: Scene, tables: Tables, light: Light, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
-    """Radiance that arrives along a secondary ray."""
+def incoming(scene: Scene, tables: Tables, light: Light, origin: wp.vec3, direction: wp.vec3, u: wp.vec4) -> wp.vec3:
+    """Radiance that arrives along a secondary ray; ``u`` = three random numbers and a factor on the sky."""
     hit = nearest(scene, tables, origin, direction, FAR)
     if hit.instance < 0:
-        return sky(light, direction)
-    return bounced(scene, tables, light, hit, origin, direction, u)
+        return sky(light, direction) * u[3]
+    return bounced(scene, tables, light, hit, origin, direction, wp.vec3(u[0], u[1], u[2]))
+
+
+@wp.func
+def grazing_reflectance(f0: wp.vec3) -> float:
+    """Reflectance at grazing incidence: 1 but for what hardly reflects at all (Lagarde and de Rousiers 2014)."""
+    return wp.min(50.0 * luminance(f0), 1.0)
 
 
 @wp.func
@@ -197,22 +192,74 @@ def environment_brdf(f0: wp.vec3, roughness: float, n_v: float) -> wp.vec3:
     ry = 0.0425 - 0.0275 * roughness
     a004 = wp.min(rx * rx, wp.pow(2.0, -9.28 * n_v)) * rx + ry
     a = -1.04 * a004 + 1.04 - 0.572 * roughness
-    b = 1.04 * a004 + 0.022 * roughness - 0.04
+    b = (1.04 * a004 + 0.022 * roughness - 0.04) * grazing_reflectance(f0)
     return wp.vec3(wp.max(f0[0] * a + b, 0.0), wp.max(f0[1] * a + b, 0.0), wp.max(f0[2] * a + b, 0.0))
 
 
 @wp.func
+def width_of(roughness: float) -> float:
+    """Squared width of the GGX distribution's slopes: roughness^4, kept off 0."""
+    a = wp.max(roughness * roughness, 0.003)
+    return a * a
+
+
+@wp.func
+def smith(a2: float, cosine: float) -> float:
+    """cosine + sqrt(a2 + (1 - a2) cosine^2): the masking of GGX (Walter et al. 2007) is 2 cosine over this."""
+    return cosine + wp.sqrt(a2 + (1.0 - a2) * cosine * cosine)
+
+
+@wp.func
+def schlick(f0: wp.vec3, cosine: float) -> wp.vec3:
+    """Fresnel reflectance (Schlick 1994)."""
+    edge = grazing_reflectance(f0)
+    return f0 + (wp.vec3(edge, edge, edge) - f0) * wp.pow(1.0 - wp.clamp(cosine, 0.0, 1.0), 5.0)
+
+
+@wp.func
+def ggx_distribution(a2: float, n_h: float) -> float:
+    """Density of micro-normals (Walter et al. 2007)."""
+    d = n_h * n_h * (a2 - 1.0) + 1.0
+    return a2 / (PI * d * d)
+
+
+@wp.func
 def ggx(f0: wp.vec3, roughness: float, normal: wp.vec3, view: wp.vec3, to_light: wp.vec3) -> wp.vec3:
-    """Specular BRDF times the cosine at the light (Walter et al. 2007; Schlick Fresnel; height-correlated Smith as Hammon 2017)."""
+    """Specular BRDF times the cosine at the light (Walter et al. 2007, with Schlick's Fresnel term)."""
     n_l = wp.dot(normal, to_light)
     n_v = wp.max(wp.dot(normal, view), 1.0e-3)
     if n_l <= 0.0:
         return wp.vec3()
     h = wp.normalize(view + to_light)
-    a = wp.max(roughness * roughness, 0.003)
-    n_h = wp.max(wp.dot(normal, h), 0.0)
-    d = n_h * n_h * (a * a - 1.0) + 1.0
-    distribution = a * a / (PI * d * d)
-    shadowing = 0.5 / wp.max(2.0 * n_l * n_v * (1.0 - a) + (n_l + n_v) * a, 1.0e-4)
-    fresnel = wp.pow(1.0 - wp.max(wp.dot(view, h), 0.0), 5.0)
-    return (f0 * (1.0 - fresnel) + wp.vec3(fresnel, fresnel, fresnel)) * (distribution * shadowing * n_l)
+    a2 = width_of(roughness)
+    shadowing = 1.0 / (smith(a2, n_l) * smith(a2, n_v))
+    return schlick(f0, wp.dot(view, h)) * (ggx_distribution(a2, wp.max(wp.dot(normal, h), 0.0)) * shadowing * n_l)
+
+
+@wp.func
+def ggx_density(roughness: float, normal: wp.vec3, view: wp.vec3, to_light: wp.vec3) -> float:
+    """Probability density per solid angle of ``ggx_direction``."""
+    a2 = width_of(roughness)
+    h = wp.normalize(view + to_light)
+    return ggx_distribution(a2, wp.max(wp.dot(normal, h), 0.0)) / (2.0 * smith(a2, wp.max(wp.dot(normal, view), 1.0e-3)))
+
+
+@wp.func
+def ggx_direction(roughness: float, normal: wp.vec3, view: wp.vec3, u: float, v: float) -> wp.vec3:
+    """Direction mirrored at a visible micro-normal (Heitz 2018, "Sampling the GGX Distribution of Visible Normals")."""
+    a = wp.sqrt(width_of(roughness))
+    x = wp.normalize(wp.cross(wp.where(wp.abs(normal[2]) < 0.9, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0)), normal))
+    y = wp.cross(normal, x)
+    stretched = wp.normalize(wp.vec3(a * wp.dot(view, x), a * wp.dot(view, y), wp.max(wp.dot(view, normal), 1.0e-3)))
+    first = wp.vec3(1.0, 0.0, 0.0)
+    flat = stretched[0] * stretched[0] + stretched[1] * stretched[1]
+    if flat > 1.0e-12:
+        first = wp.vec3(-stretched[1], stretched[0], 0.0) / wp.sqrt(flat)
+    second = wp.cross(stretched, first)
+    r = wp.sqrt(u)
+    p = r * wp.cos(2.0 * PI * v)
+    lean = 0.5 * (1.0 + stretched[2])
+    q = (1.0 - lean) * wp.sqrt(wp.max(1.0 - p * p, 0.0)) + lean * r * wp.sin(2.0 * PI * v)
+    m = first * p + second * q + stretched * wp.sqrt(wp.max(1.0 - p * p - q * q, 0.0))
+    h = wp.normalize(x * (a * m[0]) + y * (a * m[1]) + normal * wp.max(m[2], 1.0e-6))
+    return h * (2.0 * wp.dot(view, h)) - view

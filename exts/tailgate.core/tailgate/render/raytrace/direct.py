@@ -1,0 +1,128 @@
+"""Light that reaches a surface by a chosen way: from a lamp, from the dome's bright parts, or along its own highlight."""
+# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
+
+from __future__ import annotations
+
+from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import Scene
+from tailgate.render.raytrace.dome import dome_density, toward_dome
+from tailgate.render.raytrace.lamps import PI, aim, strength
+from tailgate.render.raytrace.scene import Tables
+from tailgate.render.raytrace.shading import (
+    FAR,
+    Light,
+    bounced,
+    ggx,
+    ggx_density,
+    ggx_direction,
+    mirrored_hit,
+    schlick,
+    sky,
+    smith,
+    width_of,
+)
+from tailgate.render.raytrace.surface import blocked, nearest
+
+wp.set_module_options({"enable_backward": False})
+
+SHARPEST = wp.constant(0.12)
+"""Highlights of lamps are drawn as of a surface at least this rough: smaller ones would sparkle."""
+MIRROR_BELOW = wp.constant(0.3)
+"""Surfaces smoother than this show textures and shadows in what they mirror."""
+
+
+@wp.struct
+class Facet:
+    """A surface that light falls on: start of its rays, shading normal, unit direction to the viewer, reflectance head-on and roughness;
+    ``shiny`` is 1 where highlights are wanted."""
+
+    start: wp.vec3
+    normal: wp.vec3
+    view: wp.vec3
+    f0: wp.vec3
+    roughness: wp.float32
+    shiny: wp.int32
+
+
+@wp.struct
+class Lit:
+    """Light on a facet: ``body`` = irradiance / pi, ``shine`` = radiance of its highlight, ``seen`` = 1 if its source is visible."""
+
+    body: wp.vec3
+    shine: wp.vec3
+    seen: wp.float32
+
+
+@wp.func
+def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec3) -> Lit:
+    """Light of all lamps, estimated by one shadow ray to a point of one that is picked by its strength here."""
+    out = Lit()
+    total = float(0.0)
+    for k in range(light.lamps):
+        total += strength(light.lamp[k], facet.start, facet.normal)
+    if total <= 1.0e-12:
+        return out
+    left = u[0] * total
+    chosen = int(-1)
+    share = float(0.0)
+    for k in range(light.lamps):
+        own = strength(light.lamp[k], facet.start, facet.normal)
+        if own > 0.0 and left >= 0.0:
+            chosen = k
+            share = own
+        left -= own
+    if chosen < 0:
+        return out
+    arrival = aim(light.lamp[chosen], facet.start, u[1], u[2])
+    cosine = wp.dot(facet.normal, arrival.direction)
+    if cosine <= 0.0 or wp.length(arrival.light) <= 0.0:
+        return out
+    if blocked(scene, tables, facet.start, arrival.direction, arrival.distance * 0.9999):
+        return out
+    got = arrival.light * (total / share)
+    out.body = got * (cosine / PI)
+    out.seen = 1.0
+    if facet.shiny == 1:
+        out.shine = wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, SHARPEST), facet.normal, facet.view, arrival.direction), got)
+    return out
+
+
+@wp.func
+def dome_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec2) -> Lit:
+    """Light of the dome's image from a direction picked by its brightness, weighed against the other ways to find it (Veach's balance heuristic)."""
+    out = Lit()
+    direction = toward_dome(light.dome, u[0], u[1])
+    cosine = wp.dot(facet.normal, direction)
+    density = dome_density(light.dome, direction)
+    if cosine <= 0.0 or density <= 0.0 or blocked(scene, tables, facet.start, direction, FAR):
+        return out
+    radiance = sky(light, direction)
+    out.body = radiance * (cosine / PI / (density + cosine / PI))
+    if facet.shiny == 1:
+        weight = 1.0 / (density + ggx_density(facet.roughness, facet.normal, facet.view, direction))
+        out.shine = wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, direction), radiance) * weight
+    return out
+
+
+@wp.func
+def sky_weight(light: Light, density: float, direction: wp.vec3) -> float:
+    """Weight of the sky found in a direction with this density, given that ``dome_light`` may find it too."""
+    return density / wp.max(density + dome_density(light.dome, direction), 1.0e-12)
+
+
+@wp.func
+def lobe_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec2, w: wp.vec3) -> wp.vec3:
+    """Radiance that a highlight shows of sky and surfaces, from one direction picked by the highlight's own shape."""
+    direction = ggx_direction(facet.roughness, facet.normal, facet.view, u[0], u[1])
+    cosine = wp.dot(facet.normal, direction)
+    if cosine <= 0.0:
+        return wp.vec3()
+    h = wp.normalize(facet.view + direction)
+    weight = schlick(facet.f0, wp.dot(facet.view, h)) * (2.0 * cosine / smith(width_of(facet.roughness), cosine))
+    hit = nearest(scene, tables, facet.start, direction, FAR)
+    if hit.instance < 0:
+        density = ggx_density(facet.roughness, facet.normal, facet.view, direction)
+        return wp.cw_mul(weight, sky(light, direction)) * sky_weight(light, density, direction)
+    if facet.roughness < MIRROR_BELOW:
+        return wp.cw_mul(weight, mirrored_hit(scene, tables, light, hit, facet.start, direction))
+    return wp.cw_mul(weight, bounced(scene, tables, light, hit, facet.start, direction, w))
