@@ -92,8 +92,8 @@ def fit_depth_response(reference: Sequence[Sketch], perfect: Sequence[SensorFram
     """
     if not reference or not perfect:
         raise UserError(f"calibration needs at least one real and one exact frame, got {len(reference)} and {len(perfect)}")
-    if model.depth == "none":
-        raise UserError("the camera must have a depth principle to calibrate its depth, got depth: none")
+    if model.depth != "kinect_v1":
+        raise UserError(f"the camera's depth principle must be kinect_v1 for its depth to be calibrated, got depth: {model.depth}")
     priors = calibrated_priors(model)
     if not priors:
         raise UserError("the camera's response must hold depth settings with role: calibrated and bounds, got none")

@@ -59,7 +59,7 @@ class CameraModel(Model):
     rate_hz: float = Field(10.0, gt=0)
     near: float = Field(0.05, gt=0)
     far: float = Field(200.0, gt=0)
-    depth: Literal["none", "kinect_v1"] = "none"
+    depth: Literal["none", "kinect_v1", "active_stereo", "time_of_flight"] = "none"
     response: dict[str, Setting] = {}
 
     @property

@@ -34,16 +34,17 @@ class SemanticKittiWriter:
         self.folder, self._count = folder, 0
         self._labels: dict[str, int] = {}
         self._poses: dict[str, list[str]] = {}
-        self._times: list[str] = []
-        self._frames: list[str] = []
+        self._times: dict[str, list[str]] = {}
+        self._frames: dict[str, list[str]] = {}
+        self._sequence: dict[str, str] = {}
 
     def add(self, frame: Frame) -> list[str]:
         """Write one frame; returns its files, relative to the folder."""
         self._learn(frame)
         files = []
-        lidars = [s for s in frame.sensors.values() if s.kind == "lidar"]
-        for i, sensor in enumerate(lidars):
-            sequence, number = f"{i:02d}", f"{self._count:06d}"
+        for name, sensor in ((n, s) for n, s in frame.sensors.items() if s.kind == "lidar"):
+            sequence = self._sequence.setdefault(name, f"{len(self._sequence):02d}")
+            number = f"{len(self._frames.setdefault(sequence, [])):06d}"
             points = firing_table_order(sensor.points())
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             data = {"velodyne": (cloud.astype("<f4"), "bin"), "labels": (packed_labels(frame, points), "label")}
@@ -52,8 +53,8 @@ class SemanticKittiWriter:
                 write_bytes(self.folder / files[-1], array.tobytes())
             pose = np.asarray(sensor.T_world_sensor)[0][:3].ravel()
             self._poses.setdefault(sequence, []).append(" ".join(f"{v:.9e}" for v in pose))
-        self._times.append(f"{lidars[0].t_start * 1e-9:.9f}")
-        self._frames.append(str(frame.id))
+            self._times.setdefault(sequence, []).append(f"{sensor.t_start * 1e-9:.9f}")
+            self._frames[sequence].append(str(frame.id))
         self._count += 1
         return files
 
@@ -61,7 +62,7 @@ class SemanticKittiWriter:
         """Write poses, calibration, times and label names; returns a summary."""
         tr = " ".join(f"{v:.9e}" for v in np.eye(4)[:3].ravel())
         for sequence, poses in self._poses.items():
-            texts = {"poses": poses, "calib": [f"Tr: {tr}"], "times": self._times, "frames": self._frames}
+            texts = {"poses": poses, "calib": [f"Tr: {tr}"], "times": self._times[sequence], "frames": self._frames[sequence]}
             for name, lines in texts.items():
                 write_bytes(self.folder / "sequences" / sequence / f"{name}.txt", "".join(f"{line}\n" for line in lines).encode())
         write_bytes(self.folder / "semantic-kitti.yaml", dump(self._names()).encode())

@@ -96,10 +96,14 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
     manifest = ManifestWriter(partial)
     try:
         for frame in frames:
-            if not summary.frames:
-                writers = _open(frame, out, formats, classes, drafts, summary)
+            kinds = {s.kind for s in frame.sensors.values()}
+            for name in formats:
+                if name not in writers and _fits(frame, name, summary):
+                    drafts[name] = Draft(out / name)
+                    folder = drafts[name].folder
+                    writers[name] = CocoWriter(folder, classes) if name == CocoWriter.name else WRITERS[name](folder)
             row = describe(frame) if describe else ManifestRow(str(frame.id))
-            files = {name: [f"{name}/{file}" for file in writer.add(frame)] for name, writer in writers.items()}
+            files = {name: [f"{name}/{file}" for file in writer.add(frame)] for name, writer in writers.items() if kinds.issuperset(writer.needs)}
             manifest.add(replace(row, files=files, digest=row.digest or digest(frame)))
             summary.frames += 1
         manifest.close()
@@ -114,20 +118,16 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
     return summary
 
 
-def _open(
-    frame: Frame, out: Path, formats: list[str], classes: tuple[str, ...], drafts: dict[str, Draft], summary: DatasetSummary
-) -> dict[str, Writer]:
-    kinds, writers = {s.kind for s in frame.sensors.values()}, {}
+def _fits(frame: Frame, name: str, summary: DatasetSummary) -> bool:
+    """Whether a format can hold such frames; why not is noted, until a frame that it can hold comes (a sensor may miss a tick)."""
+    cls, kinds = WRITERS[name], {s.kind for s in frame.sensors.values()}
+    missing = [k for k in cls.needs if k not in kinds]
     bent = next((n for n, s in frame.sensors.items() if s.intrinsics and s.intrinsics.distortion), None)
-    for name in formats:
-        cls = WRITERS[name]
-        missing = [k for k in cls.needs if k not in kinds]
-        if missing:
-            summary.left_out[name] = f"needs a {missing[0]}, the rig has none"
-            continue
-        if bent and not cls.lenses:
-            summary.left_out[name] = f"holds pinhole images alone, and the camera '{bent}' has a lens"
-            continue
-        drafts[name] = Draft(out / name)
-        writers[name] = cls(drafts[name].folder, classes) if cls is CocoWriter else cls(drafts[name].folder)
-    return writers
+    if missing:
+        summary.left_out[name] = f"needs a {missing[0]}, the rig has none"
+    elif bent and not cls.lenses:
+        summary.left_out[name] = f"holds pinhole images alone, and the camera '{bent}' has a lens"
+    else:
+        summary.left_out.pop(name, None)
+        return True
+    return False

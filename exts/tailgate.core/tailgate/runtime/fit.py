@@ -48,7 +48,7 @@ def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: 
     blocks = [b for found in reference.blocks("feedback").values() for b in found]
     if model.type == "lidar":
         return fit_response(blocks, scans[:SCANS], model, prior)
-    if model.depth != "none":
+    if model.depth == "kinect_v1":
         settled = model.model_copy(update={"response": {**model.response, **prior}})
         return fit_depth_response(blocks, [_exact(s) for s in scans[:IMAGES]], settled).estimates
     return {}

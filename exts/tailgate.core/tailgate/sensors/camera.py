@@ -12,6 +12,7 @@ from tailgate.errors import unknown
 from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device, lagged, meter
+from tailgate.sensors.timing import Timing
 
 
 def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, float], seed: int, device: Device = Device()) -> dict[str, Any]:  # noqa: B008
@@ -55,17 +56,20 @@ def check_camera(model: CameraModel, params: dict[str, float]) -> None:
     """Refuse a parameter that the response of this camera does not have, by name."""
     from tailgate.sensors.colour import ColourResponse
 
-    known = {f.name for f in fields(ColourResponse)} | {f.name for f in fields(depth_response(model, {}))}
+    known = {f.name for f in fields(ColourResponse)} | {f.name for f in (fields(depth_response(model, {})) if model.depth != "none" else ())}
     for name in params:
         if name not in known:
-            raise unknown("response parameter", name, known)
+            raise unknown("response parameter", name, known | {f.name for f in fields(Timing)})
 
 
 def depth_response(model: CameraModel, params: dict[str, float]) -> Any:
-    """Values of the depth settings: of a structured-light camera, also where there is no depth principle."""
+    """Values of the depth settings for the camera's principle; none have a camera without."""
     from tailgate.sensors.kinect import KinectResponse
+    from tailgate.sensors.stereo import StereoResponse
+    from tailgate.sensors.tof import TofResponse
 
-    return KinectResponse.from_params(params)
+    kinds = {"kinect_v1": KinectResponse, "active_stereo": StereoResponse, "time_of_flight": TofResponse}
+    return kinds[model.depth].from_params(params) if model.depth in kinds else None
 
 
 def _colour(sensor: SensorFrame, rendered: Any, params: dict[str, float], seed: int, device: Device) -> dict[str, Any]:
@@ -89,11 +93,18 @@ def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed:
     from tailgate.sensors.colour import luminance_kernel
     from tailgate.sensors.isp import decode_table
     from tailgate.sensors.kinect import respond_depth
+    from tailgate.sensors.stereo import respond_stereo
+    from tailgate.sensors.tof import respond_tof
 
     luminance = wp.empty(depth.shape, dtype=wp.float32, device=depth.device)
     decode = wp.array(decode_table(), dtype=wp.float32, device=depth.device)
     wp.launch(luminance_kernel, dim=depth.shape, inputs=[rgb, decode, luminance], device=depth.device)
-    return respond_depth(depth, luminance, model.fx, (model.near, model.far), response, seed)
+    limits = model.near, model.far
+    if model.depth == "active_stereo":
+        return respond_stereo(depth, luminance, model.fx, limits, response, seed)
+    if model.depth == "time_of_flight":
+        return respond_tof(depth, luminance, model.intrinsics, limits, response, seed)
+    return respond_depth(depth, luminance, model.fx, limits, response, seed)
 
 
 def _device(array: Any) -> Any:

@@ -1,0 +1,134 @@
+"""Depth response of an active stereo camera (Intel RealSense D400): block matching between two infrared images, helped by a projected pattern.
+
+What matching makes of a depth image is shared with ``kinect``: disparity noise smooth over the window, steps, growth and loss at edges, and a shadow,
+here of what the right imager does not see, left of near objects. Sources: Grunnet-Jepsen, Sweetser and Woodfill 2018, "Best-known-methods for tuning
+Intel RealSense D400 depth cameras" (depth RMS = z² subpixel RMS / (focal length x base line)); Keselman et al. 2017, "Intel RealSense stereoscopic
+depth cameras" (matching, subpixel steps, pattern). Where neither the surface nor the pattern has contrast there is nothing to match: the pattern's
+contrast falls with the square of distance and with the cosine of incidence.
+"""
+# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tailgate.geometry.quiet import wp
+from tailgate.rng import kernel_seed
+from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, Optics, incidence, respond_depth, surface_kernel
+from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
+
+wp.set_module_options({"enable_backward": False})
+
+TEXTURE_WINDOW = 3
+"""Half the side of the window in which a surface's own contrast counts [px]."""
+
+
+@dataclass(frozen=True)
+class StereoResponse:
+    """Values of the response settings; those not named here are as in ``KinectResponse``.
+
+    Attributes:
+        baseline: distance of the right imager to the left one, whose view the depth image has [m].
+        subpixel_rms: standard deviation of disparity [px].
+        disparity_step: quantization of disparity [px].
+        occlusion: share of the base line by which the right imager's view is offset; 1 for the true shadow, 0 for none.
+        pattern: contrast of the projected pattern on a white surface at 1 m that faces the camera, share of white; 0 without projector.
+        texture_limit: contrast of surface and pattern below which nothing is matched, share of white.
+    """
+
+    baseline: float = 0.05
+    subpixel_rms: float = 0.0
+    noise_window: float = 1.0
+    disparity_step: float = 0.0
+    depth_step: float = 0.0
+    grazing_noise: float = 0.0
+    lateral_noise: float = 0.0
+    edge_window: float = 1.0
+    fattening: float = 0.0
+    edge_loss: float = 0.0
+    mixed_pixels: float = 0.0
+    occlusion: float = 0.0
+    grazing_limit: float = 90.0
+    dark_limit: float = 0.0
+    dropout: float = 0.0
+    pattern: float = 0.5
+    texture_limit: float = 0.0
+
+    @classmethod
+    def from_params(cls, params: dict[str, float]) -> StereoResponse:
+        """Take the depth parameters of ``params``."""
+        return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
+
+    def matching(self, focal: float) -> KinectResponse:
+        """The same in terms of ``KinectResponse`` for a focal length [px]."""
+        shared = {f.name: getattr(self, f.name) for f in fields(KinectResponse) if hasattr(self, f.name)}
+        per_pixel = 1.0 / (focal * self.baseline)
+        step = self.disparity_step * per_pixel * DISPARITY_CONSTANT
+        own = {"axial_noise": 1e3 * self.subpixel_rms * per_pixel, "disparity_step": step, "projector_offset": self.occlusion * self.baseline}
+        return KinectResponse(**{**shared, **own})
+
+
+@wp.kernel
+def match_kernel(
+    inverse: wp.array(dtype=wp.float32, ndim=2),
+    luminance: wp.array(dtype=wp.float32, ndim=2),
+    noise: wp.array(dtype=wp.float32, ndim=3),
+    pattern: float,
+    limit: float,
+    focal: float,
+    depth: wp.array(dtype=wp.float32, ndim=2),
+):
+    """Take back the depth of pixels without contrast along the row; ``inverse`` is the true inverse depth [1/m]."""
+    y, x = wp.tid()
+    q = inverse[y, x]
+    if q <= 0.0:
+        return
+    h = inverse.shape[0]
+    w = inverse.shape[1]
+    own = float(0.0)
+    for dy in range(-TEXTURE_WINDOW, TEXTURE_WINDOW + 1):
+        for dx in range(-TEXTURE_WINDOW, TEXTURE_WINDOW + 1):
+            i = wp.clamp(y + dy, 0, h - 1)
+            own += wp.abs(luminance[i, wp.clamp(x + dx + 1, 0, w - 1)] - luminance[i, wp.clamp(x + dx - 1, 0, w - 1)])
+    own = own * (0.5 / float((2 * TEXTURE_WINDOW + 1) * (2 * TEXTURE_WINDOW + 1)))
+    projected = pattern * luminance[y, x] * wp.cos(incidence(inverse, y, x, focal)) * q * q
+    if own + projected < limit * (1.0 + 0.3 * noise[0, y, x]):
+        depth[y, x] = wp.inf
+
+
+def respond_stereo(depth: wp.array, luminance: wp.array, focal: float, limits: tuple[float, float], response: StereoResponse, seed: int) -> wp.array:
+    """Measured depth [m], Warp float32 [H, W] on the device of ``depth``; inf where there is none. Arguments as in ``kinect.respond_depth``."""
+    out = respond_depth(depth, luminance, focal, limits, response.matching(focal), seed)
+    if response.texture_limit <= 0:
+        return out
+    device, shape = depth.device, depth.shape
+    inverse, nearest = wp.empty(shape, dtype=wp.float32, device=device), wp.empty(shape[0], dtype=wp.float32, device=device)
+    optics = Optics()
+    optics.f, optics.near, optics.far = focal, *limits
+    wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
+    noise = noise_fields(kernel_seed(seed, "texture"), 1, shape, response.noise_window, device)
+    arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, focal, out]
+    wp.launch(match_kernel, dim=shape, inputs=arguments, device=device)
+    return out
+
+
+def respond_stereo_twin(
+    depth: np.ndarray, luminance: np.ndarray, focal: float, limits: tuple[float, float], response: StereoResponse, seed: int
+) -> np.ndarray:
+    """Twin of ``respond_stereo`` on numpy arrays, float64 [H, W]."""
+    from tailgate.sensors.kinect_twin import incidence_twin, respond_depth_twin
+
+    out = respond_depth_twin(depth, luminance, focal, limits, response.matching(focal), seed)
+    if response.texture_limit <= 0:
+        return out
+    inside = (depth >= limits[0]) & (depth <= limits[1])
+    inverse = np.where(inside, 1.0 / np.where(inside, depth, 1.0), 0.0)
+    side, (h, w) = TEXTURE_WINDOW, depth.shape
+    padded = np.pad(luminance.astype(np.float64), ((side, side), (side + 1, side + 1)), mode="edge")
+    step = np.abs(padded[:, 2:] - padded[:, :-2])
+    own = sum(step[i : i + h, j : j + w] for i in range(2 * side + 1) for j in range(2 * side + 1)) * 0.5 / (2 * side + 1) ** 2
+    projected = response.pattern * luminance * np.cos(incidence_twin(inverse, focal)) * inverse**2
+    noise = noise_fields_twin(kernel_seed(seed, "texture"), 1, depth.shape, response.noise_window)[0]
+    return np.where((inverse > 0) & (own + projected < response.texture_limit * (1 + 0.3 * noise)), np.inf, out)

@@ -1,0 +1,98 @@
+"""Time stamps and dropped frames of sensors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from frames_fixture import make_frame
+from tailgate.config.rig import MountedSensor, ResolvedRig, load_sensor
+from tailgate.datasets.write import WRITERS, write_dataset
+from tailgate.errors import UserError
+from tailgate.frames import FrameId, Sample
+from tailgate.sensors import check_response, respond
+from tailgate.sensors.timing import Timing, stamp
+
+CAMERA, LIDAR = load_sensor("camera_vga")[0], load_sensor("vlp16")[0]
+
+
+def timed(seed=1, **params):
+    """A frame of a camera whose time settings are given, and a LiDAR without any."""
+    frame = make_frame(0)
+    models = {"camera": CAMERA.model_copy(update={"response": {}}), "lidar": LIDAR.model_copy(update={"response": {}})}
+    rig = ResolvedRig("rig", {name: MountedSensor(m, name, np.eye(4)) for name, m in models.items() if name in frame.sensors})
+    sample = Sample(FrameId("s", 0, 0), sensors={"camera": params})
+    return frame, respond(frame, sample, rig, (seed, "frame"))
+
+
+def test_offset_and_latency_move_the_stamps_of_one_sensor():
+    exact, frame = timed(trigger_offset=3.0, latency=20.0)
+    for name, late in (("camera", 23_000_000), ("lidar", 0)):
+        assert frame.sensors[name].t_start - exact.sensors[name].t_start == late
+        assert frame.sensors[name].t_end - exact.sensors[name].t_end == late
+    np.testing.assert_array_equal(frame.sensors["camera"].T_world_sensor, exact.sensors["camera"].T_world_sensor)
+
+
+def test_jitter_is_normal_independent_and_repeatable():
+    sensor = make_frame(0).sensors["camera"]
+    late = np.array([stamp(sensor, Timing(latency=10.0, jitter=2.0), seed).t_start for seed in range(3000)]) * 1e-6
+    assert late.mean() == pytest.approx(10.0, abs=0.15) and late.std() == pytest.approx(2.0, rel=0.05)
+    assert abs(np.corrcoef(late[:-1], late[1:])[0, 1]) < 0.06
+    assert stamp(sensor, Timing(jitter=2.0), 5).t_start == stamp(sensor, Timing(jitter=2.0), 5).t_start
+    assert stamp(sensor, Timing(), 5) is sensor
+
+
+def test_dropped_frames_leave_the_sensor_out():
+    share = np.mean(["camera" not in timed(seed, dropped=0.3)[1].sensors for seed in range(60)])
+    assert 0.12 < share < 0.5
+    _, frame = timed(dropped=1.0)
+    assert set(frame.sensors) == {"lidar"}
+
+
+def test_a_dropped_frame_does_not_change_the_others():
+    _, whole = timed()
+    _, frame = timed(dropped=1.0)
+    for name, channel in whole.sensors["lidar"].channels.items():
+        np.testing.assert_array_equal(channel, frame.sensors["lidar"].channels[name])
+
+
+def test_writers_pass_over_what_is_missing(tmp_path):
+    """A dropped camera takes its frame out of the image formats, a dropped LiDAR out of the point formats; the others keep it."""
+    whole = make_frame(0), make_frame(1), make_frame(2)
+    frames = [replace(f, sensors={n: s for n, s in f.sensors.items() if n != gone}) for f, gone in zip(whole, ("camera", "", "lidar"), strict=True)]
+    summary = write_dataset(frames, tmp_path, list(WRITERS))
+    assert not summary.left_out and summary.frames == 3
+    assert {name: found["frames"] for name, found in summary.formats.items() if "frames" in found} == {
+        "basicwriter": 3,
+        "kitti": 2,
+        "semantickitti": 2,
+    }
+    assert summary.formats["coco"]["images"] == 2
+
+
+def test_every_sensor_takes_time_settings_and_refuses_others():
+    wrong = load_sensor("rgb_rolling")[0]
+    check_response(wrong)
+    for model in (CAMERA, LIDAR):
+        setting = wrong.response["latency"]
+        check_response(model.model_copy(update={"response": {**model.response, "latency": setting}}))
+        with pytest.raises(UserError, match="latenc"):
+            check_response(model.model_copy(update={"response": {**model.response, "latenc": setting}}))
+
+
+def test_exposure_follows_the_frame_before():
+    """Through ``respond``: the second tick starts from the exposure of the first and has not caught up."""
+    frame, _ = timed()
+    camera = frame.sensors["camera"]
+    hdr = np.full((*camera.channels["rgb"].shape[:2], 4), 0.5, np.float32)
+    rig = ResolvedRig("rig", {n: MountedSensor(CAMERA if n == "camera" else LIDAR, n, np.eye(4)) for n in frame.sensors})
+
+    def tick(light, t, before=None):
+        channels = {**camera.channels, "HdrColor": hdr * light, "exposure": np.array([0.36 / light], np.float32)}
+        seen = replace(camera, channels=channels, t_start=t, t_end=t)
+        sample = Sample(FrameId("s", 0, 0), sensors={"camera": {"exposure_lag": 0.2}})
+        return respond(replace(frame, sensors={"camera": seen}), sample, rig, (1, str(t)), before)
+
+    first = tick(1.0, 0)
+    second = tick(4.0, 100_000_000, first)
+    expected = 0.09 * 4 ** np.exp(-0.1 / 0.2)
+    assert float(second.sensors["camera"].channels["exposure"][0]) == pytest.approx(expected, rel=1e-4)
