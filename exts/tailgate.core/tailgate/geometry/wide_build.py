@@ -15,15 +15,16 @@ SKEWED = wp.constant(20)
 
 @wp.struct
 class Items:
-    """What is sorted into a tree: boxes, their order in the tree, and the bins of one split (``BINS`` per axis)."""
+    """What is sorted into a tree: boxes, their order in the tree, how many fit a leaf, and the bins of one split (``BINS`` per axis)."""
 
     lower: wp.array(dtype=wp.vec3)
     upper: wp.array(dtype=wp.vec3)
     order: wp.array(dtype=wp.int32)
+    capacity: wp.int32
     bin_lower: wp.array(dtype=wp.vec3)
     bin_upper: wp.array(dtype=wp.vec3)
     bin_count: wp.array(dtype=wp.int32)
-    right_area: wp.array(dtype=wp.float32)
+    right_cost: wp.array(dtype=wp.float32)
 
 
 @wp.struct
@@ -45,6 +46,12 @@ def half_area(lower: wp.vec3, upper: wp.vec3) -> float:
     """Half the surface of a box."""
     e = upper - lower
     return e[0] * e[1] + e[1] * e[2] + e[2] * e[0]
+
+
+@wp.func
+def cost(items: Items, lower: wp.vec3, upper: wp.vec3, count: int) -> float:
+    """Expected work of a range: its surface times the leaves it needs."""
+    return half_area(lower, upper) * float((count + items.capacity - 1) / items.capacity)
 
 
 @wp.func
@@ -86,7 +93,7 @@ def best_plane(items: Items, scale: wp.vec3) -> int:
                 lower = wp.min(lower, items.bin_lower[b])
                 upper = wp.max(upper, items.bin_upper[b])
                 n += items.bin_count[b]
-                items.right_area[BINS - 1 - k] = wp.where(n > 0, half_area(lower, upper) * float(n), -1.0)
+                items.right_cost[BINS - 1 - k] = wp.where(n > 0, cost(items, lower, upper, n), -1.0)
             lower = wp.vec3(3.0e38, 3.0e38, 3.0e38)
             upper = wp.vec3(-3.0e38, -3.0e38, -3.0e38)
             n = int(0)
@@ -95,10 +102,10 @@ def best_plane(items: Items, scale: wp.vec3) -> int:
                 lower = wp.min(lower, items.bin_lower[b])
                 upper = wp.max(upper, items.bin_upper[b])
                 n += items.bin_count[b]
-                if n > 0 and items.right_area[k + 1] >= 0.0:
-                    cost = half_area(lower, upper) * float(n) + items.right_area[k + 1]
-                    if cost < cheapest:
-                        cheapest = cost
+                if n > 0 and items.right_cost[k + 1] >= 0.0:
+                    both = cost(items, lower, upper, n) + items.right_cost[k + 1]
+                    if both < cheapest:
+                        cheapest = both
                         best = b
     return best
 
@@ -147,7 +154,7 @@ def bound(items: Items, tree: Tree, child: int):
 
 
 @wp.func
-def fill_node(items: Items, tree: Tree, node: int, capacity: int):
+def fill_node(items: Items, tree: Tree, node: int):
     """Part a node's first child, the whole range, until there are eight or all fit leaves: the largest box first."""
     base = node * WIDTH
     used = int(1)
@@ -157,7 +164,7 @@ def fill_node(items: Items, tree: Tree, node: int, capacity: int):
         area = float(-1.0)
         for c in range(used):
             own = half_area(tree.lower[base + c], tree.upper[base + c])
-            if tree.count[base + c] > capacity and own > area:
+            if tree.count[base + c] > items.capacity and own > area:
                 area = own
                 widest = base + c
         if widest < 0:
@@ -173,18 +180,18 @@ def fill_node(items: Items, tree: Tree, node: int, capacity: int):
 
 
 @wp.kernel
-def build_kernel(items: Items, tree: Tree, capacity: int):
+def build_kernel(items: Items, tree: Tree):
     """Build the whole tree in one thread from arrays of zeros; its nodes come out breadth first."""
     tree.count[0] = items.order.shape[0]
     bound(items, tree, 0)
     done = int(0)
     nodes = int(1)
     while done < nodes:
-        fill_node(items, tree, done, capacity)
+        fill_node(items, tree, done)
         for c in range(WIDTH):
             child = done * WIDTH + c
             tree.node[child] = -1
-            if tree.count[child] > capacity:
+            if tree.count[child] > items.capacity:
                 tree.node[child] = nodes
                 tree.depth[nodes] = tree.depth[done] + 1
                 tree.first[nodes * WIDTH] = tree.first[child]

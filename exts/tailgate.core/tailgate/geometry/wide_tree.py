@@ -65,13 +65,14 @@ def build(lower: np.ndarray, upper: np.ndarray, capacity: int) -> dict[str, np.n
     items, tree, n = Items(), Tree(), len(lower)
     most = n // (capacity + 1) + n // (WIDTH - 1) + 1
     items.lower, items.upper = (wp.array(np.ascontiguousarray(a, np.float32), dtype=wp.vec3, device="cpu") for a in (lower, upper))
+    items.capacity = capacity
     items.order = wp.array(np.arange(n, dtype=np.int32), dtype=wp.int32, device="cpu")
-    for name, kind in (("bin_lower", wp.vec3), ("bin_upper", wp.vec3), ("bin_count", wp.int32), ("right_area", wp.float32)):
+    for name, kind in (("bin_lower", wp.vec3), ("bin_upper", wp.vec3), ("bin_count", wp.int32), ("right_cost", wp.float32)):
         setattr(items, name, wp.zeros(3 * BINS, dtype=kind, device="cpu"))
     for name, kind in (("first", wp.int32), ("count", wp.int32), ("node", wp.int32), ("lower", wp.vec3), ("upper", wp.vec3)):
         setattr(tree, name, wp.zeros(most * WIDTH, dtype=kind, device="cpu"))
     tree.depth, tree.nodes = wp.zeros(most, dtype=wp.int32, device="cpu"), wp.zeros(1, dtype=wp.int32, device="cpu")
-    wp.launch(build_kernel, dim=1, inputs=[items, tree, capacity], device="cpu")
+    wp.launch(build_kernel, dim=1, inputs=[items, tree], device="cpu")
     nodes = int(tree.nodes.numpy()[0])
     out = {name: getattr(tree, name).numpy()[: nodes * WIDTH].reshape(nodes, WIDTH, -1) for name in ("first", "count", "node", "lower", "upper")}
     return {"order": items.order.numpy(), **{k: a if a.shape[2] == 3 else a[:, :, 0] for k, a in out.items()}}

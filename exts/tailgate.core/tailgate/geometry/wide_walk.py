@@ -26,6 +26,7 @@ SHARED = """
 #else
 #pragma clang fp contract(off)
     typedef float f8 __attribute__((vector_size(32), may_alias));
+    typedef float f8u __attribute__((vector_size(32), may_alias, aligned(4)));
     typedef int i8 __attribute__((vector_size(32), may_alias));
     typedef bool b8 __attribute__((ext_vector_type(8)));
     const float slack = 1.0e-6f, edge = 1.0e-5f, tie = 2.0e-6f;
@@ -148,6 +149,13 @@ SHARED = """
         });
     };
 
+    // An unmoved instance: its rays are the world's.
+    const auto unmoved = [&](const float* m) {
+        const f8u* half = (const f8u*)m;
+        const f8u first = {1, 0, 0, 0, 0, 1, 0, 0}, second = {0, 0, 1, 0, 0, 0, 0, 1};
+        return bits((i8)(half[0] != first) | (i8)(half[1] != second)) == 0;
+    };
+
     // Carry a world ray into an instance's frame, its parameter unchanged.
     const auto local = [](const float* m, const float* o, const float* d) {
         float origin[3], direction[3];
@@ -167,8 +175,14 @@ SCENE = """
         Ray world;
         world.aim(&origin[0], &direction[0]);
         return descend((const f8*)top, world, best.t, [&](int instance) {
-            const Ray ray = local((const float*)(T_local_world.data + instance), &origin[0], &direction[0]);
-            return walk_tree((const f8*)trees.data[instance], ray, instance, any, best);
+            const float* m = (const float*)(T_local_world.data + instance);
+            const Ray* ray = &world;
+            Ray own;
+            if (!unmoved(m)) {
+                own = local(m, &origin[0], &direction[0]);
+                ray = &own;
+            }
+            return walk_tree((const f8*)trees.data[instance], *ray, instance, any, best);
         });
     };
 """
