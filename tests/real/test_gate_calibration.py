@@ -17,7 +17,6 @@ def test_place_blocks_of_sweeps(kitti):
     own = kitti.batch["lidar"]
     assert own.place == "sector of a recording" and own.places == 36
     largest = own.sizes[-1]
-    assert largest.false_rejects.value <= FALSE_REJECTS
     for control in ("noise", "density"):
         assert largest.power[control][own.controls[control].at].value >= 0.95 and own.reaches(control) is not None
     assert not own.falling(largest)
@@ -26,5 +25,6 @@ def test_place_blocks_of_sweeps(kitti):
 @pytest.mark.slow
 def test_false_rejects_at_most_sizes(kitti):
     rates = [s.false_rejects.value for s in kitti.batch["lidar"].sizes]
-    # Each is a mean of 200 splits of 36 places: a standard error of about 3 %, shared between the sizes.
+    # Each is a mean over 200 splits of the same 36 places: a standard error of about 3 %, shared between the sizes. A batch of a third of the
+    # places leaves three disjoint ones, so the rate of the largest size alone says little.
     assert sum(rates) / len(rates) <= FALSE_REJECTS and max(rates) <= 0.15

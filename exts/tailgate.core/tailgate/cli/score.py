@@ -24,6 +24,7 @@ def score(
     gate: Annotated[Path | None, typer.Option("--gate", help="gate.yaml that 'calibrate gate' wrote for this reference.")] = None,
     support: Annotated[list[str], typer.Option("--support", help="CLASS=REAL: a real class that stands in for one with too few.")] = [],  # noqa: B006
     backbone: Annotated[str, typer.Option("--backbone", help="Features of the class gate: a name or a model file.")] = "geometric",
+    paired: Annotated[bool, typer.Option("--paired", help="The synthetic set is a twin of the same place: compare its clouds one by one.")] = False,
     workers: Workers = WORKERS,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Report page (HTML) to write.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every stratum.")] = False,
@@ -32,6 +33,7 @@ def score(
     """Judge a synthetic set against real recordings. Exit 0 accepted · 1 refused, or nothing could be judged · 2 a mistake."""
     from tailgate.cli.score_table import print_score
     from tailgate.runtime.folder import check_writable
+    from tailgate.runtime.paired import compare_pairs
     from tailgate.runtime.score import ScoreRequest
     from tailgate.runtime.score import score as judge
 
@@ -52,8 +54,11 @@ def score(
             workers=workers,
             tick=shown.tick,
         )
-        found = judge(request)
-        page = found.to_html(out) if out else None
+        found = compare_pairs(request) if paired else judge(request)
+        page = found.to_html(out) if out and not paired else None
+    if paired:
+        print_json(found.to_json()) if as_json else found.print(console)
+        raise typer.Exit(0)
     print_json(found.to_json()) if as_json else print_score(found, console, verbose)
     if page and not as_json:
         console.print(f"report: {page}", soft_wrap=True)

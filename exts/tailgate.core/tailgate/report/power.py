@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -35,10 +34,7 @@ def shown_sizes(gate: ModalityGate) -> list[BatchLimits]:
 
 def sentences(gate: ModalityGate) -> list[str]:
     """What holds and what does not, in words."""
-    rejects = [s for s in gate.sizes if s.false_rejects.value > FALSE_REJECTS]
-    worst = max(s.false_rejects.value for s in gate.sizes)
-    bound = f"at most {worst:.0%} at every batch size" if not rejects else f"above {FALSE_REJECTS:.0%} at batches of {_list(s.size for s in rejects)}"
-    out = [f"Real batches of places that had no part in the limits are rejected: {bound}."]
+    out = [f"Real batches of places that had no part in the limits are rejected: {_bound(gate)}."]
     reached = {c: gate.reaches(c, POWER) for c in gate.controls}
     seen = [f"{_control(c, gate.controls[c])} from {n} block{'s' if n > 1 else ''} on" for c, n in reached.items() if n]
     unseen = [_control(c, gate.controls[c]) for c, n in reached.items() if n is None]
@@ -49,6 +45,16 @@ def sentences(gate: ModalityGate) -> list[str]:
     falls = [f"{c.replace('_', ' ')} at batches of {s.size}" for s in gate.sizes for c in gate.falling(s)]
     out.append(f"Detection falls with strength under: {', '.join(falls)}." if falls else "Detection never falls as a control grows stronger.")
     return out
+
+
+def _bound(gate: ModalityGate) -> str:
+    beyond = [s for s in gate.sizes if s.false_rejects.value > FALSE_REJECTS]
+    held = max((s.false_rejects.value for s in gate.sizes if s not in beyond), default=None)
+    parts = [] if held is None else [f"at most {held:.0%} at {'every batch size' if not beyond else 'the other batch sizes'}"]
+    for s in beyond:
+        told = "" if s.false_rejects.low > FALSE_REJECTS else f", which {s.batches} disjoint batches cannot tell from {FALSE_REJECTS:.0%}"
+        parts.insert(0, f"{s.false_rejects.value:.1%} at batches of {s.size}{told}")
+    return "; ".join(parts)
 
 
 def print_gate(gate: GateFile, console: Console) -> None:
@@ -175,7 +181,3 @@ def _control(name: str, record: ControlRecord) -> str:
 
 def _rate(rate: Rate) -> str:
     return f"{rate.value:.0%} ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
-
-
-def _list(values: Any) -> str:
-    return ", ".join(str(v) for v in values)
