@@ -183,7 +183,7 @@ class SensorFrame:
         kind: "camera" or "lidar".
         channels: name -> array (numpy, or a Warp array on the device that rendered it); see CAMERA_CHANNELS, LIDAR_CHANNELS.
         T_world_sensor: pose at t_start and at t_end, float64 [2, 4, 4].
-        t_start, t_end: [ns].
+        t_start, t_end: [ns]; of a camera the middle of the exposure of its first and its last row.
         view: per-object visibility, rows as in ``Frame.objects``.
         intrinsics: cameras only.
         model: name of the sensor model (its file stem).

@@ -34,6 +34,20 @@ class Lens(Model):
         return self
 
 
+class Shutter(Model):
+    """When the rows of an image collect light; what moves meanwhile is smeared and sheared. Done while tracing, by backends that can.
+
+    Attributes:
+        exposure_ms: how long each row collects light [ms].
+        readout_ms: from the first row to the last [ms]; 0 for a global shutter.
+        moments: views that are averaged over the exposure where something moves.
+    """
+
+    exposure_ms: float = Field(0.0, ge=0, le=1000)
+    readout_ms: float = Field(0.0, ge=0, le=1000)
+    moments: int = Field(5, ge=1, le=64)
+
+
 class CameraModel(Model):
     """A camera, with or without a depth channel.
 
@@ -41,6 +55,7 @@ class CameraModel(Model):
         width, height: [px].
         fx, fy, cx, cy: [px]; the centre of the first pixel is (0, 0).
         lens: distortion; none for a pinhole or a rectified image. Every channel and label is distorted with the picture.
+        shutter: exposure time and readout; none for an instantaneous, global one.
         rate_hz: frames per second.
         near, far: clipping range [m].
         depth: depth principle; "none" for a colour camera (depth is then exact ground truth).
@@ -56,6 +71,7 @@ class CameraModel(Model):
     cx: Finite
     cy: Finite
     lens: Lens | None = None
+    shutter: Shutter | None = None
     rate_hz: float = Field(10.0, gt=0)
     near: float = Field(0.05, gt=0)
     far: float = Field(200.0, gt=0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.config.camera import Shutter
 from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.errors import TailgateError, UserError, unknown
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, FrameId, Intrinsics, Objects, Sample, SensorFrame
@@ -23,10 +24,10 @@ HINTS = {
     "fog_extinction": "supported: [1/m], dims colours and LiDAR intensity",
     "cloud_cover": "supported: 0..1, clouds in the sky that cameras see",
     "exposure": "supported: factor on radiance before the tone curve; chosen from the image when absent",
-    "motion_blur": "refused: shutters are instantaneous",
-    "rolling_shutter": "refused: shutters are global",
-    "ego_speed": "supported: [m/s] forward, moves LiDARs during their sweep; cameras and objects stand still within a tick",
-    "ego_yaw_rate": "supported: [deg/s] to the left, turns LiDARs about the rig during their sweep",
+    "motion_blur": "refused: cameras declare it as their shutter's exposure_ms, and ego_speed moves them",
+    "rolling_shutter": "refused: cameras declare it as their shutter's readout_ms, and ego_speed moves them",
+    "ego_speed": "supported: [m/s] forward, moves sensors during a sweep, an exposure and a readout; objects stand still within a tick",
+    "ego_yaw_rate": "supported: [deg/s] to the left, turns sensors about the rig meanwhile",
 }
 
 
@@ -136,12 +137,21 @@ class WarpBackend:
         intrinsics, sample = model.intrinsics, self._sample
         if intrinsics not in self._rays:
             self._rays[intrinsics] = ray_table(intrinsics, self.device)
-        camera = camera_of(model, pose, self._rays[intrinsics])
+        shutter = model.shutter or Shutter()
+        poses = np.stack([pose, carried_on(mounted, pose, sample.hints, 1e-3 * shutter.readout_ms)])
+        moves = shutter.exposure_ms > 0 and any(sample.hints.get(name) for name in ("ego_speed", "ego_yaw_rate"))
+        moments = shutter.moments if moves else 1
+        after = [1e-3 * shutter.exposure_ms * ((k + 0.5) / moments - 0.5) for k in range(moments)]
+        cameras = []
+        for seconds in after:
+            first, last = (carried_on(mounted, T, sample.hints, seconds) for T in poses)
+            cameras.append(camera_of(model, first, self._rays[intrinsics], last))
         quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
-        channels = film.expose(self._scene, camera, light, quality)
-        view = look_with_camera(self._scene, camera, intrinsics, pose, seen, film.truth.mover)
+        channels = film.expose(self._scene, cameras, light, quality)
+        view = look_with_camera(self._scene, cameras[moments // 2], intrinsics, poses, seen, film.truth.mover)
         t = round(tick * 1e9 / model.rate_hz)
-        return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, intrinsics, mounted.model_name)
+        read = round(1e6 * shutter.readout_ms)
+        return SensorFrame("camera", channels, poses, t, t + read, view, intrinsics, mounted.model_name)
 
     def _lidar(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
         from tailgate.geometry.firing import firing_grid

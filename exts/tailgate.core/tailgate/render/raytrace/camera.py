@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
-from tailgate.render.raytrace.image_kernels import Pass, edge_kernel, smooth_kernel, tone_kernel
+from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
 
@@ -35,9 +35,12 @@ class Quality:
     key: float = 1.0
 
 
-def camera_of(model: CameraModel, T_world_camera: np.ndarray, rays: wp.array | None = None) -> Camera:
-    """Put a camera model into the world; ``rays`` is its ``lens.ray_table``, left out for a pinhole."""
+def camera_of(model: CameraModel, T_world_camera: np.ndarray, rays: wp.array | None = None, T_last_row: np.ndarray | None = None) -> Camera:
+    """Put a camera model into the world; ``rays`` is its ``lens.ray_table``, left out for a pinhole, and ``T_last_row`` the pose when the last row
+    was taken, left out for a global shutter."""
     out = Camera()
+    if T_last_row is not None:
+        out.T_change = wp.mat44(*map(float, (T_last_row - T_world_camera).ravel()))
     if rays is not None:
         out.rays = rays
     out.width, out.height = model.width, model.height
@@ -75,8 +78,20 @@ class CameraFilm:
         self.hdr = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(2)]
         self.rgb = wp.zeros((n, 4), dtype=wp.uint8, device=device)
 
-    def expose(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> dict[str, Any]:
-        """Render and return the channels."""
+    def expose(self, scene: DeviceScene, cameras: list[Camera], light: Light, quality: Quality) -> dict[str, Any]:
+        """Render and return the channels: the mean radiance of the moments of an exposure; all that is exact from the one in the middle."""
+        middle, exposure, total = len(cameras) // 2, quality.exposure, None
+        for camera in [*cameras[:middle], *cameras[middle + 1 :], cameras[middle]]:
+            hdr, exposure = self._radiance(scene, camera, light, replace(quality, exposure=exposure))
+            if len(cameras) > 1:
+                total = total or wp.zeros_like(hdr)
+                wp.launch(add_kernel, dim=hdr.shape, inputs=[hdr, 1.0 / len(cameras), total], device=self.device)
+        hdr = total or hdr
+        wp.launch(tone_kernel, dim=hdr.shape, inputs=[hdr, exposure], outputs=[self.rgb], device=self.device)
+        return {**self._channels(hdr), "exposure": np.array([exposure], np.float32)}
+
+    def _radiance(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> tuple[wp.array, float]:
+        """Radiance at one moment and its exposure."""
         n = self.width * self.height
 
         def launch(kernel: Any, inputs: list, outputs: list) -> None:
@@ -103,8 +118,7 @@ class CameraFilm:
         if quality.edges:
             launch(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
             hdr = other
-        launch(tone_kernel, [hdr, float(exposure)], [self.rgb])
-        return {**self._channels(hdr), "exposure": np.array([exposure], np.float32)}
+        return hdr, float(exposure)
 
     def _channels(self, hdr: wp.array) -> dict[str, Any]:
         shape, truth = (self.height, self.width), self.truth

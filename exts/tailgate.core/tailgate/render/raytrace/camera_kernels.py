@@ -34,7 +34,8 @@ R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 
 @wp.struct
 class Camera:
-    """Camera; see ``tailgate.frames.Intrinsics``. ``far`` [m] limits the depth channels alone; ``rays`` is empty without a lens."""
+    """Camera; see ``tailgate.frames.Intrinsics``. ``far`` [m] limits the depth channels alone; ``rays`` is empty without a lens.
+    ``T_world_camera`` is the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global shutter."""
 
     width: wp.int32
     height: wp.int32
@@ -44,6 +45,7 @@ class Camera:
     cy: wp.float32
     far: wp.float32
     T_world_camera: wp.mat44
+    T_change: wp.mat44
     rays: wp.array2d(dtype=wp.vec2)
 
 
@@ -75,9 +77,15 @@ class Truth:
 
 
 @wp.func
-def camera_origin(camera: Camera) -> wp.vec3:
-    """Optical centre in the world."""
-    return wp.transform_point(camera.T_world_camera, wp.vec3(0.0, 0.0, 0.0))
+def camera_pose(camera: Camera, v: float) -> wp.mat44:
+    """Pose in the world while row ``v`` was taken; a turn within a readout is small, so that its matrix may be interpolated."""
+    return camera.T_world_camera + camera.T_change * wp.clamp(v / wp.max(float(camera.height - 1), 1.0), 0.0, 1.0)
+
+
+@wp.func
+def camera_origin(camera: Camera, v: float) -> wp.vec3:
+    """Optical centre in the world while row ``v`` was taken."""
+    return wp.transform_point(camera_pose(camera, v), wp.vec3(0.0, 0.0, 0.0))
 
 
 @wp.func
@@ -85,15 +93,15 @@ def camera_direction(camera: Camera, u: float, v: float) -> wp.vec3:
     """World direction through an image point, one metre long along the optical axis, so that a ray's t is its depth."""
     if camera.rays.shape[0] > 0:
         ray = lens_ray(camera.rays, u, v)
-        return wp.transform_vector(camera.T_world_camera, wp.vec3(ray[0], ray[1], 1.0))
-    return wp.transform_vector(camera.T_world_camera, wp.vec3((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, 1.0))
+        return wp.transform_vector(camera_pose(camera, v), wp.vec3(ray[0], ray[1], 1.0))
+    return wp.transform_vector(camera_pose(camera, v), wp.vec3((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, 1.0))
 
 
 @wp.kernel
 def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, truth: Truth):
     """Trace the centre of each pixel."""
     k = wp.tid()
-    origin = camera_origin(camera)
+    origin = camera_origin(camera, float(k / camera.width))
     direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
     length = wp.length(direction)
     hit = nearest(scene, tables, origin, direction, FAR)
@@ -162,7 +170,7 @@ def light_kernel(
         mirrored[k] = wp.vec4()
         return
     direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
-    facet = facet_of(pixels, k, camera_origin(camera) + direction * pixels.t[k], direction)
+    facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)) + direction * pixels.t[k], direction)
     facet.shiny = wp.where(samples > 1, 1, 0)
     normal = facet.normal
     toward_sun = wp.dot(normal, light.sun_direction) > 0.0 and wp.dot(pixels.face_normal[k], light.sun_direction) > 0.0
@@ -254,7 +262,7 @@ def radiance_kernel(
             colour = colour * clear + light.haze * (1.0 - clear)
         hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
         return
-    position = camera_origin(camera) + along * pixels.t[k]
+    position = camera_origin(camera, float(k / camera.width)) + along * pixels.t[k]
     facet = facet_of(pixels, k, position, direction)
     share = environment_brdf(facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
     body = wp.cw_mul(pixels.base[k] * (1.0 - pixels.material[k][1]), wp.vec3(1.0 - share[0], 1.0 - share[1], 1.0 - share[2]))

@@ -122,7 +122,7 @@ def edge_kernel(
         du = 0.125 * float(1 - 2 * (s & 1)) * float(1 + 2 * (s >> 1))
         dv = 0.125 * float(1 - 2 * ((s & 1) ^ (s >> 1))) * float(3 - 2 * (s >> 1))
         direction = camera_direction(camera, float(x) + du, float(y) + dv)
-        hit = nearest(scene, tables, camera_origin(camera), direction, FAR)
+        hit = nearest(scene, tables, camera_origin(camera, float(y) + dv), direction, FAR)
         slot = int(-1)
         if hit.instance >= 0:
             slot = slot_of(tables, hit)
@@ -147,6 +147,13 @@ def edge_kernel(
         weights += weight
     total = total / weights
     out[k] = wp.vec4(total[0], total[1], total[2], 1.0)
+
+
+@wp.kernel
+def add_kernel(hdr: wp.array(dtype=wp.vec4), share: float, total: wp.array(dtype=wp.vec4)):
+    """Add a share of an image to a sum."""
+    k = wp.tid()
+    total[k] = total[k] + hdr[k] * share
 
 
 @wp.func

@@ -79,7 +79,7 @@ def alone_kernel(
     if window.inner == 0 and within:
         return
     direction = camera_direction(camera, float(x), float(y))
-    if alone_entry(scene, tables, window.instance, camera_origin(camera), direction, FAR) < 0.0:
+    if alone_entry(scene, tables, window.instance, camera_origin(camera, float(y)), direction, FAR) < 0.0:
         return
     wp.atomic_add(count, window.row, 1 - window.inner, window.stride * window.stride)
     wp.atomic_min(box, window.row, 0, x)
@@ -212,11 +212,13 @@ def pack(windows: list[tuple], device: str) -> tuple[wp.array, int]:
     return wp.array(rows, dtype=Window, device=device), int(threads.sum())
 
 
-def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
-    """View of each object through a camera; ``mover`` is the image of mover rows."""
+def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics, poses: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
+    """View of each object through a camera; ``poses`` [2, 4, 4] of the first and the last row, ``mover`` is the image of mover rows."""
     n, device = len(seen.mover), mover.device
     visible, tight = count_visible(mover, intrinsics.width, seen, device)
-    windows, threads = pack(camera_windows(image_boxes(seen, intrinsics, pose), intrinsics, seen), device)
+    first, last = (image_boxes(seen, intrinsics, pose) for pose in poses)
+    bounds = np.concatenate([np.minimum(first, last)[:, :2], np.maximum(first, last)[:, 2:]], axis=1)
+    windows, threads = pack(camera_windows(bounds, intrinsics, seen), device)
     count = wp.zeros((max(n, 1), 2), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(n, 1), 1)), dtype=wp.int32, device=device)
     if threads:
@@ -228,7 +230,7 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
     tight = np.where(visible[:, None] > 0, tight, -1)
     everything = inside + outside
     truncated = np.where(everything > 0, outside / np.maximum(everything, 1), 0.0)
-    return view(seen, pose, (visible, inside, truncated), (tight, loose))
+    return view(seen, poses[0], (visible, inside, truncated), (tight, loose))
 
 
 def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:

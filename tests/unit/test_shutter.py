@@ -1,0 +1,82 @@
+"""Rolling shutter and motion blur of a moving camera against closed-form answers."""
+
+import numpy as np
+import pytest
+import stage_kit as kit
+from tailgate.config.camera import CameraModel
+from tailgate.config.rig import MountedSensor, ResolvedRig, pose
+from tailgate.config.sensor import Mount
+
+FX, SPEED, DEPTH = 200.0, 10.0, 8.0
+
+
+def shoot(stage, hints, yaw=90.0, **shutter):
+    """Frame of a camera on a rig that drives along +x; with ``yaw`` 90 it looks to the left, so that it moves to its own right."""
+    model = CameraModel.model_validate({**kit.pinhole(160, 120, FX).model_dump(), "shutter": shutter})
+    rig = ResolvedRig("rig", {"camera": MountedSensor(model, "camera", pose(Mount(xyz=(0, 0, 0), rpy_deg=(0, 0, yaw)), model))})
+    return kit.render(stage, rig, hints=hints).sensors["camera"]
+
+
+def wall_to_the_left(x=-50.0):
+    """A mover across the rig's y axis, 8 m to the left, whose near edge stands at ``x``."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    path = kit.mover(stage, "wall", 1, kit.pose(x=x, y=DEPTH))
+    kit.mesh(stage, f"{path}/body", [(0, 0, -30), (60, 0, -30), (60, 0, 30), (0, 0, 30)], [(0, 1, 2, 3)])
+    return stage
+
+
+def edge(sensor):
+    """First column of the wall in each row."""
+    return (sensor.channels["instance_segmentation"] == 1).argmax(axis=1)
+
+
+def test_a_vertical_edge_leans_by_speed_times_row_time():
+    """The camera moves right by v t while it reads down to row t: the edge moves left by fx v t / z, in picture and labels alike."""
+    still = edge(shoot(wall_to_the_left(0.3), {"ego_speed": SPEED}))
+    assert np.ptp(still) == 0
+    sensor = shoot(wall_to_the_left(0.3), {"ego_speed": SPEED}, readout_ms=60.0)
+    rows = np.arange(120)
+    expected = still[0] - FX * SPEED * 0.060 * rows / 119 / DEPTH
+    assert np.abs(edge(sensor) - expected).max() <= 1.0
+    assert edge(sensor)[0] - edge(sensor)[-1] == pytest.approx(FX * SPEED * 0.060 / DEPTH, abs=1.0)
+    seen = np.isfinite(sensor.channels["distance_to_image_plane"])
+    np.testing.assert_array_equal(seen, sensor.channels["instance_segmentation"] == 1)
+    np.testing.assert_array_equal(sensor.view.bbox_tight[0], [edge(sensor).min(), 0, 159, 119])
+    assert sensor.view.visible[0] == sensor.view.alone[0] == seen.sum()
+    assert sensor.t_end - sensor.t_start == 60_000_000
+    np.testing.assert_allclose(sensor.T_world_sensor[1][:3, 3] - sensor.T_world_sensor[0][:3, 3], [0.6, 0, 0], atol=1e-9)
+
+
+def test_a_turning_camera_shears_by_rate_times_row_time():
+    """Turning left by w t moves what is ahead to the right by fx tan(w t)."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    path = kit.mover(stage, "post", 1, kit.pose(x=20.0))
+    kit.mesh(stage, f"{path}/body", [(0, 0, -30), (0, -60, -30), (0, -60, 30), (0, 0, 30)], [(0, 1, 2, 3)])
+    lean = edge(shoot(stage, {"ego_yaw_rate": 90.0}, yaw=0.0, readout_ms=50.0))
+    assert lean[-1] - lean[0] == pytest.approx(FX * np.tan(np.deg2rad(90 * 0.05)), abs=1.0)
+
+
+def test_blur_of_an_edge_is_as_wide_as_the_way():
+    """The edge becomes a ramp of fx v t / z = 20 px about its place at the middle of the exposure; labels stay sharp there."""
+    stage = wall_to_the_left(0.3)
+    hints = {"ego_speed": SPEED, "exposure": 1.0}
+    sharp = shoot(stage, hints)
+    smeared = shoot(stage, hints, exposure_ms=80.0, moments=20)
+    place = edge(sharp)[60]
+    np.testing.assert_array_equal(edge(smeared), edge(sharp))
+    line = [s.channels["HdrColor"][60, :, :3].sum(axis=1).astype(float) for s in (sharp, smeared)]
+    left, right = line[0][place - 25 : place - 15].mean(), line[0][place + 15 : place + 25].mean()
+    share = (line[1] - left) / (right - left)
+    width = np.interp(0.9, share[place - 20 : place + 20], np.arange(40)) - np.interp(0.1, share[place - 20 : place + 20], np.arange(40))
+    assert width == pytest.approx(0.8 * FX * SPEED * 0.080 / DEPTH, rel=0.15)
+    assert share[place] == pytest.approx(0.5, abs=0.08)
+    assert smeared.channels["exposure"][0] == 1.0
+
+
+def test_a_still_camera_is_not_blurred():
+    stage = wall_to_the_left(0.3)
+    plain, open_ = shoot(stage, {}), shoot(stage, {}, exposure_ms=80.0, readout_ms=20.0)
+    for name in plain.channels:
+        np.testing.assert_array_equal(plain.channels[name], open_.channels[name])
