@@ -118,8 +118,10 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
         return
     point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
     footprint = hit.t / camera.fx
-    plain = tables.texture_of[point.material][0] < 0
-    point = textured(scene, tables, hit, direction, footprint, point)
+    plain = bool(True)
+    if tables.textures > 0:
+        point = textured(scene, tables, hit, direction, footprint, point)
+        plain = tables.texture_of[point.material][0] < 0
     slot = tables.slot[point.slot]
     pixels.t[k] = hit.t
     pixels.slot[k] = point.slot
@@ -195,7 +197,9 @@ def light_kernel(
             p = spread(a, b, s, 0, light.seed)
             q = spread(a, b, s, 1, light.seed)
             around = onto_hemisphere(normal, q, p)
-            factor = sky_weight(light, wp.max(wp.dot(normal, around), 0.0) / PI, around)
+            factor = float(1.0)
+            if light.dome.on == 1:
+                factor = sky_weight(light.dome, wp.max(wp.dot(normal, around), 0.0) / PI, around)
             total += incoming(scene, tables, light, facet.start, around, wp.vec4(w[0], w[1], w[2], factor))
             if light.lamps > 0:
                 lamp = lamp_light(scene, tables, light, facet, wp.vec3(spread(a, b, s, 2, light.seed), p, q))

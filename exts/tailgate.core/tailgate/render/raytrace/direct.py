@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
-from tailgate.render.raytrace.dome import dome_density, toward_dome
+from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
 from tailgate.render.raytrace.lamps import PI, aim, strength
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
@@ -105,9 +105,9 @@ def dome_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
 
 
 @wp.func
-def sky_weight(light: Light, density: float, direction: wp.vec3) -> float:
+def sky_weight(dome: Dome, density: float, direction: wp.vec3) -> float:
     """Weight of the sky found in a direction with this density, given that ``dome_light`` may find it too."""
-    return density / wp.max(density + dome_density(light.dome, direction), 1.0e-12)
+    return density / wp.max(density + dome_density(dome, direction), 1.0e-12)
 
 
 @wp.func
@@ -122,7 +122,7 @@ def lobe_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     hit = nearest(scene, tables, facet.start, direction, FAR)
     if hit.instance < 0:
         density = ggx_density(facet.roughness, facet.normal, facet.view, direction)
-        return wp.cw_mul(weight, sky(light, direction)) * sky_weight(light, density, direction)
+        return wp.cw_mul(weight, sky(light, direction)) * sky_weight(light.dome, density, direction)
     if facet.roughness < MIRROR_BELOW:
         return wp.cw_mul(weight, mirrored_hit(scene, tables, light, hit, facet.start, direction))
     return wp.cw_mul(weight, bounced(scene, tables, light, hit, facet.start, direction, w))

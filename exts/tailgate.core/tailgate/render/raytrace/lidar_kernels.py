@@ -118,9 +118,7 @@ def reflectance_at(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, s
     material = tables.slot[slot][0]
     value = tables.material[material, 9]
     if value < 0.0:
-        footprint = float(1.0)
-        if tables.st_base[hit.instance] >= 0:
-            footprint = st_footprint(scene, tables, hit, direction, BEAM * hit.t)
+        footprint = st_footprint(scene, tables, hit, direction, BEAM * hit.t)
         value = luminance(three_channels(tables, tables.texture_of[material][0], coordinates(tables, hit), footprint))
     return wp.max(value * luminance(corner_tint(tables, hit)), 0.0)
 

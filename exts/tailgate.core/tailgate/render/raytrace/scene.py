@@ -22,24 +22,19 @@ Six = wp.types.vector(length=6, dtype=wp.int32)
 class Tables:
     """Rows behind a hit (instance, face).
 
-    ``face_base``, ``colour_base``, ``st_base`` and ``slot_base`` have one row per instance; ``colour_base`` is -1 for white, ``st_base`` -1 for
-    none. ``face_s`` and ``face_t`` are the ways on a face [m, own frame] along which its texture coordinates grow by 1. ``slot`` = material,
-    semantic id, instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``; ``texture_of`` has a material's
+    ``base`` has one row per instance: its first face, first coloured face (-1: white), first face with texture coordinates (-1: none), first slot.
+    ``face_st`` are the two ways on a face [m, own frame] along which s and t grow by 1. ``slot`` = material, semantic id, instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``; ``texture_of`` has a material's
     textures in the order of ``tailgate.stage.shaders.TEXTURED``. ``textures`` and ``cutouts`` are 0 where no material has any.
     """
 
-    face_base: wp.array(dtype=wp.int32)
-    colour_base: wp.array(dtype=wp.int32)
-    slot_base: wp.array(dtype=wp.int32)
+    base: wp.array(dtype=wp.vec4i)
     face_slot: wp.array(dtype=wp.int32)
     corner_normal: wp.array(dtype=wp.vec3)
     corner_colour: wp.array(dtype=wp.vec3)
     slot: wp.array(dtype=wp.vec4i)
     material: wp.array2d(dtype=wp.float32)
-    st_base: wp.array(dtype=wp.int32)
     corner_st: wp.array(dtype=wp.vec2)
-    face_s: wp.array(dtype=wp.vec3)
-    face_t: wp.array(dtype=wp.vec3)
+    face_st: wp.array(dtype=wp.vec3)
     texture_of: wp.array(dtype=Six)
     atlas: Atlas
     textures: wp.int32
@@ -75,7 +70,7 @@ class DeviceScene:
         mapped = [p for p in arrays.prototypes if p.corner_st is not None]
         self.tables.corner_st = self._array(_join([p.corner_st.reshape(-1, 2) for p in mapped], (0, 2)), wp.vec2)
         ways = _join([st_ways(p.points[p.triangles], p.corner_st) for p in mapped], (0, 2, 3))
-        self.tables.face_s, self.tables.face_t = (self._array(ways[:, k], wp.vec3) for k in (0, 1))
+        self.tables.face_st = self._array(ways.reshape(-1, 3), wp.vec3)
         textures, texture_of = arrays.texture_table()
         self.tables.atlas = build_atlas(textures, arrays.images, device)
         self.tables.texture_of = wp.array(texture_of, dtype=Six, device=device)
@@ -98,10 +93,8 @@ class DeviceScene:
         shown = np.nonzero(np.append(state.visible, True)[self._mover] & ~flat[self._mover])[0]
         self.tracer.set_instances(self._prototype[shown], poses[self._mover[shown]] @ self._pose[shown])
         prototype = self._prototype[shown]
-        self.tables.face_base = self._array(self._face_base[prototype], wp.int32)
-        self.tables.colour_base = self._array(self._colour_base[prototype], wp.int32)
-        self.tables.st_base = self._array(self._st_base[prototype], wp.int32)
-        self.tables.slot_base = self._array(self._slot_base[shown], wp.int32)
+        first = np.stack([self._face_base[prototype], self._colour_base[prototype], self._st_base[prototype], self._slot_base[shown]], 1)
+        self.tables.base = self._array(first, wp.vec4i)
         self.tables.cutouts = int((state.materials[:, CUTOUT] > 0).any())
         self.tables.material = wp.array(state.materials, dtype=wp.float32, device=self.device)
         self.instance_of_mover = {int(self._mover[i]): row for row, i in enumerate(shown) if self._mover[i] >= 0}

@@ -33,13 +33,14 @@ class Point:
 @wp.func
 def slot_of(tables: Tables, hit: Hit) -> int:
     """Row of the slots behind a hit."""
-    return tables.slot_base[hit.instance] + tables.face_slot[tables.face_base[hit.instance] + hit.face]
+    first = tables.base[hit.instance]
+    return first[3] + tables.face_slot[first[0] + hit.face]
 
 
 @wp.func
 def corner_tint(tables: Tables, hit: Hit) -> wp.vec3:
     """Display colour at a hit; white where a mesh has none of its own per corner."""
-    colours = tables.colour_base[hit.instance]
+    colours = tables.base[hit.instance][1]
     if colours < 0:
         return wp.vec3(1.0, 1.0, 1.0)
     corner = (colours + hit.face) * 3
@@ -50,7 +51,7 @@ def corner_tint(tables: Tables, hit: Hit) -> wp.vec3:
 @wp.func
 def coordinates(tables: Tables, hit: Hit) -> wp.vec2:
     """Texture coordinates at a hit."""
-    first = tables.st_base[hit.instance]
+    first = tables.base[hit.instance][2]
     if first < 0:
         return wp.vec2()
     corner = (first + hit.face) * 3
@@ -60,7 +61,7 @@ def coordinates(tables: Tables, hit: Hit) -> wp.vec2:
 @wp.func
 def local_normal(tables: Tables, hit: Hit) -> wp.vec3:
     """Shading normal at a hit in the instance's own frame, unit."""
-    corner = (tables.face_base[hit.instance] + hit.face) * 3
+    corner = (tables.base[hit.instance][0] + hit.face) * 3
     w = 1.0 - hit.u - hit.v
     return wp.normalize(tables.corner_normal[corner] * hit.u + tables.corner_normal[corner + 1] * hit.v + tables.corner_normal[corner + 2] * w)
 
@@ -70,14 +71,26 @@ def surface_point(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, po
     """Normals and constant material at a hit. ``direction`` is the ray's; colours are as authored, without grain."""
     out = Point()
     out.face_normal = wp.where(wp.dot(hit.normal, direction) > 0.0, -hit.normal, hit.normal)
-    world = world_normal(scene, hit.instance, local_normal(tables, hit))
+    first = tables.base[hit.instance]
+    face = first[0] + hit.face
+    w = 1.0 - hit.u - hit.v
+    n = tables.corner_normal[face * 3] * hit.u + tables.corner_normal[face * 3 + 1] * hit.v + tables.corner_normal[face * 3 + 2] * w
+    m = scene.T_local_world[hit.instance]
+    world = wp.normalize(
+        wp.vec3(
+            m[0, 0] * n[0] + m[1, 0] * n[1] + m[2, 0] * n[2],
+            m[0, 1] * n[0] + m[1, 1] * n[1] + m[2, 1] * n[2],
+            m[0, 2] * n[0] + m[1, 2] * n[1] + m[2, 2] * n[2],
+        )
+    )
     out.normal = wp.where(wp.dot(world, out.face_normal) < 0.0, -world, world)
     out.position = position
-    out.slot = slot_of(tables, hit)
+    out.slot = first[3] + tables.face_slot[face]
     material = tables.slot[out.slot][0]
     out.material = material
-    base = wp.vec3(tables.material[material, 0], tables.material[material, 1], tables.material[material, 2])
-    out.base = wp.cw_mul(base * tables.material[material, 8], corner_tint(tables, hit))
+    out.base = wp.vec3(tables.material[material, 0], tables.material[material, 1], tables.material[material, 2]) * tables.material[material, 8]
+    if first[1] >= 0:
+        out.base = wp.cw_mul(out.base, corner_tint(tables, hit))
     out.roughness = tables.material[material, 3]
     out.metallic = tables.material[material, 4]
     out.emissive = wp.vec3(tables.material[material, 5], tables.material[material, 6], tables.material[material, 7])
@@ -87,9 +100,12 @@ def surface_point(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, po
 
 @wp.func
 def st_footprint(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, footprint: float) -> float:
-    """Width in texture coordinates that a width [m] across a ray covers at a hit: the mean of its two axes on the face."""
-    face = tables.st_base[hit.instance] + hit.face
-    area = wp.length(wp.cross(tables.face_s[face], tables.face_t[face]))
+    """Width in texture coordinates that a width [m] across a ray covers at a hit, the mean of its two axes on the face; 1 without coordinates."""
+    first = tables.base[hit.instance][2]
+    if first < 0:
+        return float(1.0)
+    face = 2 * (first + hit.face)
+    area = wp.length(wp.cross(tables.face_st[face], tables.face_st[face + 1]))
     if area <= 0.0:
         return float(0.0)
     along = wp.normalize(direction)
@@ -101,9 +117,9 @@ def st_footprint(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, foo
 def bent_normal(scene: Scene, tables: Tables, hit: Hit, bend: wp.vec3) -> wp.vec3:
     """World normal of a tangent-space one (x along s, y along t), unit, on the side of the mesh's own normal."""
     n = local_normal(tables, hit)
-    face = tables.st_base[hit.instance] + hit.face
-    s = tables.face_s[face]
-    t = tables.face_t[face]
+    face = 2 * (tables.base[hit.instance][2] + hit.face)
+    s = tables.face_st[face]
+    t = tables.face_st[face + 1]
     s = wp.normalize(s - n * wp.dot(n, s))
     t = wp.normalize(t - n * wp.dot(n, t))
     return world_normal(scene, hit.instance, wp.normalize(s * bend[0] + t * bend[1] + n * wp.max(bend[2], 0.05)))
@@ -137,9 +153,7 @@ def textured(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, width: 
     if uses[0] < 0 and uses[1] < 0 and uses[2] < 0 and uses[3] < 0 and uses[5] < 0:
         return point
     st = coordinates(tables, hit)
-    footprint = float(1.0)
-    if tables.st_base[hit.instance] >= 0:
-        footprint = st_footprint(scene, tables, hit, direction, width)
+    footprint = st_footprint(scene, tables, hit, direction, width)
     if uses[0] >= 0:
         out.base = wp.cw_mul(three_channels(tables, uses[0], st, footprint) * tables.material[m, 8], corner_tint(tables, hit))
     if uses[1] >= 0:
@@ -148,7 +162,7 @@ def textured(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, width: 
         out.metallic = wp.clamp(one_channel(tables, uses[2], st, footprint), 0.0, 1.0)
     if uses[3] >= 0:
         out.emissive = three_channels(tables, uses[3], st, footprint)
-    if uses[5] >= 0 and tables.st_base[hit.instance] >= 0:
+    if uses[5] >= 0 and tables.base[hit.instance][2] >= 0:
         world = bent_normal(scene, tables, hit, three_channels(tables, uses[5], st, footprint))
         world = wp.where(wp.dot(world_normal(scene, hit.instance, local_normal(tables, hit)), point.normal) < 0.0, -world, world)
         if wp.dot(world, point.face_normal) > 0.02 and wp.dot(world, direction) < 0.0:
