@@ -86,7 +86,7 @@ def test_range_images_need_no_box_and_reach_the_crops():
     found = backbone.map(sensor)
     assert found.shape == (8, 720, len(GRID_NAMES) + 1) and found.dtype == np.float32 and np.isfinite(found).all()
     assert np.median(found[1:-1, 100:600, GRID_NAMES.index("normal_up")]) > 0.99 and found[..., -1].max() == 0.25
-    (boxed,) = lidar_crops(sensor, one_object((3.0, 3.0, 4.0), (9.0, 0.0, -1.0)), CropSource("f", "g", min_points=4), found)
+    (boxed,) = lidar_crops(sensor, one_object((3.0, 3.0, 4.0), (9.0, 0.0, -1.0)), CropSource("f", "g", min_points=4), features=found)
     assert boxed.features.shape == (boxed.count, found.shape[2]) and np.array_equal(backbone.of_crop(boxed), boxed.features)
     assert backbone.map(camera(np.full((20, 20), 2.0))) is None
 

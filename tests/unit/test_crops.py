@@ -154,3 +154,18 @@ def test_a_tracked_object_is_its_own_group():
         assert crops and all(c.group == f"log t{list(frame.objects.instance).index(c.instance)}" for c in crops)
     frame.objects.track = []
     assert {c.group for c in measure(frame, "f", "log#1").crops} == {"log#1"}
+
+
+def test_objects_without_boxes_are_cut_by_instance():
+    """Axes of the line of sight: the same object seen from another side of the sensor gives the same crop."""
+    points = box_points(60) + [12.0, 0.0, 0.2]
+    for yaw in (0.0, 1.1):
+        held = scan(points @ turn(yaw)[:3, :3].T, np.stack([np.eye(4)] * 2))
+        held.channels["instance"] = np.full((1, 60, 1), 7, np.uint32)
+        unboxed = Objects(np.array([7], np.int32), ["car"], np.full((1, 4, 4), np.nan), np.full((1, 3), np.nan), [""])
+        (crop,) = lidar_crops(held, unboxed, CropSource("f", "g"))
+        assert crop.axes == "view" and crop.count == 60 and crop.range == pytest.approx(12.0, abs=0.3)
+        assert np.abs(np.median(crop.points, axis=0)).max() < 0.15 and crop.size[0] > crop.size[1] > crop.size[2]
+    boxed = boxes(turn(0.0, (12.0, 0.0, 0.2)))
+    boxed.instance[:] = 7
+    assert [c.axes for c in lidar_crops(held, boxed, CropSource("f", "g"), "view")] == ["view"]

@@ -56,7 +56,8 @@ def test_labels_of_the_dataset(sequence):
     lidar = frame.sensors["lidar"]
     assert lidar.channels["range"].shape == (8, 180, 1) and (lidar.channels["range"] > 0).all()
     assert np.all(lidar.channels["semantic"][7] == frame.labels["road"]) and np.all(lidar.channels["semantic"][:7] == frame.labels["car"])
-    assert np.all(lidar.channels["instance"][:7] == 3) and len(frame.objects) == 0
+    assert np.all(lidar.channels["instance"][:7] == 3) and frame.objects.instance.tolist() == [3]
+    assert (frame.objects.class_name, frame.objects.track, lidar.view.visible.tolist()) == (["car"], ["car 3"], [7 * 180])
     assert lidar.T_world_sensor[0, 2, 3] == 1.5 and reader.sensors == {"lidar": "toy"}
     assert "100.00 %" in reader.notes[0]
 

@@ -7,14 +7,16 @@ azimuth). ``labels/*.label``: uint32 per point, class in the lower 16 bits, inst
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tailgate.config.load import Source
 from tailgate.errors import UserError, Where, nearest, unknown
-from tailgate.frames import Frame, FrameId
-from tailgate.reference.boxes import objects_of
+from tailgate.frames import Frame, FrameId, Objects, ObjectView, SensorFrame
+from tailgate.reference.boxes import lidar_view, objects_of
 from tailgate.reference.kitti import SWEEP_NS, VELODYNE_HEIGHT
 from tailgate.reference.organise import rings_from_order
 from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, read_records, sweep_channels
@@ -108,7 +110,8 @@ class SemanticKittiReader:
         sensor = lidar_frame_sensor(self._channels(name)[0], self._model, self._height, SWEEP_NS)
         labels = {"background": 0, **{word: i for i, word in self._names.items() if i}}
         address = FrameId("semantickitti", 0, list(self._files).index(name))
-        return Frame(address, {"lidar": sensor}, objects_of([], np.zeros((0, 4, 4)), np.zeros((0, 3))), labels)
+        objects, view = labelled_objects(sensor, self._names)
+        return Frame(address, {"lidar": replace(sensor, view=view)}, objects, labels)
 
     def _channels(self, name: str) -> tuple[dict[str, np.ndarray], Placing]:
         path = self._files[name]
@@ -129,6 +132,24 @@ class SemanticKittiReader:
         if strange:
             raise UserError(f"holds the class number {strange[0]}, which {NAMES_FILE} does not name", file)
         return {"semantic": semantic, "instance": packed >> np.uint32(16)}
+
+
+def labelled_objects(sensor: SensorFrame, names: Mapping[int, str]) -> tuple[Objects, ObjectView]:
+    """The instances of a labelled scan as objects without boxes (pose and size NaN), and how many returns each has; what is hidden is not known.
+
+    The class of an instance is that of most of its returns, its track its class and number, which hold over a sequence.
+    """
+    hit = np.asarray(sensor.channel("range")) > 0
+    instance, semantic = (np.asarray(sensor.channels.get(c, np.zeros(hit.shape)))[hit].astype(np.int64) for c in ("instance", "semantic"))
+    ids, row, visible = np.unique(instance, return_inverse=True, return_counts=True)
+    distance = np.asarray(sensor.channel("range"))[hit]
+    kept = [k for k, i in enumerate(ids) if i > 0]
+    classes = [names[int(np.bincount(semantic[row == k]).argmax())] for k in kept]
+    seen = visible[kept].astype(np.int32)
+    tracks = [f"{c} {ids[k]}" for c, k in zip(classes, kept, strict=True)]
+    found = objects_of(classes, np.full((len(kept), 4, 4), np.nan), np.full((len(kept), 3), np.nan), tracks)
+    found.instance = ids[kept].astype(np.int32)
+    return found, lidar_view(seen, seen, np.array([np.median(distance[row == k]) for k in kept]))
 
 
 def read_points(path: Path) -> np.ndarray:

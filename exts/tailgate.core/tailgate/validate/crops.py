@@ -30,10 +30,10 @@ class Crop:
         group: track or recording; crops of one group are never compared with each other in a null.
         frame: name of the frame.
         modality: "lidar" or "rgbd".
-        axes: "box" (origin at the box centre, x length, y width, z height) or "camera_up" (origin at the median of the points, x along the
-            viewing direction, y to the image's left, z to the image's top; used where no box exists).
+        axes: "box" (origin at the box centre, x length, y width, z height); where no box exists "camera_up" (origin at the median of the points, x
+            along the viewing direction, y to the image's left, z to the image's top) or "view" (the same of a LiDAR, x level, z up).
         range: distance from the sensor to the origin of the axes [m].
-        size: length, width, height [m]: the box, or for camera_up the 5 to 95 % extent of the points.
+        size: length, width, height [m]: the box, or without one the 5 to 95 % extent of the points.
         count: points of the object before any cap.
         points: [n, 3] in the axes above [m], float32, n ≤ KEPT.
         intensity: [n] 0..1, float32, or None.
@@ -101,42 +101,76 @@ def has_boxes(objects: Objects) -> bool:
     return len(size) > 0 and bool(np.isfinite(size).all() and (size > 0).all())
 
 
-def lidar_crops(sensor: SensorFrame, objects: Objects, source: CropSource, features: np.ndarray | None = None) -> list[Crop]:
-    """Crops of a LiDAR scan: the returns inside each box, in the box's frame.
+def lidar_crops(
+    sensor: SensorFrame, objects: Objects, source: CropSource, axes: str | None = None, features: np.ndarray | None = None
+) -> list[Crop]:
+    """Crops of a LiDAR scan: the returns inside each box, in the box's frame, or the returns labelled as each object where it has no box.
 
-    A point counts when it lies within MARGIN of the box's sides and top and, so that the ground stays out, at least 5 cm (or a tenth of the height)
-    above its bottom. Points of a moving sensor are placed with the pose interpolated at their own time.
+    A point counts as inside when it lies within MARGIN of the box's sides and top and, so that the ground stays out, at least 5 cm (or a tenth of the
+    height) above its bottom. Points of a moving sensor are placed with the pose interpolated at their own time.
 
     Args:
-        sensor: organised scan; ``channels["time_offset"]`` is used where the pose changes.
-        objects: boxes in world space; objects without a box give no crop.
+        sensor: organised scan; ``channels["time_offset"]`` is used where the pose changes, ``instance`` for objects without a box.
+        objects: boxes in world space.
         source: names and seeds.
+        axes: "view" where the other side of a comparison has no boxes: all crops are then cut by instance, in axes of the line of sight.
         features: a backbone's map of the scan [h, w, D], sampled at each return's beam and column.
     """
-    returns = sensor.points()
-    world = _to_world(sensor, returns["xyz"].astype(np.float64), returns.get("time_offset"))
-    order = np.argsort(world[:, 0], kind="stable")
-    world, intensity = world[order], returns.get("intensity")
-    intensity = None if intensity is None else intensity[order]
-    if features is not None:
-        cells = np.nonzero(np.asarray(sensor.channel("range")).transpose(1, 0, 2) > 0)
-        features = _sampled(features, (cells[1][order], cells[0][order]), np.asarray(sensor.channel("range")).shape)
-    origin = sensor.T_world_sensor.mean(axis=0)[:3, 3]
+    returns = _returns(sensor, features)
     found = []
     for row in range(len(objects)):
         size, pose = np.asarray(objects.size[row], dtype=float), objects.T_world_box[row]
-        if not (np.isfinite(size).all() and (size > 0).all()):
-            continue
+        boxed = axes != "view" and bool(np.isfinite(size).all() and (size > 0).all())
+        seen = returns.in_box(size, pose) if boxed else returns.of_instance(int(objects.instance[row]))
+        found.append(None if seen is None else _crop("lidar", objects, row, seen, source))
+    return [c for c in found if c is not None]
+
+
+@dataclass(frozen=True)
+class _Returns:
+    """Returns of a scan by rising world x; ``instance``, ``intensity`` and ``features`` are None where the scan has none."""
+
+    world: np.ndarray
+    origin: np.ndarray
+    instance: np.ndarray | None
+    intensity: np.ndarray | None
+    features: np.ndarray | None
+
+    def in_box(self, size: np.ndarray, pose: np.ndarray) -> _Seen:
+        """Those inside a box, in its frame."""
         reach = 0.5 * np.linalg.norm(size) + 2 * MARGIN
-        near = slice(*np.searchsorted(world[:, 0], (pose[0, 3] - reach, pose[0, 3] + reach)))
-        local = (world[near] - pose[:3, 3]) @ pose[:3, :3]
-        half = size / 2
+        near = np.arange(*np.searchsorted(self.world[:, 0], (pose[0, 3] - reach, pose[0, 3] + reach)))
+        local, half = (self.world[near] - pose[:3, 3]) @ pose[:3, :3], size / 2
         inside = (np.abs(local[:, :2]) <= half[:2] + MARGIN).all(axis=1)
         inside &= (local[:, 2] >= -half[2] + min(0.05, 0.1 * size[2])) & (local[:, 2] <= half[2] + MARGIN)
-        lit, seen_as = (None if values is None else values[near][inside] for values in (intensity, features))
-        seen = _Seen(local[inside], lit, size, "box", float(np.linalg.norm(pose[:3, 3] - origin)), seen_as)
-        found.append(_crop("lidar", objects, row, seen, source))
-    return [c for c in found if c is not None]
+        return self._seen(near[inside], local[inside], size, "box", float(np.linalg.norm(pose[:3, 3] - self.origin)))
+
+    def of_instance(self, instance: int) -> _Seen | None:
+        """Those labelled as an instance: about their median, x away from the sensor, z up; None where none is."""
+        mine = np.flatnonzero(self.instance == instance) if self.instance is not None else np.zeros(0, int)
+        if not len(mine):
+            return None
+        centre = np.median(self.world[mine], axis=0)
+        away = (centre - self.origin)[:2] / max(float(np.linalg.norm((centre - self.origin)[:2])), 1e-9)
+        axes = np.array([[away[0], -away[1], 0.0], [away[1], away[0], 0.0], [0.0, 0.0, 1.0]])
+        local = (self.world[mine] - centre) @ axes
+        size = np.diff(np.quantile(local, [0.05, 0.95], axis=0), axis=0)[0]
+        return self._seen(mine, local, size, "view", float(np.linalg.norm(centre - self.origin)))
+
+    def _seen(self, rows: np.ndarray, local: np.ndarray, size: np.ndarray, axes: str, distance: float) -> _Seen:
+        lit, seen_as = (None if values is None else values[rows] for values in (self.intensity, self.features))
+        return _Seen(local, lit, size, axes, distance, seen_as)
+
+
+def _returns(sensor: SensorFrame, features: np.ndarray | None) -> _Returns:
+    points = sensor.points()
+    world = _to_world(sensor, points["xyz"].astype(np.float64), points.get("time_offset"))
+    order = np.argsort(world[:, 0], kind="stable")
+    instance, intensity = (points[name][order] if name in points else None for name in ("instance", "intensity"))
+    if features is not None:
+        cells = np.nonzero(np.asarray(sensor.channel("range")).transpose(1, 0, 2) > 0)
+        features = _sampled(features, (cells[1][order], cells[0][order]), np.asarray(sensor.channel("range")).shape)
+    return _Returns(world[order], sensor.T_world_sensor.mean(axis=0)[:3, 3], instance, intensity, features)
 
 
 def camera_crops(

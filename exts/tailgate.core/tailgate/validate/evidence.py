@@ -87,10 +87,12 @@ class Cut:
     Attributes:
         axes: axes of RGB-D crops; "camera_up" where the reference has no boxes.
         surfaces: labelled surfaces that count beside objects; None for all.
+        lidar_axes: axes of LiDAR crops; "view" where the reference has no boxes.
     """
 
     axes: str | None = None
     surfaces: tuple[str, ...] | None = None
+    lidar_axes: str | None = None
 
     def apply(self, frame: Frame) -> Frame:
         """The frame with other surfaces unlabelled."""
@@ -107,7 +109,7 @@ class Cut:
         return replace(frame, sensors=sensors)
 
 
-CUTS = {"mosd": Cut("camera_up", ("table",))}
+CUTS = {"mosd": Cut("camera_up", ("table",)), "semantickitti": Cut(lidar_axes="view")}
 """By kind of reference."""
 
 
@@ -126,7 +128,7 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
     source = CropSource(name, [f"{group.partition('#')[0]} {t}" for t in frame.objects.track] or group)
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
-            evidence.crops += lidar_crops(sensor, frame.objects, source, backbone and backbone.map(sensor))
+            evidence.crops += lidar_crops(sensor, frame.objects, source, cut.lidar_axes, backbone and backbone.map(sensor))
         elif "valid" in sensor.channels:
             evidence.crops += camera_crops(sensor, frame.objects, source, cut.axes, backbone and backbone.map(sensor))
     return evidence
