@@ -23,8 +23,9 @@ class Tables:
     """Rows behind a hit (instance, face).
 
     ``base`` has one row per instance: its first face, first coloured face (-1: white), first face with texture coordinates (-1: none), first slot.
-    ``face_st`` are the two ways on a face [m, own frame] along which s and t grow by 1. ``slot`` = material, semantic id, instance id, mover. ``material`` columns are those of ``tailgate.stage.materials.Surface.row``; ``texture_of`` has a material's
-    textures in the order of ``tailgate.stage.shaders.TEXTURED``. ``textures`` and ``cutouts`` are 0 where no material has any.
+    ``face_st`` are the two ways on a face [m, own frame] along which s and t grow by 1. ``slot`` = material, semantic id, instance id, mover.
+    ``material`` columns are those of ``tailgate.stage.materials.Surface.row``; ``texture_of`` has a material's textures in the order of
+    ``tailgate.stage.shaders.TEXTURED``. ``textures`` and ``cutouts`` are 0 where no material has any.
     """
 
     base: wp.array(dtype=wp.vec4i)
