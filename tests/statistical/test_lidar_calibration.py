@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tailgate.calibrate.lidar import estimate_lidar, fit_response, non_negative_fit
+from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.errors import UserError
+from tailgate.reference.organise import reorganise
 from tailgate.sensors import nominal
 from tailgate.sensors.lidar import LidarResponse, loss_probability, respond_lidar
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
@@ -116,3 +118,68 @@ def test_non_negative_fit_is_exact_inside_and_clamps_outside():
     np.testing.assert_allclose(non_negative_fit(design, design @ [0.3, 0.0, 2.0], np.ones(40)), [0.3, 0.0, 2.0], atol=1e-9)
     clamped = non_negative_fit(design, design @ [0.3, -1.0, 0.5], np.ones(40))
     assert (clamped >= 0).all() and clamped[1] == 0.0
+
+
+def _inside(estimates, truth, slack):
+    return np.mean([e.low - slack <= t <= e.high + slack for e, t in zip(estimates, truth, strict=True)])
+
+
+def test_a_hidden_grid_is_found_from_points_alone():
+    """Points, rings and nothing else: columns, beam table with its heights, and a blind sector."""
+    table = load_sensor("hdl64e")[0]
+    draw = np.random.default_rng(5)
+    hidden = table.model_copy(
+        update={
+            "elevation_deg": (np.array(table.elevation_deg) + draw.normal(0, 0.3, 64)).tolist(),
+            "beam_height_m": [0.2] * 32 + [0.12] * 32,
+            "columns": 2161,
+            "blind_sectors_deg": [(150.0, 171.0)],
+            "range_step": 0.0,
+        }
+    )
+    scans = [reorganise(s) for s in _scans(hidden, range(3), {"noise_sigma": 0.015, "drop_base": 0.02})]
+    grid = estimate_grid(scans, table)
+    found = grid.applied(table)
+    assert abs(found.columns - hidden.columns) <= 1 and grid.columns.low <= hidden.columns <= grid.columns.high
+    assert found.rate_hz == pytest.approx(10.0 * 2083 / 2161, rel=1e-3) and not grid.rate.identifiable
+    np.testing.assert_allclose(found.elevation_deg, hidden.elevation_deg, atol=0.03)
+    np.testing.assert_allclose(found.beam_height_m, hidden.beam_height_m, atol=0.011)
+    assert _inside(grid.elevation, hidden.elevation_deg, 0.002) > 0.8
+    ((first, last),) = found.blind_sectors_deg
+    assert first == pytest.approx(150.0, abs=0.4) and last == pytest.approx(171.0, abs=0.4)
+    assert any("no firing times" in n for n in grid.notes())
+
+
+def test_a_hidden_grid_is_found_with_firing_times():
+    table = load_sensor("vlp32c")[0]
+    draw = np.random.default_rng(6)
+    hidden = table.model_copy(
+        update={
+            "azimuth_offset_deg": (np.array(table.azimuth_offset_deg) + draw.normal(0, 0.2, 32)).tolist(),
+            "columns": 904,
+            "rate_hz": 19.3,
+            "direction": "ccw",
+        }
+    )
+    scans = _scans(hidden, range(2), {"noise_sigma": 0.02, "drop_base": 0.02})
+    grid = estimate_grid(scans, table)
+    found = grid.applied(table)
+    assert found.direction == "ccw" and found.columns == 904
+    assert found.rate_hz == pytest.approx(19.3, rel=2e-3) and grid.rate.identifiable
+    off = np.array(found.azimuth_offset_deg) - hidden.azimuth_offset_deg
+    np.testing.assert_allclose(off - off.mean(), 0.0, atol=0.03)
+    np.testing.assert_allclose(found.elevation_deg, hidden.elevation_deg, atol=0.005)
+    assert found.beam_height_m == [] and found.blind_sectors_deg == []
+
+
+def test_a_grid_that_cannot_be_told_stays_the_tables():
+    table = load_sensor("vlp16")[0]
+    scan = _scans(table.model_copy(update={"columns": 360}), [1], {})[0]
+    with pytest.raises(UserError, match="must have the model's 32 beams, got 16"):
+        estimate_grid([scan], load_sensor("vlp32c")[0])
+    with pytest.raises(UserError, match="at least one scan"):
+        estimate_grid([], table)
+    none = replace(scan, channels={**scan.channels, "range": np.zeros_like(scan.channel("range"))})
+    grid = estimate_grid([none], table)
+    assert grid.applied(table).elevation_deg == table.elevation_deg and grid.blind is None
+    assert any("beams 0, 1" in n for n in grid.notes())

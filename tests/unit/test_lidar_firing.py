@@ -151,3 +151,15 @@ def test_wrong_bases_are_named(tmp_path, text, match, monkeypatch):
 def test_the_base_is_no_device():
     with pytest.raises(UserError, match="elevation_deg"):
         load(LidarModel, find_config("base/spinning", "sensors"))
+
+
+def test_lasers_above_the_origin_put_their_points_where_they_hit():
+    stage = kit.new_stage()
+    kit.ground(stage, "/World/ground", z=-1.5)
+    model = LidarModel(elevation_deg=[-10.0, -20.0], beam_height_m=[0.2, 0.1], columns=90, range_max=60.0)
+    sensor = kit.render(stage, kit.rig_of(lidar=model)).sensors["lidar"]
+    points = sensor.points()
+    np.testing.assert_allclose(points["xyz"][:, 2], -1.5, atol=1e-4)
+    for ring, (elevation, height) in enumerate(zip(model.elevation_deg, model.beam_height_m, strict=True)):
+        flat = np.hypot(*points["xyz"][points["ring"] == ring, :2].T)
+        np.testing.assert_allclose(flat, (1.5 + height) / np.tan(np.deg2rad(-elevation)), rtol=1e-4)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tailgate.config.sensor import LidarModel
 from tailgate.frames import ObjectView, SensorFrame
-from tailgate.geometry.firing import firing_grid
+from tailgate.geometry.firing import firing_grid, from_the_origin
 from tailgate.geometry.local_planes import directions
 from tailgate.rng import rng
 
@@ -32,8 +32,8 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
     grid = firing_grid(model)
     az, el = grid.azimuth, grid.elevation
     rays = directions(az, el)
-    best = _Nearest(rays)
-    y = SENSOR_HEIGHT * rays[..., 1] / np.maximum(-rays[..., 2], 1e-9)
+    best = _Nearest(rays, grid.height[:, None].astype(np.float64))
+    y = (SENSOR_HEIGHT + grid.height[:, None]) * rays[..., 1] / np.maximum(-rays[..., 2], 1e-9)
     kerb = draw.uniform(3.5, 6.0)
     ground = np.where(np.abs(y) < kerb, _tone(draw, "road"), _tone(draw, "pavement"))
     best.plane(np.array([0.0, 0.0, 1.0]), -SENSOR_HEIGHT, ground)
@@ -42,6 +42,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
     for _ in range(boxes):
         _box(best, draw, kerb)
     rng_, incidence, reflectance = (channel * grid.live[..., None] for channel in best.result(model))
+    rng_, el = from_the_origin(rng_, grid)
     beams = len(model.elevation_deg)
     channels = {
         "range": rng_,
@@ -62,10 +63,10 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
 
 
 class _Nearest:
-    """Nearest surface along every ray so far."""
+    """Nearest surface along every ray so far; ``height`` [beams, 1] of the rays' origins above the sensor's [m]."""
 
-    def __init__(self, rays: np.ndarray):
-        self.rays = rays
+    def __init__(self, rays: np.ndarray, height: np.ndarray):
+        self.rays, self.height = rays, np.broadcast_to(height, rays.shape[:2])
         self.t = np.full(rays.shape[:2], np.inf)
         self.cosine = np.zeros(rays.shape[:2])
         self.reflectance = np.zeros(rays.shape[:2])
@@ -74,10 +75,10 @@ class _Nearest:
         """Add the plane normal·p = offset; ``keep(points [n, 3]) -> bool [n]`` cuts it."""
         slope = self.rays @ normal
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.where(np.abs(slope) > 1e-9, offset / slope, np.inf)
+            t = np.where(np.abs(slope) > 1e-9, (offset - normal[2] * self.height) / slope, np.inf)
         hit = (t > 1e-3) & (t < self.t)
         if keep is not None:
-            hit[hit] = keep(self.rays[hit] * t[hit][:, None])
+            hit[hit] = keep(self.rays[hit] * t[hit][:, None] + self.height[hit][:, None] * [0.0, 0.0, 1.0])
         self.t[hit], self.cosine[hit] = t[hit], np.abs(slope[hit])
         self.reflectance[hit] = np.broadcast_to(reflectance, self.t.shape)[hit]
 
@@ -86,8 +87,9 @@ class _Nearest:
         c, s = np.cos(yaw), np.sin(yaw)
         R = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
         reach = np.linalg.norm(half)
-        near = np.nonzero(self.rays @ centre > np.sqrt(max(centre @ centre - reach**2, 0.0)))
-        d, origin = self.rays[near] @ R, -centre @ R
+        lifted = np.linalg.norm(centre) - np.abs(self.height).max()
+        near = np.nonzero(self.rays @ centre > np.sqrt(max(lifted**2 - reach**2, 0.0)) - np.abs(self.height).max())
+        d, origin = self.rays[near] @ R, (self.height[near][:, None] * [0.0, 0.0, 1.0] - centre) @ R
         with np.errstate(divide="ignore", invalid="ignore"):
             a, b = (-half - origin) / d, (half - origin) / d
         entry = np.fmin(a, b)

@@ -85,7 +85,7 @@ def find_config(name: str, folder: str, roots: Sequence[Path] = (), where: Where
 
 
 def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = None) -> tuple[LidarModel | CameraModel, str]:
-    """Read a sensor model by name or path, or an Ouster's metadata.json; returns the model and its name."""
+    """Read a sensor model by name or path, or an Ouster's metadata.json; returns the model and the device's name."""
     path = find_config(name, "sensors", roots, where)
     if path.suffix == ".json":
         return LidarModel.from_ouster(path), path.stem
@@ -94,7 +94,8 @@ def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = Non
     kind = source.data.get("type")
     if kind not in kinds:
         raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", source.at("type"))
-    return validate(kinds[kind], source.data, source), path.stem
+    model = validate(kinds[kind], source.data, source)
+    return model, getattr(model, "device", "") or path.stem
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> np.ndarray:

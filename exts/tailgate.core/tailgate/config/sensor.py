@@ -19,10 +19,13 @@ class LidarModel(Model):
     aside of the head fills a column some firings earlier or later than the others (``tailgate.geometry.firing``).
 
     Attributes:
+        device: name of the device where this file describes one unit of it; by default the file's own name.
         source: datasheet or paper the table comes from.
         elevation_deg: elevation of each beam [deg], any order; ring index = position in this list.
         azimuth_offset_deg: azimuth of each beam relative to the head [deg]; one number per beam or empty for none.
         firing_us: moment of each beam's pulse after the first of its column [us]; one number per beam or empty where all fire at once.
+        beam_height_m: height of each beam's origin above the sensor's [m]; one number per beam or empty for none. Ranges and elevations of a scan
+            are those of its points as seen from the sensor's origin.
         columns: firings per revolution.
         rate_hz: revolutions per second.
         range_min, range_max: [m].
@@ -39,10 +42,12 @@ class LidarModel(Model):
     """
 
     type: Literal["lidar"] = "lidar"
+    device: str = ""
     source: str = ""
     elevation_deg: list[Finite] = Field(min_length=1, max_length=1024)
     azimuth_offset_deg: list[Finite] = []
     firing_us: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = []
+    beam_height_m: list[Finite] = []
     columns: int = Field(gt=0, le=16384)
     rate_hz: float = Field(10.0, ge=0.5, le=1000)
     range_min: float = Field(0.5, ge=0)
@@ -73,7 +78,7 @@ class LidarModel(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
-        for name in ("azimuth_offset_deg", "firing_us"):
+        for name in ("azimuth_offset_deg", "firing_us", "beam_height_m"):
             values = getattr(self, name)
             if values and len(values) != len(self.elevation_deg):
                 raise ValueError(f"{name} must hold {len(self.elevation_deg)} numbers, one per beam, got {len(values)}")

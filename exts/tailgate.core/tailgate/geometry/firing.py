@@ -20,6 +20,7 @@ class FiringGrid:
     Attributes:
         azimuth, elevation: of every cell in the sensor's frame at the moment it fires [deg], float32 (beams, columns); azimuth in [-180, 180).
         time: since the sweep began [ns], int32 (beams, columns).
+        height: of every beam's origin in the sensor's frame [m], float32 (beams,).
         live: False in blind sectors, bool (beams, columns).
         sweep: duration of a sweep [ns].
     """
@@ -27,6 +28,7 @@ class FiringGrid:
     azimuth: np.ndarray
     elevation: np.ndarray
     time: np.ndarray
+    height: np.ndarray
     live: np.ndarray
     sweep: int
 
@@ -45,10 +47,25 @@ def firing_grid(model: LidarModel) -> FiringGrid:
     azimuth = (model.azimuth_start_deg + step * head + aside[:, None] + 180.0) % 360.0 - 180.0
     elevation = np.broadcast_to(np.asarray(model.elevation_deg, np.float64)[:, None], azimuth.shape)
     time = np.rint(sweep * head / model.columns + late[:, None]).astype(np.int32)
+    height = np.asarray(model.beam_height_m or np.zeros(beams), np.float32)
     live = np.ones(azimuth.shape, dtype=bool)
     for first, last in model.blind_sectors_deg:
         live &= (azimuth - first) % 360.0 > (last - first) % 360.0
-    return FiringGrid(azimuth.astype(np.float32), elevation.astype(np.float32), time, live, round(sweep))
+    return FiringGrid(azimuth.astype(np.float32), elevation.astype(np.float32), time, height, live, round(sweep))
+
+
+def from_the_origin(ranges: np.ndarray, grid: FiringGrid) -> tuple[np.ndarray, np.ndarray]:
+    """Ranges [m] (beams, columns, echoes) and elevations [deg] (beams, columns) seen from the sensor's origin, of ranges measured from the beams' own.
+
+    Where there is no return the beam's own elevation stays; that of several echoes is the first one's.
+    """
+    if not grid.height.any():
+        return ranges, grid.elevation
+    angle, height = np.deg2rad(grid.elevation.astype(np.float64))[..., None], grid.height[:, None, None].astype(np.float64)
+    z, flat = ranges * np.sin(angle) + height, ranges * np.cos(angle)
+    hit = ranges > 0
+    elevation = np.where(hit[..., 0], np.rad2deg(np.arctan2(z, flat))[..., 0], grid.elevation)
+    return np.where(hit, np.hypot(z, flat), 0.0).astype(np.float32), elevation.astype(np.float32)
 
 
 def turn_of(T_world_sensor: np.ndarray) -> tuple[np.ndarray, float]:

@@ -102,7 +102,7 @@ def _kitti_rig(path: Path) -> Rig:
     intrinsics = {"fx": float(K[0, 0]), "fy": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])}
     camera = load_sensor("kitti_cam2")[0].model_copy(update=intrinsics)
     sensors = {
-        "lidar": RigSensor(model="hdl64e", mount=mount_of(T_rig_velo, camera=False)),
+        "lidar": RigSensor(model="hdl64e_kitti", mount=mount_of(T_rig_velo, camera=False)),
         "camera": RigSensor(model=camera, mount=mount_of(T_rig_velo @ calibration.T_velo_cam2, camera=True)),
     }
     return Rig(name="kitti", sensors=sensors)

@@ -55,11 +55,25 @@ def fit_sensor(reference: Path, kind: str, sensor: str, out: Path) -> SensorFit:
     names = [n for n, recorded in found.sensors.items() if recorded == name]
     if not names:
         raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}, not of {name}", reference)
+    grid, notes = {}, list(found.notes)
+    if model.type == "lidar":
+        model, grid, told = _grid(found, names, model.model_copy(update={"device": name}))
+        notes += told
     estimates = _estimate(found, names, model)
     response, _ = apply_estimates(model.response, estimates)
     text = dump(model.model_copy(update={"response": response}))
     write_atomically(out, text)
-    return SensorFit(text, estimates, list(found.notes))
+    return SensorFit(text, {**grid, **estimates}, notes)
+
+
+def _grid(found: Any, names: list[str], model: Any) -> tuple[Any, dict[str, Any], list[str]]:
+    """The model with the firing grid of its recordings, the grid's estimates and what could not be told. Several heads of a kind keep the table."""
+    from tailgate.calibrate.lidar_grid import estimate_grid
+
+    if len(names) > 1:
+        return model, {}, [f"{len(names)} heads of one kind: the beam table stays that of the data sheet"]
+    grid = estimate_grid([found.read(n).sensors[names[0]] for n in found.split["feedback"]], model)
+    return grid.applied(model), grid.rows(model), grid.notes()
 
 
 def _estimate(found: Any, names: list[str], model: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tailgate.config.sensor import LidarModel
 from tailgate.frames import LIDAR_CHANNELS
-from tailgate.geometry.firing import FiringGrid
+from tailgate.geometry.firing import FiringGrid, from_the_origin
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.lidar_kernels import GHOSTS, RAYS, Rays, Spin, fire_kernel, follow_kernel
 from tailgate.render.raytrace.scene import DeviceScene
@@ -210,8 +210,9 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
     wp.launch(label_kernel, dim=(firings, kept), inputs=[rays, echoes, scene.tables.slot], outputs=[*labels, mover], device=device)
     found = {name: getattr(echoes, name) for name in ("range", "incidence", "reflectance")} | dict(zip(("semantic", "instance"), labels, strict=True))
     channels = {name: value.numpy().reshape(*shape, kept).copy() for name, value in found.items()}
+    channels["range"], elevation = from_the_origin(channels["range"], grid)
     air = np.exp(-2.0 * spin.fog * channels["range"])
     channels["intensity"] = (np.minimum(channels["reflectance"], 1.0) * channels["incidence"] * air).astype(np.float32)
     channels["time_offset"] = np.repeat(grid.time[..., None], kept, axis=2)
     ordered = {name: channels[name] for name in (*LIDAR_CHANNELS, "reflectance")}
-    return {**ordered, "azimuth": grid.azimuth, "elevation": grid.elevation, "ring": np.arange(shape[0], dtype=np.int32)}, mover
+    return {**ordered, "azimuth": grid.azimuth, "elevation": elevation, "ring": np.arange(shape[0], dtype=np.int32)}, mover

@@ -48,6 +48,7 @@ class Spin:
     elevation: wp.array(dtype=wp.float32)
     share: wp.array(dtype=wp.float32)
     live: wp.array(dtype=wp.int32)
+    height: wp.array(dtype=wp.float32)
     start: wp.float32
     step: wp.float32
     slack: wp.float32
@@ -83,6 +84,7 @@ def spin_of(model: LidarModel, grid: FiringGrid, T_world_lidar: np.ndarray, fog:
     for name, degrees in (("azimuth", grid.azimuth), ("elevation", grid.elevation)):
         setattr(out, name, wp.array(np.deg2rad(degrees.astype(np.float64)).astype(np.float32).ravel(), dtype=wp.float32, device=device))
     out.share = wp.array((grid.time / grid.sweep).astype(np.float32).ravel(), dtype=wp.float32, device=device)
+    out.height = wp.array(grid.height, dtype=wp.float32, device=device)
     out.live = wp.array(grid.live.astype(np.int32).ravel(), dtype=wp.int32, device=device)
     out.start, out.step = float(np.deg2rad(model.azimuth_start_deg)), float(sense * np.deg2rad(model.azimuth_fov_deg) / model.columns)
     column = model.azimuth_start_deg + sense * model.azimuth_fov_deg / model.columns * np.arange(model.columns)
@@ -95,8 +97,10 @@ def spin_of(model: LidarModel, grid: FiringGrid, T_world_lidar: np.ndarray, fog:
 
 @wp.func
 def firing_origin(spin: Spin, k: int) -> wp.vec3:
-    """World position of the sensor at firing k."""
-    return wp.transform_point(spin.T_world_lidar, wp.vec3(0.0, 0.0, 0.0)) + spin.share[k] * spin.moved
+    """World position of the beam's origin at firing k."""
+    turn = wp.quat_from_axis_angle(spin.turn_axis, spin.turn_angle * spin.share[k])
+    origin = wp.quat_rotate(turn, wp.vec3(0.0, 0.0, spin.height[k / spin.columns]))
+    return wp.transform_point(spin.T_world_lidar, origin) + spin.share[k] * spin.moved
 
 
 @wp.func
