@@ -119,7 +119,8 @@ def preview(
     overrides: Sets = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Write a contact sheet of the first clips a budget would make."""
-    from tailgate.runtime.preview import ablation, contact
+    from tailgate.runtime.ablation import ablation
+    from tailgate.runtime.preview import contact
     from tailgate.runtime.spec import RunOptions
 
     options = RunOptions(budget, out, data, "warp", device, tuple(overrides))

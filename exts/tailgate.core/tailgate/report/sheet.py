@@ -41,9 +41,7 @@ class _Panel:
     paint: Callable[[int, int], np.ndarray]
 
 
-def contact_sheet(
-    frames: Sequence[Frame], path: str | Path, title: str, columns: int = 3, captions: Sequence[Caption] | None = None
-) -> Path:
+def contact_sheet(frames: Sequence[Frame], path: str | Path, title: str, columns: int = 3, captions: Sequence[Caption] | None = None) -> Path:
     """Write a PNG with one tile per frame: colour with boxes, depth, labels, top view, LiDAR panoramas and a caption.
 
     Args:
@@ -268,7 +266,7 @@ def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str
         height = round(cell * shape[0] / shape[1])
         color = _Line("colour", height, lambda f, w, h: draw.resize(draw.rgb(f.sensors[camera]), w, h))
         if _differs(before, after, camera, "rgb"):
-            lines.append(color)
+            lines += [color, _close_up(frames, camera, height)]
         if _differs(before, after, camera, "distance_to_image_plane"):
             lines += _distance_lines(frames, camera, height)
     if lidar and _differs(before, after, lidar, "range"):
@@ -280,6 +278,28 @@ def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str
     if camera and "rgb" in before.sensors[camera].channels:
         return [color], "changes nothing that these sensors see"
     return [_Line("LiDAR range", STRIP, lambda f, w, h: draw.lidar_range(f.sensors[lidar], w, h))], "changes nothing that these sensors see"
+
+
+CLOSER = 4
+"""Magnification of a close-up: one pixel of the image is this many of the sheet."""
+
+
+def _close_up(frames: Sequence[Frame], camera: str, height: int) -> _Line:
+    """The patch of the colour image that changes most from the first to the last frame, pixel by pixel."""
+    import cv2
+
+    images = [draw.rgb(frame.sensors[camera]) for frame in (frames[0], frames[-1])]
+    change = np.abs(images[1].astype(np.float32) - images[0]).sum(axis=2)
+    reach = max(1, min(change.shape) // CLOSER // 2)
+    v, u = np.unravel_index(cv2.blur(change, (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_CONSTANT).argmax(), change.shape)
+
+    def paint(frame: Frame, w: int, h: int) -> np.ndarray:
+        image = draw.rgb(frame.sensors[camera])
+        tall, wide = min(-(-h // CLOSER), image.shape[0]), min(-(-w // CLOSER), image.shape[1])
+        top, left = (int(np.clip(at - size // 2, 0, n - size)) for at, size, n in zip((v, u), (tall, wide), image.shape[:2], strict=True))
+        return draw.resize(image[top : top + tall, left : left + wide], w, h, smooth=False)
+
+    return _Line("close-up", height, paint)
 
 
 def _differs(before: Frame, after: Frame, sensor: str, channel: str) -> bool:

@@ -75,6 +75,10 @@ class Studio:
             frames.append(self.respond(await self._render(opened, backend, sample, tick, clock), sample, clock, frames[-1]))
         return Take(sample, frames, perfect, codes, attempt + 1, clock)
 
+    async def render(self, sample: Sample, tick: int = 0) -> Frame:
+        """A drawn sample as its scenario's backend sees it, before responses."""
+        return await self._render(*self.scenario(sample.id.scenario), sample, tick, Clock())
+
     def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None, before: Frame | None = None) -> Frame:
         """Apply the sensor responses that a sample drew; ``before`` is the responded frame of the tick before."""
         from tailgate.sensors import respond

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from tailgate.distributions import Constant, Ranged
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, Objects, ObjectView, Sample, SensorFrame
 from tailgate.rng import kernel_seed
-from tailgate.sensors.camera import check_camera, respond_camera
+from tailgate.sensors.camera import check_camera, depth_response, respond_camera
 from tailgate.sensors.exposure import Device
 from tailgate.sensors.timing import Timing, stamp
 
@@ -24,6 +24,15 @@ EXTINCTION_HINT = "fog_extinction"
 def nominal(model: LidarModel | CameraModel) -> dict[str, float]:
     """The middle of every response setting of a model: the constant, or the distribution at its mean share."""
     return {name: _middle(name, setting) for name, setting in model.response.items()}
+
+
+def ideal(model: LidarModel | CameraModel) -> dict[str, float]:
+    """The value at which each effect of a sensor does nothing, by parameter name."""
+    from tailgate.sensors.colour import ColourResponse
+    from tailgate.sensors.lidar import LidarResponse
+
+    responses = [LidarResponse()] if model.type == "lidar" else [ColourResponse(), *([depth_response(model, {})] if model.depth != "none" else [])]
+    return {name: value for response in [Timing(), *responses] for name, value in asdict(response).items()}
 
 
 def check_response(model: LidarModel | CameraModel) -> None:

@@ -1,0 +1,98 @@
+"""What each sensor effect does alone, from off to strong, on one clip: responses on the rendered frame, trace-time effects by rendering anew."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+from tailgate.config.rig import MountedSensor, ResolvedRig
+from tailgate.config.sensor import CameraModel, LidarModel
+from tailgate.distributions import Ranged
+from tailgate.frames import Frame, Sample
+from tailgate.runtime.folder import check_writable
+from tailgate.runtime.run import initial_settings
+from tailgate.runtime.spec import RunOptions, RunSpec, resolve
+from tailgate.runtime.studio import Studio, Take
+
+LEVELS = (0.0, 0.5, 1.0)
+"""Shares of the way from an effect's ideal value to the bound that is furthest from it."""
+DRIVING = {"ego_speed": 15.0, "ego_yaw_rate": 25.0}
+"""Motion of the rig under which shutters are shown [m/s, deg/s]: a vehicle that turns off."""
+
+
+def ablation(options: RunOptions, out: Path, count: int) -> None:
+    """Write a sheet with one row per effect; ``count`` x 4 rows at most."""
+    from tailgate.report.sheet import ablation_sheet
+
+    check_writable(out)
+    with tempfile.TemporaryDirectory() as folder:
+        spec = resolve(replace(options, out=Path(folder)))
+        studio = Studio(spec)
+        take = asyncio.run(studio.shoot(sorted(spec.scenarios)[0], initial_settings(spec), 0, spec.budget.cells[0]))
+        rows = [*_traced(spec, take), *_responses(studio, take)]
+        studio.close()
+    ablation_sheet(rows[: count * 4], out)
+
+
+def _responses(studio: Studio, take: Take) -> Iterator[tuple[str, list[Frame]]]:
+    """A row for every response setting that has bounds and can be seen on one frame: time stamps cannot."""
+    from tailgate.sensors.timing import Timing
+
+    unseen = {f.name for f in fields(Timing)} | {"exposure_lag"}
+    for sensor, mounted in studio.spec.rig.sensors.items():
+        for parameter, setting in mounted.model.response.items():
+            if isinstance(setting.dist, Ranged) and parameter not in unseen:
+                samples = [_alone(take.sample, sensor, mounted.model, parameter, share) for share in LEVELS]
+                yield f"{sensor}: {parameter}", [_only(studio.respond(take.perfect, sample), sensor) for sample in samples]
+
+
+def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
+    """A row for the lens and for each part of the shutter of every camera that declares them; all responses off."""
+    for sensor, mounted in spec.rig.sensors.items():
+        if mounted.model.type != "camera":
+            continue
+        still = mounted.model.model_copy(update={"lens": None, "shutter": None})
+        if lens := mounted.model.lens:
+            bent = [lens.model_copy(update={"coefficients": [share * c for c in lens.coefficients]}) if share else None for share in LEVELS]
+            yield f"{sensor}: lens", [_seen(spec, take, sensor, still.model_copy(update={"lens": one}), {}) for one in bent]
+        if shutter := mounted.model.shutter:
+            for part in ("exposure_ms", "readout_ms"):
+                off = {"exposure_ms": 0.0, "readout_ms": 0.0}
+                shutters = [shutter.model_copy(update={**off, part: share * getattr(shutter, part)}) for share in LEVELS]
+                frames = [_seen(spec, take, sensor, still.model_copy(update={"shutter": one}), DRIVING) for one in shutters]
+                yield f"{sensor}: shutter, {part} at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s", frames
+
+
+def _seen(spec: RunSpec, take: Take, sensor: str, model: CameraModel, hints: dict[str, float]) -> Frame:
+    """The clip through another model of one sensor, its responses off."""
+    mounted = spec.rig.sensors[sensor]
+    rig = ResolvedRig(spec.rig.name, {sensor: MountedSensor(model, mounted.model_name, mounted.T_rig_sensor)})
+    studio = Studio(replace(spec, rig=rig))
+    sample = _off(replace(take.sample, hints={**take.sample.hints, **hints}), sensor, model)
+    frame = studio.respond(asyncio.run(studio.render(sample)), sample)
+    studio.close()
+    return frame
+
+
+def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, parameter: str, share: float) -> Sample:
+    """The sample with every response of a sensor off but one, at a share of the way to its furthest bound."""
+    off, dist = _off(sample, sensor, model), model.response[parameter].dist
+    ideal = off.sensors[sensor][parameter]
+    strong = max((dist.low, dist.high), key=lambda bound: abs(bound - ideal))
+    return replace(off, sensors={**off.sensors, sensor: {**off.sensors[sensor], parameter: ideal + share * (strong - ideal)}})
+
+
+def _off(sample: Sample, sensor: str, model: LidarModel | CameraModel) -> Sample:
+    """The sample with the responses of a sensor at their ideal values; constants keep theirs, for they are what the device is."""
+    from tailgate.sensors import ideal
+
+    perfect = ideal(model)
+    values = {n: perfect.get(n, 0.0) if isinstance(s.dist, Ranged) else float(s.dist.sample(None)) for n, s in model.response.items()}
+    return replace(sample, sensors={**sample.sensors, sensor: values})
+
+
+def _only(frame: Frame, sensor: str) -> Frame:
+    return replace(frame, sensors={sensor: frame.sensors[sensor]})
