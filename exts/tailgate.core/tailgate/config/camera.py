@@ -48,6 +48,20 @@ class Shutter(Model):
     moments: int = Field(5, ge=1, le=64)
 
 
+class Focus(Model):
+    """A finite aperture: what lies before or behind the plane of focus blurs. Done while tracing, by backends that can.
+
+    Attributes:
+        distance: from the lens to the plane that is sharp [m].
+        opening_mm: diameter of the aperture, the focal length over the f-number [mm].
+        views: pinholes across the opening whose pictures are averaged.
+    """
+
+    distance: float = Field(gt=0)
+    opening_mm: float = Field(gt=0, le=1000)
+    views: int = Field(17, ge=3, le=256)
+
+
 class CameraModel(Model):
     """A camera, with or without a depth channel.
 
@@ -57,6 +71,7 @@ class CameraModel(Model):
         lens: distortion; none for a pinhole or a rectified image. Every channel and label is distorted with the picture.
         shutter: exposure time and readout; none for an instantaneous, global one.
         rate_hz: frames per second.
+        focus: aperture and distance of focus; none for a picture that is sharp everywhere. Depth and labels are always sharp.
         near, far: clipping range [m].
         depth: depth principle; "none" for a colour camera (depth is then exact ground truth).
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
@@ -72,6 +87,7 @@ class CameraModel(Model):
     cy: Finite
     lens: Lens | None = None
     shutter: Shutter | None = None
+    focus: Focus | None = None
     rate_hz: float = Field(10.0, gt=0)
     near: float = Field(0.05, gt=0)
     far: float = Field(200.0, gt=0)

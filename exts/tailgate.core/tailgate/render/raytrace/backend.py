@@ -126,7 +126,7 @@ class WarpBackend:
         return objects, Seen(np.array(rows, np.int64), placed, poses, sizes, len(movers))
 
     def _camera(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
-        from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of
+        from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of, lens_points
         from tailgate.render.raytrace.lens import ray_table
         from tailgate.render.raytrace.visibility import look_with_camera
 
@@ -140,15 +140,15 @@ class WarpBackend:
         shutter = model.shutter or Shutter()
         poses = np.stack([pose, carried_on(mounted, pose, sample.hints, 1e-3 * shutter.readout_ms)])
         moves = shutter.exposure_ms > 0 and any(sample.hints.get(name) for name in ("ego_speed", "ego_yaw_rate"))
-        moments = shutter.moments if moves else 1
-        after = [1e-3 * shutter.exposure_ms * ((k + 0.5) / moments - 0.5) for k in range(moments)]
+        views = max(shutter.moments if moves else 1, model.focus.views if model.focus else 1)
         cameras = []
-        for seconds in after:
+        for k, point in enumerate(lens_points(views)):
+            seconds = 1e-3 * shutter.exposure_ms * ((k + 0.5) / views - 0.5)
             first, last = (carried_on(mounted, T, sample.hints, seconds) for T in poses)
-            cameras.append(camera_of(model, first, self._rays[intrinsics], last))
+            cameras.append(camera_of(model, first, self._rays[intrinsics], last, point))
         quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
         channels = film.expose(self._scene, cameras, light, quality)
-        view = look_with_camera(self._scene, cameras[moments // 2], intrinsics, poses, seen, film.truth.mover)
+        view = look_with_camera(self._scene, cameras[views // 2], intrinsics, poses, seen, film.truth.mover)
         t = round(tick * 1e9 / model.rate_hz)
         read = round(1e6 * shutter.readout_ms)
         return SensorFrame("camera", channels, poses, t, t + read, view, intrinsics, mounted.model_name)

@@ -35,16 +35,40 @@ class Quality:
     key: float = 1.0
 
 
-def camera_of(model: CameraModel, T_world_camera: np.ndarray, rays: wp.array | None = None, T_last_row: np.ndarray | None = None) -> Camera:
-    """Put a camera model into the world; ``rays`` is its ``lens.ray_table``, left out for a pinhole, and ``T_last_row`` the pose when the last row
-    was taken, left out for a global shutter."""
+def lens_points(count: int) -> np.ndarray:
+    """Points [count, 2] spread evenly over the unit disc (Vogel's spiral, 1979), the centre in the middle of the list."""
+    k = np.arange(count)
+    points = np.sqrt(k / max(count - 0.5, 1.0))[:, None] * np.stack([np.cos(2.399963 * k), np.sin(2.399963 * k)], 1)
+    return np.roll(points, count // 2, axis=0)
+
+
+def camera_of(
+    model: CameraModel,
+    T_world_camera: np.ndarray,
+    rays: wp.array | None = None,
+    T_last_row: np.ndarray | None = None,
+    lens_point: np.ndarray | None = None,
+) -> Camera:
+    """Put a camera model into the world.
+
+    Args:
+        model: the camera.
+        T_world_camera: its pose [4, 4] when the first row was taken.
+        rays: its ``lens.ray_table``, left out for a pinhole.
+        T_last_row: its pose when the last row was taken, left out for a global shutter.
+        lens_point: place in the opening that light passes, [2] in units of its radius; left out for its centre.
+    """
     out = Camera()
+    if model.focus and lens_point is not None:
+        aside = lens_point * 0.5e-3 * model.focus.opening_mm
+        out.aside, out.shear = wp.vec2(*map(float, aside)), wp.vec2(*map(float, aside / model.focus.distance))
     if T_last_row is not None:
         out.T_change = wp.mat44(*map(float, (T_last_row - T_world_camera).ravel()))
     if rays is not None:
         out.rays = rays
     out.width, out.height = model.width, model.height
-    out.fx, out.fy, out.cx, out.cy, out.far = model.fx, model.fy, model.cx, model.cy, model.far
+    out.fx, out.fy, out.cx, out.cy = model.fx, model.fy, model.cx, model.cy
+    out.near, out.far = model.near, model.far
     out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))
     return out
 
@@ -79,7 +103,8 @@ class CameraFilm:
         self.rgb = wp.zeros((n, 4), dtype=wp.uint8, device=device)
 
     def expose(self, scene: DeviceScene, cameras: list[Camera], light: Light, quality: Quality) -> dict[str, Any]:
-        """Render and return the channels: the mean radiance of the moments of an exposure; all that is exact from the one in the middle."""
+        """Render and return the channels: the mean radiance of the views of an exposure (moments, places in the opening); what is exact comes from
+        the view in the middle."""
         middle, exposure, total = len(cameras) // 2, quality.exposure, None
         for camera in [*cameras[:middle], *cameras[middle + 1 :], cameras[middle]]:
             hdr, exposure = self._radiance(scene, camera, light, replace(quality, exposure=exposure))

@@ -34,8 +34,9 @@ R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 
 @wp.struct
 class Camera:
-    """Camera; see ``tailgate.frames.Intrinsics``. ``far`` [m] limits the depth channels alone; ``rays`` is empty without a lens.
-    ``T_world_camera`` is the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global shutter."""
+    """Camera; see ``tailgate.frames.Intrinsics``. Nothing nearer than ``near`` [m] is seen, ``far`` limits the depth channels alone; ``rays`` is
+    empty without a lens. ``T_world_camera`` is the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global
+    shutter. ``aside`` is the place in the lens's opening that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole."""
 
     width: wp.int32
     height: wp.int32
@@ -43,7 +44,10 @@ class Camera:
     fy: wp.float32
     cx: wp.float32
     cy: wp.float32
+    near: wp.float32
     far: wp.float32
+    aside: wp.vec2
+    shear: wp.vec2
     T_world_camera: wp.mat44
     T_change: wp.mat44
     rays: wp.array2d(dtype=wp.vec2)
@@ -85,16 +89,17 @@ def camera_pose(camera: Camera, v: float) -> wp.mat44:
 @wp.func
 def camera_origin(camera: Camera, v: float) -> wp.vec3:
     """Optical centre in the world while row ``v`` was taken."""
-    return wp.transform_point(camera_pose(camera, v), wp.vec3(0.0, 0.0, 0.0))
+    return wp.transform_point(camera_pose(camera, v), wp.vec3(camera.aside[0], camera.aside[1], 0.0))
 
 
 @wp.func
 def camera_direction(camera: Camera, u: float, v: float) -> wp.vec3:
     """World direction through an image point, one metre long along the optical axis, so that a ray's t is its depth."""
     if camera.rays.shape[0] > 0:
-        ray = lens_ray(camera.rays, u, v)
+        ray = lens_ray(camera.rays, u, v) - camera.shear
         return wp.transform_vector(camera_pose(camera, v), wp.vec3(ray[0], ray[1], 1.0))
-    return wp.transform_vector(camera_pose(camera, v), wp.vec3((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, 1.0))
+    ray = wp.vec2((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy) - camera.shear
+    return wp.transform_vector(camera_pose(camera, v), wp.vec3(ray[0], ray[1], 1.0))
 
 
 @wp.kernel
@@ -105,6 +110,9 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
     direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
     length = wp.length(direction)
     hit = nearest(scene, tables, origin, direction, FAR)
+    if hit.instance >= 0 and hit.t < camera.near:
+        hit = nearest(scene, tables, origin + direction * camera.near, direction, FAR)
+        hit.t += camera.near
     pixels.instance[k] = hit.instance
     if hit.instance < 0:
         pixels.t[k] = -1.0

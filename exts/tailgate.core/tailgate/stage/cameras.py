@@ -1,0 +1,77 @@
+"""Read the cameras of a stage (UsdGeomCamera) as camera models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tailgate.config.camera import CameraModel, Focus
+from tailgate.errors import UserError, nearest
+from tailgate.stage.extract import world_correction
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+    from tailgate.stage.walk import Notes
+
+T_USD_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
+"""From optical axes (x right, y down, z ahead) to a USD camera's (x right, y up, z back)."""
+
+
+def stage_cameras(stage: Usd.Stage) -> list[str]:
+    """Paths of all cameras, sorted."""
+    return sorted(str(prim.GetPath()) for prim in stage.Traverse() if prim.GetTypeName() == "Camera")
+
+
+def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[CameraModel, np.ndarray]:
+    """Camera of a stage at its earliest time.
+
+    Args:
+        stage: composed stage.
+        path: of the camera; "" takes the only one.
+        width: of the image [px]; its height follows from the apertures.
+        notes: what cannot be honoured is named here.
+
+    Returns:
+        The model (apertures and offsets as intrinsics, clipping range, f-stop and focus distance as focus) and T_world_camera [4, 4] with optical
+        axes, in metres.
+
+    Raises:
+        UserError: there is no such camera, or its numbers make no image.
+    """
+    from pxr import Usd, UsdGeom
+
+    found = stage_cameras(stage)
+    if not path and len(found) == 1:
+        path = found[0]
+    if path not in found:
+        hint = nearest(path, found) if found else ""
+        raise UserError(f"camera must be the path of one of the stage's {len(found)} cameras, got '{path}'{hint}", stage.GetRootLayer().identifier)
+    now, camera = Usd.TimeCode.EarliestTime(), UsdGeom.Camera(stage.GetPrimAtPath(path))
+    focal, across, down = (
+        float(a.Get(now)) for a in (camera.GetFocalLengthAttr(), camera.GetHorizontalApertureAttr(), camera.GetVerticalApertureAttr())
+    )
+    if str(camera.GetProjectionAttr().Get(now)) != "perspective":
+        raise UserError(f"camera {path} must be perspective, got {camera.GetProjectionAttr().Get(now)}", stage.GetRootLayer().identifier)
+    if not (np.isfinite([focal, across, down]).all() and min(focal, across, down) > 0):
+        raise UserError(
+            f"camera {path} must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}", stage.GetRootLayer().identifier
+        )
+    if camera.GetClippingPlanesAttr().Get(now):
+        notes.add(f"camera {path}: clipping planes are not honoured, its clipping range is")
+    height = max(1, round(width * down / across))
+    fx, fy = width * focal / across, height * focal / down
+    aside, up = (float(a.Get(now)) for a in (camera.GetHorizontalApertureOffsetAttr(), camera.GetVerticalApertureOffsetAttr()))
+    unit = UsdGeom.GetStageMetersPerUnit(stage)
+    near, far = (float(c) * unit for c in camera.GetClippingRangeAttr().Get(now))
+    f_stop, distance = float(camera.GetFStopAttr().Get(now)), float(camera.GetFocusDistanceAttr().Get(now)) * unit
+    focus = Focus(distance=distance, opening_mm=1e3 * unit * 0.1 * focal / f_stop) if f_stop > 0 and distance > 0 else None
+    model = CameraModel(
+        width=width, height=height, fx=fx, fy=fy,
+        cx=(width - 1) / 2 - fx * aside / focal, cy=(height - 1) / 2 + fy * up / focal,
+        near=max(near, 1e-4), far=max(far, 2e-4), focus=focus,
+    )  # fmt: skip
+    T = world_correction(stage) @ np.array(UsdGeom.XformCache(now).GetLocalToWorldTransform(camera.GetPrim())).T
+    T[:3, :3] /= np.linalg.norm(T[:3, :3], axis=0)
+    return model, T @ T_USD_OPTICAL
