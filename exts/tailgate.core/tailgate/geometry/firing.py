@@ -55,7 +55,7 @@ def firing_grid(model: LidarModel) -> FiringGrid:
 
 
 def from_the_origin(ranges: np.ndarray, grid: FiringGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Ranges [m] (beams, columns, echoes) and elevations [deg] (beams, columns) seen from the sensor's origin, of ranges measured from the beams' own.
+    """Ranges [m] (beams, columns, echoes) and elevations [deg] (beams, columns) seen from the sensor's origin, of ranges from the beams' own.
 
     Where there is no return the beam's own elevation stays; that of several echoes is the first one's.
     """

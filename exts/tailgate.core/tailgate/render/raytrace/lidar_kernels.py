@@ -38,7 +38,7 @@ LIFT = wp.constant(1.0e-3)
 class Spin:
     """A spinning LiDAR in the world. Directions [rad] in its frame, one row per firing in (beam, column) order; ``share`` is how much of the way from
     the first to the last pose the sweep has come. ``start``, ``step`` and ``slack`` are those of the columns: azimuth of the first, signed step, and
-    how far a beam may look aside of its column. ``fog`` is the extinction [1/m]."""
+    how far a beam may look aside of its column; ``height`` [m] is per beam, ``fog`` the extinction [1/m]."""
 
     T_world_lidar: wp.mat44
     moved: wp.vec3
