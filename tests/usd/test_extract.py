@@ -112,6 +112,15 @@ def test_what_cannot_be_shown_is_named():
     assert "guide" not in text and not watch.arrays.prototypes
 
 
+def test_an_empty_look_is_said():
+    stage = kit.new_stage()
+    kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1))
+    watch = StageWatch(stage, {"car": 1, "van": 2})
+    assert "stage: there is no light and nothing glows, pictures are black" in watch.arrays.skipped
+    assert "stage: no shape carries a label of the classes car, van, semantic images are empty" in watch.arrays.skipped
+    watch.close()
+
+
 def test_equal_movers_share_a_prototype_and_instance_proxies_are_read():
     stage = kit.new_stage()
     for k in range(3):

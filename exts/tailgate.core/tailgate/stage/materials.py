@@ -50,8 +50,8 @@ class Surface:
         return [*self.diffuse, self.roughness, self.metallic, *self.emissive, self.opacity, self.reflectance, self.f0, self.cutout]
 
 
-COLUMNS, CUTOUT = 12, 11
-"""Numbers per material, and the place of ``cutout`` among them."""
+COLUMNS, GLOW, CUTOUT = 12, slice(5, 8), 11
+"""Numbers per material, and the places of ``emissive`` and ``cutout`` among them."""
 
 
 class MaterialReader:

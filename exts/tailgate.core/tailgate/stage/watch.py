@@ -10,6 +10,7 @@ import numpy as np
 from tailgate.stage.extract import RIG, Extraction, StageArrays, world_correction
 from tailgate.stage.images import ImageStore
 from tailgate.stage.lights import Lights, light_prims, read_lights
+from tailgate.stage.materials import GLOW
 from tailgate.stage.walk import Notes
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class StageWatch:
         self.arrays: StageArrays = Extraction(self.stage, self.labels, self._images).run()
         notes = set(self.arrays.skipped)
         self._lights = light_prims(self.stage, notes)
-        self.arrays.skipped = sorted(notes)
         self._materials = self.arrays.material_table()
+        self.arrays.skipped = sorted({*notes, *self._absent()})
         self._material_of = {path: row for row, reader in self.arrays.readers.items() for path in reader.prim_paths()}
         self._dirty_materials: set[int] = set()
         self._outdated = False
@@ -74,6 +75,17 @@ class StageWatch:
         lit = {path for light in self._lights for path in light.GetPath().GetPrefixes()}
         self._always_read = shown | lit | {self.stage.GetPseudoRoot().GetPath().AppendPath(RIG.lstrip("/"))}
         self.version += 1
+
+    def _absent(self) -> list[str]:
+        """What a stage must have for its pictures and labels to say anything, and lacks."""
+        glow = self._materials[:, GLOW].any()
+        known = any(slot[1] > 0 for slot in self.arrays.slots)
+        absent = []
+        if not self._lights and not glow:
+            absent.append("stage: there is no light and nothing glows, pictures are black")
+        if self.labels and self.arrays.slots and not known:
+            absent.append(f"stage: no shape carries a label of the classes {', '.join(sorted(self.labels))}, semantic images are empty")
+        return absent
 
     def _on_change(self, notice: Usd.Notice.ObjectsChanged, sender: Usd.Stage) -> None:
         for path in notice.GetChangedInfoOnlyPaths():
