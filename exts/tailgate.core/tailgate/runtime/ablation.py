@@ -22,6 +22,12 @@ LEVELS = (0.0, 0.5, 1.0)
 DRIVING = {"ego_speed": 15.0, "ego_yaw_rate": 25.0}
 """Motion of the rig under which shutters are shown [m/s, deg/s]: a vehicle that turns off."""
 
+FOGGY = {"fog_extinction": 0.03}
+"""Air in which its light is shown [1/m]: 100 m of visibility."""
+AIR = {"range_10pct": 60.0, "backscatter": 0.015, "scatter_spread": 0.4, "overlap": 5.0}
+GLARE = {"range_10pct": 60.0, "bloom_level": 1e-3, "bloom_width": 0.6}
+"""Settings of a LiDAR that only show together: a row of one of them holds the others at these values."""
+
 
 def ablation(options: RunOptions, out: Path, count: int) -> None:
     """Write a sheet with one row per effect; ``count`` x 4 rows at most."""
@@ -53,6 +59,7 @@ def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
     """A row for the lens and for each part of the shutter of every camera that declares them; all responses off."""
     for sensor, mounted in spec.rig.sensors.items():
         if mounted.model.type != "camera":
+            yield from _swept(spec, take, sensor, mounted.model)
             continue
         still = mounted.model.model_copy(update={"lens": None, "shutter": None})
         if lens := mounted.model.lens:
@@ -66,7 +73,20 @@ def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
                 yield f"{sensor}: shutter, {part} at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s", frames
 
 
-def _seen(spec: RunSpec, take: Take, sensor: str, model: CameraModel, hints: dict[str, float]) -> Frame:
+def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterator[tuple[str, list[Frame]]]:
+    """Rows of a LiDAR: motion during its sweep, the footprint of its beams where the file declares one, mirrors and panes; all responses off."""
+    moving = [{name: share * value for name, value in DRIVING.items()} for share in LEVELS]
+    yield (
+        f"{sensor}: sweep at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s",
+        [_seen(spec, take, sensor, model, h) for h in moving],
+    )
+    if any(model.divergence_mrad):
+        wide = [{"sub_rays": 7, "divergence_mrad": tuple(share * a for a in model.divergence_mrad)} if share else {"sub_rays": 1} for share in LEVELS]
+        yield f"{sensor}: footprint", [_seen(spec, take, sensor, model.model_copy(update=one), {}) for one in wide]
+    yield f"{sensor}: ghosts", [_seen(spec, take, sensor, model.model_copy(update={"ghosts": share > 0}), {}) for share in LEVELS]
+
+
+def _seen(spec: RunSpec, take: Take, sensor: str, model: LidarModel | CameraModel, hints: dict[str, float]) -> Frame:
     """The clip through another model of one sensor, its responses off."""
     mounted = spec.rig.sensors[sensor]
     rig = ResolvedRig(spec.rig.name, {sensor: MountedSensor(model, mounted.model_name, mounted.T_rig_sensor)})
@@ -82,7 +102,9 @@ def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, paramet
     off, dist = _off(sample, sensor, model), model.response[parameter].dist
     ideal = off.sensors[sensor][parameter]
     strong = max((dist.low, dist.high), key=lambda bound: abs(bound - ideal))
-    return replace(off, sensors={**off.sensors, sensor: {**off.sensors[sensor], parameter: ideal + share * (strong - ideal)}})
+    company = next((group for group in (AIR, GLARE) if parameter in group and parameter != "range_10pct"), {})
+    values = {**off.sensors[sensor], **company, parameter: ideal + share * (strong - ideal)}
+    return replace(off, sensors={**off.sensors, sensor: values}, hints={**off.hints, **(FOGGY if company is AIR else {})})
 
 
 def _off(sample: Sample, sensor: str, model: LidarModel | CameraModel) -> Sample:
