@@ -95,3 +95,8 @@ def test_what_cells_tie_together_is_no_fault(run):
     pinned = final._pinned(run.spec.budget)
     lit = any(c.light for c in run.spec.budget.cells)
     assert ((run.cell.class_, "light") in pinned) == lit
+
+
+def test_a_refused_class_without_instances_has_nothing_to_make_again(run, tmp_path):
+    assert final.quarantine(run.spec, run.ledger, {"absent": {"verdict": "quarantined", "rows": [FAILED.to_json()]}}) == {}
+    assert not (tmp_path / "again.yaml").exists()

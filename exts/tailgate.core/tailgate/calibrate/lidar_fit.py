@@ -35,7 +35,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 SEEN_BY = {
     "range_noise": {"range_noise": 0.0005, "beam_noise": 0.0005},
     "hole_rate": {"hole_rate": 0.002, "run_length": 0.075},
-    "intensity": {"intensity": 0.0025},
+    "intensity": {"intensity": 0.0025, "intensity_texture": 0.005},
 }
 """Statistics that a family's distance adds up, and the smallest W1 that counts as one: below it the fit would chase the histogram's bins."""
 MAX_CELLS = 240_000
@@ -254,14 +254,16 @@ def _scan_trial(
 def _intensity_trial(
     scans: list[SensorFrame], model: LidarModel, base: dict[str, float], seed: int
 ) -> Callable[[dict[str, float]], dict[str, np.ndarray]]:
-    """Intensity histograms as a function of parameters: strata do not depend on intensity, so the scans are measured once."""
+    """Intensity statistics as a function of parameters: strata do not depend on intensity, so the scans are measured once. Each return on a plane
+    comes with its two neighbours on the beam, which its texture needs; returns that lack one are left out."""
     parts = []
     for k, scan in enumerate(scans):
         channels = respond_lidar(scan, model, base, kernel_seed("fit_response", seed, k))
-        stratum = measure_cells(replace(scan, channels=channels)).plane_stratum
-        exact = tuple(np.asarray(scan.channel(n), dtype=np.float32) for n in ("range", "incidence", "reflectance"))
-        keep = np.nonzero(stratum >= 0)
-        parts.append((tuple(a[keep][:, :1] for a in exact), stratum[keep], kernel_seed("fit_response", seed, k)))
+        stratum = measure_cells(replace(scan, channels=channels)).plane_stratum[:, 1:-1]
+        exact = tuple(np.asarray(scan.channel(n), dtype=np.float32)[..., 0] for n in ("range", "incidence", "reflectance"))
+        triples = tuple(np.stack([a[:, :-2], a[:, 1:-1], a[:, 2:]], axis=-1) for a in exact)
+        keep = (stratum >= 0) & (triples[0] > 0).all(axis=-1)
+        parts.append((tuple(a[keep][:, :, None] for a in triples), stratum[keep], kernel_seed("fit_response", seed, k)))
     limits = limits_of(model)
 
     def measure(values: dict[str, float]) -> dict[str, np.ndarray]:
@@ -269,10 +271,12 @@ def _intensity_trial(
         law = LidarResponse.of({n: v for n, v in wanted.items() if n.startswith("intensity")})
         sketch = Sketch()
         for exact, stratum, key in parts:
-            column = tuple(a[:, :, None] for a in exact)
-            intensity = respond_lidar_twin(column, law, replace(limits, range_min=0.0, range_max=np.inf), key)[1]
-            sketch.add(LIDAR_STATISTICS["intensity"], stratum, intensity[:, 0, 0])
-        return {"intensity": _counts(sketch, "intensity")}
+            intensity = respond_lidar_twin(exact, law, replace(limits, range_min=0.0, range_max=np.inf), key)[1][..., 0]
+            mean = 0.5 * (intensity[:, 0] + intensity[:, 2])
+            texture = np.abs(intensity[:, 1] - mean) / np.where(mean > 0, mean, np.nan)
+            sketch.add(LIDAR_STATISTICS["intensity"], stratum, intensity[:, 1])
+            sketch.add(LIDAR_STATISTICS["intensity_texture"], stratum, texture)
+        return {n: _counts(sketch, n) for n in SEEN_BY["intensity"]}
 
     return measure
 

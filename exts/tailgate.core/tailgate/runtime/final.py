@@ -80,12 +80,14 @@ def quarantine(spec: RunSpec, ledger: Ledger, classes: dict[str, dict[str, Any]]
     """Name what to make again of each quarantined class, and write it into the run folder.
 
     ``quarantine.yaml``: per class the reasons, the clips that hold it, its instances by cell, and the objects farthest from any real one.
-    ``again.yaml``: a budget that asks for just these instances, with another seed. Both files go when nothing is quarantined.
+    ``again.yaml``: a budget that asks for just these instances, with another seed. Both files go when nothing that was accepted is
+    quarantined.
 
     Returns:
         What was written, by class.
     """
-    found = {n: _withdrawn(ledger, n, c["rows"]) for n, c in sorted(classes.items()) if c["verdict"] == "quarantined"}
+    held = {n: _withdrawn(ledger, n, c["rows"]) for n, c in sorted(classes.items()) if c["verdict"] == "quarantined"}
+    found = {n: entry for n, entry in held.items() if entry["instances"]}
     files = [spec.out / QUARANTINE, spec.out / AGAIN]
     if not found:
         for file in files:

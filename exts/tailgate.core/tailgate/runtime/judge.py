@@ -145,13 +145,13 @@ class Judge:
         return settings, changes
 
     def classes(self, ledger: Ledger) -> dict[str, dict[str, Any]]:
-        """The class gate over the crops of all accepted frames: verdict and rows per output class."""
+        """The class gate over the crops of all accepted frames: verdict and rows per output class; provisional where nothing was accepted at all."""
         query = "select f.id from frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok' order by f.id"
         crops = [crop for row in ledger.rows(query) for crop in self.evidence(row["id"]).crops]
         out = {}
         for name in sorted({c.class_ for c in self.spec.budget.cells}):
-            if self._class_gate is None:
-                out[name] = {"verdict": "unjudged", "rows": []}
+            if self._class_gate is None or not crops:
+                out[name] = {"verdict": "unjudged" if self._class_gate is None else "provisional", "rows": []}
                 continue
             card = self._class_gate.judge(name, [c for c in crops if c.class_name == name])
             out[name] = {"verdict": card.verdict, "rows": card.to_json()}
