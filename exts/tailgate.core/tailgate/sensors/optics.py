@@ -18,7 +18,7 @@ from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
 
-COARSE = 8
+COARSE = wp.constant(8)
 """Side of the blocks on which wide halos are computed [px]."""
 
 

@@ -21,7 +21,7 @@ from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
 wp.set_module_options({"enable_backward": False})
 
-TEXTURE_WINDOW = 3
+TEXTURE_WINDOW = wp.constant(3)
 """Half the side of the window in which a surface's own contrast counts [px]."""
 
 
