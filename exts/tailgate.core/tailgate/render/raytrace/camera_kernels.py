@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
-from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, dome_light, lamp_light, lobe_light, sky_weight
+from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
 from tailgate.render.raytrace.dome import dome_radiance
 from tailgate.render.raytrace.lamps import PI, lamp_direction, lamp_irradiance, luminance, toward_disc
 from tailgate.render.raytrace.lens import lens_ray
@@ -18,7 +18,6 @@ from tailgate.render.raytrace.shading import (
     grain,
     hash01,
     incoming,
-    mirrored_hit,
     onto_hemisphere,
     ray_start,
     seen_sky,
@@ -222,13 +221,7 @@ def light_kernel(
             lobe = wp.vec2(hash01(k, s + 307, light.seed), hash01(k, s + 401, light.seed))
             shine += lobe_light(scene, tables, light, facet, lobe, w)
         elif facet.roughness < MIRROR_BELOW:
-            reflected = normal * (2.0 * wp.dot(facet.view, normal)) - facet.view
-            glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u, v) - reflected) * (facet.roughness * facet.roughness * 0.7))
-            hit = nearest(scene, tables, facet.start, glossy, FAR)
-            if hit.instance < 0:
-                mirror = seen_sky(light, glossy)
-            else:
-                mirror = mirrored_hit(scene, tables, light, hit, facet.start, glossy)
+            mirror = reflected_light(scene, tables, light, facet, wp.vec2(u, v))
     scale = 1.0 / float(samples)
     total = total * scale
     if facet.shiny == 1:

@@ -16,7 +16,9 @@ from tailgate.render.raytrace.shading import (
     ggx_density,
     ggx_direction,
     mirrored_hit,
+    onto_hemisphere,
     schlick,
+    seen_sky,
     sky,
     smith,
     width_of,
@@ -126,3 +128,14 @@ def lobe_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     if facet.roughness < MIRROR_BELOW:
         return wp.cw_mul(weight, mirrored_hit(scene, tables, light, hit, facet.start, direction))
     return wp.cw_mul(weight, bounced(scene, tables, light, hit, facet.start, direction, w))
+
+
+@wp.func
+def reflected_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec2) -> wp.vec3:
+    """Radiance along one ray about the mirrored direction, wider the rougher the facet is."""
+    reflected = facet.normal * (2.0 * wp.dot(facet.view, facet.normal)) - facet.view
+    glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u[0], u[1]) - reflected) * (facet.roughness * facet.roughness * 0.7))
+    hit = nearest(scene, tables, facet.start, glossy, FAR)
+    if hit.instance < 0:
+        return seen_sky(light, glossy)
+    return mirrored_hit(scene, tables, light, hit, facet.start, glossy)
