@@ -9,6 +9,7 @@ import numpy as np
 
 from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import BLOCK
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
@@ -120,7 +121,7 @@ class CameraFilm:
         n = self.width * self.height
 
         def launch(kernel: Any, inputs: list, outputs: list) -> None:
-            wp.launch(kernel, dim=n, inputs=inputs, outputs=outputs, device=self.device)
+            wp.launch(kernel, dim=n, inputs=inputs, outputs=outputs, device=self.device, block_dim=BLOCK)
 
         launch(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
         diffuse, mirrored, spare = self.light

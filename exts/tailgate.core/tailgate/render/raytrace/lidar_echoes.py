@@ -18,6 +18,7 @@ from tailgate.config.sensor import LidarModel
 from tailgate.frames import LIDAR_CHANNELS
 from tailgate.geometry.firing import FiringGrid, from_the_origin
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import BLOCK
 from tailgate.render.raytrace.lidar_kernels import GHOSTS, RAYS, Rays, Spin, fire_kernel, follow_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 
@@ -199,9 +200,9 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
         setattr(echoes, name, wp.zeros((firings, kept), dtype=wp.float32, device=device))
     echoes.ray = wp.full((firings, kept), -1, dtype=wp.int32, device=device)
     inputs = [scene.scene, scene.tables, spin, model.sub_rays]
-    wp.launch(fire_kernel, dim=(firings, slots), inputs=inputs, outputs=[rays], device=device)
+    wp.launch(fire_kernel, dim=(firings, slots), inputs=inputs, outputs=[rays], device=device, block_dim=BLOCK)
     if model.ghosts:
-        wp.launch(follow_kernel, dim=firings, inputs=inputs, outputs=[rays], device=device)
+        wp.launch(follow_kernel, dim=firings, inputs=inputs, outputs=[rays], device=device, block_dim=BLOCK)
     power = wp.zeros((firings, kept), dtype=wp.float32, device=device)
     width = 0.25e-3 * max(model.divergence_mrad) if model.sub_rays > 1 else 0.0
     wp.launch(echo_kernel, dim=firings, inputs=[rays, METRES_PER_NS * model.pulse_ns, width, power], outputs=[echoes], device=device)

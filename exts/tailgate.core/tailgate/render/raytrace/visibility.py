@@ -8,7 +8,7 @@ import numpy as np
 
 from tailgate.frames import Intrinsics, ObjectView
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Scene
+from tailgate.geometry.rays import BLOCK, Scene
 from tailgate.render.raytrace.camera_kernels import Camera, camera_direction, camera_origin
 from tailgate.render.raytrace.lidar_kernels import Spin, firing_direction, firing_origin
 from tailgate.render.raytrace.scene import DeviceScene, Tables
@@ -222,7 +222,8 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
     count = wp.zeros((max(n, 1), 2), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(n, 1), 1)), dtype=wp.int32, device=device)
     if threads:
-        wp.launch(alone_kernel, dim=threads, inputs=[scene.scene, scene.tables, camera, windows], outputs=[count, box], device=device)
+        inputs = [scene.scene, scene.tables, camera, windows]
+        wp.launch(alone_kernel, dim=threads, inputs=inputs, outputs=[count, box], device=device, block_dim=BLOCK)
     inside, outside = count.numpy()[:n, 0], count.numpy()[:n, 1]
     loose = box.numpy()[:n].astype(np.float32)
     loose = np.clip(loose, 0, np.array([intrinsics.width - 1, intrinsics.height - 1] * 2))
@@ -253,7 +254,8 @@ def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray
     windows, threads = pack(rows, device)
     count = wp.zeros(max(n, 1), dtype=wp.int32, device=device)
     if threads:
-        wp.launch(alone_rays_kernel, dim=threads, inputs=[scene.scene, scene.tables, spin, around, windows], outputs=[count], device=device)
+        inputs = [scene.scene, scene.tables, spin, around, windows]
+        wp.launch(alone_rays_kernel, dim=threads, inputs=inputs, outputs=[count], device=device, block_dim=BLOCK)
     nothing = np.full((n, 4), -1.0)
     return view(seen, pose, (visible, count.numpy()[:n], np.zeros(n)), (nothing, nothing))
 
