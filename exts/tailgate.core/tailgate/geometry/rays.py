@@ -25,7 +25,7 @@ that a block's threads share."""
 @wp.struct
 class Scene:
     """Device arrays of a two-level scene; rows are instances. Either ``wide``, the address of the tree over instances, and ``tree``, those of
-    their prototypes' trees, are set, or ``bvh`` and ``mesh``; an empty scene has neither."""
+    their prototypes' trees, are set, or ``bvh``, 0 for an empty scene, and ``mesh``."""
 
     wide: wp.uint64
     tree: wp.array(dtype=wp.uint64)
