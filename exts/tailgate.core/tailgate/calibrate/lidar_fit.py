@@ -195,7 +195,24 @@ def _search(f: Callable[[np.ndarray], float], start: np.ndarray) -> _Minimum:
             best = further if further.value < found.value else found
         else:
             step /= 2
-    return best
+    return _vertex(f, best, 2 * step)
+
+
+def _vertex(f: Callable[[np.ndarray], float], best: _Minimum, step: float) -> _Minimum:
+    """The minimum moved, axis by axis, to the vertex of the parabola through it and the points one last step either way: the search ends on a grid, a
+    parameter need not lie on it."""
+    point = best.point.copy()
+    for i in range(len(point)):
+        sides = [best.point.copy() for _ in range(2)]
+        for side, sign in zip(sides, (-1.0, 1.0), strict=True):
+            side[i] += sign * step
+        if not all(0.0 <= side[i] <= 1.0 for side in sides):
+            continue
+        below, above = (f(side) - best.value for side in sides)
+        if below + above > 0:
+            point[i] += np.clip(0.5 * step * (below - above) / (below + above), -step, step)
+    value = f(point)
+    return _Minimum(point, value) if value < best.value else best
 
 
 def _around(f: Callable[[np.ndarray], float], centre: _Minimum, step: float) -> _Minimum:
