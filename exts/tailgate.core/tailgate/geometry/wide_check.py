@@ -50,12 +50,12 @@ def difference() -> str:
     T_world = np.tile(np.eye(4), (3, 1, 1))
     T_world[:, :3, :3] += random.normal(size=(3, 3, 3)) * 0.3
     T_world[:, :3, 3] = random.normal(size=(3, 3)) * 2
-    T_world[1, 0] *= -1
+    T_world[0], T_world[1, 0] = np.eye(4), -T_world[1, 0]
     ids = [0, 1, 1]
     origins = (random.normal(size=(128, 3)) * 4).astype(np.float32)
     directions = (random.normal(size=(128, 3)) - origins).astype(np.float32)
     expected = trace_twin(meshes, ids, T_world, (origins, directions))
-    corners = [np.concatenate([(meshes[m][0] @ T[:3, :3].T + T[:3, 3])]) for m, T in zip(ids, T_world, strict=True)]
+    corners = [meshes[m][0] @ T[:3, :3].T + T[:3, 3] for m, T in zip(ids, T_world, strict=True)]
     top = instance_tree(np.array([c.min(0) for c in corners]), np.array([c.max(0) for c in corners]))
     trees = [triangle_tree(*mesh) for mesh in meshes]
     found, agree = wp.zeros(128, dtype=wp.mat33d, device="cpu"), wp.zeros(128, dtype=wp.int32, device="cpu")
