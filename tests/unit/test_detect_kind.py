@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 from tailgate.config.budget import Reference
 from tailgate.errors import UserError
-from tailgate.reference.detect import SIGNS, detect, detect_kind
+from tailgate.reference.detect import SIGNS, detect
 from tailgate.reference.open import READERS
 
 COCO = '{"images": [], "annotations": [], "categories": []}'
@@ -54,7 +54,7 @@ def test_each_kind(tmp_path, kind):
     ],
 )
 def test_other_forms(tmp_path, names, kind):
-    assert detect_kind(_make(tmp_path, names)) == kind
+    assert detect(_make(tmp_path, names))[0] == kind
 
 
 RUNS = [(["kitti", "coco"], "kitti", "kitti"), (["coco", "basicwriter"], "basicwriter", "basicwriter"), (["coco"], "coco_depth", "coco")]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tailgate.errors import UserError
-from tailgate.validate.dogss import DISTANCES, block_bootstrap, dogss_score, nearest_reference, nearest_reference_twin, x_max_of_null
+from tailgate.validate.dogss import DISTANCES, dogss_score, nearest_reference, nearest_reference_twin, x_max_of_null
 
 
 def test_the_smallest_part_decides_on_its_own_scale():
@@ -35,12 +35,3 @@ def test_nearest_reference_is_exact(masked):
     assert np.isnan(ours["emd"][3]) == masked
     seen = ~np.isnan(ours["emd"])
     assert (bound["emd"][seen] <= ours["emd"][seen] + 1e-6).all()
-
-
-def test_the_bootstrap_draws_whole_groups():
-    groups = ["a"] * 50 + ["b"] * 2
-    batches = block_bootstrap(groups, 30, 400, np.random.default_rng(2))
-    share_of_b = (batches >= 50).mean(axis=1)
-    without_b = 0.25 + 0.5 * (50 / 52) ** 30  # both groups drawn as "a", or neither crop of "b" drawn from the pool of both
-    assert batches.shape == (400, 30)
-    assert (share_of_b == 0).mean() == pytest.approx(without_b, abs=0.08) and (share_of_b == 1).mean() == pytest.approx(0.25, abs=0.07)

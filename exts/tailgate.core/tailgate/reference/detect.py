@@ -18,11 +18,6 @@ SPLIT = "training"
 LEDGER, MANIFEST = "ledger.sqlite", "manifest.parquet"
 
 
-def detect_kind(root: str | Path) -> str:
-    """The kind of reader for a folder; see ``detect``."""
-    return detect(root)[0]
-
-
 def detect(root: str | Path) -> tuple[str, Path]:
     """The kind of reader for a folder, and the folder to read: for a run, or its ``dataset``, that of the export which keeps most; of
     KITTI's object benchmark, its labelled part.

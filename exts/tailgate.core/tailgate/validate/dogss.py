@@ -117,17 +117,3 @@ def nearest_reference_twin(crops: np.ndarray, reference: np.ndarray, allowed: np
         name: np.array([min((f(p, q) for j, q in enumerate(reference) if allowed[i, j]), default=np.nan) for i, p in enumerate(crops)])
         for name, f in measures.items()
     }
-
-
-def block_bootstrap(groups: Sequence[str], size: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices of bootstrap batches, int64 [draws, size]: groups are drawn with replacement, then members of the drawn groups.
-
-    Whole groups are resampled because crops of one track are not independent (Künsch 1989 for the idea of resampling blocks).
-    """
-    names = sorted(set(groups))
-    members = [np.flatnonzero([g == name for g in groups]) for name in names]
-    out = np.empty((draws, size), dtype=np.int64)
-    for d in range(draws):
-        pool = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
-        out[d] = pool[rng.integers(len(pool), size=size)]
-    return out
