@@ -27,7 +27,7 @@ ALL = [
 
 def small_rig() -> ResolvedRig:
     """A camera at 1.6 m and a 16-beam LiDAR at 1.8 m, both looking forward."""
-    noise = {"range_sigma": {"dist": {"kind": "ranged", "low": 0.005, "high": 0.05, "unit": "m"}, "role": "calibrated"}}
+    noise = {"noise_sigma": {"dist": {"kind": "ranged", "low": 0.005, "high": 0.05, "unit": "m"}, "role": "calibrated"}}
     camera = {"type": "camera", "width": 320, "height": 240, "fx": 260, "fy": 260, "cx": 159.5, "cy": 119.5}
     lidar = {"type": "lidar", "elevation_deg": [float(e) for e in np.linspace(-15, 5, 16)], "columns": 360, "response": noise}
     sensors = {"camera": {"model": camera, "mount": {"xyz": [1.0, 0, 1.6]}}, "lidar": {"model": lidar, "mount": {"xyz": [0, 0, 1.8]}}}

@@ -1,5 +1,6 @@
 """The loop acts on the guard: feedback stops and the best round's settings come back; a weak hold-out only warns."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 
@@ -37,13 +38,13 @@ def test_guard(tmp_path, weak):
     ledger, notes, judge = Ledger(tmp_path, {}), Events(), Judge(weak)
     told = []
     notes.subscribe(lambda e: told.append(e.data["text"]) if e.kind == "note" else None)
-    spec = SimpleNamespace(out=tmp_path, budget=SimpleNamespace(cells=[], name="x", output=SimpleNamespace(keep_rejected=0)))
+    spec = SimpleNamespace(out=tmp_path, backend="warp", budget=SimpleNamespace(cells=[], name="x", output=SimpleNamespace(keep_rejected=0)))
     loop = Loop(spec, ledger, None, judge, notes)
     settings = {"a": setting(0.0)}
     for number in range(6):
         plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in settings.items()}
         ledger.insert("rounds", [{"round": number, "state": "open", "settings": plain, "allocation": []}])
-        loop._close_round(number, settings)
+        asyncio.run(loop._close_round(number, settings))
         settings = loop._next_settings(number, settings)
     assert len(told) == 1
     guard = ledger.meta("guard")

@@ -255,10 +255,10 @@ def test_scenario_file_replaces_defaults_and_unknown_names_get_a_suggestion(tmp_
 
 def test_response_settings_come_from_the_sensor_models():
     opened = shared()
-    assert opened.settings["small/sensor_noise.response/lidar.range_sigma"].role == "calibrated"
+    assert opened.settings["small/sensor_noise.response/lidar.noise_sigma"].role == "calibrated"
     sample = draw(opened, 0)
-    assert 0.005 <= sample.sensors["lidar"]["range_sigma"] <= 0.05 and sample.sensors["camera"] == {}
-    assert sample.draws["small/sensor_noise.response/lidar.range_sigma"] == sample.sensors["lidar"]["range_sigma"]
+    assert 0.005 <= sample.sensors["lidar"]["noise_sigma"] <= 0.05 and sample.sensors["camera"] == {}
+    assert sample.draws["small/sensor_noise.response/lidar.noise_sigma"] == sample.sensors["lidar"]["noise_sigma"]
 
 
 def test_labels_and_wanted_classes_are_deterministic_and_follow_the_ontology():

@@ -51,3 +51,4 @@ class Registry:
 
 
 randomizers = Registry("randomizer", "tailgate.randomizers")
+backends = Registry("backend", "tailgate.backends")

@@ -7,6 +7,9 @@ from pydantic import Field
 from tailgate.config.load import Model
 from tailgate.config.setting import Setting
 
+OPEN_STAGE = "@open"
+"""Base of a scenario that works on the stage open in Isaac Sim."""
+
 
 class Use(Model):
     """One randomizer in use: its name, plain options, and settings that replace its defaults."""
@@ -20,7 +23,7 @@ class Scenario(Model):
     """One structured domain randomization.
 
     Attributes:
-        base: "street", "warehouse", "table_top" (built in) or a USD file.
+        base: "street", "warehouse", "table_top" (built in), a USD file, or "@open": the stage open in Isaac Sim.
         base_options: options of a built-in base.
         ticks: frames per clip.
         tick_s: time between ticks [s].

@@ -32,11 +32,13 @@ class Ledger:
     Args:
         folder: the run folder.
         fingerprint: what the run's results depend on; an existing ledger with another one is refused.
+
+    Any thread may use it, one at a time.
     """
 
     def __init__(self, folder: Path, fingerprint: dict[str, str]):
         self.path = Path(folder) / FILE
-        self._db = sqlite3.connect(self.path, isolation_level=None)
+        self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         if self._db.execute("pragma journal_mode = wal").fetchone()[0] != "wal":
             self._db.execute("pragma journal_mode = truncate")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tailgate.config.budget import Budget
 from tailgate.config.rig import ResolvedRig
-from tailgate.config.scenario import Scenario, Use
+from tailgate.config.scenario import OPEN_STAGE, Scenario, Use
 from tailgate.config.setting import Setting
 from tailgate.distributions import Choice, Conditional, Constant, Distribution
 from tailgate.errors import UserError, Where, unknown
@@ -17,7 +17,7 @@ from tailgate.geometry.queries import static_scene
 from tailgate.randomize.contexts import Context, read_contexts
 from tailgate.randomize.protocol import LEVELS, PoolScene, Randomizer, Setup
 from tailgate.randomize.queries import SceneQueries
-from tailgate.randomize.slots import AssetSlot, class_labels, fill_pool, wanted_classes
+from tailgate.randomize.slots import AssetSlot, Wanted, class_labels, fill_pool, wanted_classes
 from tailgate.randomize.views import RigViews
 from tailgate.registry import randomizers as registry
 from tailgate.stage.labels import direct_labels
@@ -64,6 +64,23 @@ class OpenScenario:
         self.layers.close()
 
 
+def prepare(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path) -> Path | None:
+    """Generate the assets and the base of a scenario into the cache, so that opening it has nothing left to make.
+
+    Returns:
+        The file of the base; None for the stage that the user has open.
+    """
+    from tailgate.randomize.slots import asset_files
+
+    for want in _wanted(scenario, budget, make_randomizers(scenario, budget, rig)):
+        asset_files(want, scenario, budget, Path(cache))
+    return None if scenario.base == OPEN_STAGE else base_file(scenario, budget, Path(cache))
+
+
+def _wanted(scenario: Scenario, budget: Budget, randomizers: tuple[Randomizer, ...]) -> list[Wanted]:
+    return wanted_classes(scenario, budget, [name for randomizer in randomizers for name in randomizer.classes()])
+
+
 def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path, stage: Usd.Stage | None = None) -> OpenScenario:
     """Build or open the base scene, fill the pool and let every randomizer author.
 
@@ -84,8 +101,7 @@ def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: P
         )
     queries = SceneQueries(static_scene(base))
     layers = SceneLayers(base)
-    extra = [name for randomizer in randomizers for name in randomizer.classes()]
-    slots = fill_pool(layers, scenario, budget, wanted_classes(scenario, budget, extra), Path(cache))
+    slots = fill_pool(layers, scenario, budget, _wanted(scenario, budget, randomizers), Path(cache))
     layers.pool.define(RIG_PATH)
     layers.pool.single_transform(RIG_PATH)
     layers.frame.declare(f"{RIG_PATH}.xformOp:transform", "matrix4d", IDENTITY)

@@ -185,9 +185,8 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
     slots: list[AssetSlot] = []
     numbers: dict[str, int] = {}
     for want in wanted:
-        variants = 1 if want.usd else scenario.variants
-        files = [_file(want, budget, v, cache) for v in range(variants)]
-        shapes = [read_shape(f) for f in files]
+        shapes = [read_shape(f) for f in asset_files(want, scenario, budget, cache)]
+        variants = len(shapes)
         for number in range(variants * -(-scenario.slots // variants)):
             variant = number % variants
             serial = numbers.setdefault(want.asset_class, 0)
@@ -199,12 +198,14 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
     return tuple(slots)
 
 
-def _file(want: Wanted, budget: Budget, variant: int, cache: Path) -> Path:
+def asset_files(want: Wanted, scenario: Scenario, budget: Budget, cache: Path) -> list[Path]:
+    """Files of a class's shape variants, generated where the cache has none; the user's own USD is one."""
     from tailgate.assets import ASSET_CLASSES, from_usd, generate
 
     if want.usd:
-        return from_usd(want.usd, want.asset_class if want.asset_class in ASSET_CLASSES else None, cache)
-    return generate(want.asset_class, kernel_seed(budget.seed, "asset", want.asset_class, variant), cache, {})
+        return [from_usd(want.usd, want.asset_class if want.asset_class in ASSET_CLASSES else None, cache)]
+    seeds = [kernel_seed(budget.seed, "asset", want.asset_class, variant) for variant in range(scenario.variants)]
+    return [generate(want.asset_class, seed, cache, {}) for seed in seeds]
 
 
 def _author_slot(layers: SceneLayers, slot: AssetSlot) -> None:

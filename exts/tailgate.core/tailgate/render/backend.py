@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from tailgate.errors import TailgateError
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -11,8 +14,38 @@ if TYPE_CHECKING:
     from tailgate.frames import Frame, Sample
 
 
+class StageDisturbed(TailgateError):
+    """Somebody changed the stage between ``apply`` and ``capture``: the frame is not the sample's and must be taken again."""
+
+    exit_code = 1
+
+
 class RenderBackend(Protocol):
-    """A renderer of one open scene. Order of calls: ``open``, then (``apply``, ``capture`` once per tick) for each clip, then ``close``."""
+    """A renderer of one open scene.
+
+    Order of calls: ``load``, ``open``, then (``apply``, ``capture`` once per tick) for each clip, then ``close``.
+
+    Attributes:
+        name: what ``--backend`` calls it.
+        shares_loop: whether it lives in an application's own process and event loop (Kit). It then holds one scene at a time, and work that is
+            not its own goes to other threads.
+    """
+
+    name: ClassVar[str]
+    shares_loop: ClassVar[bool]
+
+    def __init__(self, device: str) -> None: ...
+
+    @classmethod
+    def check(cls, device: str) -> None:
+        """Raise UserError where this renderer cannot run here, or not on this device ("cpu", "cuda:0")."""
+
+    @classmethod
+    def open_stage_digest(cls) -> str:
+        """What identifies the stage that the user has open; raises UserError where there is none."""
+
+    async def load(self, base: Path | None) -> Usd.Stage:
+        """Open a base scene; None is the stage that the user has open."""
 
     def open(self, stage: Usd.Stage, rig: ResolvedRig, labels: dict[str, int]) -> None:
         """Take a composed stage whose pool is authored.
@@ -27,7 +60,7 @@ class RenderBackend(Protocol):
         """Take over the values of a clip after they were written to the stage; raises UserError on a hint that is refused."""
 
     async def capture(self, tick: int = 0) -> Frame:
-        """Render all sensors at the stage's present state."""
+        """Render all sensors at the stage's present state; raises StageDisturbed where that is not the sample's."""
 
     def channels(self) -> dict[str, list[str]]:
         """Channels per kind of sensor ("camera", "lidar")."""

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tailgate.config.scenario import OPEN_STAGE
 from tailgate.errors import UserError, Where, placed, unknown
+from tailgate.runtime.backends import backend_class
 
 if TYPE_CHECKING:
     from tailgate.config.budget import Cell
     from tailgate.config.load import Source
     from tailgate.randomize.protocol import Randomizer
     from tailgate.runtime.spec import RunSpec, Sources
-
-BACKENDS = ("warp", "isaac")
-
-
-def check_device(backend: str, device: str) -> None:
-    """The backend can run here, on this device."""
-    if backend not in BACKENDS:
-        raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got '{backend}'")
-    if backend == "isaac":
-        raise UserError("--backend isaac is not part of this version; use --backend warp, the embedded renderer")
-    number = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
-    if not number and device != "cpu":
-        raise UserError(f"--device must be cpu or cuda:N, got '{device}'")
-    if number:
-        from tailgate.geometry.quiet import wp
-
-        found = wp.get_cuda_device_count()
-        if int(number[1] or 0) >= found:
-            raise UserError(f"--device {device}: this machine has {found} CUDA devices that Warp can use; --device cpu works everywhere")
-
 
 def check_run(spec: RunSpec, sources: Sources) -> None:
     """Raise UserError, with its place, for the first thing that would stop the run later."""
@@ -48,7 +29,10 @@ def check_run(spec: RunSpec, sources: Sources) -> None:
 
 
 def rehearse(spec: RunSpec) -> None:
-    """Read every frame of the reference, open every scenario and draw a clip for every cell; nothing is rendered or written."""
+    """Read every frame of the reference, open every scenario and draw a clip for every cell; nothing is rendered or written.
+
+    A scenario on the user's open stage is left alone: it is read when the run begins.
+    """
     from tailgate.randomize.draw import ClipRequest, draw_sample
     from tailgate.randomize.scenario import open_scenario
     from tailgate.reference import open_reference
@@ -58,6 +42,8 @@ def rehearse(spec: RunSpec) -> None:
         for name in (name for names in reference.split.values() for name in names):
             reference.read(name)
     for scenario in spec.scenarios.values():
+        if scenario.base == OPEN_STAGE:
+            continue
         opened = open_scenario(scenario, spec.budget, spec.rig, spec.cache)
         try:
             for index, cell in enumerate(spec.budget.cells):
@@ -113,7 +99,10 @@ def _scenario(spec: RunSpec, name: str, source: Source) -> tuple[Randomizer, ...
         resolve_settings(scenario, made)
     if not any(r.level == "object" for r in made):
         raise UserError("must use a randomizer that places objects, such as placement.contexts", source.at("randomizers"))
-    if scenario.base not in BUILT_IN_BASES or scenario.base_options:
+    if scenario.base == OPEN_STAGE and not backend_class(spec.backend).shares_loop:
+        message = f"must be built in or a USD file with --backend {spec.backend}: '{OPEN_STAGE}' is the stage open in Isaac Sim"
+        raise UserError(message, source.at("base"))
+    if scenario.base != OPEN_STAGE and (scenario.base not in BUILT_IN_BASES or scenario.base_options):
         with placed(lambda _: source.at("base_options")):
             _base(base_file(scenario, spec.budget, spec.cache))
     for i, distractor in enumerate(scenario.distractors):

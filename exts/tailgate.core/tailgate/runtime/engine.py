@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from tailgate.errors import TailgateError, UserError
+from tailgate.runtime.backends import backend_class
 from tailgate.runtime.spec import RunSpec
 
 Job = dict[str, Any]
@@ -44,11 +45,12 @@ class InlineEngine:
     def __init__(self, spec: RunSpec):
         from tailgate.runtime.worker import Worker
 
-        self._worker = Worker(spec)
+        self._worker, self._turn = Worker(spec), asyncio.Lock()
 
     async def submit(self, job: Job) -> Result:
-        """Run a job now."""
-        return await self._worker.run(job)
+        """Run a job when those before it are done."""
+        async with self._turn:
+            return await self._worker.run(job)
 
     def close(self) -> None:
         """Close the worker's backend."""
@@ -80,8 +82,9 @@ class LocalEngine:
 
 
 def make_engine(name: str, spec: RunSpec, workers: int) -> InlineEngine | LocalEngine:
-    """Build an engine by name; ``local`` with one worker still uses a process of its own."""
-    return InlineEngine(spec) if name == "inline" else LocalEngine(spec, workers)
+    """Build an engine by name; ``local`` with one worker still uses a process of its own. A renderer that shares a loop has only ``inline``."""
+    inline = name == "inline" or backend_class(spec.backend).shares_loop
+    return InlineEngine(spec) if inline else LocalEngine(spec, workers)
 
 
 _worker: Any = None

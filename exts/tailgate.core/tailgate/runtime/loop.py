@@ -15,6 +15,8 @@ from tailgate.feedback.guard import Watch, check
 from tailgate.ledger.ledger import Ledger, canonical, write_atomically
 from tailgate.rng import rng
 from tailgate.runtime.allocate import allocate
+from tailgate.runtime.backends import aside_of
+from tailgate.runtime.control import Control
 from tailgate.runtime.engine import Engine
 from tailgate.runtime.events import Events
 from tailgate.runtime.folder import retire, write_status
@@ -34,8 +36,9 @@ class Outcome:
 class Loop:
     """Drives one run to its end; resumable at any moment."""
 
-    def __init__(self, spec: RunSpec, ledger: Ledger, engine: Engine, judge: Judge, events: Events):
+    def __init__(self, spec: RunSpec, ledger: Ledger, engine: Engine, judge: Judge, events: Events, control: Control | None = None):
         self.spec, self.ledger, self.engine, self.judge, self.events = spec, ledger, engine, judge, events
+        self.control, self._aside = control or Control(), aside_of(spec.backend)
         clock = ledger.meta("clock") or {"elapsed_s": 0.0, "seconds": {}}
         self._started = time.monotonic() - clock["elapsed_s"]
         self._seconds: Counter[str] = Counter(clock["seconds"])
@@ -50,11 +53,11 @@ class Loop:
             if held:
                 settings = {a: Setting.model_validate(s) for a, s in json.loads(held[0]["settings"]).items()}
             if not (held and held[0]["state"] == "closed"):
-                reason = self._limit_reached(number)
+                reason = await self._aside(self._limit_reached, number)
                 if reason or not self._open_round(number, settings):
                     break
                 await self._make_round(number)
-                self._close_round(number, settings)
+                await self._close_round(number, settings)
             settings = self._next_settings(number, settings)
         achieved = self.achieved()
         met = all(achieved.get(c.name, 0) >= c.target for c in self.spec.budget.cells)
@@ -110,18 +113,20 @@ class Loop:
         rendered = {r["clip_index"]: json.loads(r["result"]) for r in clips}
         judged = {r["number"] for r in self.ledger.rows("select number from batches where round = ?", number)}
         jobs = [self._job(number, first + i, cell) for i, cell in enumerate(allocation) if first + i not in rendered]
+        jobs.sort(key=lambda job: (job["index"] // limits.batch_clips, job["scenario"], job["index"]))
         pending: dict[asyncio.Task, dict[str, Any]] = {}
         try:
             for batch in range(limits.batches_per_round):
                 indices = range(first + batch * limits.batch_clips, first + (batch + 1) * limits.batch_clips)
                 while not all(i in rendered for i in indices):
-                    while jobs and len(pending) < 2 * self.engine.slots:
+                    while jobs and len(pending) < 2 * self.engine.slots and not (pending and self.control.paused):
+                        await self.control.ready()
                         job = jobs.pop(0)
                         pending[asyncio.ensure_future(self.engine.submit(job))] = job
                     done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                     self._record_clips(number, [(pending.pop(task), task.result()) for task in done], rendered)
                 if batch not in judged:
-                    self._judge_batch(number, batch, [rendered[i] for i in indices])
+                    await self._judge_batch(number, batch, [rendered[i] for i in indices])
                 if self._met():
                     break
         finally:
@@ -150,10 +155,10 @@ class Loop:
             self._seconds.update(result["seconds"])
             self.events.emit("clip", index=job["index"], cell=job["cell"], codes=result["codes"], attempts=result["attempts"])
 
-    def _judge_batch(self, number: int, batch: int, results: list[dict[str, Any]]) -> None:
+    async def _judge_batch(self, number: int, batch: int, results: list[dict[str, Any]]) -> None:
         """Verdicts of one batch in one transaction."""
         started = time.perf_counter()
-        verdict = self.judge.batch(results)
+        verdict = await self._aside(self.judge.batch, results)
         self._seconds["validate"] += time.perf_counter() - started
         need = {c.name: c.target - self.achieved().get(c.name, 0) for c in self.spec.budget.cells}
         states = {}
@@ -203,17 +208,17 @@ class Loop:
         achieved = self.achieved()
         return all(achieved.get(c.name, 0) >= c.target for c in self.spec.budget.cells)
 
-    def _close_round(self, number: int, settings: dict[str, Setting]) -> None:
+    async def _close_round(self, number: int, settings: dict[str, Setting]) -> None:
         """Score the round against both parts of the reference and decide what the next round changes."""
         columns = "f.id, f.verdict, f.scores, f.sample, c.state"
         query = f"select {columns} from frames f join clips c using (clip_index) where c.round = ? order by f.clip_index, f.tick"
         frames = self.ledger.rows(query, number)
         self.events.emit("busy", text=f"round {number}: measured against the reference; deciding what changes")
         started = time.perf_counter()
-        scorecard = self.judge.round(frames)
+        scorecard = await self._aside(self.judge.round, frames)
         guard = self.ledger.meta("guard") or self._guard(scorecard, number)
         restored = self._restored(guard)
-        after, changes = (restored, []) if restored else self.judge.feedback(number, settings, frames)
+        after, changes = (restored, []) if restored else await self._aside(self.judge.feedback, number, settings, frames)
         self._seconds["feedback"] += time.perf_counter() - started
         plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
         with self.ledger.transaction():

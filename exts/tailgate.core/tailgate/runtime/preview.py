@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+from tailgate.runtime.backends import aside_of
 from tailgate.runtime.folder import check_writable, frame_folder
 from tailgate.runtime.run import initial_settings
 from tailgate.runtime.spec import RunOptions, resolve
-from tailgate.runtime.studio import Studio
+from tailgate.runtime.studio import Studio, Take
 
 
 def contact(options: RunOptions, out: Path, count: int) -> None:
     """Render the first ``count`` clips a budget would make and put them on one sheet."""
     from tailgate.report.sheet import Caption, contact_sheet
 
+    async def taken() -> list[Take]:
+        return [take async for take in takes(options, count)]
+
     check_writable(out)
+    shown = asyncio.run(taken())
+    captions = [Caption(take.sample.cell, "off_target" if take.codes else "ok", take.codes) for take in shown]
+    contact_sheet([take.frames[0] for take in shown], out, f"{options.budget.stem}: preview", captions=captions)
+
+
+async def takes(options: RunOptions, count: int) -> AsyncIterator[Take]:
+    """The first clips a budget would make, one by one, cells and scenarios in turns; nothing is kept, and stages are as before when it ends."""
+    aside = aside_of(options.backend)
     with tempfile.TemporaryDirectory() as folder:
-        spec = resolve(replace(options, out=Path(folder)))
-        studio, settings = Studio(spec), initial_settings(spec)
-        frames, captions = [], []
-        cells = spec.budget.cells
-        for i in range(count):
-            cell = cells[i % len(cells)]
-            take = asyncio.run(studio.shoot(sorted(spec.scenarios)[i % len(spec.scenarios)], settings, i, cell))
-            frames.append(take.frames[0])
-            captions.append(Caption(cell.name, "off_target" if take.codes else "ok", take.codes))
-        studio.close()
-    contact_sheet(frames, out, f"{spec.budget.name}: preview", captions=captions)
+        spec = await aside(resolve, replace(options, out=Path(folder)))
+        studio, settings, cells, scenarios = Studio(spec), initial_settings(spec), spec.budget.cells, sorted(spec.scenarios)
+        try:
+            for i in range(count):
+                yield await studio.shoot(scenarios[i % len(scenarios)], settings, i, cells[i % len(cells)])
+        finally:
+            studio.close()
 
 
 def sheet_of_run(run: Path, out: Path, count: int = 9) -> Path | None:

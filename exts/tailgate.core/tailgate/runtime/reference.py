@@ -11,6 +11,7 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
 from tailgate.ledger.ledger import canonical, write_atomically
 from tailgate.rng import rng
+from tailgate.runtime.backends import aside_of
 from tailgate.runtime.engine import Engine
 from tailgate.runtime.events import Events
 from tailgate.runtime.spec import RunSpec
@@ -82,7 +83,7 @@ async def measure_reference(spec: RunSpec, engine: Engine, initial: dict[str, Se
         data = await _simulate(spec, engine, initial)
     else:
         events.emit("busy", text=f"measuring the {kind} reference")
-        data = _read(spec)
+        data = await aside_of(spec.backend)(_read, spec)
     for note in data.notes:
         events.emit("note", text=note)
     return data
@@ -137,7 +138,7 @@ async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) 
         job = {"round": 0, "index": 1_000_000_000 + i, "cell": cell, "scenario": scenario, "settings": STANDIN_SETTINGS}
         jobs.append((part, {**job, "reference": f"reference-{part}-{i:03d}"}))
     missing = [job for _, job in jobs if not (spec.out / "evidence" / f"{job['reference']}.npz").is_file()]
-    await asyncio.gather(*(engine.submit(job) for job in missing))
+    await asyncio.gather(*(engine.submit(job) for job in sorted(missing, key=lambda job: job["scenario"])))
     for part, job in jobs:
         file = spec.out / "evidence" / f"{job['reference']}.npz"
         data.groups[part][job["reference"]] = [Evidence.load(file)]

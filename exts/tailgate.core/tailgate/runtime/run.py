@@ -7,23 +7,26 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from tailgate.config.setting import Setting
 from tailgate.ledger.ledger import Ledger, hashes, read
 from tailgate.report.words import fault_words
+from tailgate.runtime.backends import aside_of
 from tailgate.runtime.check import foresee, rehearse
+from tailgate.runtime.control import Control
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
 from tailgate.runtime.export import export_run
 from tailgate.runtime.final import AGAIN, QUARANTINE, audit, integrity, quarantine
 from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
-from tailgate.runtime.loop import Loop
+from tailgate.runtime.loop import Loop, Outcome
 from tailgate.runtime.reference import measure_reference, reference_hash
 from tailgate.runtime.spec import RunOptions, RunSpec, resolve, write_resolved
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CLASS_WORDS = {
     "provisional": "too few accepted samples for a verdict",
@@ -87,8 +90,26 @@ class Summary:
 
 def execute(options: RunOptions, engine_name: str, workers: int, listener: Callable[[Event], None]) -> Summary:
     """Run a budget to its end, or resume it."""
-    spec = resolve(options)
-    fingerprint = spec.fingerprint(reference_hash(spec))
+    return asyncio.run(generate(options, listener, Crew(engine_name, workers)))
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who makes the clips: an engine by name with its number of workers, and what may hold them."""
+
+    engine: str = "inline"
+    workers: int = 1
+    control: Control | None = None
+
+
+async def generate(options: RunOptions, listener: Callable[[Event], None], crew: Crew) -> Summary:
+    """Run a budget to its end, or resume it, on the loop of the caller: of this process, or of an application that lives on (Kit).
+
+    Cancelling the task stops the run; what was recorded is safe and the same call resumes.
+    """
+    aside = aside_of(options.backend)
+    spec = await aside(resolve, options)
+    fingerprint = spec.fingerprint(await aside(reference_hash, spec))
     events = Events()
     events.subscribe(listener)
     with hold(spec.out):
@@ -97,26 +118,35 @@ def execute(options: RunOptions, engine_name: str, workers: int, listener: Calla
             write_resolved(spec)
             for folder in ("frames", "evidence", "settings"):
                 (spec.out / folder).mkdir(exist_ok=True)
-            return asyncio.run(_drive(spec, ledger, engine_name, workers, events))
+            return await _drive(spec, ledger, crew, events)
         finally:
             ledger.close()
 
 
-async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, events: Events) -> Summary:
+async def _drive(spec: RunSpec, ledger: Ledger, crew: Crew, events: Events) -> Summary:
+    aside = aside_of(spec.backend)
     events.emit("started", name=spec.budget.name, out=str(spec.out), cells={c.name: c.target for c in spec.budget.cells})
     sweep(spec.out, _recorded_frames(ledger))
     for text in foresee(spec):
         events.emit("note", text=text)
-    engine = make_engine(engine_name, spec, workers)
+    engine = make_engine(crew.engine, spec, crew.workers)
     try:
         initial = initial_settings(spec)
         reference = await measure_reference(spec, engine, initial, events)
         with ledger.transaction():
             ledger.set_meta("reference", reference.describe())
-        judge = Judge(spec, reference)
-        outcome = await Loop(spec, ledger, engine, judge, events).run(initial)
+        judge = await aside(Judge, spec, reference)
+        outcome = await Loop(spec, ledger, engine, judge, events, crew.control).run(initial)
     finally:
         engine.close()
+    events.emit("busy", text="judging the whole set; writing datasets, contact sheet and report")
+    summary = await aside(_finish, spec, ledger, judge, outcome)
+    events.emit("exported", datasets=summary.datasets)
+    return summary
+
+
+def _finish(spec: RunSpec, ledger: Ledger, judge: Judge, outcome: Outcome) -> Summary:
+    """Judge the whole set, export what passed and show it."""
     sweep(spec.out, _recorded_frames(ledger))
     classes = judge.classes(ledger)
     with ledger.transaction():
@@ -124,9 +154,7 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
     refused, again = judge.refused(classes), quarantine(spec, ledger, classes)
     faults = [fault_words(row) for row in integrity(spec, ledger, judge) if row.verdict == "failed"]
     audit(spec, ledger, judge)
-    events.emit("busy", text="writing datasets, contact sheet and report")
     datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
-    events.emit("exported", datasets={k: str(v) for k, v in datasets.items()})
     sheet, page = _show(spec.out)
     return Summary(
         out=str(spec.out),
@@ -141,7 +169,7 @@ async def _drive(spec: RunSpec, ledger: Ledger, engine_name: str, workers: int, 
         faults=faults,
         enforced=spec.budget.gate.mode == "enforce",
         again={name: sum(entry["instances"].values()) for name, entry in again.items()},
-        notes=[*reference.notes, *left_out],
+        notes=[*judge.reference.notes, *left_out],
         **hashes(read(spec.out)),
     )
 

@@ -12,7 +12,7 @@ from tailgate import __version__
 from tailgate.config.budget import Budget, ClassMap, Gate
 from tailgate.config.load import Source, dump, validate, within
 from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
-from tailgate.config.scenario import Scenario
+from tailgate.config.scenario import OPEN_STAGE, Scenario
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.ledger.ledger import canonical
 from tailgate.validate.backbones import Backbone, file_of, locate, open_backbone
@@ -22,7 +22,7 @@ SPEC_FILE = "settings/spec.json"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line says: the budget file and what it adds; ``out`` None means ``runs/<budget name>``."""
+    """What the command line says: the budget file and what it adds; ``out`` None means ``runs/<budget name>``; ``base`` replaces every scenario's."""
 
     budget: Path
     out: Path | None = None
@@ -30,6 +30,7 @@ class RunOptions:
     backend: str = "warp"
     device: str = "cpu"
     overrides: tuple[str, ...] = ()
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class RunSpec:
 
     def fingerprint(self, reference_hash: str) -> dict[str, str]:
         """What results depend on, by name; resume refuses another one."""
+        from tailgate.runtime.backends import backend_class
+
         plain = self.to_json()
         return {
             "budget": _sha(canonical(plain["budget"])),
@@ -101,7 +104,13 @@ class RunSpec:
             "gate": _file_sha(Path(self.budget.gate.file)) if self.budget.gate.file else "",
             "versions": canonical(versions()),
             "device": f"{self.backend} on {self.device.split(':')[0]}",
+            **({"open stage": backend_class(self.backend).open_stage_digest()} if self.on_open_stage else {}),
         }
+
+    @property
+    def on_open_stage(self) -> bool:
+        """Whether a scenario works on the stage that the user has open."""
+        return any(s.base == OPEN_STAGE for s in self.scenarios.values())
 
     def usd_files(self) -> list[Path]:
         """The user's own USD files, by class and base."""
@@ -136,17 +145,20 @@ def resolve(options: RunOptions) -> RunSpec:
     Every path in a budget is relative to its folder and must lie in that folder, in the data root or in the shipped configs; a path in a scenario
     or a rig is relative to that file's folder, which is then allowed as well.
     """
-    from tailgate.runtime.check import check_device, check_run
+    from tailgate.runtime.backends import backend_class
+    from tailgate.runtime.check import check_run
 
     source = Source(options.budget, options.overrides)
     budget = validate(Budget, source.data, source)
     data = data_root(options.data)
     roots = (options.budget.resolve().parent, *([data] if data else []))
-    check_device(options.backend, options.device)
+    with placed(lambda _: Where("--backend")):
+        backend = backend_class(options.backend)
+    backend.check(options.device)
     scenarios, weights, sources = {}, {}, {}
     for i, entry in enumerate(budget.scenarios):
         where = source.where(("scenarios", i, "file"))
-        scenario, found = read_scenario(entry.file, roots, where)
+        scenario, found = read_scenario(entry.file, roots, where, options.base)
         if scenario.name in scenarios:
             raise UserError(f"scenarios must have different names, got '{scenario.name}' twice", where)
         scenarios[scenario.name], weights[scenario.name], sources[scenario.name] = scenario, entry.weight, found
@@ -163,14 +175,16 @@ def resolve(options: RunOptions) -> RunSpec:
     return spec
 
 
-def read_scenario(name: str, roots: tuple[Path, ...], where: Where) -> tuple[Scenario, Source]:
-    """A scenario by name or path, its base resolved where that is a file."""
+def read_scenario(name: str, roots: tuple[Path, ...], where: Where, base: str = "") -> tuple[Scenario, Source]:
+    """A scenario by name or path, its base resolved where that is a file; ``base`` replaces its own."""
     from tailgate.randomize.scenario import BUILT_IN_BASES
 
     path = find_config(name, "scenarios", roots, where)
     source = Source(path)
     scenario = validate(Scenario, source.data, source)
-    if scenario.base not in BUILT_IN_BASES:
+    if base:
+        scenario = scenario.model_copy(update={"base": base, "base_options": {}})
+    if scenario.base not in (*BUILT_IN_BASES, OPEN_STAGE):
         place, kind = source.at("base"), "base scene (built in, or a USD file)"
         missing = unknown(kind, scenario.base, BUILT_IN_BASES, place)
         scenario = scenario.model_copy(update={"base": _file(scenario.base, (path.parent, *roots), place, missing)})

@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tailgate.config.budget import Cell
 from tailgate.config.setting import Setting
+from tailgate.errors import UserError
 from tailgate.frames import Frame, Sample
+from tailgate.render.backend import StageDisturbed
+from tailgate.runtime.backends import aside_of, backend_class
 from tailgate.runtime.spec import RunSpec
+
+CAPTURES = 8
+"""Times that a frame is taken again because somebody changed the stage meanwhile."""
 
 
 class Clock:
@@ -53,6 +59,7 @@ class Studio:
 
     def __init__(self, spec: RunSpec):
         self.spec = spec
+        self._backend, self.aside = backend_class(spec.backend), aside_of(spec.backend)
         self._open: dict[str, tuple[Any, Any]] = {}
 
     async def shoot(self, scenario: str, settings: Mapping[str, Setting], index: int, cell: Cell, round: int = 0) -> Take:
@@ -60,24 +67,25 @@ class Studio:
         from tailgate.randomize.draw import ClipRequest, draw_sample
         from tailgate.randomize.verify import check_target
 
-        opened, backend = self.scenario(scenario)
+        opened, backend = await self.scenario(scenario)
         clock, budget = Clock(), self.spec.budget
         for attempt in range(budget.limits.attempts):
             with clock("randomize"):
-                sample = draw_sample(opened, settings, ClipRequest(round, index, attempt, cell, budget.seed))
+                sample = await self.aside(draw_sample, opened, settings, ClipRequest(round, index, attempt, cell, budget.seed))
             perfect = await self._render(opened, backend, sample, 0, clock)
-            first = self.respond(perfect, sample, clock)
+            first = await self.aside(self.respond, perfect, sample, clock)
             codes = check_target(first, sample, cell, budget.output)
             if not codes:
                 break
         frames = [first]
         for tick in range(1, 1 if codes else self.spec.scenarios[scenario].ticks):
-            frames.append(self.respond(await self._render(opened, backend, sample, tick, clock), sample, clock, frames[-1]))
+            seen = await self._render(opened, backend, sample, tick, clock)
+            frames.append(await self.aside(self.respond, seen, sample, clock, frames[-1]))
         return Take(sample, frames, perfect, codes, attempt + 1, clock)
 
     async def render(self, sample: Sample, tick: int = 0) -> Frame:
         """A drawn sample as its scenario's backend sees it, before responses."""
-        return await self._render(*self.scenario(sample.id.scenario), sample, tick, Clock())
+        return await self._render(*await self.scenario(sample.id.scenario), sample, tick, Clock())
 
     def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None, before: Frame | None = None) -> Frame:
         """Apply the sensor responses that a sample drew; ``before`` is the responded frame of the tick before."""
@@ -87,19 +95,22 @@ class Studio:
             return respond(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)), before)
 
     def annotate(self, frame: Frame, sample: Sample) -> dict[str, Any]:
-        """Labels as the scenario's annotators give them."""
+        """Labels as the annotators of an open scenario give them."""
         from tailgate.randomize.apply import annotate_frame
 
-        return annotate_frame(self.scenario(sample.id.scenario)[0], sample, frame)
+        return annotate_frame(self._open[sample.id.scenario][0], sample, frame)
 
-    def scenario(self, name: str) -> tuple[Any, Any]:
-        """A scenario and its backend, opened on first use."""
+    async def scenario(self, name: str) -> tuple[Any, Any]:
+        """A scenario and its backend, opened on first use; the others are closed where the backend holds one scene at a time."""
         if name not in self._open:
-            from tailgate.randomize.scenario import open_scenario
-            from tailgate.render.raytrace import WarpBackend
+            from tailgate.randomize.scenario import open_scenario, prepare
 
-            opened = open_scenario(self.spec.scenarios[name], self.spec.budget, self.spec.rig, self.spec.cache)
-            backend = WarpBackend(device=self.spec.device)
+            if self._backend.shares_loop:
+                self.close()
+            given = self.spec.scenarios[name], self.spec.budget, self.spec.rig, self.spec.cache
+            base = await self.aside(prepare, *given)
+            backend = self._backend(self.spec.device)
+            opened = open_scenario(*given, await backend.load(base))
             backend.open(opened.stage, self.spec.rig, opened.labels)
             self._open[name] = opened, backend
         return self._open[name]
@@ -114,8 +125,10 @@ class Studio:
     async def _render(self, opened: Any, backend: Any, sample: Sample, tick: int, clock: Clock) -> Frame:
         from tailgate.randomize.apply import apply_sample
 
-        with clock("randomize"):
-            apply_sample(opened, sample, tick)
-        with clock("render"):
-            backend.apply(sample)
-            return await backend.capture(tick)
+        for _ in range(CAPTURES):
+            with clock("randomize"):
+                apply_sample(opened, sample, tick)
+            with clock("render"), suppress(StageDisturbed):
+                backend.apply(sample)
+                return await backend.capture(tick)
+        raise UserError(f"the stage must be left alone while clips are taken; it was changed during {CAPTURES} captures of {sample.id}")

@@ -31,15 +31,16 @@ class Worker:
         Returns:
             ``codes`` (empty when on target), ``attempts``, ``frames`` (one record per stored tick) and ``seconds`` per stage.
         """
-        from tailgate.validate.evidence import measure
+        from tailgate.validate.evidence import Cut, measure
 
         take = await self._studio.shoot(job["scenario"], self._load(job["settings"]), job["index"], self._cells[job["cell"]], job["round"])
         records: list[dict[str, Any]] = []
         if "reference" in job:
-            evidence = measure(take.frames[0], job["reference"], job["reference"], backbone=self._backbone)
-            evidence.save(self.spec.out / "evidence" / f"{job['reference']}.npz")
+            name = job["reference"]
+            evidence = await self._studio.aside(measure, take.frames[0], name, name, Cut(), self._backbone)
+            evidence.save(self.spec.out / "evidence" / f"{name}.npz")
         elif not take.codes:
-            records = [self._store(frame, take) for frame in take.frames]
+            records = [await self._studio.aside(self._store, frame, take) for frame in take.frames]
         sample, seconds = take.sample.to_json(), dict(take.clock.seconds)
         return {"index": job["index"], "codes": take.codes, "attempts": take.attempts, "sample": sample, "frames": records, "seconds": seconds}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +15,13 @@ from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.errors import TailgateError, UserError, unknown
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, FrameId, Intrinsics, Objects, Sample, SensorFrame
 from tailgate.rng import kernel_seed
+from tailgate.stage.layers import open_base
 from tailgate.stage.watch import StageState, StageWatch
 
 if TYPE_CHECKING:
     from pxr import Usd
 
+NO_OPEN_STAGE = "base '@open' is the stage that is open in Isaac Sim, and the warp backend has none: name a USD file"
 KEYS = {"overcast": 0.85, "dusk": 0.55, "night": 0.3}
 """Brightness of an automatically exposed image as a share of a day's, by the condition ``light``."""
 HINTS = {
@@ -42,6 +46,7 @@ class WarpBackend:
     """
 
     name = "warp"
+    shares_loop = False
 
     def __init__(self, device: str = "cpu", samples: int = 1, smoothing: int = 3, edges: bool = True):
         self.device = device
@@ -51,6 +56,30 @@ class WarpBackend:
         self._films: dict[tuple[int, int], Any] = {}
         self._rays: dict[Intrinsics, Any] = {}
         self._sample: Sample | None = None
+
+    @classmethod
+    def check(cls, device: str) -> None:
+        """Raise UserError where Warp does not find the device."""
+        number = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
+        if not number and device != "cpu":
+            raise UserError(f"--device must be cpu or cuda:N, got '{device}'")
+        if number:
+            from tailgate.geometry.quiet import wp
+
+            found = wp.get_cuda_device_count()
+            if int(number[1] or 0) >= found:
+                raise UserError(f"--device {device}: this machine has {found} CUDA devices that Warp can use; --device cpu works everywhere")
+
+    @classmethod
+    def open_stage_digest(cls) -> str:
+        """There is no open stage outside Isaac Sim."""
+        raise UserError(NO_OPEN_STAGE)
+
+    async def load(self, base: Path | None) -> Usd.Stage:
+        """Open a USD file."""
+        if base is None:
+            raise UserError(NO_OPEN_STAGE)
+        return open_base(base)
 
     def open(self, stage: Usd.Stage, rig: ResolvedRig, labels: dict[str, int]) -> None:
         """Read the stage and build its trees. See ``RenderBackend.open``."""

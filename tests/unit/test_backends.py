@@ -1,0 +1,138 @@
+"""Renderers by name, work beside an application's loop, pausing, and frames that were disturbed."""
+
+import asyncio
+import threading
+from dataclasses import replace
+
+import pytest
+from small_street import asset_cache, small_budget, small_rig, small_scenario, write_street
+from tailgate.errors import UserError
+from tailgate.registry import backends
+from tailgate.render.backend import StageDisturbed
+from tailgate.render.raytrace import WarpBackend
+from tailgate.runtime.backends import aside_of, backend_class
+from tailgate.runtime.control import Control
+from tailgate.runtime.run import initial_settings
+from tailgate.runtime.spec import RunSpec
+from tailgate.runtime.studio import CAPTURES, Studio
+
+
+class Guest(WarpBackend):
+    """The embedded renderer as if it lived in an application whose user moves things during the first captures."""
+
+    name, shares_loop = "guest", True
+    disturbed, opened = 0, 0
+
+    def open(self, *args):
+        Guest.opened += 1
+        super().open(*args)
+
+    async def capture(self, tick=0):
+        frame = await super().capture(tick)
+        if Guest.disturbed:
+            Guest.disturbed -= 1
+            raise StageDisturbed("moved")
+        return frame
+
+
+@pytest.fixture
+def guest():
+    backends.register(Guest)
+    yield Guest
+    backends.unregister(Guest)
+    Guest.disturbed = Guest.opened = 0
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    base = asset_cache() / "small_street.usda"
+    scenario = small_scenario(base if base.is_file() else write_street(base))
+    scenarios = {name: scenario.model_copy(update={"name": name}) for name in ("one", "two")}
+    weights = dict.fromkeys(scenarios, 1.0)
+    return RunSpec(small_budget(), scenarios, weights, small_rig(), tmp_path_factory.mktemp("run"), None, "warp", "cpu", asset_cache())
+
+
+def shoot(spec, *scenarios):
+    async def all_of():
+        studio, settings = Studio(spec), initial_settings(spec)
+        try:
+            return [await studio.shoot(name, settings, i, spec.budget.cells[0]) for i, name in enumerate(scenarios)]
+        finally:
+            studio.close()
+
+    return asyncio.run(all_of())
+
+
+def alike(one, other):
+    a, b = (take.frames[0].sensors["camera"].channels for take in (one, other))
+    return all((a[name] == b[name]).all() for name in {*a, *b})
+
+
+def test_names():
+    assert backend_class("warp") is WarpBackend
+    with pytest.raises(UserError, match="unknown backend 'wrap'.*warp"):
+        backend_class("wrap")
+    with pytest.raises(UserError, match="--device must be cpu or cuda:N, got 'gpu'"):
+        WarpBackend.check("gpu")
+
+
+def test_a_guest_gives_the_same_frames_one_scene_at_a_time(spec, guest):
+    alone = shoot(spec, "one", "two", "one")
+    beside = shoot(replace(spec, backend="guest"), "one", "two", "one")
+    assert [t.sample for t in alone] == [t.sample for t in beside]
+    assert all(alike(a, b) for a, b in zip(alone, beside, strict=True))
+    assert guest.opened == 3
+
+
+def test_a_disturbed_frame_is_taken_again(spec, guest):
+    own = replace(spec, backend="guest")
+    calm = shoot(own, "one")[0]
+    guest.disturbed = CAPTURES - 1
+    again = shoot(own, "one")[0]
+    assert again.sample == calm.sample and alike(again, calm)
+    guest.disturbed = 10_000
+    with pytest.raises(UserError, match="must be left alone"):
+        shoot(own, "one")
+
+
+def test_work_goes_to_a_thread_only_beside_a_shared_loop(guest):
+    async def threads():
+        return [await aside_of(name)(threading.get_ident) for name in ("warp", "guest")]
+
+    here, elsewhere = asyncio.run(threads())
+    assert here == threading.get_ident() != elsewhere
+
+
+def test_a_cancelled_caller_waits_for_its_thread(guest):
+    done = threading.Event()
+
+    async def cancelled():
+        task = asyncio.ensure_future(aside_of("guest")(lambda: done.wait(0.2) or done.set()))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return done.is_set()
+
+    assert asyncio.run(cancelled())
+
+
+def test_a_paused_run_waits():
+    async def steps():
+        control, seen = Control(), []
+
+        async def work():
+            for i in range(3):
+                await control.ready()
+                seen.append(i)
+                if i == 0:
+                    control.pause()
+
+        task = asyncio.ensure_future(work())
+        await asyncio.sleep(0.01)
+        held = list(seen), control.paused
+        control.resume()
+        await task
+        return held, seen
+
+    assert asyncio.run(steps()) == (([0], True), [0, 1, 2])
