@@ -78,6 +78,7 @@ class StageArrays:
         instance_pose: T_mover_prototype or T_world_prototype of each instance, float64 [4, 4] each.
         instance_slot: first slot of each instance, int32 [I].
         slots: material row, semantic id, instance id, mover row (-1: none), int32 [S, 4].
+        slot_prims: path of the shape or subset that each slot was read from, [S].
         movers: movers in path order.
         surfaces: constants of materials that no prim holds (display colours), by row.
         readers: material readers by row.
@@ -91,6 +92,7 @@ class StageArrays:
     instance_pose: list[np.ndarray] = field(default_factory=list)
     instance_slot: list[int] = field(default_factory=list)
     slots: list[list[int]] = field(default_factory=list)
+    slot_prims: list[str] = field(default_factory=list)
     movers: list[Mover] = field(default_factory=list)
     surfaces: dict[int, Surface] = field(default_factory=dict)
     readers: dict[int, MaterialReader] = field(default_factory=dict)
@@ -199,6 +201,7 @@ class Extraction:
             read.append(data)
             for part in data.parts:
                 self.out.slots.append(self._slot(part, data, mover))
+                self.out.slot_prims.append(part.GetPath().pathString)
         if not read:
             return None
         prototype = merge(read, offsets)
