@@ -8,6 +8,8 @@ import pytest
 from frames_fixture import make_frame
 from tailgate.datasets.basicwriter import BOX_2D, BOX_3D, BasicWriter
 from tailgate.errors import UserError
+from tailgate.frames import FrameId
+from tailgate.reference.annotators import frame_of
 from tailgate.reference.open import open_reader
 from tailgate.reference.replicator import read_camera
 from tailgate.validate.evidence import measure
@@ -164,6 +166,34 @@ def _check(frame, sensor="camera"):
     np.testing.assert_allclose(np.linalg.det(objects.T_world_box[:, :3, :3]), 1.0)
     assert camera.view.visible.tolist() == [400, 200] and camera.view.bbox_tight.tolist() == [[10, 10, 29, 29], [40, 20, 49, 39]]
     assert camera.view.occluded[0] == 0.25 and np.isnan(camera.view.occluded[1])
+
+
+def _in_memory(keys=str, **form):
+    """The same frame as a Writer gets it: masks of ids, and flat dicts."""
+    files = _files(raw=True, **form)
+    held = {name: files[name] for name in ("rgb", "distance_to_image_plane", "camera_params")}
+    named = {0: {"class": "BACKGROUND"}, 1: {"class": "UNLABELLED"}, **{i: {"class": c} for i, c in CLASSES.items()}}
+    labels = {keys(i): label for i, label in named.items()}
+    paths = {keys(i): path for i, path in {0: "BACKGROUND", 1: "UNLABELLED", **PATHS}.items()}
+    held["semantic_segmentation"] = {"data": _ids(), "idToLabels": labels}
+    held["instance_segmentation"] = {"data": _ids(), "idToLabels": paths, "idToSemantics": labels}
+    for kind in ("2d_tight", "3d"):
+        name = f"bounding_box_{kind}"
+        held[name] = {"data": files[name], "idToLabels": labels, "primPaths": files[f"{name}_prim_paths"]}
+    return held
+
+
+@pytest.mark.parametrize("form", [{}, {"keys": int}, {"unit": 0.01}])
+def test_annotators_in_memory_give_the_same_frame(form):
+    _check(frame_of(FrameId("script", 0, 0), {"camera": _in_memory(**form)}, np.eye(4)))
+
+
+def test_what_annotators_lack_is_said():
+    held = _in_memory()
+    with pytest.raises(UserError, match="camera 'front' must have what the annotator 'distance_to_image_plane' returns.*no frame was rendered yet"):
+        frame_of(FrameId("script", 0, 0), {"front": {**held, "distance_to_image_plane": np.zeros(0)}}, np.eye(4))
+    bare = frame_of(FrameId("script", 0, 0), {"camera": {n: held[n] for n in ("distance_to_image_plane", "camera_params")}}, np.eye(4))
+    assert len(bare.objects) == 0 and set(bare.sensors["camera"].channels) == {"distance_to_image_plane", "distance_to_camera", "valid"}
 
 
 @pytest.mark.parametrize("form", [{}, {"raw": True}, {"numpy2": True}, {"unit": 0.01}])

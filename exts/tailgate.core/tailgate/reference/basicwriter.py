@@ -25,18 +25,16 @@ from tailgate.reference.files import read_array, read_json, read_rgba
 from tailgate.reference.intrinsics import KEYS, given_intrinsics
 from tailgate.reference.labelmap import lookup
 from tailgate.reference.organise import organise, place, recover_grid
-from tailgate.reference.prims import Files, Prims, in_metres
+from tailgate.reference.prims import DEPTHS, MODEL, Files, Prims, Shot, depth_in_metres, in_metres
 from tailgate.reference.reader import Entry
 from tailgate.reference.replicator import Camera, read_camera, read_mask, surface_of
 
-DEPTHS = ("distance_to_image_plane", "distance_to_camera")
 ANNOTATORS = (
     "rgb", *DEPTHS, "semantic_segmentation", "instance_segmentation", "bounding_box_2d_tight", "bounding_box_2d_loose", "bounding_box_3d",
     "camera_params", "pointcloud", "lidar_params",
 )  # fmt: skip
 PARTS = ("labels", "prim_paths", "mapping", "semantics_mapping", "semantic", "instance", "intensity", "ring")
 OPTIONS = (*KEYS, "meters_per_unit", "up_axis")
-MODEL = "replicator"
 _NAME = re.compile(rf"^(?:(.+)_)?({'|'.join(ANNOTATORS)})(?:_({'|'.join(PARTS)}))?_((?:\d+_)*\d+)\.(?:png|jpe?g|npy|json)$")
 _T_Z_UP = {"z": np.eye(4), "y": np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])}
 """World of a stage with this up axis -> world with z up."""
@@ -100,17 +98,10 @@ class BasicWriterReader:
             if product not in cameras:
                 sensors[product] = _scan(files, objects, labels)
                 continue
-            channels = _images(files, unit)
-            codes, names = semantic[product]
-            if codes is not None:
-                channels["semantic_segmentation"] = lookup(codes, {code: labels[c] for code, c in names.items()})
-            instance = prims.instance_image(product)
-            if instance is not None:
-                channels["instance_segmentation"] = instance
-            intrinsics, T = self._intrinsics(channels, cameras[product]), self._pose(cameras[product], unit)
-            _complete_depth(channels, intrinsics)
-            view = prims.view(product, channels, objects, T)
-            sensors[product] = SensorFrame("camera", channels, np.stack([T, T]), 0, 0, view, intrinsics, MODEL)
+            channels, masks = _images(files, unit), [m for m in (semantic[product][0], prims.masks.get(product)) if m is not None]
+            intrinsics = self._intrinsics([*channels.values(), *masks], cameras[product])
+            shot = Shot(channels, *semantic[product], intrinsics, self._pose(cameras[product], unit))
+            sensors[product] = prims.sensor(product, shot, objects, labels)
         return Frame(FrameId(MODEL, 0, list(self._frames).index(name)), sensors, objects, {"background": 0, **labels})
 
     def _model(self, product: str) -> str:
@@ -141,11 +132,11 @@ class BasicWriterReader:
         """Pose of the optical frame [m]; without camera_params the world is the camera's frame."""
         return self._T_up @ in_metres(camera.T_world_camera, unit) if camera else np.eye(4)
 
-    def _intrinsics(self, channels: dict[str, np.ndarray], camera: Camera | None) -> Intrinsics:
-        shapes = {name: values.shape[:2] for name, values in channels.items()}
-        shape = next(iter(shapes.values()))
-        if len(set(shapes.values())) > 1:
-            raise UserError(f"images of one frame must have one size, got {shapes}", self.root)
+    def _intrinsics(self, images: list[np.ndarray], camera: Camera | None) -> Intrinsics:
+        shapes = [image.shape[:2] for image in images]
+        shape = shapes[0]
+        if len(set(shapes)) > 1:
+            raise UserError(f"images of one frame must have one size, got {', '.join(f'{w} x {h}' for h, w in sorted(set(shapes)))}", self.root)
         found = camera.intrinsics if camera else given_intrinsics(self.root, self.options, shape)
         if found is None:
             raise UserError("must hold camera_params, or intrinsics.json, or the options fx, fy, cx, cy must be given: no focal length", self.root)
@@ -221,20 +212,8 @@ def _images(files: Files, unit: float) -> dict[str, np.ndarray]:
             depth = read_array(files[name][""])
             if depth.ndim != 2 or depth.dtype.kind != "f":
                 raise UserError(f"must hold a float image (height, width), got {depth.shape} {depth.dtype}", files[name][""])
-            channels[name] = np.where(np.isfinite(depth) & (depth > 0), depth * np.float64(unit), np.inf).astype(np.float32)
+            channels[name] = depth_in_metres(depth, unit)
     return channels
-
-
-def _complete_depth(channels: dict[str, np.ndarray], k: Intrinsics) -> None:
-    """Add the missing one of the two distances, and ``valid``."""
-    u, v = np.meshgrid((np.arange(k.width) - k.cx) / k.fx, (np.arange(k.height) - k.cy) / k.fy)
-    stretch = np.sqrt(1 + u**2 + v**2)
-    plane, ray = DEPTHS
-    if ray in channels and plane not in channels:
-        channels[plane] = (channels[ray] / stretch).astype(np.float32)
-    if plane in channels:
-        channels.setdefault(ray, (channels[plane] * stretch).astype(np.float32))
-        channels["valid"] = np.isfinite(channels[plane]).astype(np.uint8)
 
 
 def _semantic(parts: dict[str, Path]) -> tuple[np.ndarray | None, dict[int, str]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tailgate.errors import UserError
-from tailgate.frames import Objects, ObjectView
+from tailgate.frames import Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.reference.labelmap import lookup
 from tailgate.reference.replicator import Boxes, box_poses, class_of, instance_id, read_boxes, read_mask
+
+DEPTHS = ("distance_to_image_plane", "distance_to_camera")
+MODEL = "replicator"
 
 Files = dict[str, dict[str, Path]]
 """Files of one camera in one frame: annotator -> part ("" the annotator's own file) -> path."""
@@ -37,6 +41,23 @@ class Prim:
     occluded: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Shot:
+    """One camera's images of a frame.
+
+    Attributes:
+        channels: "rgb" and distances [m], each where it is known.
+        codes, classes: codes of the semantic mask, uint32 [H, W], or None, and the class of each labelled code.
+        intrinsics, T_world_camera: [px]; pose of the optical frame [m], [4, 4].
+    """
+
+    channels: dict[str, np.ndarray]
+    codes: np.ndarray | None
+    classes: dict[int, str]
+    intrinsics: Intrinsics
+    T_world_camera: np.ndarray
+
+
 @dataclass
 class Prims:
     """All labelled prims of a frame, and the cameras' instance masks.
@@ -56,7 +77,7 @@ class Prims:
         for name in ("2d_tight", "2d_loose", "3d"):
             parts = files.get(f"bounding_box_{name}", {})
             if "" in parts:
-                self._add_boxes(camera, name, read_boxes(parts))
+                self.add_boxes(camera, name, read_boxes(parts))
 
     def instances(self) -> dict[str, int]:
         """Instance id of each prim path: the one that the path carries, as in this project's export, else its place in the sorted list from 1."""
@@ -95,17 +116,37 @@ class Prims:
         loose = np.where(loose[:, :1] >= 0, loose, tight)
         return ObjectView(tight, loose, visible, alone, occluded, np.full(count, np.nan, np.float32), distance)
 
+    def sensor(self, camera: str, shot: Shot, objects: Objects, labels: Mapping[str, int]) -> SensorFrame:
+        """One camera: its channels with semantic ids, instance ids, both distances and ``valid``, and what it sees of each object."""
+        channels = dict(shot.channels)
+        if shot.codes is not None:
+            channels["semantic_segmentation"] = lookup(shot.codes, {code: labels[c] for code, c in shot.classes.items()})
+        instance = self.instance_image(camera)
+        if instance is not None:
+            channels["instance_segmentation"] = instance
+        _complete_depth(channels, shot.intrinsics)
+        view = self.view(camera, channels, objects, shot.T_world_camera)
+        return SensorFrame("camera", channels, np.stack([shot.T_world_camera] * 2), 0, 0, view, shot.intrinsics, MODEL)
+
     def _add_mask(self, camera: str, parts: dict[str, Path]) -> None:
         if "mapping" not in parts or "semantics_mapping" not in parts:
             raise UserError("the mapping files of this segmentation are missing", parts[""])
-        self.masks[camera], paths = read_mask(parts[""], parts["mapping"])
-        classes = {code: class_of(label) for code, label in read_mask(parts[""], parts["semantics_mapping"])[1].items()}
-        for code, path in paths.items():
-            if classes.get(code):
-                self.found.setdefault(str(path), Prim(classes[code])).code[camera] = code
+        codes, paths = read_mask(parts[""], parts["mapping"])
+        self.add_mask(camera, codes, paths, read_mask(parts[""], parts["semantics_mapping"])[1])
 
-    def _add_boxes(self, camera: str, kind: str, boxes: Boxes) -> None:
-        """3-D boxes without paths become objects of their own; 2-D boxes without paths belong to nobody and are left out."""
+    def add_mask(self, camera: str, codes: np.ndarray, paths: Mapping[int, object], semantics: Mapping[int, object]) -> None:
+        """Take in an instance mask: codes, uint32 [H, W], and the prim path and the semantics of each."""
+        self.masks[camera] = codes
+        for code, path in paths.items():
+            name = class_of(semantics.get(code, ""))
+            if name:
+                self.found.setdefault(str(path), Prim(name)).code[camera] = code
+
+    def add_boxes(self, camera: str, kind: str, boxes: Boxes) -> None:
+        """Take in "2d_tight", "2d_loose" or "3d" boxes.
+
+        3-D boxes without paths become objects of their own; 2-D boxes without paths belong to nobody and are left out.
+        """
         if not boxes.path and kind != "3d":
             return
         poses = zip(*box_poses(boxes.table), strict=True) if kind == "3d" else None
@@ -118,6 +159,23 @@ class Prims:
                 (prim.tight if kind == "2d_tight" else prim.loose)[camera] = corners
             if 0 <= row["occlusionRatio"] <= 1:
                 prim.occluded[camera] = float(row["occlusionRatio"])
+
+
+def _complete_depth(channels: dict[str, np.ndarray], k: Intrinsics) -> None:
+    """Add the missing one of the two distances, and ``valid``."""
+    u, v = np.meshgrid((np.arange(k.width) - k.cx) / k.fx, (np.arange(k.height) - k.cy) / k.fy)
+    stretch = np.sqrt(1 + u**2 + v**2)
+    plane, ray = DEPTHS
+    if ray in channels and plane not in channels:
+        channels[plane] = (channels[ray] / stretch).astype(np.float32)
+    if plane in channels:
+        channels.setdefault(ray, (channels[plane] * stretch).astype(np.float32))
+        channels["valid"] = np.isfinite(channels[plane]).astype(np.uint8)
+
+
+def depth_in_metres(depth: np.ndarray, unit: float) -> np.ndarray:
+    """Depth [m], float32 [H, W], of Replicator's in stage units; inf where nothing was hit."""
+    return np.where(np.isfinite(depth) & (depth > 0), depth * np.float64(unit), np.inf).astype(np.float32)
 
 
 def in_metres(T: np.ndarray, unit: float) -> np.ndarray:

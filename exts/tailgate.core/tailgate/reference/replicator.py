@@ -6,6 +6,7 @@ Lengths in the files are stage units; ``metersPerSceneUnit`` of the camera turns
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,12 @@ class Boxes:
 
 
 def read_camera(path: Path) -> Camera:
-    """Read ``camera_params_*.json``.
+    """Read ``camera_params_*.json``; raises as ``camera_of``."""
+    return camera_of(read_json(path), path)
+
+
+def camera_of(tree: Mapping[str, object], path: Path) -> Camera:
+    """What ``camera_params`` say; ``path`` is what complaints name.
 
     The focal lengths come from the projection, which follows the resolution; without it both are width x focal length / horizontal aperture
     (the vertical aperture in the file is the USD attribute and need not fit the image).
@@ -64,7 +70,6 @@ def read_camera(path: Path) -> Camera:
     Raises:
         UserError: a missing or damaged value, or a camera that is not a pinhole.
     """
-    tree = read_json(path)
     model = str(tree.get("cameraModel", "pinhole"))
     if "pinhole" not in model.lower():
         raise UserError(
@@ -94,18 +99,21 @@ def read_mask(image: Path, mapping: Path) -> tuple[np.ndarray, dict[int, object]
     Raises:
         UserError: another kind of image, or a key that is neither an id nor a colour.
     """
-    pixels = read_image(image)
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype == np.uint8:
-        codes = np.ascontiguousarray(pixels).view("<u4")[..., 0]
-    elif pixels.ndim == 2 and pixels.dtype != np.float32:
-        codes = pixels.astype(np.uint32)
-    else:
-        raise UserError(f"a segmentation must be RGBA or one channel of whole numbers, got {pixels.shape} {pixels.dtype}", image)
+    codes = mask_codes(read_image(image), image)
     names = {_code(key, mapping): value for key, value in read_json(mapping).items()}
     unlisted = set(np.unique(codes).tolist()) - {0, *names}
     if unlisted:
         raise UserError(f"must list every value of {image.name}; {len(unlisted)} of them are missing", mapping)
     return codes, names
+
+
+def mask_codes(pixels: np.ndarray, image: Path) -> np.ndarray:
+    """Codes of a segmentation, uint32 [H, W]: ids, or the four bytes of colours; UserError for another kind of image."""
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels).view("<u4")[..., 0]
+    if pixels.ndim == 2 and pixels.dtype != np.float32:
+        return pixels.astype(np.uint32)
+    raise UserError(f"a segmentation must be RGBA or one channel of whole numbers, got {pixels.shape} {pixels.dtype}", image)
 
 
 def _code(key: str, file: Path) -> int:
@@ -171,7 +179,7 @@ def instance_id(prim_path: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def _numbers(tree: dict, key: str, count: int, path: Path) -> np.ndarray:
+def _numbers(tree: Mapping[str, object], key: str, count: int, path: Path) -> np.ndarray:
     try:
         values = np.array(tree.get(key), dtype=np.float64).ravel()
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ from tailgate.errors import UserError
 from tailgate.frames import Frame
 from tailgate.reference.compatible import Side, check_compatible
 from tailgate.reference.labelmap import load_label_map
-from tailgate.reference.reader import Reader
+from tailgate.reference.reader import Entry, Reader
 from tailgate.report.score_record import ACCEPTED, INTEGRITY, REJECTED, UNJUDGED, ClassCount, Histogram, ScoreRecord, SetInfo
 from tailgate.runtime.gate_file import read_gate
 from tailgate.runtime.measured import (
@@ -90,7 +90,7 @@ def score(request: ScoreRequest) -> ScoreRecord:
     calibrated = read_gate(Path(request.gate), fingerprint(_reference(request))) if request.gate else None
     synthetic, real = measure_sides(request)
     cfg = Gate(unjudged="accept", support=dict(request.support), backbone=_backbone(request))
-    return _judge(synthetic, real, _Gates(cfg, calibrated))
+    return judge_sets(synthetic, real, Gates(cfg, calibrated))
 
 
 def _backbone(request: ScoreRequest) -> str:
@@ -105,16 +105,24 @@ def measure_sides(request: ScoreRequest) -> tuple[MeasuredSet, MeasuredSet]:
     labels = load_label_map(request.labels) if request.labels else None
     ours, theirs = Source.find(request.synthetic, request.kind, request.options, labels), _reference(request)
     opened = {side: side.open() for side in (ours, theirs)}
-    looked_at = [Side.of(side.root, _Reading(side, opened[side][0]), opened[side][1]) for side in (theirs, ours)]
+    looked_at = [Side.of(side.root, Reading(side, opened[side][0]), opened[side][1]) for side in (theirs, ours)]
     notes = check_compatible(*looked_at)
     backbone = _backbone(request)
-    real = measure_set(Measuring(theirs, Cut(), _cache(theirs, backbone), backbone), opened[theirs], request.workers, request.tick)
-    _refuse_too_small(real)
+    real = measure_reference(theirs, opened[theirs], backbone, request.workers, request.tick)
     with TemporaryDirectory(prefix="tailgate-score-") as folder:
         cut = CUTS.get(theirs.kind, Cut())
         synthetic = measure_set(Measuring(ours, cut, Path(folder), backbone), opened[ours], request.workers, request.tick)
     synthetic.notes += [*notes, *_same_frames(synthetic, real)]
     return synthetic, real
+
+
+def measure_reference(source: Source, opened: tuple[Reader, list[Entry]], backbone: str, workers: int, tick: Tick) -> MeasuredSet:
+    """Measure real data, or read back what was measured before; UserError where they are too few to set any limit."""
+    real = measure_set(Measuring(source, Cut(), _cache(source, backbone), backbone), opened, workers, tick)
+    held = max((len(p) for p in places_by_modality(real.blocks, STATISTICS).values()), default=0)
+    if held < MIN_PLACES:
+        raise UserError(f"holds too little real data to set any limit: {held} places, {MIN_PLACES} are needed", source.root)
+    return real
 
 
 def _same_frames(synthetic: MeasuredSet, real: MeasuredSet) -> list[str]:
@@ -130,7 +138,7 @@ def _same_frames(synthetic: MeasuredSet, real: MeasuredSet) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """A reader whose every failure names folder and frame."""
 
     source: Source
@@ -141,7 +149,7 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Gates:
+class Gates:
     """Settings of the gates, and limits calibrated before, if any."""
 
     cfg: Gate
@@ -160,13 +168,8 @@ def _cache(source: Source, backbone: str) -> Path:
     return folder
 
 
-def _refuse_too_small(real: MeasuredSet) -> None:
-    held = max((len(p) for p in places_by_modality(real.blocks, STATISTICS).values()), default=0)
-    if held < MIN_PLACES:
-        raise UserError(f"holds too little real data to set any limit: {held} places, {MIN_PLACES} are needed", real.source.root)
-
-
-def _judge(synthetic: MeasuredSet, real: MeasuredSet, gates: _Gates) -> ScoreRecord:
+def judge_sets(synthetic: MeasuredSet, real: MeasuredSet, gates: Gates) -> ScoreRecord:
+    """Judge a measured set against a measured reference."""
     cfg = gates.cfg
     total = Sketch.total(e.total for e in synthetic.evidence)
     batch = BatchGate(real.blocks, STATISTICS, cfg, calibrated=gates.calibrated).judge(total)

@@ -64,7 +64,7 @@ class Worker:
             store.save(frame, folder)
             evidence.save(self.spec.out / "evidence" / f"{frame.id}.npz")
             digest = store.digest(frame)
-        objects = _object_rows(frame, dict(count_instances(frame, self.spec.budget)))
+        objects = object_rows(frame, dict(count_instances(frame, self.spec.budget)))
         record = {"id": str(frame.id), "tick": frame.id.tick, "attempt": frame.id.attempt, "digest": digest}
         codes = [*evidence.codes, *clip_integrity(take.frames)]
         return {**record, "codes": codes, "objects": objects, "hints": frame.hints, "annotations": self._studio.annotate(frame, take.sample)}
@@ -80,7 +80,7 @@ class _SettingsFile(Model):
     settings: dict[str, Setting]
 
 
-def _object_rows(frame: Frame, cells: dict[int, str]) -> list[dict[str, Any]]:
+def object_rows(frame: Frame, cells: dict[int, str]) -> list[dict[str, Any]]:
     """One record per object: what the first camera (or LiDAR) sees of it, and the returns of all LiDARs."""
     cameras = [s for s in frame.sensors.values() if s.kind == "camera"]
     lidars = [s for s in frame.sensors.values() if s.kind == "lidar"]

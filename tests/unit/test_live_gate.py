@@ -1,0 +1,75 @@
+"""The gate for frames made elsewhere: batches are judged as they come, the ledger keeps them, a page ends it; it goes on where it stopped."""
+
+import json
+
+import pytest
+from scan_folder import Scans
+from tailgate.errors import UserError
+from tailgate.ledger.ledger import hashes, read
+from tailgate.reference.open import open_reader
+from tailgate.runtime.live import PAGE, Gate, GateSpec
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    return Scans(range(8)).write(tmp_path_factory.mktemp("rooms") / "real")
+
+
+def frames(folder, **scans):
+    reader, entries = open_reader("npz", Scans(range(20, 24), **scans).write(folder), {})
+    return [reader.read(e.name) for e in entries]
+
+
+def judged(real, out, made, **more):
+    told = []
+    with Gate(GateSpec(real, out, batch=2, tell=told.append, **more)) as gate:
+        for frame in made:
+            gate.add(frame)
+    return told
+
+
+def states(out):
+    return [row["state"] for row in read(out).execute("select state from clips order by clip_index")]
+
+
+def test_like_frames_are_accepted_and_recorded(real, tmp_path):
+    told = judged(real, tmp_path / "run", frames(tmp_path / "alike"))
+    assert [t.split(": ")[2] for t in told[:2]] == ["accepted"] * 2 and told[2].startswith("tailgate: Accepted: ")
+    assert states(tmp_path / "run") == ["accepted"] * 4
+    assert json.loads((tmp_path / "run/status.json").read_text())["accepted_clips"] == 4
+    assert len(list((tmp_path / "run/frames").iterdir())) == 4 and (tmp_path / "run" / PAGE).stat().st_size > 10_000
+    assert set(hashes(read(tmp_path / "run"))) == {"plan_hash", "content_hash"}
+
+
+def test_noisy_frames_are_refused_and_taken_away_only_where_asked(real, tmp_path):
+    made = frames(tmp_path / "noisy", noise=0.03)
+    told = judged(real, tmp_path / "report", made)
+    assert "range_noise" in told[0] and "rejected" in told[0] and told[-1].startswith("tailgate: Refused: ")
+    assert states(tmp_path / "report") == ["accepted"] * 4
+    judged(real, tmp_path / "enforce", made, enforce=True)
+    assert states(tmp_path / "enforce") == ["rejected"] * 4
+    assert not list((tmp_path / "enforce/frames").iterdir()) and len(list((tmp_path / "enforce/rejected").iterdir())) == 4
+
+
+def test_it_goes_on_where_it_stopped(real, tmp_path):
+    made = frames(tmp_path / "alike")
+    judged(real, tmp_path / "whole", made)
+    gate = Gate(GateSpec(real, tmp_path / "cut", batch=2, tell=lambda _: None))
+    for frame in made[:3]:
+        gate.add(frame)
+    gate._held.close()
+    judged(real, tmp_path / "cut", made[3:])
+    assert hashes(read(tmp_path / "whole")) == hashes(read(tmp_path / "cut"))
+
+
+def test_what_cannot_be_judged_is_said(real, tmp_path):
+    with pytest.raises(UserError, match="must be a folder of frames"):
+        Gate(GateSpec(tmp_path / "nowhere", tmp_path / "run"))
+    other = Scans(range(3), beams=16).write(tmp_path / "other")
+    reader, entries = open_reader("npz", other, {})
+    with Gate(GateSpec(real, tmp_path / "run")) as gate, pytest.raises(UserError, match="beams"):
+        gate.add(reader.read(entries[0].name))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds other files"):
+        Gate(GateSpec(real, tmp_path / "full"))
