@@ -65,6 +65,20 @@ def frame_of(id: FrameId, cameras: Mapping[str, Annotated], T_up: np.ndarray) ->
     return Frame(id, sensors, objects, {"background": 0, **labels})
 
 
+def was_rendered(held: Annotated) -> bool:
+    """Whether the annotators of one camera hold a picture: before its first frame they return empty arrays, or nothing."""
+    return all(held.get(name) is not None and (name == "camera_params" or np.size(_data(held[name])) > 0) for name in NEEDED)
+
+
+def own_copy(held: Annotated) -> dict[str, Any]:
+    """What the annotators of one camera returned, with arrays of its own: Replicator's are overwritten by the next frame."""
+
+    def copied(value: Any) -> Any:
+        return np.array(_data(value)) if hasattr(value, "__array__") or hasattr(value, "numpy") else value
+
+    return {name: {k: copied(v) for k, v in value.items()} if isinstance(value, Mapping) else copied(value) for name, value in held.items()}
+
+
 def _data(value: Any) -> np.ndarray:
     """The array of an annotator, on the host."""
     array = value["data"] if isinstance(value, Mapping) else value

@@ -19,6 +19,7 @@ from tailgate.errors import UserError
 from tailgate.frames import Frame, FrameId
 from tailgate.ledger.ledger import Ledger, canonical
 from tailgate.reference.compatible import Side, check_compatible
+from tailgate.reference.labelmap import load_label_map
 from tailgate.reference.reader import Entry
 from tailgate.report.score_record import ScoreRecord
 from tailgate.runtime.folder import frame_folder, hold, retire, sweep, write_status
@@ -47,6 +48,7 @@ class GateSpec:
         out: folder of the ledger, the frames and the scorecards; the same folder goes on where it stopped.
         batch: frames judged together.
         enforce: move refused frames from ``frames/`` to ``rejected/``; else verdicts are written and nothing is taken away.
+        labels: label map (YAML): classes of the frames in the words of the reference.
         gate: ``gate.yaml`` of this reference; without it limits come from the reference itself.
         support, backbone: as in a budget's ``gate``.
         tell: hears one sentence a batch.
@@ -59,6 +61,7 @@ class GateSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     batch: int = 8
     enforce: bool = False
+    labels: Path | None = None
     gate: Path | None = None
     support: Mapping[str, str] = field(default_factory=dict)
     backbone: str = GEOMETRIC
@@ -77,6 +80,7 @@ class Gate:
         if spec.batch < 1:
             raise UserError(f"batch must be at least 1, got {spec.batch}")
         self.spec, self._source = spec, Source.find(spec.reference, spec.kind, spec.options)
+        self._labels = load_label_map(spec.labels) if spec.labels else None
         self._backbone = locate(spec.backbone, (Path.cwd(), Path("/")))
         opened = self._source.open()
         marks = fingerprint(self._source)
@@ -113,7 +117,7 @@ class Gate:
 
     def add(self, frame: Frame) -> None:
         """Measure a frame and record it; every ``batch`` frames are judged. The frame gets the address ``next_id``."""
-        frame = replace(frame, id=self.next_id)
+        frame = replace(self._labels.apply(frame) if self._labels else frame, id=self.next_id)
         if not self._records:
             self._notes += check_compatible(self._looked_at, Side(self.spec.out, {str(frame.id): frame}))
         evidence = measure(frame, str(frame.id), str(frame.id), CUTS.get(self._source.kind, Cut()), opened_backbone(self._backbone))
