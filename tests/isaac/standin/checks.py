@@ -82,7 +82,7 @@ class Method:
         if row is not None and FLAVOUR_OF and table.text_of(row, flavour()) is None:
             raise AttributeError(f"Isaac Sim {flavour()} has no {self.full}")
         call = self.member.__get__(instance, owner)
-        if instance is None and inspect.isfunction(call):
+        if instance is None and inspect.isfunction(self.member):
             return _of_class(self.full, call)
         return checked(self.full, call)
 
@@ -143,6 +143,24 @@ def _constructor(full: str, cls: type) -> Callable[..., None]:
         make(self, *args, **kwargs)
 
     return __init__
+
+
+def arguments(full: str, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A call's arguments by name, as the row of ``full`` names them."""
+    names = list(table.signature_of(table.text_of(table.find(full), flavour())).parameters)
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def behaves_by_name(full: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As ``behaves`` for a function with many parameters: it gets those that were given, all by name."""
+
+    def take(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return function(**arguments(full, args, kwargs))
+
+        return behaves(full)(call)
+
+    return take
 
 
 def unknown_attribute(owner: str, name: str, known: list[str]) -> AttributeError:

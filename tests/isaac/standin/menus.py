@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .checks import behaves
+from .checks import arguments, behaves
 from .sim import Sim, given, sim
 
 
@@ -78,10 +78,10 @@ def _choose(entry: Any) -> Any:
 class MenuItemDescription:
     """One entry of a menu."""
 
-    def __init__(self, name="", glyph="", header=None, appear_after="", enabled=True, ticked=False, ticked_value=None, radio_group="", **more):
-        self.name, self.glyph, self.header, self.enabled, self.ticked = name, glyph, header, enabled, ticked
-        self.sub_menu, self.enable_fn = more.get("sub_menu"), more.get("enable_fn")
-        self.onclick_action, self.onclick_fn, self.ticked_fn = more.get("onclick_action"), more.get("onclick_fn"), more.get("ticked_fn")
+    def __init__(self, *args, **kwargs):
+        given_ = {"name": "", "enabled": True, "ticked": False, **arguments("omni.kit.menu.utils.MenuItemDescription", args, kwargs)}
+        for key in ("name", "glyph", "header", "enabled", "ticked", "sub_menu", "enable_fn", "ticked_fn", "onclick_action", "onclick_fn"):
+            setattr(self, key, given_.get(key))
 
 
 M = "omni.kit.menu.utils."

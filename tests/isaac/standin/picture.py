@@ -125,6 +125,11 @@ class Renderer:
         return self._labels[text]
 
     @property
+    def stage(self) -> Any:
+        """The open stage."""
+        return self._stage()
+
+    @property
     def arrays(self) -> Any:
         """What the stage holds; see ``tailgate.stage.extract.StageArrays``."""
         return self._watch.arrays

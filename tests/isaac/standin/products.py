@@ -65,6 +65,10 @@ class Products:
             self._count += 1
             where = f"/Render/OmniverseKit/HydraTextures/{stem}_{self._count:02d}"
         self.all[where] = Product(where, path, size, kind)
+        if kind in SENSORS:
+            from .lidar import Lidars
+
+            self.owner.part(Lidars).start(where)
         return HydraTexture(self.all[where])
 
     def find(self, product: Any) -> Product:
