@@ -261,10 +261,11 @@ def test_smoothing_twin_and_edges():
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     film.pixels.t = wp.array(t.ravel().astype(np.float32), device="cpu")
     film.pixels.normal = wp.array(normal.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
-    given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
-    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, smoothing_pass(2), given], outputs=[film.light[1]], device="cpu")
     v, u = np.mgrid[:h, :w]
     position = np.stack([(u - model.cx) / 20.0, (v - model.cy) / 20.0, np.ones((h, w))], -1) * t[..., None]
+    film.pixels.way = wp.array(position.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
+    given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
+    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, smoothing_pass(2), given], outputs=[film.light[1]], device="cpu")
     expected = smooth_twin(source, normal, position, 3.0 * 2 * t / 20.0, 2)
     np.testing.assert_allclose(film.light[1].numpy().reshape(h, w, 4), expected, atol=2e-5)
 

@@ -1,5 +1,6 @@
 """Warp functions that trace one ray through a two-level scene. On a CPU the trees are our own (``wide_walk``), where they work; elsewhere instances
-lie under a ``wp.Bvh``, each a ``wp.Mesh`` in its own frame.
+lie under a ``wp.Bvh``, each a ``wp.Mesh`` in its own frame. Which of the two it is, is known when a kernel is compiled: with both in it a kernel
+gets too long to be compiled into one piece, and slower.
 
 A ray's direction is carried into an instance's frame without renormalizing, so its parameter t is the same in both frames. Which of several
 equal hits comes back never depends on the order of the walk: the lower instance wins, then the lower face.
@@ -106,6 +107,17 @@ def barycentric(mesh: wp.uint64, face: int, point: wp.vec3) -> wp.vec2:
     return wp.vec2(u, v)
 
 
+@wp.func_native("""
+#ifdef __CUDA_ARCH__
+    return false;
+#else
+    return true;
+#endif
+""")
+def on_cpu() -> bool:
+    """True in code for a CPU, false in code for CUDA."""
+
+
 @wp.func
 def wide_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
     """``closest_hit`` through our own trees."""
@@ -127,8 +139,14 @@ def wide_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) ->
 def closest_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
     """Nearest hit with t <= t_max."""
     if WIDE:
-        if scene.wide != wp.uint64(0):
+        if on_cpu():
             return wide_hit(scene, origin, direction, t_max)
+    return stock_hit(scene, origin, direction, t_max)
+
+
+@wp.func
+def stock_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
+    """``closest_hit`` through Warp's trees."""
     best = Hit()
     best.t = t_max
     best.instance = -1
@@ -183,7 +201,7 @@ def instance_entry(scene: Scene, instance: int, origin: wp.vec3, direction: wp.v
     if box_entry(scene.lower[instance], scene.upper[instance], origin, direction) > t_max:
         return float(-1.0)
     if WIDE:
-        if scene.wide != wp.uint64(0):
+        if on_cpu():
             return wide_entry(scene.tree, scene.T_local_world, instance, origin, direction, t_max)
     o = wp.transform_point(scene.T_local_world[instance], origin)
     d = wp.transform_vector(scene.T_local_world[instance], direction)
@@ -197,7 +215,7 @@ def instance_entry(scene: Scene, instance: int, origin: wp.vec3, direction: wp.v
 def occluded(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> bool:
     """True if anything is hit with t < t_max."""
     if WIDE:
-        if scene.wide != wp.uint64(0):
+        if on_cpu():
             return wide_blocked(scene.wide, scene.tree, scene.T_local_world, origin, direction, t_max)
     if scene.bvh == wp.uint64(0):
         return False
@@ -222,9 +240,13 @@ def trace_kernel(
     weights: wp.array(dtype=wp.vec2),
     normal: wp.array(dtype=wp.vec3),
 ):
-    """Nearest hit per ray; twin: ``tailgate.geometry.twins.trace_twin``."""
+    """Nearest hit per ray, through Warp's trees if the scene has those; twin: ``tailgate.geometry.twins.trace_twin``."""
     k = wp.tid()
-    hit = closest_hit(scene, origins[k], directions[k], t_max)
+    hit = Hit()
+    if scene.wide != wp.uint64(0):
+        hit = closest_hit(scene, origins[k], directions[k], t_max)
+    else:
+        hit = stock_hit(scene, origins[k], directions[k], t_max)
     t[k] = wp.where(hit.instance >= 0, hit.t, wp.inf)
     instance[k] = hit.instance
     face[k] = hit.face

@@ -31,7 +31,7 @@ class TraceScene:
 
     Args:
         device: Warp device, "cpu" or "cuda:0".
-        stock: use Warp's own trees on a CPU too.
+        stock: use Warp's own trees on a CPU too; only ``trace`` knows how.
     """
 
     def __init__(self, device: str = "cpu", stock: bool = False):

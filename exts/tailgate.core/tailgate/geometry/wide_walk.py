@@ -171,7 +171,7 @@ SHARED = """
 
 SCENE = """
     // Nearest hit of the whole scene up to best.t, or any.
-    const auto walk_scene = [&](bool any, Hit& best) {
+    const auto walk_scene = [&](bool any, Hit& best) __attribute__((noinline)) {
         Ray world;
         world.aim(&origin[0], &direction[0]);
         return descend((const f8*)top, world, best.t, [&](int instance) {
@@ -197,7 +197,8 @@ CLOSEST = (
     found.data[0][1] = -1.0;
     if (best.instance < 0) return found;
     const float w = 1.0f - best.u - best.v;
-    if (best.u <= edge || best.v <= edge || w <= edge) {
+    // The lowest face of those that meet in the edge.
+    const auto settle = [&]() __attribute__((noinline)) {
         const f8* rows = (const f8*)trees.data[best.instance];
         const Ray ray = local((const float*)(T_local_world.data + best.instance), &origin[0], &direction[0]);
         const float t = best.t, reach = t + tie * t;
@@ -210,7 +211,8 @@ CLOSEST = (
             }
             return false;
         });
-    }
+    };
+    if (best.u <= edge || best.v <= edge || w <= edge) settle();
     double ab[3], ac[3];
     for (int k = 0; k < 3; ++k) {
         ab[k] = (double)best.corner[8 * (3 + k)] - best.corner[8 * k];

@@ -142,13 +142,12 @@ class WarpBackend:
 
         movers = self._open_watch().arrays.movers
         rows = [k for k, m in enumerate(movers) if k in self._scene.instance_of_mover and m.instance > 0 and self.labels.get(m.label or "", 0) > 0]
-        poses, sizes = np.zeros((len(rows), 4, 4)), np.zeros((len(rows), 3))
-        for n, k in enumerate(rows):
-            T, mover = state.T_world_mover[k], movers[k]
-            scale = np.linalg.norm(T[:3, :3], axis=0)
-            poses[n] = T @ np.block([[np.eye(3), (0.5 * (mover.lower + mover.upper))[:, None]], [np.zeros((1, 3)), np.ones((1, 1))]])
-            poses[n, :3, :3] /= scale
-            sizes[n] = (mover.upper - mover.lower) * scale
+        lower, upper = (np.array([getattr(movers[k], name) for k in rows], np.float64).reshape(-1, 3) for name in ("lower", "upper"))
+        poses = state.T_world_mover[rows]
+        scale = np.linalg.norm(poses[:, :3, :3], axis=1)
+        poses[:, :3, 3] += (poses[:, :3, :3] @ (0.5 * (lower + upper))[:, :, None])[:, :, 0]
+        poses[:, :3, :3] /= scale[:, None]
+        sizes = (upper - lower) * scale
         instance = np.array([movers[k].instance for k in rows], np.int32)
         objects = Objects(instance, [str(movers[k].label) for k in rows], poses, sizes, [movers[k].asset for k in rows])
         placed = np.array([self._scene.instance_of_mover[k] for k in rows], np.int64)

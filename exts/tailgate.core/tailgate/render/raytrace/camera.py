@@ -10,8 +10,9 @@ import numpy as np
 from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import BLOCK
-from tailgate.render.raytrace.camera_kernels import Camera, Pixels, Truth, light_kernel, radiance_kernel, see_kernel
+from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth, mirror_kernel, radiance_kernel, see_kernel, sky_kernel, sun_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
+from tailgate.render.raytrace.direct import MIRROR_BELOW
 from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
@@ -67,17 +68,17 @@ def camera_of(
         out.T_change = wp.mat44(*map(float, (T_last_row - T_world_camera).ravel()))
     if rays is not None:
         out.rays = rays
-    out.width, out.height = model.width, model.height
+    out.width, out.height, out.strip = model.width, model.height, 1
     out.fx, out.fy, out.cx, out.cy = model.fx, model.fy, model.cx, model.cy
     out.near, out.far = model.near, model.far
     out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))
     return out
 
 
-def smoothing_pass(step: int, sharp: float = 0.0, colour_sparse: int = 0, fourth_sparse: int = 0) -> Pass:
+def smoothing_pass(step: int, sharp: float = 0.0, colour_sparse: int = 0, fourth_sparse: int = 0, roughest: float = 1.0) -> Pass:
     """Fill a ``Pass``."""
     out = Pass()
-    out.step, out.sharp, out.colour_sparse, out.fourth_sparse = step, sharp, colour_sparse, fourth_sparse
+    out.step, out.sharp, out.colour_sparse, out.fourth_sparse, out.roughest = step, sharp, colour_sparse, fourth_sparse, roughest
     return out
 
 
@@ -93,7 +94,7 @@ class CameraFilm:
         self.width, self.height, self.device = width, height, device
         n = width * height
         self.pixels, self.truth = Pixels(), Truth()
-        kinds = {"t": wp.float32, "instance": wp.int32, "slot": wp.int32, "normal": wp.vec3, "face_normal": wp.vec3, "base": wp.vec3}
+        kinds = {"t": wp.float32, "instance": wp.int32, "slot": wp.int32, "way": wp.vec3, "normal": wp.vec3, "face_normal": wp.vec3, "base": wp.vec3}
         for name, kind in {**kinds, "emissive": wp.vec3, "material": wp.vec3}.items():
             setattr(self.pixels, name, wp.zeros(n, dtype=kind, device=device))
         truth = {"distance_to_image_plane": wp.float32, "distance_to_camera": wp.float32, "normals": wp.vec4}
@@ -118,26 +119,33 @@ class CameraFilm:
 
     def _radiance(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> tuple[wp.array, float]:
         """Radiance at one moment and its exposure."""
-        n = self.width * self.height
+        camera.strip = self.width if wp.get_device(self.device).is_cpu else 1
+        threads = self.width * self.height // camera.strip
 
         def launch(kernel: Any, inputs: list, outputs: list) -> None:
-            wp.launch(kernel, dim=n, inputs=inputs, outputs=outputs, device=self.device, block_dim=BLOCK)
+            wp.launch(kernel, dim=threads, inputs=inputs, outputs=outputs, device=self.device, block_dim=BLOCK)
 
         launch(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
         diffuse, mirrored, spare = self.light
+        film = Film()
+        film.diffuse, film.mirrored, film.hdr = diffuse, mirrored, self.hdr[0]
         sparse = int(quality.samples <= 1 and quality.smoothing > 0)
-        lit = [scene.scene, scene.tables, camera, self.pixels, light, max(quality.samples, 1), sparse]
-        launch(light_kernel, lit, [diffuse, mirrored])
+        lit, samples = [scene.scene, scene.tables, camera, self.pixels, light, film], max(quality.samples, 1)
+        launch(sun_kernel, [*lit, samples], [])
+        launch(sky_kernel, [*lit, samples, sparse], [])
+        launch(mirror_kernel, [*lit, samples], [])
         for number in range(quality.smoothing):
             how = smoothing_pass(2**number, float(number > 1), colour_sparse=sparse * (number == 0))
             launch(smooth_kernel, [camera, self.pixels, how, diffuse], [spare])
             diffuse, spare = spare, diffuse
+        roughest = 1.0 if light.lamps or samples > 1 else float(MIRROR_BELOW)
         for number in range(min(quality.smoothing, 2 if light.lamps else 1)):
-            how = smoothing_pass(1 + number, fourth_sparse=sparse * (number == 0))
+            how = smoothing_pass(1 + number, fourth_sparse=sparse * (number == 0), roughest=roughest)
             launch(smooth_kernel, [camera, self.pixels, how, mirrored], [spare])
             mirrored, spare = spare, mirrored
         hdr, other = self.hdr
-        launch(radiance_kernel, [camera, self.pixels, light, quality.samples, diffuse, mirrored], [hdr])
+        film.diffuse, film.mirrored = diffuse, mirrored
+        launch(radiance_kernel, [camera, self.pixels, light, film, samples], [])
         exposure = quality.exposure
         if exposure is None:
             exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
-from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
+from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, Lit, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
 from tailgate.render.raytrace.dome import dome_radiance
 from tailgate.render.raytrace.lamps import PI, lamp_direction, lamp_irradiance, luminance, toward_disc
 from tailgate.render.raytrace.lens import lens_ray
@@ -35,10 +35,12 @@ R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 class Camera:
     """Camera; see ``tailgate.frames.Intrinsics``. Nothing nearer than ``near`` [m] is seen, ``far`` limits the depth channels alone; ``rays`` is
     empty without a lens. ``T_world_camera`` is the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global
-    shutter. ``aside`` is the place in the lens's opening that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole."""
+    shutter. ``aside`` is the place in the lens's opening that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole. A thread
+    works through ``strip`` pixels in a row: on a CPU it would spend longer on taking over a kernel's structs than on a pixel."""
 
     width: wp.int32
     height: wp.int32
+    strip: wp.int32
     fx: wp.float32
     fy: wp.float32
     cx: wp.float32
@@ -54,10 +56,12 @@ class Camera:
 
 @wp.struct
 class Pixels:
-    """What the rays through the pixel centres meet, one row per pixel. ``t`` is the depth along the optical axis, -1 for the sky; ``material`` is
-    roughness, metallic and the coat's reflectance seen head-on."""
+    """What the rays through the pixel centres meet, one row per pixel. ``t`` is the depth along the optical axis, -1 for the sky; ``way`` leads from
+    the optical centre to what is seen [m], one metre deep for the sky; ``normal`` is 0 for the sky; ``material`` is roughness, metallic and the
+    coat's reflectance seen head-on."""
 
     t: wp.array(dtype=wp.float32)
+    way: wp.array(dtype=wp.vec3)
     instance: wp.array(dtype=wp.int32)
     slot: wp.array(dtype=wp.int32)
     normal: wp.array(dtype=wp.vec3)
@@ -77,6 +81,15 @@ class Truth:
     semantic: wp.array(dtype=wp.uint32)
     instance: wp.array(dtype=wp.uint32)
     mover: wp.array(dtype=wp.int32)
+
+
+@wp.struct
+class Film:
+    """Light and radiance, one row per pixel; see ``light_kernel``."""
+
+    diffuse: wp.array(dtype=wp.vec4)
+    mirrored: wp.array(dtype=wp.vec4)
+    hdr: wp.array(dtype=wp.vec4)
 
 
 @wp.func
@@ -104,48 +117,51 @@ def camera_direction(camera: Camera, u: float, v: float) -> wp.vec3:
 @wp.kernel
 def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, truth: Truth):
     """Trace the centre of each pixel."""
-    k = wp.tid()
-    origin = camera_origin(camera, float(k / camera.width))
-    direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
-    length = wp.length(direction)
-    hit = nearest(scene, tables, origin, direction, FAR)
-    if hit.instance >= 0 and hit.t < camera.near:
-        hit = nearest(scene, tables, origin + direction * camera.near, direction, FAR)
-        hit.t += camera.near
-    pixels.instance[k] = hit.instance
-    if hit.instance < 0:
-        pixels.t[k] = -1.0
-        pixels.slot[k] = -1
-        truth.distance_to_image_plane[k] = wp.inf
-        truth.distance_to_camera[k] = wp.inf
-        truth.normals[k] = wp.vec4()
-        truth.semantic[k] = wp.uint32(0)
-        truth.instance[k] = wp.uint32(0)
-        truth.mover[k] = -1
-        return
-    point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
-    footprint = hit.t / camera.fx
-    plain = bool(True)
-    if tables.textures > 0:
-        point = textured(scene, tables, hit, direction, footprint, point)
-        plain = tables.texture_of[point.material][0] < 0
-    slot = tables.slot[point.slot]
-    pixels.t[k] = hit.t
-    pixels.slot[k] = point.slot
-    pixels.normal[k] = point.normal
-    pixels.face_normal[k] = point.face_normal
-    pixels.emissive[k] = point.emissive
-    pixels.material[k] = wp.vec3(point.roughness, point.metallic, point.f0)
-    pixels.base[k] = point.base
-    if plain:
-        local = wp.transform_point(scene.T_local_world[hit.instance], point.position)
-        pixels.base[k] = point.base * grain(local, footprint, point.roughness)
-    truth.distance_to_image_plane[k] = wp.where(hit.t <= camera.far, hit.t, wp.inf)
-    truth.distance_to_camera[k] = wp.where(hit.t <= camera.far, hit.t * length, wp.inf)
-    truth.normals[k] = wp.vec4(point.normal[0], point.normal[1], point.normal[2], 1.0)
-    truth.semantic[k] = wp.uint32(slot[1])
-    truth.instance[k] = wp.uint32(slot[2])
-    truth.mover[k] = slot[3]
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        origin = camera_origin(camera, float(k / camera.width))
+        direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
+        length = wp.length(direction)
+        hit = nearest(scene, tables, origin, direction, FAR)
+        if hit.instance >= 0 and hit.t < camera.near:
+            hit = nearest(scene, tables, origin + direction * camera.near, direction, FAR)
+            hit.t += camera.near
+        pixels.instance[k] = hit.instance
+        if hit.instance < 0:
+            pixels.t[k] = -1.0
+            pixels.way[k] = direction
+            pixels.slot[k] = -1
+            pixels.normal[k] = wp.vec3()
+            truth.distance_to_image_plane[k] = wp.inf
+            truth.distance_to_camera[k] = wp.inf
+            truth.normals[k] = wp.vec4()
+            truth.semantic[k] = wp.uint32(0)
+            truth.instance[k] = wp.uint32(0)
+            truth.mover[k] = -1
+            continue
+        point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
+        footprint = hit.t / camera.fx
+        plain = bool(True)
+        if tables.textures > 0:
+            point = textured(scene, tables, hit, direction, footprint, point)
+            plain = tables.texture_of[point.material][0] < 0
+        slot = tables.slot[point.slot]
+        pixels.t[k] = hit.t
+        pixels.way[k] = direction * hit.t
+        pixels.slot[k] = point.slot
+        pixels.normal[k] = point.normal
+        pixels.face_normal[k] = point.face_normal
+        pixels.emissive[k] = point.emissive
+        pixels.material[k] = wp.vec3(point.roughness, point.metallic, point.f0)
+        pixels.base[k] = point.base
+        if plain:
+            local = wp.transform_point(scene.T_local_world[hit.instance], point.position)
+            pixels.base[k] = point.base * grain(local, footprint, point.roughness)
+        truth.distance_to_image_plane[k] = wp.where(hit.t <= camera.far, hit.t, wp.inf)
+        truth.distance_to_camera[k] = wp.where(hit.t <= camera.far, hit.t * length, wp.inf)
+        truth.normals[k] = wp.vec4(point.normal[0], point.normal[1], point.normal[2], 1.0)
+        truth.semantic[k] = wp.uint32(slot[1])
+        truth.instance[k] = wp.uint32(slot[2])
+        truth.mover[k] = slot[3]
 
 
 @wp.func
@@ -165,78 +181,90 @@ def sampled(k: int, width: int) -> bool:
 
 
 @wp.kernel
-def light_kernel(
-    scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, samples: int, sparse: int,
-    diffuse: wp.array(dtype=wp.vec4), mirrored: wp.array(dtype=wp.vec4),
-):  # fmt: skip
-    """Light that reaches each pixel: ``diffuse`` = irradiance / pi from sky, lamps and other surfaces (RGB) and the share of the sun that is
-    visible; ``mirrored`` = what the surface mirrors (RGB, see ``mirror_share``) and the lamps' share that is visible. One sample takes the
-    radiance along the reflected ray for that, more integrate over the highlight. With ``sparse`` 1, sky and other surfaces are sampled at every
-    second pixel only, see ``sampled``."""
-    k = wp.tid()
-    if pixels.t[k] < 0.0:
-        diffuse[k] = wp.vec4()
-        mirrored[k] = wp.vec4()
-        return
-    direction = camera_direction(camera, float(k % camera.width), float(k / camera.width))
-    facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)) + direction * pixels.t[k], direction)
-    facet.shiny = wp.where(samples > 1, 1, 0)
-    normal = facet.normal
-    toward_sun = wp.dot(normal, light.sun_direction) > 0.0 and wp.dot(pixels.face_normal[k], light.sun_direction) > 0.0
-    total = wp.vec3()
-    mirror = wp.vec3()
-    shine = wp.vec3()
-    visible = float(0.0)
-    lamp_seen = float(0.0)
-    x = float(k % camera.width)
-    y = float(k / camera.width)
-    a = wp.where(sparse == 1, 0.5 * (x + y), x)
-    b = wp.where(sparse == 1, 0.5 * (x - y), y)
-    for s in range(samples):
-        u = spread(x, y, s, 0, light.seed)
-        v = spread(x, y, s, 1, light.seed)
-        w = wp.vec3(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed))
-        if toward_sun and light.sun_radius >= 0.0:
-            to_sun = toward_disc(light.sun_direction, light.sun_radius, u, v)
-            if not blocked(scene, tables, facet.start, to_sun, FAR):
-                visible += 1.0
-        if sparse == 0 or sampled(k, camera.width):
+def sun_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int):
+    """The share of the sun that each pixel sees, the fourth component of ``film.diffuse``; clears the other three."""
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        visible = float(0.0)
+        toward = wp.min(wp.dot(pixels.normal[k], light.sun_direction), wp.dot(pixels.face_normal[k], light.sun_direction))
+        if toward > 0.0 and light.sun_radius >= 0.0:
+            facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
+            for s in range(samples):
+                u = spread(float(k % camera.width), float(k / camera.width), s, 0, light.seed)
+                v = spread(float(k % camera.width), float(k / camera.width), s, 1, light.seed)
+                if not blocked(scene, tables, facet.start, toward_disc(light.sun_direction, light.sun_radius, u, v), FAR):
+                    visible += 1.0
+        film.diffuse[k] = wp.vec4(0.0, 0.0, 0.0, visible / float(samples))
+
+
+@wp.kernel
+def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int, sparse: int):
+    """Light from sky, lamps and other surfaces: the first three components of ``film.diffuse`` = irradiance / pi; ``film.mirrored`` = the radiance
+    of their highlights, for more than one sample, and the share of the lamps that is visible. With ``sparse`` 1 it is sampled at every second
+    pixel only, see ``sampled``."""
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        film.mirrored[k] = wp.vec4()
+        if pixels.t[k] < 0.0 or (sparse == 1 and not sampled(k, camera.width)):
+            continue
+        facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
+        facet.shiny = wp.where(samples > 1, 1, 0)
+        x = float(k % camera.width)
+        y = float(k / camera.width)
+        a = wp.where(sparse == 1, 0.5 * (x + y), x)
+        b = wp.where(sparse == 1, 0.5 * (x - y), y)
+        got = Lit()
+        for s in range(samples):
             p = spread(a, b, s, 0, light.seed)
             q = spread(a, b, s, 1, light.seed)
-            around = onto_hemisphere(normal, q, p)
+            around = onto_hemisphere(facet.normal, q, p)
             factor = float(1.0)
             if light.dome.on == 1:
-                factor = sky_weight(light.dome, wp.max(wp.dot(normal, around), 0.0) / PI, around)
-            total += incoming(scene, tables, light, facet.start, around, wp.vec4(w[0], w[1], w[2], factor))
+                factor = sky_weight(light.dome, wp.max(wp.dot(facet.normal, around), 0.0) / PI, around)
+            u = wp.vec4(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed), factor)
+            got.body += incoming(scene, tables, light, facet.start, around, u)
             if light.lamps > 0:
                 lamp = lamp_light(scene, tables, light, facet, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
-                total += lamp.body
-                shine += lamp.shine
-                lamp_seen += lamp.seen
+                got.body += lamp.body
+                got.shine += lamp.shine
+                got.seen += lamp.seen
             if light.dome.on == 1:
                 bright = dome_light(scene, tables, light, facet, wp.vec2(p, q))
-                total += bright.body
-                shine += bright.shine
-        if facet.shiny == 1:
-            lobe = wp.vec2(hash01(k, s + 307, light.seed), hash01(k, s + 401, light.seed))
-            shine += lobe_light(scene, tables, light, facet, lobe, w)
-        elif facet.roughness < MIRROR_BELOW:
+                got.body += bright.body
+                got.shine += bright.shine
+        scale = 1.0 / float(samples)
+        film.diffuse[k] = wp.vec4(got.body[0] * scale, got.body[1] * scale, got.body[2] * scale, film.diffuse[k][3])
+        film.mirrored[k] = wp.vec4(got.shine[0] * scale, got.shine[1] * scale, got.shine[2] * scale, got.seen * scale)
+
+
+@wp.kernel
+def mirror_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int):
+    """What each surface mirrors, the first three components of ``film.mirrored``. One sample takes the radiance along the reflected ray for that,
+    more integrate over the highlight and divide by ``mirror_share``."""
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        if pixels.t[k] < 0.0 or (samples == 1 and pixels.material[k][0] >= MIRROR_BELOW):
+            continue
+        facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
+        before = film.mirrored[k]
+        mirror = wp.vec3(before[0], before[1], before[2])
+        if samples == 1:
+            u = spread(float(k % camera.width), float(k / camera.width), 0, 0, light.seed)
+            v = spread(float(k % camera.width), float(k / camera.width), 0, 1, light.seed)
             mirror = reflected_light(scene, tables, light, facet, wp.vec2(u, v))
-    scale = 1.0 / float(samples)
-    total = total * scale
-    if facet.shiny == 1:
-        mirror = wp.cw_div(shine * scale, mirror_share(facet))
-    diffuse[k] = wp.vec4(total[0], total[1], total[2], visible * scale)
-    mirrored[k] = wp.vec4(mirror[0], mirror[1], mirror[2], lamp_seen * scale)
+        else:
+            for s in range(samples):
+                lobe = wp.vec2(hash01(k, s + 307, light.seed), hash01(k, s + 401, light.seed))
+                w = wp.vec3(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed))
+                mirror += lobe_light(scene, tables, light, facet, lobe, w) / float(samples)
+            mirror = wp.cw_div(mirror, mirror_share(facet))
+        film.mirrored[k] = wp.vec4(mirror[0], mirror[1], mirror[2], before[3])
 
 
 @wp.func
-def facet_of(pixels: Pixels, k: int, position: wp.vec3, direction: wp.vec3) -> Facet:
-    """The surface that pixel k shows at ``position``, seen along ``direction``."""
+def facet_of(pixels: Pixels, k: int, origin: wp.vec3) -> Facet:
+    """The surface that pixel k shows, seen from ``origin``."""
     out = Facet()
-    out.start = ray_start(position, pixels.face_normal[k])
+    out.start = ray_start(origin + pixels.way[k], pixels.face_normal[k])
     out.normal = pixels.normal[k]
-    out.view = -wp.normalize(direction)
+    out.view = -wp.normalize(pixels.way[k])
     out.roughness = wp.max(pixels.material[k][0], 0.03)
     metallic = pixels.material[k][1]
     coat = pixels.material[k][2]
@@ -251,29 +279,22 @@ def mirror_share(facet: Facet) -> wp.vec3:
     return wp.max(share, wp.vec3(0.01, 0.01, 0.01))
 
 
-@wp.kernel
-def radiance_kernel(
-    camera: Camera, pixels: Pixels, light: Light, samples: int,
-    diffuse: wp.array(dtype=wp.vec4), mirrored: wp.array(dtype=wp.vec4), hdr: wp.array(dtype=wp.vec4),
-):  # fmt: skip
-    """Radiance of each pixel from the (filtered) light that reaches it."""
-    k = wp.tid()
-    along = camera_direction(camera, float(k % camera.width), float(k / camera.width))
-    direction = wp.normalize(along)
+@wp.func
+def radiance(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int, k: int) -> wp.vec3:
+    """Radiance of a pixel from the (filtered) light that reaches it."""
     if pixels.t[k] < 0.0:
-        colour = seen_sky(light, direction)
+        colour = seen_sky(light, wp.normalize(pixels.way[k]))
         if light.fog > 0.0:
             clear = wp.exp(-light.fog * 400.0)
             colour = colour * clear + light.haze * (1.0 - clear)
-        hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
-        return
-    position = camera_origin(camera, float(k / camera.width)) + along * pixels.t[k]
-    facet = facet_of(pixels, k, position, direction)
+        return colour
+    origin = camera_origin(camera, float(k / camera.width))
+    facet = facet_of(pixels, k, origin)
     share = environment_brdf(facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
     body = wp.cw_mul(pixels.base[k] * (1.0 - pixels.material[k][1]), wp.vec3(1.0 - share[0], 1.0 - share[1], 1.0 - share[2]))
-    around = wp.vec3(diffuse[k][0], diffuse[k][1], diffuse[k][2])
-    mirror = wp.vec3(mirrored[k][0], mirrored[k][1], mirrored[k][2])
-    sun_visible = diffuse[k][3]
+    around = wp.vec3(film.diffuse[k][0], film.diffuse[k][1], film.diffuse[k][2])
+    mirror = wp.vec3(film.mirrored[k][0], film.mirrored[k][1], film.mirrored[k][2])
+    sun_visible = film.diffuse[k][3]
     sun_cos = wp.max(wp.dot(facet.normal, light.sun_direction), 0.0)
     colour = pixels.emissive[k] + wp.cw_mul(body, around + light.sun * (sun_visible * sun_cos / PI))
     colour += wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, light.sun_direction), light.sun) * sun_visible
@@ -282,13 +303,21 @@ def radiance_kernel(
     else:
         colour += wp.cw_mul(quick_mirror(light, facet, around, mirror), share)
         for k_lamp in range(light.lamps):
-            to_lamp = lamp_direction(light.lamp[k_lamp], position)
-            arriving = lamp_irradiance(light.lamp[k_lamp], position, to_lamp)
-            colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), arriving) * mirrored[k][3]
+            to_lamp = lamp_direction(light.lamp[k_lamp], origin + pixels.way[k])
+            arriving = lamp_irradiance(light.lamp[k_lamp], origin + pixels.way[k], to_lamp)
+            colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), arriving) * film.mirrored[k][3]
     if light.fog > 0.0:
-        clear = wp.exp(-light.fog * pixels.t[k] * wp.length(along))
+        clear = wp.exp(-light.fog * wp.length(pixels.way[k]))
         colour = colour * clear + light.haze * (1.0 - clear)
-    hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
+    return colour
+
+
+@wp.kernel
+def radiance_kernel(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int):
+    """``film.hdr``: radiance of each pixel."""
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        colour = radiance(camera, pixels, light, film, samples, k)
+        film.hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
 
 
 @wp.func

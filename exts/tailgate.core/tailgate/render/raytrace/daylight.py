@@ -81,12 +81,12 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, key: float
         light: the light of the frame.
         key: brightness to aim for, as a share of a day's.
     """
-    seen = hdr[surface] if surface.any() else hdr
-    values = seen[:, :3].astype(np.float64) @ LUMINANCE
-    bright = float(np.quantile(values, 0.99)) if len(values) else 0.0
+    values = hdr @ np.append(LUMINANCE, 0.0).astype(np.float32)
+    values = values[surface] if surface.any() else values
+    bright = float(np.partition(values, len(values) * 99 // 100)[len(values) * 99 // 100]) if len(values) else 0.0
     if bright <= 0:
         return 1.0
-    mean = float(np.exp(np.log(np.maximum(values, 1e-4 * bright)).mean()))
+    mean = float(np.exp(np.log(np.maximum(values, 1e-4 * bright)).mean(dtype=np.float64)))
     up = max(float(light.sun_direction[2]), 0.0)
     level = float(LUMINANCE @ np.array(list(light.sun))) * up / np.pi + float(LUMINANCE @ np.array(list(light.mean_sky)))
     if level <= 0 or (light.lamps > 0 and light.sun_radius < 0) or mean < 0.02 * level:

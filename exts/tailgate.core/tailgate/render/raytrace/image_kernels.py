@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Scene
+from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, sampled
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import FAR, luminance
@@ -16,67 +16,79 @@ wp.set_module_options({"enable_backward": False})
 @wp.struct
 class Pass:
     """One smoothing pass: taps ``step`` pixels apart; ``sharp`` is the share of the fourth component that keeps its value. ``colour_sparse`` and
-    ``fourth_sparse`` are 1 where the first three components, or the fourth, are held by the pixels of ``camera_kernels.sampled`` alone."""
+    ``fourth_sparse`` are 1 where the first three components, or the fourth, are held by the pixels of ``camera_kernels.sampled`` alone and are 0
+    elsewhere. Surfaces that are rougher than ``roughest`` keep their value, as nobody reads it."""
 
     step: wp.int32
     sharp: wp.float32
     colour_sparse: wp.int32
     fourth_sparse: wp.int32
+    roughest: wp.float32
 
 
-@wp.kernel
-def smooth_kernel(camera: Camera, pixels: Pixels, how: Pass, source: wp.array(dtype=wp.vec4), target: wp.array(dtype=wp.vec4)):
-    """One pass of the edge-avoiding a-trous filter (Dammertz et al. 2010): 3 x 3 taps, weighted by likeness of normal and plane. A pixel
-    without a colour or a like neighbour that has one takes the mean of all its neighbours' colours."""
-    k = wp.tid()
+@wp.func
+def mean_around(camera: Camera, pixels: Pixels, how: Pass, source: wp.array(dtype=wp.vec4), k: int) -> wp.vec3:
+    """Mean colour of those of the 3 x 3 taps that hold one, whatever they show."""
+    total = wp.vec3()
+    count = float(0.0)
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            i = k % camera.width + dx * how.step
+            j = k / camera.width + dy * how.step
+            if i >= 0 and j >= 0 and i < camera.width and j < camera.height:
+                q = j * camera.width + i
+                if pixels.t[q] > 0.0 and (how.colour_sparse == 0 or sampled(q, camera.width)):
+                    total += wp.vec3(source[q][0], source[q][1], source[q][2])
+                    count += 1.0
+    return total / wp.max(count, 1.0)
+
+
+@wp.func
+def smoothed(camera: Camera, pixels: Pixels, how: Pass, source: wp.array(dtype=wp.vec4), k: int) -> wp.vec4:
+    """Value of a pixel after one pass; see ``smooth_kernel``."""
     depth = pixels.t[k]
-    if depth < 0.0:
-        target[k] = source[k]
-        return
+    if depth < 0.0 or pixels.material[k][0] > how.roughest:
+        return source[k]
     x = k % camera.width
     y = k / camera.width
     normal = pixels.normal[k]
-    along = camera_direction(camera, float(x), float(y))
+    plane = wp.dot(normal, pixels.way[k])
     slack = 3.0 * float(how.step) * depth / camera.fx
-    colour = wp.vec3()
-    fourth = float(0.0)
-    colours = float(0.0)
-    fourths = float(0.0)
-    spare = wp.vec3()
-    spares = float(0.0)
+    total = wp.vec4()
+    all_weights = float(0.0)
+    held_weights = float(0.0)
     for dy in range(-1, 2):
         for dx in range(-1, 2):
             i = x + dx * how.step
             j = y + dy * how.step
             if i >= 0 and j >= 0 and i < camera.width and j < camera.height:
                 q = j * camera.width + i
-                if pixels.t[q] > 0.0:
-                    chosen = sampled(q, camera.width)
-                    held = how.colour_sparse == 0 or chosen
-                    value = wp.vec3(source[q][0], source[q][1], source[q][2])
-                    if held:
-                        spare += value
-                        spares += 1.0
-                    like = wp.dot(normal, pixels.normal[q])
-                    offset = camera_direction(camera, float(i), float(j)) * pixels.t[q] - along * depth
-                    if like > 0.8 and wp.abs(wp.dot(normal, offset)) < slack:
-                        w = float(2 - (dx & 1)) * float(2 - (dy & 1)) * (like - 0.8) * 5.0
-                        if held:
-                            colour += value * w
-                            colours += w
-                        if how.fourth_sparse == 0 or chosen:
-                            fourth += source[q][3] * w
-                            fourths += w
+                like = wp.dot(normal, pixels.normal[q])
+                if like > 0.8 and wp.abs(wp.dot(normal, pixels.way[q]) - plane) < slack:
+                    w = float(2 - (dx & 1)) * float(2 - (dy & 1)) * (like - 0.8) * 5.0
+                    total += source[q] * w
+                    all_weights += w
+                    if (i + j) % 2 == 0:
+                        held_weights += w
+    colours = wp.where(how.colour_sparse == 1, held_weights, all_weights)
+    fourths = wp.where(how.fourth_sparse == 1, held_weights, all_weights)
+    colour = wp.vec3(total[0], total[1], total[2]) / wp.max(colours, 1.0e-6)
     if colours <= 0.0:
-        colour = spare
-        colours = wp.max(spares, 1.0)
-    fourth = fourth / wp.max(fourths, 1.0e-6) * (1.0 - how.sharp) + source[k][3] * how.sharp
-    colour = colour / colours
-    target[k] = wp.vec4(colour[0], colour[1], colour[2], fourth)
+        colour = mean_around(camera, pixels, how, source, k)
+    fourth = total[3] / wp.max(fourths, 1.0e-6) * (1.0 - how.sharp) + source[k][3] * how.sharp
+    return wp.vec4(colour[0], colour[1], colour[2], fourth)
+
+
+@wp.kernel
+def smooth_kernel(camera: Camera, pixels: Pixels, how: Pass, source: wp.array(dtype=wp.vec4), target: wp.array(dtype=wp.vec4)):
+    """One pass of the edge-avoiding a-trous filter (Dammertz et al. 2010): 3 x 3 taps, weighted by likeness of normal and plane. A pixel
+    without a colour or a like neighbour that has one takes the mean of all its neighbours' colours."""
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        target[k] = smoothed(camera, pixels, how, source, k)
 
 
 @wp.func
-def differs(camera: Camera, pixels: Pixels, hdr: wp.array(dtype=wp.vec4), a: int, b: int) -> bool:
+def differs(pixels: Pixels, hdr: wp.array(dtype=wp.vec4), a: int, b: int) -> bool:
     """True when two neighbouring pixels show different surfaces and it can be seen: a channel changes by more than a twelfth."""
     seen = bool(False)
     for c in range(3):
@@ -90,9 +102,67 @@ def differs(camera: Camera, pixels: Pixels, hdr: wp.array(dtype=wp.vec4), a: int
         return False
     if wp.dot(pixels.normal[a], pixels.normal[b]) < 0.85:
         return True
-    from_a = camera_direction(camera, float(a % camera.width), float(a / camera.width)) * pixels.t[a]
-    from_b = camera_direction(camera, float(b % camera.width), float(b / camera.width)) * pixels.t[b]
-    return wp.abs(wp.dot(pixels.normal[a], from_b - from_a)) > 0.02 * pixels.t[a]
+    return wp.abs(wp.dot(pixels.normal[a], pixels.way[b] - pixels.way[a])) > 0.02 * pixels.t[a]
+
+
+@wp.func
+def at_edge(camera: Camera, pixels: Pixels, hdr: wp.array(dtype=wp.vec4), k: int) -> bool:
+    """True when one of the four neighbours of a pixel shows another surface and it can be seen."""
+    x = k % camera.width
+    y = k / camera.width
+    if x > 0 and differs(pixels, hdr, k, k - 1):
+        return True
+    if x < camera.width - 1 and differs(pixels, hdr, k, k + 1):
+        return True
+    if y > 0 and differs(pixels, hdr, k, k - camera.width):
+        return True
+    return y < camera.height - 1 and differs(pixels, hdr, k, k + camera.width)
+
+
+@wp.func
+def alike(camera: Camera, pixels: Pixels, k: int, shift: wp.vec2, hit: Hit, slot: int) -> int:
+    """The pixel of the 3 x 3 around k that shows most nearly what a ray ``shift`` [px] from k's centre met; k if none does."""
+    best = int(k)
+    cost = float(1.0e9)
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            i = wp.clamp(k % camera.width + dx, 0, camera.width - 1)
+            j = wp.clamp(k / camera.width + dy, 0, camera.height - 1)
+            q = j * camera.width + i
+            if pixels.instance[q] == hit.instance and pixels.slot[q] == slot:
+                far = (float(dx) - shift[0]) * (float(dx) - shift[0]) + (float(dy) - shift[1]) * (float(dy) - shift[1])
+                if hit.instance >= 0:
+                    bend = 1.0 - wp.abs(wp.dot(pixels.face_normal[q], hit.normal))
+                    far += 20.0 * bend + 20.0 * wp.abs(pixels.t[q] - hit.t) / hit.t
+                if far < cost:
+                    cost = far
+                    best = q
+    return best
+
+
+@wp.func
+def covered(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, exposure: float, hdr: wp.array(dtype=wp.vec4), k: int) -> wp.vec4:
+    """Colour of a pixel at an edge; see ``edge_kernel``."""
+    total = wp.vec3()
+    weights = float(0.0)
+    s = int(0)
+    while s < 4:
+        du = 0.125 * float(1 - 2 * (s & 1)) * float(1 + 2 * (s >> 1))
+        dv = 0.125 * float(1 - 2 * ((s & 1) ^ (s >> 1))) * float(3 - 2 * (s >> 1))
+        u = float(k % camera.width) + du
+        v = float(k / camera.width) + dv
+        hit = nearest(scene, tables, camera_origin(camera, v), camera_direction(camera, u, v), FAR)
+        slot = int(-1)
+        if hit.instance >= 0:
+            slot = slot_of(tables, hit)
+        seen = hdr[alike(camera, pixels, k, wp.vec2(du, dv), hit, slot)]
+        colour = wp.vec3(seen[0], seen[1], seen[2])
+        weight = 1.0 / (1.0 + exposure * luminance(colour))
+        total += colour * weight
+        weights += weight
+        s += 1
+    total = total / weights
+    return wp.vec4(total[0], total[1], total[2], 1.0)
 
 
 @wp.kernel
@@ -101,52 +171,10 @@ def edge_kernel(
 ):
     """Blend the pixels at edges by coverage: four rays on a rotated grid each take the colour of the pixel around that shows the same surface.
     Colours are weighted as they will be seen, so that a bright side does not swallow its edge."""
-    k = wp.tid()
-    x = k % camera.width
-    y = k / camera.width
-    out[k] = hdr[k]
-    edge = bool(False)
-    if x > 0:
-        edge = differs(camera, pixels, hdr, k, k - 1)
-    if x < camera.width - 1 and not edge:
-        edge = differs(camera, pixels, hdr, k, k + 1)
-    if y > 0 and not edge:
-        edge = differs(camera, pixels, hdr, k, k - camera.width)
-    if y < camera.height - 1 and not edge:
-        edge = differs(camera, pixels, hdr, k, k + camera.width)
-    if not edge:
-        return
-    total = wp.vec3()
-    weights = float(0.0)
-    for s in range(4):
-        du = 0.125 * float(1 - 2 * (s & 1)) * float(1 + 2 * (s >> 1))
-        dv = 0.125 * float(1 - 2 * ((s & 1) ^ (s >> 1))) * float(3 - 2 * (s >> 1))
-        direction = camera_direction(camera, float(x) + du, float(y) + dv)
-        hit = nearest(scene, tables, camera_origin(camera, float(y) + dv), direction, FAR)
-        slot = int(-1)
-        if hit.instance >= 0:
-            slot = slot_of(tables, hit)
-        best = int(k)
-        cost = float(1.0e9)
-        for dy in range(-1, 2):
-            for dx in range(-1, 2):
-                i = wp.clamp(x + dx, 0, camera.width - 1)
-                j = wp.clamp(y + dy, 0, camera.height - 1)
-                q = j * camera.width + i
-                if pixels.instance[q] == hit.instance and pixels.slot[q] == slot:
-                    far = (float(dx) - du) * (float(dx) - du) + (float(dy) - dv) * (float(dy) - dv)
-                    if hit.instance >= 0:
-                        bend = 1.0 - wp.abs(wp.dot(pixels.face_normal[q], hit.normal))
-                        far += 20.0 * bend + 20.0 * wp.abs(pixels.t[q] - hit.t) / hit.t
-                    if far < cost:
-                        cost = far
-                        best = q
-        colour = wp.vec3(hdr[best][0], hdr[best][1], hdr[best][2])
-        weight = 1.0 / (1.0 + exposure * luminance(colour))
-        total += colour * weight
-        weights += weight
-    total = total / weights
-    out[k] = wp.vec4(total[0], total[1], total[2], 1.0)
+    for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
+        out[k] = hdr[k]
+        if at_edge(camera, pixels, hdr, k):
+            out[k] = covered(scene, tables, camera, pixels, exposure, hdr, k)
 
 
 @wp.kernel

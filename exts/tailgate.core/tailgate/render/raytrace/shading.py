@@ -45,6 +45,20 @@ def hash01(x: int, y: int, z: int) -> float:
 
 
 @wp.func
+def power(x: float, n: int) -> float:
+    """x^n for n >= 0 by squaring."""
+    out = float(1.0)
+    square = float(x)
+    left = int(n)
+    while left > 0:
+        if left % 2 == 1:
+            out *= square
+        square *= square
+        left /= 2
+    return out
+
+
+@wp.func
 def noise(p: wp.vec3) -> float:
     """Value noise in [0, 1] on the unit lattice, smooth between its points."""
     ix = int(wp.floor(p[0]))
@@ -66,7 +80,7 @@ def noise(p: wp.vec3) -> float:
 def sky(light: Light, direction: wp.vec3) -> wp.vec3:
     """Smooth sky radiance: a gradient from horizon to zenith, the ground's below, haze around the sun, and the dome's image."""
     up = direction[2]
-    blend = wp.pow(1.0 - wp.clamp(up, 0.0, 1.0), 6.0)
+    blend = power(1.0 - wp.clamp(up, 0.0, 1.0), 6)
     colour = light.zenith * (1.0 - blend) + light.horizon * blend
     if up < 0.0:
         down = wp.clamp(-up * 6.0, 0.0, 1.0)
@@ -74,7 +88,7 @@ def sky(light: Light, direction: wp.vec3) -> wp.vec3:
     if light.dome.on == 1:
         colour += dome_radiance(light.dome, direction, 0.0)
     towards = wp.max(wp.dot(direction, light.sun_direction), 0.0)
-    return colour + light.glow * (0.25 * wp.pow(towards, 8.0) + wp.pow(towards, 200.0))
+    return colour + light.glow * (0.25 * power(towards, 8) + power(towards, 200))
 
 
 @wp.func
@@ -190,7 +204,7 @@ def environment_brdf(f0: wp.vec3, roughness: float, n_v: float) -> wp.vec3:
     """Share of a uniform environment that a GGX surface mirrors (Karis 2014, "Physically Based Shading on Mobile")."""
     rx = 1.0 - roughness
     ry = 0.0425 - 0.0275 * roughness
-    a004 = wp.min(rx * rx, wp.pow(2.0, -9.28 * n_v)) * rx + ry
+    a004 = wp.min(rx * rx, wp.exp(-6.43241 * n_v)) * rx + ry
     a = -1.04 * a004 + 1.04 - 0.572 * roughness
     b = (1.04 * a004 + 0.022 * roughness - 0.04) * grazing_reflectance(f0)
     return wp.vec3(wp.max(f0[0] * a + b, 0.0), wp.max(f0[1] * a + b, 0.0), wp.max(f0[2] * a + b, 0.0))
@@ -213,7 +227,7 @@ def smith(a2: float, cosine: float) -> float:
 def schlick(f0: wp.vec3, cosine: float) -> wp.vec3:
     """Fresnel reflectance (Schlick 1994)."""
     edge = grazing_reflectance(f0)
-    return f0 + (wp.vec3(edge, edge, edge) - f0) * wp.pow(1.0 - wp.clamp(cosine, 0.0, 1.0), 5.0)
+    return f0 + (wp.vec3(edge, edge, edge) - f0) * power(1.0 - wp.clamp(cosine, 0.0, 1.0), 5)
 
 
 @wp.func

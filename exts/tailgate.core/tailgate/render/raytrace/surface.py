@@ -192,17 +192,14 @@ def step_past(t: float) -> float:
 @wp.func
 def nearest(scene: Scene, tables: Tables, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
     """Nearest hit with t <= t_max that is not in a cut-out hole."""
-    hit = closest_hit(scene, origin, direction, t_max)
-    if tables.cutouts == 0:
-        return hit
-    layer = int(0)
-    while layer < LAYERS and hit.instance >= 0:
-        if is_there(tables, hit):
-            return hit
-        start = step_past(hit.t)
+    start = float(0.0)
+    hit = Hit()
+    for _ in range(LAYERS):
         hit = closest_hit(scene, origin + direction * start, direction, t_max - start)
         hit.t += start
-        layer += 1
+        if tables.cutouts == 0 or hit.instance < 0 or is_there(tables, hit):
+            return hit
+        start = step_past(hit.t)
     return hit
 
 

@@ -145,69 +145,58 @@ def image_boxes(seen: Seen, camera: Intrinsics, T_world_camera: np.ndarray) -> n
     T = np.linalg.inv(T_world_camera)
     local = seen.corners() @ T[:3, :3].T + T[:3, 3]
     near = 0.01
-    bounds = np.tile([np.inf, np.inf, -np.inf, -np.inf], (len(local), 1))
-    for a, b, share in _outline(camera):
-        p, q = local[:, a], local[:, b]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            cut = np.where((p[:, 2] < near) != (q[:, 2] < near), (near - p[:, 2]) / (q[:, 2] - p[:, 2]), 0.0)
-        start, end = p + np.where(p[:, 2] < near, cut, 0.0)[:, None] * (q - p), p + np.where(q[:, 2] < near, cut, 1.0)[:, None] * (q - p)
-        point = start + share * (end - start)
-        valid = point[:, 2] >= near * 0.999
-        u, v = _image_point(camera, point / np.where(valid, point[:, 2], 1.0)[:, None])
-        u, v = np.where(valid, u, np.nan), np.where(valid, v, np.nan)
-        bounds[:, :2] = np.fmin(bounds[:, :2], np.stack([u, v], 1))
-        bounds[:, 2:] = np.fmax(bounds[:, 2:], np.stack([u, v], 1))
-    low = [-BEYOND * camera.width, -BEYOND * camera.height]
-    high = [(1 + BEYOND) * camera.width - 1, (1 + BEYOND) * camera.height - 1]
-    out = np.empty((len(local), 4), np.int64)
-    out[:, :2] = np.floor(np.clip(np.nan_to_num(bounds[:, :2] - 1, posinf=1e9), low, np.array(high) + 1))
-    out[:, 2:] = np.ceil(np.clip(np.nan_to_num(bounds[:, 2:] + 1, neginf=-1e9), np.array(low) - 1, high))
-    return out
+    p, q = local[:, EDGES[:, 0]], local[:, EDGES[:, 1]]
+    behind_p, behind_q = p[..., 2] < near, q[..., 2] < near
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cut = np.where(behind_p != behind_q, (near - p[..., 2]) / (q[..., 2] - p[..., 2]), 0.0)
+    start, end = p + np.where(behind_p, cut, 0.0)[..., None] * (q - p), p + np.where(behind_q, cut, 1.0)[..., None] * (q - p)
+    share = np.linspace(0.0, 1.0, BEND if camera.distortion else 2)[:, None]
+    point = (start[:, :, None] + share * (end - start)[:, :, None]).reshape(len(local), len(EDGES) * len(share), 3)
+    valid = point[..., 2] >= near * 0.999
+    uv = _image_point(camera, point / np.where(valid, point[..., 2], 1.0)[..., None])
+    first = np.where(valid[..., None], uv, np.inf).min(1)
+    last = np.where(valid[..., None], uv, -np.inf).max(1)
+    low = np.array([-BEYOND * camera.width, -BEYOND * camera.height])
+    high = np.array([(1 + BEYOND) * camera.width - 1, (1 + BEYOND) * camera.height - 1])
+    return np.concatenate([np.floor(np.clip(first - 1, low, high + 1)), np.ceil(np.clip(last + 1, low - 1, high))], 1).astype(np.int64)
 
 
-EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
-"""Pairs of corners that an edge of a box joins."""
+EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1])
+"""Pairs of corners that an edge of a box joins, [12, 2]."""
 BEND = 17
-"""Points along an edge where the lens bends it."""
+"""Points along an edge where the lens bends it; a pinhole keeps it straight and its ends do."""
 
 
-def _outline(camera: Intrinsics) -> list[tuple[int, int, float]]:
-    """Points that bound the image of a box: (corner, corner, share of the way). A pinhole keeps edges straight: their ends do."""
-    return [(a, b, s) for a, b in EDGES for s in np.linspace(0.0, 1.0, BEND if camera.distortion else 2)]
+def _image_point(camera: Intrinsics, ray: np.ndarray) -> np.ndarray:
+    """Image points [..., 2] of rays [..., 3] at unit depth; what the lens does not image lies far out in its direction."""
+    uv = np.stack(camera.project(ray[..., 0], ray[..., 1]), -1)
+    out = 1e9 * ray[..., :2] / np.maximum(np.linalg.norm(ray[..., :2], axis=-1, keepdims=True), 1e-9)
+    return np.where(np.isnan(uv), out, uv)
 
 
-def _image_point(camera: Intrinsics, ray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Image points of rays [n, 3] at unit depth; what the lens does not image lies far out in its direction."""
-    u, v = camera.project(ray[:, 0], ray[:, 1])
-    out = 1e9 * ray[:, :2] / np.maximum(np.linalg.norm(ray[:, :2], axis=1, keepdims=True), 1e-9)
-    return np.where(np.isnan(u), out[:, 0], u), np.where(np.isnan(v), out[:, 1], v)
+def camera_windows(boxes: np.ndarray, camera: Intrinsics, seen: Seen) -> np.ndarray:
+    """One window per object for the part of its box inside the image and one for the part outside, int64 [W, 8]: Window's fields with the height
+    in place of ``first``."""
+    row = np.flatnonzero((boxes[:, 2:] >= boxes[:, :2]).all(1))
+    first, size = boxes[row, :2], boxes[row, 2:] - boxes[row, :2] + 1
+    inner = np.maximum(first, 0)
+    inner_size = np.maximum(np.minimum(boxes[row, 2:], [camera.width - 1, camera.height - 1]) - inner + 1, 0)
+    inside, instance = inner_size.prod(1), seen.instance[row]
+    outside = size.prod(1) - inside
+    stride = np.maximum(np.ceil(np.sqrt(outside / OUTSIDE_PIXELS)).astype(np.int64), 1)
+    coarse = -(-size // stride[:, None])
+    one = np.ones_like(row)
+    within = np.stack([*inner.T, inner_size[:, 0], one, instance, row, one, inner_size[:, 1]], 1)
+    around = np.stack([*first.T, coarse[:, 0], stride, instance, row, 0 * one, coarse[:, 1]], 1)
+    return np.concatenate([within[inside > 0], around[outside > 0]])
 
 
-def camera_windows(boxes: np.ndarray, camera: Intrinsics, seen: Seen) -> list[tuple]:
-    """One window per object for the part of its box inside the image and one for the part outside: Window's fields with the height in place
-    of ``first``."""
-    out = []
-    for row, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
-        if x1 < x0 or y1 < y0:
-            continue
-        ix0, iy0, ix1, iy1 = max(x0, 0), max(y0, 0), min(x1, camera.width - 1), min(y1, camera.height - 1)
-        inside = max(ix1 - ix0 + 1, 0) * max(iy1 - iy0 + 1, 0)
-        if inside:
-            out.append((ix0, iy0, ix1 - ix0 + 1, 1, int(seen.instance[row]), row, 1, iy1 - iy0 + 1))
-        width, height = x1 - x0 + 1, y1 - y0 + 1
-        if width * height > inside:
-            stride = max(1, int(np.ceil(np.sqrt((width * height - inside) / OUTSIDE_PIXELS))))
-            out.append((x0, y0, -(-width // stride), stride, int(seen.instance[row]), row, 0, -(-height // stride)))
-    return out
-
-
-def pack(windows: list[tuple], device: str) -> tuple[wp.array, int]:
-    """Windows on the device and their total number of threads."""
-    table = np.array(windows, np.int64).reshape(-1, 8)
-    threads = table[:, 2] * table[:, 7]
-    rows = np.zeros(len(table), Window.numpy_dtype())
+def pack(windows: np.ndarray, device: str) -> tuple[wp.array, int]:
+    """Windows [W, 8] of ``camera_windows`` on the device and their total number of threads."""
+    threads = windows[:, 2] * windows[:, 7]
+    rows = np.zeros(len(windows), Window.numpy_dtype())
     for k, name in enumerate(("x", "y", "width", "stride", "instance", "row", "inner")):
-        rows[name] = table[:, k]
+        rows[name] = windows[:, k]
     rows["first"] = np.cumsum(threads) - threads
     return wp.array(rows, dtype=Window, device=device), int(threads.sum())
 
@@ -216,8 +205,10 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
     """View of each object through a camera; ``poses`` [2, 4, 4] of the first and the last row, ``mover`` is the image of mover rows."""
     n, device = len(seen.mover), mover.device
     visible, tight = count_visible(mover, intrinsics.width, seen, device)
-    first, last = (image_boxes(seen, intrinsics, pose) for pose in poses)
-    bounds = np.concatenate([np.minimum(first, last)[:, :2], np.maximum(first, last)[:, 2:]], axis=1)
+    bounds = image_boxes(seen, intrinsics, poses[0])
+    if not np.array_equal(*poses):
+        last = image_boxes(seen, intrinsics, poses[1])
+        bounds = np.concatenate([np.minimum(bounds, last)[:, :2], np.maximum(bounds, last)[:, 2:]], axis=1)
     windows, threads = pack(camera_windows(bounds, intrinsics, seen), device)
     count = wp.zeros((max(n, 1), 2), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(n, 1), 1)), dtype=wp.int32, device=device)
@@ -250,8 +241,9 @@ def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray
     first = np.mod(np.round(middle - half), around).astype(np.int64)
     width = np.minimum(2 * half.astype(np.int64) + 1, around)
     near = np.linalg.norm(centre, axis=1) - radius - moved < spin.range_max
-    rows = [(int(first[k]), 0, int(width[k]), 1, int(seen.instance[k]), k, 1, beams) for k in range(n) if near[k]]
-    windows, threads = pack(rows, device)
+    one = np.ones_like(first)
+    rows = np.stack([first, 0 * one, width, one, seen.instance, np.arange(n), one, beams * one], 1)
+    windows, threads = pack(rows[near], device)
     count = wp.zeros(max(n, 1), dtype=wp.int32, device=device)
     if threads:
         inputs = [scene.scene, scene.tables, spin, around, windows]
