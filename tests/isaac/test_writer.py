@@ -1,6 +1,5 @@
 """``TailgateWriter`` in a script that has its own randomization: three lines bring scorecards and a ledger."""
 
-
 import pytest
 from pxr import UsdGeom
 from scene import street

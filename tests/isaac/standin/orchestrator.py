@@ -85,12 +85,13 @@ class Orchestrator:
         product.captures += 1
         stale, empty = self.owner.fault("stale_frames"), self.owner.fault("empty_first_frame")
         given = product.latest
-        if stale is not None and self.subframes < stale["subframes"]:
-            given = product.start
+        if stale is not None and self.busy and self.subframes < stale["subframes"]:
+            given = product.captured
         if empty is not None and product.captures <= empty["frames"]:
             given = None
         product.given = given
-        product.start = product.latest
+        if self.busy:
+            product.captured = product.latest
 
 
 def _ticks(rt_subframes: int, pause_timeline: bool, delta_time: float | None, wait_for_render: bool) -> Iterator[None]:

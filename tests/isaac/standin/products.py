@@ -17,7 +17,7 @@ class Product:
     Attributes:
         latest: frame of the last tick it was rendered in.
         given: frame that annotators hand out now, None before the first.
-        start: ``latest`` when the present capture began.
+        captured: ``latest`` at the end of the last capture.
         users: attached annotators.
     """
 
@@ -26,7 +26,7 @@ class Product:
         self.enabled, self.alive = True, True
         self.latest: Shot | None = None
         self.given: Shot | None = None
-        self.start: Shot | None = None
+        self.captured: Shot | None = None
         self.captures = 0
         self.users: list[Any] = []
 
