@@ -31,7 +31,8 @@ def attributes(model: LidarModel = MODEL, **more) -> dict:
         "auxOutputType": "EXTRA",
         **more,
     }
-    return {f"omni:sensor:Core:{name}": value for name, value in core.items()}
+    held = {f"omni:sensor:Core:{name}": value for name, value in core.items()}
+    return {**held, "_replicator:rendervar:GenericModelOutput:channels": ["EXTRA"]}
 
 
 def place(stage, T=None):
@@ -210,7 +211,8 @@ def test_lidar_sensor_of_6(sim60):
     from isaacsim.sensors.experimental.rtx import Lidar, LidarSensor, parse_generic_model_output_data
 
     sim60.use_stage(street())
-    prim = Lidar(PATH, accumulate_outputs=True, aux_output_level="BASIC", tick_rate=10.0, attributes=attributes(), translations=[[0, 0, 1.8]])
+    own = {k: v for k, v in attributes().items() if k.startswith("omni:")}
+    prim = Lidar(PATH, accumulate_outputs=True, aux_output_level="BASIC", tick_rate=10.0, attributes=own, translations=[[0, 0, 1.8]])
     sensor = LidarSensor(prim, annotators=["generic-model-output"])
     assert sensor.get_data("generic-model-output") == (None, {})
     play()
@@ -267,4 +269,55 @@ def test_solid_state_emitters_fire_once_a_scan(sim51):
     assert np.allclose(np.hypot(frame.x[:2], frame.y[:2]), far, atol=1e-3)
     assert np.allclose(np.sort(frame.y[:2]), np.array([-1, 1]) * far * np.sin(np.deg2rad(30)), atol=1e-3)
     raw.detach()
+    product.destroy()
+
+
+def test_a_lidar_that_was_off_or_stopped_begins_a_new_scan(sim):
+    import omni.replicator.core as rep
+    import omni.timeline
+
+    product = lidar(sim)
+    raw, parse = rep.annotators.get("GenericModelOutput").attach(product), parser(sim)
+    timeline = omni.timeline.get_timeline_interface()
+    play()
+    sim.update(4)
+    product.hydra_texture.set_updates_enabled(False)
+    sim.update(10)
+    timeline.stop()
+    timeline.commit()
+    product.hydra_texture.set_updates_enabled(True)
+    sim.update()
+    assert parse(raw.get_data()).numElements == 0
+    play()
+    frames = collect(sim, parse, raw)
+    assert len(frames) == 6 and sum(f.numElements for f in frames) == len(BEAMS) * 180
+    raw.detach()
+    product.destroy()
+
+
+def test_steps_of_the_orchestrator_are_steps_of_the_scan(sim):
+    """A fixed delta_time that divides the scan: the raw output is whole after as many captures."""
+    import omni.replicator.core as rep
+
+    product = lidar(sim)
+    raw, parse = rep.annotators.get("GenericModelOutput").attach(product), parser(sim)
+    play()
+    sizes = []
+    for _ in range(5):
+        sim.run(rep.orchestrator.step_async(rt_subframes=1, delta_time=0.025, pause_timeline=False))
+        sizes.append(parse(raw.get_data()).numElements)
+    assert sum(sizes) >= len(BEAMS) * 180
+    raw.detach()
+    product.destroy()
+
+
+def test_attributes_without_their_schema_mean_nothing(sim51):
+    import omni.replicator.core as rep
+
+    sim51.use_stage(street())
+    sim51.stage.DefinePrim(PATH, "OmniLidar")
+    product = rep.create.render_product(PATH, (1, 1))
+    play()
+    with pytest.raises(ValueError, match="OmniSensorGenericLidarCoreAPI"):
+        sim51.update()
     product.destroy()

@@ -9,6 +9,8 @@ from tailgate.config.camera import CameraModel, Lens
 from tailgate.stage.cameras import read_camera
 from tailgate.stage.walk import Notes
 
+from .lidar_model import schemas_of
+
 LENSES = {
     "opencvPinhole": ("brown_conrady", ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")),
     "opencvFisheye": ("kannala_brandt", ("k1", "k2", "k3", "k4")),
@@ -40,7 +42,7 @@ def _lens(prim: Any) -> dict[str, Any]:
         return {}
     if name not in LENSES:
         raise NotImplementedError(f"the stand-in has no behaviour for the lens {name!r}; it has {', '.join(LENSES)}")
-    if not any(str(s).split(":")[0] == SCHEMAS[name] for s in _schemas(prim)):
+    if not any(str(s).split(":")[0] == SCHEMAS[name] for s in schemas_of(prim)):
         return {}
     kind, order = LENSES[name]
     held = {a.GetName().rsplit(":", 1)[-1]: a.Get() for a in prim.GetAttributes() if a.GetName().startswith(f"omni:lensdistortion:{name}:")}
@@ -49,18 +51,11 @@ def _lens(prim: Any) -> dict[str, Any]:
         coefficients.pop()
     if kind == "brown_conrady" and len(coefficients) > 5:
         coefficients += [0.0] * (8 - len(coefficients))
-    out: dict[str, Any] = {"lens": Lens(model=kind, coefficients=coefficients)}
+    out: dict[str, Any] = {"lens": Lens(model=kind, coefficients=coefficients) if any(coefficients) else None}
     for key in ("fx", "fy", "cx", "cy"):
         if held.get(key):
             out[key] = float(held[key]) - (0.5 if key in ("cx", "cy") else 0.0)
     return out
-
-
-def _schemas(prim: Any) -> list[str]:
-    """Applied schemas by name, known to this OpenUSD or not."""
-    listed = prim.GetMetadata("apiSchemas")
-    names = list(listed.GetAddedOrExplicitItems()) if listed else []
-    return [*map(str, prim.GetAppliedSchemas()), *map(str, names)]
 
 
 def camera_values(stage: Any, path: str) -> dict[str, Any]:

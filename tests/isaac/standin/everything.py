@@ -14,6 +14,7 @@ from . import (  # noqa: F401  # noqa: F401
     menus,
     orchestrator,
     products,
+    render_settings,
     seeds,
     sensors,
     settings,

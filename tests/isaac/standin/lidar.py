@@ -89,6 +89,7 @@ class State:
     frames."""
 
     origin: float
+    starts: int
     clock: float = 0.0
     pending: list[Returns] = field(default_factory=list)
     overflow: list[Returns] = field(default_factory=list)
@@ -110,12 +111,25 @@ class Lidars:
         """A new product's LiDAR begins its first scan."""
         from .timeline import Timeline
 
-        self.states[path] = State(self.owner.part(Timeline).elapsed)
+        timeline = self.owner.part(Timeline)
+        self.states[path] = State(timeline.elapsed, timeline.starts)
+
+    def rest(self, path: str) -> None:
+        """A LiDAR whose updates are off does not fire; what it had of a scan is lost."""
+        from .timeline import Timeline
+
+        state = self.states[path]
+        state.clock = self.owner.part(Timeline).elapsed - state.origin
+        state.pending, state.overflow = [], []
 
     def fire(self, product: Any, time: tuple[int, float]) -> None:
         """Let the LiDAR of a product fire for the time that passed since the last tick."""
         from .timeline import Timeline
 
+        if self.states[product.path].starts != self.owner.part(Timeline).starts:
+            late_ones = self.states[product.path].late
+            self.start(product.path)
+            self.states[product.path].late = late_ones
         state = self.states[product.path]
         elapsed = self.owner.part(Timeline).elapsed - state.origin
         renderer = self.owner.part(Products).renderer

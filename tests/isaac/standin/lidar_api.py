@@ -11,7 +11,7 @@ from . import kit
 from .annotators import Annotator
 from .checks import behaves, checked
 from .gmo import parsed_ids, parsed_objects
-from .lidar_model import AUX, CORE, TICK_RATE
+from .lidar_model import AUX, CHANNELS, CORE, EMITTER_SCHEMA, SCHEMA, TICK_RATE
 from .products import HydraTexture, Products, prim_path
 from .sim import sim
 from .writers import WriterRegistry
@@ -37,8 +37,10 @@ def define(path: str, attributes: dict[str, Any]) -> Any:
     """An OmniLidar prim with attributes."""
     stage = sim().stage
     prim = stage.DefinePrim(path, "OmniLidar")
+    for schema in (SCHEMA, EMITTER_SCHEMA):
+        prim.AddAppliedSchema(schema)
     for name, value in attributes.items():
-        if not name.startswith("omni:sensor:"):
+        if not name.startswith(("omni:sensor:", "_replicator:rendervar:")):
             raise ValueError(f"a LiDAR has no attribute {name!r}: they begin with 'omni:sensor:'")
         prim.CreateAttribute(name, value_type(value)).Set(value)
     return prim
@@ -122,7 +124,7 @@ class Lidar:
             raise ValueError(f"aux_output_level must be one of {AUX}, got {aux_output_level!r}")
         held = dict(attributes or {})
         held[CORE + "accumulateOutputs"] = bool(accumulate_outputs)
-        held[CORE + "auxOutputType"] = aux_output_level
+        held[CHANNELS] = [aux_output_level]
         if tick_rate is not None:
             held[TICK_RATE] = float(tick_rate)
         self._path = path if isinstance(path, str) else prim_path(path)

@@ -12,13 +12,21 @@ import numpy as np
 from tailgate.config.sensor import LidarModel
 from tailgate.geometry.firing import FiringGrid, firing_grid
 
+from .checks import flavour
+
 CORE = "omni:sensor:Core:"
 EMITTERS = "emitterState:s001:"
 TICK_RATE = "omni:sensor:tickRate"
+CHANNELS = "_replicator:rendervar:GenericModelOutput:channels"
+"""Where 6.0 says which auxiliary data the raw output holds; 5.1 reads ``auxOutputType``."""
+SCHEMA, EMITTER_SCHEMA = "OmniSensorGenericLidarCoreAPI", "OmniSensorGenericLidarCoreEmitterStateAPI:s001"
+PATTERNS = {"5.1": ("reportRateBaseHz", "patternFiringRateHz"), "6.0": ("patternFiringRateHz", "reportRateBaseHz")}
+"""Attribute that holds the firings per second of a beam: the release's own name, then the other's."""
 DEFAULTS: dict[str, Any] = {
     "scanType": "ROTARY",
     "scanRateBaseHz": 10.0,
     "patternFiringRateHz": 36000.0,
+    "reportRateBaseHz": 36000.0,
     "nearRangeM": 0.3,
     "farRangeM": 200.0,
     "rotationDirection": "CW",
@@ -66,12 +74,22 @@ class Device:
 
 
 def device_of(prim: Any) -> Device:
-    """Read an OmniLidar prim."""
-    values = dict(DEFAULTS)
+    """Read an OmniLidar prim. Attributes count where their schema is applied."""
+    values, given = dict(DEFAULTS), {}
+    applied = schemas_of(prim)
+    for needed in (SCHEMA, EMITTER_SCHEMA):
+        if needed not in applied:
+            raise ValueError(f"{prim.GetPath()} must have the schema {needed} applied, or its attributes mean nothing")
     for name in DEFAULTS:
         held = prim.GetAttribute(CORE + name)
         if held and held.Get() is not None:
-            values[name] = type(DEFAULTS[name])(held.Get())
+            given[name] = type(DEFAULTS[name])(held.Get())
+    values.update(given)
+    patterns = [given[name] for name in PATTERNS[flavour()] if name in given]
+    values["patternFiringRateHz"] = patterns[0] if patterns else DEFAULTS["patternFiringRateHz"]
+    if flavour() == "6.0":
+        held = prim.GetAttribute(CHANNELS)
+        values["auxOutputType"] = str(held.Get()[0]) if held and held.Get() else "NONE"
     emitter = {name: prim.GetAttribute(CORE + EMITTERS + name) for name in EMITTER}
     emitter = {name: np.array(a.Get(), np.float64) for name, a in emitter.items() if a and a.Get() is not None}
     if "elevationDeg" not in emitter:
@@ -90,6 +108,13 @@ def device_of(prim: Any) -> Device:
     return Device(model, grid, channel, make is _solid_state, values, tick_rate)
 
 
+def schemas_of(prim: Any) -> list[str]:
+    """Applied schemas by name, known to this OpenUSD or not."""
+    listed = prim.GetMetadata("apiSchemas")
+    names = list(listed.GetAddedOrExplicitItems()) if listed else []
+    return [*map(str, prim.GetAppliedSchemas()), *map(str, names)]
+
+
 def _rotary(values: dict[str, Any], emitter: dict[str, np.ndarray]) -> tuple[LidarModel, FiringGrid]:
     swept = (values["validEndAzimuthDeg"] - values["validStartAzimuthDeg"] - 1e-9) % 360.0 + 1e-9
     model = LidarModel(
@@ -97,7 +122,7 @@ def _rotary(values: dict[str, Any], emitter: dict[str, np.ndarray]) -> tuple[Lid
         azimuth_offset_deg=emitter.get("azimuthDeg", np.zeros(0)).tolist(),
         firing_us=(emitter.get("fireTimeNs", np.zeros(0)) * 1e-3).tolist(),
         beam_height_m=emitter.get("vertOffsetM", np.zeros(0)).tolist(),
-        columns=round(values["patternFiringRateHz"] / values["scanRateBaseHz"]),
+        columns=round(values["patternFiringRateHz"] / values["scanRateBaseHz"] * swept / 360.0),
         rate_hz=values["scanRateBaseHz"],
         range_min=values["nearRangeM"],
         range_max=values["farRangeM"],

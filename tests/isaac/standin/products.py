@@ -85,6 +85,7 @@ class Products:
         time = (self.owner.ticks, self.owner.part(Timeline).time)
         for product in list(self.all.values()):
             if not product.enabled:
+                self._rest(product)
                 continue
             self.owner.rendered_frames[product.path] += 1
             for user in product.users:
@@ -94,6 +95,12 @@ class Products:
                     product.latest = self.renderer.shoot(product.camera, product.resolution, needs_of(product), time)
             else:
                 self._sense(product, time)
+
+    def _rest(self, product: Product) -> None:
+        if product.kind in SENSORS:
+            from .lidar import Lidars
+
+            self.owner.part(Lidars).rest(product.path)
 
     def _sense(self, product: Product, time: tuple[int, float]) -> None:
         from .lidar import Lidars

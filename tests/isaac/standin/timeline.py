@@ -12,12 +12,17 @@ STEP = 1.0 / 60.0
 
 
 class Timeline:
-    """State of the one timeline."""
+    """State of the one timeline.
+
+    Attributes:
+        elapsed: time that sensors have lived through, which passes while it plays [s].
+        starts: how often it was stopped, after which sensors begin anew.
+    """
 
     def __init__(self, owner: Sim):
         self.playing, self.time, self.end, self.looping = False, 0.0, float("inf"), True
         self.rate = 60.0
-        self.elapsed = 0.0
+        self.elapsed, self.starts = 0.0, 0
         self.queue: list[Callable[[], None]] = []
 
     def commit(self) -> None:
@@ -39,7 +44,7 @@ class Timeline:
             step = STEP if self.playing else None
         if step is not None:
             self.time += step
-            self.elapsed += step
+            self.elapsed += step if self.playing else 0.0
             if self.time > self.end:
                 self.time = self.time % self.end if self.looping else self.end
         return step
@@ -59,8 +64,10 @@ class ITimeline:
         sim().part(Timeline).put("playing", False)
 
     def stop(self):
-        sim().part(Timeline).put("playing", False)
-        sim().part(Timeline).put("time", 0.0)
+        held = sim().part(Timeline)
+        held.put("playing", False)
+        held.put("time", 0.0)
+        held.put("starts", held.starts + 1)
 
     def commit(self):
         sim().part(Timeline).commit()
