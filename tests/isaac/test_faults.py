@@ -85,7 +85,7 @@ def test_occlusion_minus_one(sim):
         sim.misbehave("occlusion_minus_one", all=False)
         held = shooter.take()["bounding_box_2d_tight"]
         ratios = dict(zip(held["info"]["primPaths"], held["data"]["occlusionRatio"], strict=True))
-        assert ratios["/Tailgate/Objects/near"] == -1 and ratios["/World/Road"] == 0
+        assert ratios["/Tailgate/Objects/near"] == -1 and 0 < ratios["/World/Road"] < 0.5
 
 
 def test_changing_ids(sim):

@@ -153,3 +153,30 @@ def test_products_are_rendered_at_every_tick_until_switched_off(sim):
     sim.update(5)
     assert sim.rendered_frames[product.path] == 3
     product.destroy()
+
+
+def test_any_labelled_prim_has_its_occlusion_and_whole_box(sim):
+    """A small box half hidden behind a larger one, both made through Replicator; no mover among them."""
+    import omni.replicator.core as rep
+    from pxr import UsdGeom
+    from scene import camera, forward
+    from stage_kit import lights, new_stage
+
+    sim.use_stage(new_stage())
+    lights(sim.stage)
+    rep.functional.create.cube(position=(10, 0, 0), scale=(0.5, 0.5, 0.5), semantics={"class": "box"}, name="small", parent="/World")
+    rep.functional.create.cube(position=(8, 0.4, 0), scale=(0.5, 0.4, 2.0), semantics={"class": "wall"}, name="large", parent="/World")
+    UsdGeom.Cube(sim.stage.GetPrimAtPath("/World/small")).GetSizeAttr().Set(2.0)
+    camera(sim.stage, forward(0, 0, 0))
+    held = shoot(sim, ["bounding_box_2d_tight", "bounding_box_2d_loose", "occlusion"], stage=sim.stage)
+    rows = {}
+    for kind in ("tight", "loose"):
+        boxes = held[f"bounding_box_2d_{kind}"]
+        rows[kind] = dict(zip(boxes["info"]["primPaths"], boxes["data"], strict=True))
+    tight, loose = rows["tight"]["/World/small"], rows["loose"]["/World/small"]
+    edge = FOCAL_PX * 0.5 / 9.5
+    assert loose["x_min"] == pytest.approx(SIZE[0] / 2 - 0.5 - edge, abs=1) and loose["x_max"] == pytest.approx(SIZE[0] / 2 - 0.5 + edge, abs=1)
+    assert tight["x_max"] == loose["x_max"] and tight["x_min"] > loose["x_min"]
+    hidden = (tight["x_min"] - loose["x_min"]) / (loose["x_max"] - loose["x_min"] + 1)
+    assert tight["occlusionRatio"] == pytest.approx(hidden, abs=0.05) and 0.3 < hidden < 0.7
+    assert rows["tight"]["/World/large"]["occlusionRatio"] == 0

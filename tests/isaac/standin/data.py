@@ -195,9 +195,15 @@ def instance(annotator: Any, shot: Any) -> Given:
 
 
 def _occlusion(things: Any, shot: Any) -> np.ndarray:
-    """Hidden share of each thing, float [n]: the renderer's for movers, 0 for other prims."""
+    """Hidden share of each thing, float [n]: the renderer's for movers, by tracing it alone for other prims; 0 where it is not in the picture."""
     rows = {path: n for n, path in enumerate(shot.movers)}
-    out = np.array([shot.view.occluded[rows[p]] if p in rows else 0.0 for p in things.paths], np.float32)
+    shown = np.bincount(things.row[things.row >= 0], minlength=len(things.paths))
+    out = np.zeros(len(things.paths), np.float32)
+    for n, path in enumerate(things.paths):
+        if path in rows:
+            out[n] = shot.view.occluded[rows[path]]
+        elif shot.alone.get(path, (0,))[0]:
+            out[n] = np.clip(1.0 - shown[n] / shot.alone[path][0], 0.0, 1.0)
     fault = sim().fault("occlusion_minus_one")
     if fault is not None:
         out[[n for n, count in enumerate(things.meshes) if fault["all"] or count > 1]] = -1.0
@@ -217,20 +223,14 @@ def _tight(things: Any, shot: Any) -> np.ndarray:
 
 
 def _loose(things: Any, shot: Any) -> np.ndarray:
-    """Bounds of the whole things inside the image, int64 [n, 4]: the renderer's for movers, those of the box's corners for other prims."""
+    """Bounds of the whole things inside the image, int64 [n, 4]: the renderer's for movers, by tracing it alone for other prims."""
     rows = {path: n for n, path in enumerate(shot.movers)}
-    uv, depth = _projected(corners(things.lower, things.upper, things.to_world) * shot.camera["metres"], shot)
-    size = np.array([shot.model.width - 1, shot.model.height - 1])
     out = np.tile([1, 1, 0, 0], (len(things.paths), 1)).astype(np.int64)
     for n, path in enumerate(things.paths):
-        if path in rows:
-            box = shot.view.bbox_loose[rows[path]]
-            if box[0] >= 0:
-                out[n] = np.rint(box)
-        elif (depth[n] > 0).all():
-            low, high = uv[n].min(0), uv[n].max(0)
-            if (high >= 0).all() and (low <= size).all():
-                out[n] = np.concatenate([np.clip(np.floor(low), 0, size), np.clip(np.ceil(high), 0, size)])
+        if path in rows and shot.view.bbox_loose[rows[path]][0] >= 0:
+            out[n] = np.rint(shot.view.bbox_loose[rows[path]])
+        elif path in shot.alone:
+            out[n] = shot.alone[path][1]
     return out
 
 

@@ -11,6 +11,7 @@ from tailgate.rng import kernel_seed
 
 from .cameras import camera_values, model_of
 from .labels import Labels
+from .solo import Solo
 from .things import Things, things_of
 
 
@@ -52,6 +53,7 @@ class Shot:
         camera: values of the USD camera, see ``cameras.camera_values``.
         view: what the camera sees of each mover, None where nobody asked.
         movers: paths of the movers of ``view``.
+        alone: other labelled prim -> its pixels were nothing else there, and their bounds; empty where nobody asked.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Shot:
     camera: dict[str, Any]
     view: Any
     movers: list[str]
+    alone: dict[str, tuple[int, np.ndarray]]
 
 
 class Renderer:
@@ -84,6 +87,7 @@ class Renderer:
         self.changes = 0
         self._kept: dict[tuple, tuple[tuple, Shot]] = {}
         self._labels: dict[str, Labels] = {}
+        self._alone: tuple[tuple, Solo] | None = None
 
     def forget(self) -> None:
         """Let go of the stage."""
@@ -91,7 +95,7 @@ class Renderer:
             self._watch.close()
         if self._listener is not None:
             self._listener.Revoke()
-        self._watch = self._scene = self._listener = None
+        self._watch = self._scene = self._listener = self._alone = None
         self._kept, self._labels = {}, {}
 
     def scene(self) -> tuple[Any, Any]:
@@ -171,7 +175,20 @@ class Renderer:
         slot = film.pixels.slot.numpy().reshape(resolution[1], resolution[0])
         bounds = {str(m.prim.GetPath()): (m.lower, m.upper) for m in self.arrays.movers if not np.array_equal(m.lower, m.upper)}
         things = {text: things_of(stage, self.labels(text), slot, self.arrays.slot_prims, bounds) for text in needs.filters}
-        return Shot(self.traced, time, channels, things, model, pose, camera_values(stage, camera), view, movers)
+        others = sorted({p for t in things.values() for p in t.paths} - set(bounds)) if needs.view else []
+        alone = {path: self._solo().seen(path, model, pose) for path in others}
+        return Shot(self.traced, time, channels, things, model, pose, camera_values(stage, camera), view, movers, alone)
+
+    def _solo(self) -> Solo:
+        """Labelled prims by themselves, as the stage was read."""
+        from .labels import SemanticFilter
+        from .sim import sim
+
+        text = sim().part(SemanticFilter).text
+        key = (self._version, text)
+        if self._alone is None or self._alone[0] != key:
+            self._alone = (key, Solo(self.arrays, self.labels(text).entity, self.look.device))
+        return self._alone[1]
 
     def _seen(self, state: Any) -> tuple[Any, list[str]]:
         """The visible movers as the renderer's visibility tests want them, and their paths."""
