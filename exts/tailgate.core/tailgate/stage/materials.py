@@ -137,8 +137,8 @@ class MaterialReader:
         """Name images that cannot be read and opacity that cannot be shown."""
         for name, texture in self.textures.items():
             if self._images.get(texture.path) is None:
-                file = texture.path or "without a name"
-                notes.add(f"material {self.path}: {name} must come from a readable image, and file {file} is not one; its fallback is shown")
+                words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
+                notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
         surface = self.read()
         if not surface.cutout and surface.opacity < 1.0:
             notes.count("opacity below 1 is shown opaque and dark", self.path)

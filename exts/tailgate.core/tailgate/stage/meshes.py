@@ -17,6 +17,7 @@ CREASE_DEG = 40.0
 """Edges sharper than this stay sharp when normals are made for a subdivision surface that carries none [deg]."""
 
 
+NOT_FINITE = "points that are not finite, their faces are left out"
 LARGE = 5_000_000
 """From this many triangles on, reading a mesh and building its tree takes more than ten seconds, and is said."""
 
@@ -171,6 +172,7 @@ def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
     flat = found.ComputeFlattened(Usd.TimeCode.EarliestTime()) if found and found.HasValue() else None
     values = np.array(flat if flat is not None else [], np.float64)
+    values = values[:, None] if values.ndim == 1 and width == 1 else values
     if values.ndim != 2 or values.shape[1] < width:
         return np.zeros((0, width)), "constant"
     return values[:, :width], str(found.GetInterpolation())
@@ -282,7 +284,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     st, flaws = read_coordinates(parts, part, named, data)
     smooth = str(mesh.GetSubdivisionSchemeAttr().Get()) != "none"
     if not finite.all():
-        flaws.append("points that are not finite, their faces are left out")
+        flaws.append(NOT_FINITE)
     if smooth:
         flaws.append("subdivision surfaces are shown as their control mesh with smooth normals")
     if len(corners) > LARGE:
