@@ -97,12 +97,14 @@ def centre_lines(points: np.ndarray, triangles: np.ndarray, slices: int = 24, ga
 
 
 def main_axis(corner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre [2] and direction [2] of the longer side of triangles [F, 3, 3] seen from above."""
-    edges = corner[:, 1:, :2] - corner[:, :1, :2]
+    """Centre [2] and direction [2] of the longer side of triangles [F, 3, 3] seen from above: the larger axis of inertia of their area."""
+    flat = corner[:, :, :2]
+    edges = flat[:, 1:] - flat[:, :1]
     area = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]) + 1e-12
-    flat, weight = corner[:, :, :2].reshape(-1, 2), np.repeat(area, 3)
-    centre = np.average(flat, 0, weight)
-    strength, axes = np.linalg.eigh(((flat - centre) * weight[:, None]).T @ (flat - centre))
+    centre = np.average(flat.mean(1), 0, area)
+    arm, middle = flat - centre, flat.mean(1) - centre
+    second = np.einsum("f,fki,fkj->ij", area / 12, arm, arm) + np.einsum("f,fi,fj->ij", area * 0.75, middle, middle)
+    strength, axes = np.linalg.eigh(second)
     if strength[1] < 4 * strength[0]:
         raise ValueError(f"a strip must be at least twice as long as wide, got {np.sqrt(strength[1] / max(strength[0], 1e-30)):.2g} times")
     along = axes[:, 1]

@@ -17,8 +17,8 @@ ROOT = "Excerpt"
 def cut_asset(stage: Usd.Stage, path: str) -> Sdf.Layer:
     """A prim with what is below it and the materials it uses, as a layer that needs no other file but its textures.
 
-    Size and tilt are those that it has in the stage, and so are unit and up axis of the layer; its own x axis, seen from above, becomes forward
-    (x). Where it stands and whether it is hidden there does not matter. Exported to a file it can be a budget's ``ontology.<class>.usd``.
+    The layer is in metres with z up. Size and tilt are those that it has in the stage; its own x axis, seen from above, becomes forward (x). Where
+    it stands and whether it is hidden there does not matter. Exported to a file it can be a budget's ``ontology.<class>.usd``.
 
     Args:
         stage: the stage; read only, with the session layer and edits that are not saved.
@@ -35,8 +35,8 @@ def cut_asset(stage: Usd.Stage, path: str) -> Sdf.Layer:
     session = Sdf.Layer.CreateAnonymous()
     session.subLayerPaths.append(stage.GetSessionLayer().identifier)
     part = Usd.Stage.OpenMasked(stage.GetRootLayer(), session, Usd.StagePopulationMask([prim.GetPath()]))
-    part.ExpandPopulationMask()
     _plain(part, prim.GetPath())
+    part.ExpandPopulationMask()
     _check_shows(part, prim.GetPath())
     made = _nested(part.Flatten(addSourceFileComment=False), prim.GetPath().GetPrefixes()[0].name)
     _turn(made, part, prim.GetPath())
@@ -75,9 +75,8 @@ def _nested(flat: Sdf.Layer, first: str) -> Sdf.Layer:
     made = Sdf.Layer.CreateAnonymous(".usda")
     root = Sdf.PrimSpec(made, ROOT, Sdf.SpecifierDef, "Xform")
     made.defaultPrim = ROOT
-    for name in ("metersPerUnit", "upAxis"):
-        if flat.pseudoRoot.HasInfo(name):
-            made.pseudoRoot.SetInfo(name, flat.pseudoRoot.GetInfo(name))
+    made.pseudoRoot.SetInfo("metersPerUnit", 1.0)
+    made.pseudoRoot.SetInfo("upAxis", "Z")
     names = sorted((prim.name for prim in flat.rootPrims if prim.name != "Tailgate"), key=lambda name: name != first)
     for name in names:
         Sdf.CopySpec(flat, f"/{name}", made, root.path.AppendChild(name))
@@ -94,7 +93,7 @@ def _nested(flat: Sdf.Layer, first: str) -> Sdf.Layer:
 
 
 def _turn(made: Sdf.Layer, part: Usd.Stage, path: Sdf.Path) -> None:
-    """Turn the root so that the prim's own x axis heads along x of the world with z up."""
+    """Carry the root to metres with z up, turned so that the prim's own x axis heads along x."""
     from pxr import Gf, Sdf
 
     from tailgate.stage.extract import world_correction
@@ -105,7 +104,7 @@ def _turn(made: Sdf.Layer, part: Usd.Stage, path: Sdf.Path) -> None:
     yaw = np.arctan2(ahead[1], ahead[0]) if np.hypot(*ahead[:2]) > 1e-9 * np.linalg.norm(ahead) else 0.0
     turn = np.eye(4)
     turn[:2, :2] = [[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]]
-    T = np.linalg.inv(T_world_stage) @ turn @ T_world_stage
+    T = turn @ T_world_stage
     root = made.GetPrimAtPath(f"/{ROOT}")
-    Sdf.AttributeSpec(root, "xformOp:transform", Sdf.ValueTypeNames.Matrix4d).default = Gf.Matrix4d(*T.T.ravel().tolist())
+    Sdf.AttributeSpec(root, "xformOp:transform", Sdf.ValueTypeNames.Matrix4d).default = Gf.Matrix4d(*np.round(T.T, 15).ravel().tolist())
     Sdf.AttributeSpec(root, "xformOpOrder", Sdf.ValueTypeNames.TokenArray, Sdf.VariabilityUniform).default = ["xformOp:transform"]

@@ -129,11 +129,14 @@ def overlay(stage: Usd.Stage, file: Path) -> Sdf.Layer:
 
 def save_overlay(layer: Sdf.Layer, file: Path) -> None:
     """Write an overlay, its sublayers by paths relative to it, through a temporary file."""
-    file = Path(file).resolve()
-    layer.subLayerPaths[:] = [_relative(Path(path), file.parent) for path in layer.subLayerPaths]
+    from pxr import Sdf
+
+    file, saved = Path(file).resolve(), Sdf.Layer.CreateAnonymous()
+    saved.TransferContent(layer)
+    saved.subLayerPaths[:] = [_relative(Path(path), file.parent) for path in layer.subLayerPaths]
     with tempfile.TemporaryDirectory(prefix=".tailgate-", dir=file.parent) as scratch:
         written = Path(scratch) / file.name
-        layer.Export(str(written))
+        saved.Export(str(written))
         written.replace(file)
 
 

@@ -75,17 +75,28 @@ def below(survey: Survey, context: Context) -> list[Finding]:
 
 
 def covered(survey: Survey, context: Context, ground: np.ndarray) -> list[Finding]:
-    """Whether something stands in a context: places [n, 3] on the ground with something right above."""
+    """Whether something stands in a context, or the context lies inside something: places [n, 3] on the ground."""
     table = not context.is_spline and not any(c.is_spline for c in survey.contexts)
     low, high = (0.02, TABLE_CLEAR) if table else (CLEAR_FROM, CLEAR_TO)
-    hits = survey.scene.trace(ground + [0, 0, low], np.tile([0.0, 0.0, 1.0], (len(ground), 1)), high - low)
-    share = float((hits.instance >= 0).mean())
+    start = ground + [0, 0, low]
+    hits = survey.scene.trace(start, np.tile([0.0, 0.0, 1.0], (len(ground), 1)), high - low)
+    within = inside(survey, start)
+    share, buried = float(((hits.instance >= 0) | within).mean()), float(within.mean())
     if share <= 0.15:
         return []
-    words = f"{100 * share:.0f} % of {title(context)} has something less than {high:g} m above its ground"
-    severity = "problem" if share > 0.9 else "warning"
+    where = "lies inside a solid" if buried > share / 2 else f"has something less than {high:g} m above its ground"
+    words = f"{100 * share:.0f} % of {title(context)} {where}"
     mend = "move the context out of it" if share > 0.9 else ""
-    return [Finding("ground", severity, words, "nothing can be placed where a solid stands", mend, context.path)]
+    return [Finding("ground", "problem" if share > 0.9 else "warning", words, "nothing can be placed where a solid stands", mend, context.path)]
+
+
+def inside(survey: Survey, points: np.ndarray) -> np.ndarray:
+    """Which points [n, 3] lie in a closed solid: of five directions, four and more meet its faces from behind; bool [n]."""
+    behind = np.zeros(len(points), int)
+    for direction in ((0, 0, 1), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)):
+        hits = survey.scene.trace(points, np.tile(np.array(direction, float), (len(points), 1)), FAR)
+        behind += (hits.instance >= 0) & (hits.normal @ np.array(direction, np.float32) > 0)
+    return behind >= 4
 
 
 def hangs(survey: Survey, context: Context, points: np.ndarray) -> Finding:

@@ -96,11 +96,11 @@ def known_things(survey: Survey) -> list[Thing]:
     named: list[Thing] = []
     walk = iter(Usd.PrimRange(survey.stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()))
     for prim in walk:
-        label = class_of(direct_labels(prim, "class")[:1])
-        name = label or class_by_name(prim)
+        labels = direct_labels(prim, "class")[:1]
+        name = class_of(labels) if labels else class_by_name(prim)
         height = height_of(survey, prim) if name else 0.0
         if name and height > 0:
-            (labelled if label else named).append(Thing(str(prim.GetPath()), name, height, bool(label)))
+            (labelled if labels else named).append(Thing(str(prim.GetPath()), name, height, bool(labels)))
             walk.PruneChildren()
     return labelled or named
 
