@@ -69,7 +69,9 @@ def foresee(spec: RunSpec) -> list[str]:
 
 def user_stages(spec: RunSpec) -> list[Path]:
     """Files of the scenarios' base scenes that are the user's own."""
-    return sorted({Path(s.base) for s in spec.scenarios.values() if Path(s.base).is_file()})
+    from tailgate.randomize.scenario import BUILT_IN_BASES
+
+    return sorted({Path(s.base) for s in spec.scenarios.values() if s.base not in (*BUILT_IN_BASES, OPEN_STAGE)})
 
 
 def _classes(spec: RunSpec, source: Source) -> None:

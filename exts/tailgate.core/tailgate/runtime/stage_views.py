@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SIDE, WIDTH, WHOLE = 760, 980, 1682
 """Pixels: longer side of the view from above where it is nearly square, width of the view from a camera, width of a view of what is long."""
+SAMPLES = 4
+"""Rays to each light per pixel."""
 LONG = 1.8
 """Sides of a scene differ by at least this factor where it is long."""
 HIGH = 4.0
@@ -110,11 +112,11 @@ def _light_room(stage: Usd.Stage, low: np.ndarray, high: np.ndarray, height: flo
     panel.AddTransformOp().Set(Gf.Matrix4d(*T.T.ravel().tolist()))
 
 
-def _shoot(stage: Usd.Stage, model: CameraModel, T_world_camera: np.ndarray, samples: int = 8) -> Frame:
+def _shoot(stage: Usd.Stage, model: CameraModel, T_world_camera: np.ndarray) -> Frame:
     """One frame of one camera."""
     from tailgate.render.raytrace import WarpBackend
 
-    backend = WarpBackend(samples=samples)
+    backend = WarpBackend(samples=SAMPLES)
     backend.open(stage, ResolvedRig("look", {"camera": MountedSensor(model, "look", T_world_camera)}), {})
     try:
         backend.apply(Sample(FrameId("look", 0, 0)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.errors import UserError
+from tailgate.stage.contexts import CONTEXT
 
 if TYPE_CHECKING:
     from pxr import Sdf, Usd
@@ -55,7 +56,7 @@ def _plain(part: Usd.Stage, path: Sdf.Path) -> None:
         if (prim := part.GetPrimAtPath(prefix)).IsA(UsdGeom.Imageable):
             UsdGeom.Imageable(prim).CreateVisibilityAttr().Set(UsdGeom.Tokens.inherited)
     for prim in Usd.PrimRange(part.GetPrimAtPath(path)):
-        if prim.GetAttribute("tailgate:context"):
+        if prim.GetPath() != path and prim.GetAttribute(CONTEXT):
             Sdf.CreatePrimInLayer(part.GetSessionLayer(), prim.GetPath()).SetInfo("active", False)
 
 
