@@ -61,7 +61,8 @@ def test_from_a_refusal_to_a_stage_that_can_be_used(run, street, tmp_path, monke
     code, said = run("check", "mine.usda", "--json")
     held = json.loads(said)
     assert code == 0 and held["ok"] and [c["kind"] for c in held["facts"]["contexts"]] == ["ego", "lane", "sidewalk", "sidewalk"]
-    assert held["facts"]["contexts"][1]["width_m"] == pytest.approx(7, abs=0.01) and held["facts"]["size_m"] == pytest.approx([80, 12, 0.65], abs=1e-3)
+    assert held["facts"]["contexts"][1]["width_m"] == pytest.approx(7, abs=0.01)
+    assert held["facts"]["size_m"] == pytest.approx([80, 12, 0.65], abs=1e-3)
     code, said = run("check", "mine.usda", "--scenario", "street", "--classes", "person,crate")
     assert code == 0 and "4 of 4 clips found a place for a person" in said and "found a place for a crate" in said
     assert street.read_bytes() == before
