@@ -1,6 +1,6 @@
 """Imports every file that registers behaviours."""
 
-from . import (  # noqa: F401  # noqa: F401
+from . import (  # noqa: F401
     annotators,
     backends,
     core_utils,
@@ -20,6 +20,7 @@ from . import (  # noqa: F401  # noqa: F401
     settings,
     timeline,
     ui,
+    ui_widgets,
     usd,
     writers,
 )
