@@ -72,6 +72,13 @@ class Loop:
         )
         return {r["cell"]: r["n"] for r in self.ledger.rows(query)}
 
+    def _standing(self) -> dict[str, Any]:
+        """Where every cell stands: accepted instances, and clips by state."""
+        states: dict[str, dict[str, int]] = {}
+        for row in self.ledger.rows("select cell, state, count(*) as n from clips where state != 'rendered' group by cell, state order by cell, state"):
+            states.setdefault(row["cell"], {})[row["state"]] = row["n"]
+        return {"achieved": self.achieved(), "states": states}
+
     def _limit_reached(self, number: int) -> str:
         limits = self.spec.budget.limits
         if number * limits.batch_clips * limits.batches_per_round >= limits.clips:
@@ -94,7 +101,8 @@ class Loop:
             with self.ledger.transaction():
                 self.ledger.insert("rounds", [{"round": number, "state": "open", "settings": plain, "allocation": plan}])
         self._write_settings(number, settings)
-        self.events.emit("round_started", round=number, batches=limits.batches_per_round, clips=limits.batch_clips * limits.batches_per_round)
+        clips = limits.batch_clips * limits.batches_per_round
+        self.events.emit("round_started", round=number, batches=limits.batches_per_round, clips=clips, **self._standing())
         return True
 
     def _write_settings(self, number: int, settings: dict[str, Setting]) -> None:
@@ -178,7 +186,10 @@ class Loop:
         self._write_status(number)
         cells = {job["index"]: job["sample"]["cell"] for job in results}
         tally = [{"cell": cells[index], "state": state} for index, state in states.items()]
-        self.events.emit("batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, clips=tally, achieved=self.achieved())
+        rows = [row.to_json() for row in verdict.rows]
+        self.events.emit(
+            "batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, rows=rows, clips=tally, **self._standing()
+        )
 
     def _clip_state(self, result: dict[str, Any], verdict: Any, need: dict[str, int]) -> str:
         """State of a clip; acceptance in index order until the quota, surplus discarded."""
@@ -229,7 +240,8 @@ class Loop:
                 self.ledger.set_meta("guard", guard)
         self._retire(number)
         self._write_status(number)
-        self.events.emit("round_closed", round=number, summary=scorecard.get("summary", {}), changes=[c.words for c in changes])
+        said = {"summary": scorecard.get("summary", {}), "ratio_error": scorecard.get("ratio_error", {}), "changes": [c.to_json() for c in changes]}
+        self.events.emit("round_closed", round=number, **said)
 
     def _guard(self, scorecard: dict[str, Any], number: int) -> dict[str, Any] | None:
         """Whether the held-back recordings say that feedback fools itself; a weak hold-out warns and stops nothing."""
