@@ -203,9 +203,13 @@ def initial_settings(spec: RunSpec) -> dict[str, Setting]:
 def describe_plan(options: RunOptions) -> dict[str, Any]:
     """What a budget would make, after every check that needs no rendering."""
     spec = resolve(options)
-    settings = initial_settings(spec)
     check_folder(spec.out)
     rehearse(spec)
+    return plan_of(spec)
+
+
+def plan_of(spec: RunSpec) -> dict[str, Any]:
+    """What a resolved run would make, as plain data."""
     limits = spec.budget.limits
     return {
         "budget": spec.budget.name,
@@ -213,10 +217,9 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
         "cells": {c.name: c.target for c in spec.budget.cells},
         "scenarios": sorted(spec.scenarios),
         "sensors": {n: s.model_name for n, s in spec.rig.sensors.items()},
-        "settings": len(settings),
+        "settings": len(initial_settings(spec)),
         "reference": spec.budget.reference.kind,
         "gate": spec.budget.gate.mode,
         "at most": f"{limits.rounds} rounds of {limits.batches_per_round} batches of {limits.batch_clips} clips",
         **({"note": " ".join(foresee(spec))} if foresee(spec) else {}),
     }
-
