@@ -31,3 +31,10 @@ def _budget(choices: Choices) -> Budget:
     sensors = ", ".join(f"{name} ({model})" for name, model in plan["sensors"].items())
     shown = {"scenarios": ", ".join(plan["scenarios"]), "sensors": sensors, **{k: plan[k] for k in ("reference", "gate", "at most", "run folder")}}
     return Budget(cells=tuple(plan["cells"].items()), facts=tuple(shown.items()), note=plan.get("note", ""))
+
+
+async def stage(opened: Usd.Stage) -> StageReport:
+    """What a run would miss on a stage."""
+    from tailgate.stage.check import check_stage
+
+    return check_stage(opened)

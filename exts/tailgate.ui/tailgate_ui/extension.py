@@ -46,6 +46,8 @@ class TailgateWindowExtension(omni.ext.IExt, MenuHelperExtensionFull):
         """The window, made anew each time Kit asks for it."""
         from tailgate_ui.window import TailgateWindow
 
+        if self._view is not None:
+            self._view.close()
         self._view = TailgateWindow(self._session)
         return self._view.window
 

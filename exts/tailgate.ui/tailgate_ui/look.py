@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import omni.ui as ui
@@ -11,6 +12,7 @@ from tailgate.report.palette import BAD, FAINT, GOOD, INK, LINE, PAGE, PANEL, VO
 ROW, GAP, LABEL = 24, 6, 88
 """Height of a row, space between rows, width of a field's label [px]."""
 BLUE: Color = (64, 132, 214)
+OFF: Color = (32, 37, 47)
 VERDICTS = {
     **dict.fromkeys(("ok", "accepted", "on target", "done", "met", "ready"), GOOD),
     **dict.fromkeys(("failed", "rejected", "problem", "not ready"), BAD),
@@ -44,7 +46,7 @@ def style() -> dict[str, dict[str, Any]]:
         "Rectangle::line": {"background_color": c(LINE)},
         "Button": {"background_color": c(LINE), "border_radius": 4, "padding": 4},
         "Button:hovered": {"background_color": c(BLUE)},
-        "Button:disabled": {"background_color": c(PANEL)},
+        "Button:disabled": {"background_color": c(OFF)},
         "Button.Label:disabled": {"color": c(LINE)},
         "Button::main": {"background_color": c(BLUE)},
         "Button::bare": {"background_color": 0x0, "padding": 0},
@@ -56,6 +58,18 @@ def style() -> dict[str, dict[str, Any]]:
         "ProgressBar::met": {"color": c(GOOD)},
         "CollapsableFrame": {"background_color": c(PANEL), "secondary_color": c(PANEL), "border_radius": 6, "color": c(INK), "font_size": 15},
     }
+
+
+@contextmanager
+def inset(side: float = 8, edge: float = 6) -> Iterator[None]:
+    """Room around what is made inside [px]; a stack that is as high as its content."""
+    with ui.HStack(height=0):
+        ui.Spacer(width=side)
+        with ui.VStack(height=0):
+            ui.Spacer(height=edge)
+            yield
+            ui.Spacer(height=edge)
+        ui.Spacer(width=side)
 
 
 def text(words: str, name: str = "", **more: Any) -> ui.Label:

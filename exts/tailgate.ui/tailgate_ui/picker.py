@@ -30,9 +30,8 @@ class Picker:
         """Open the dialog in the folder of ``near``."""
         if self._dialog is None:
             more = {"file_extension_options": [self._kind]} if self._kind else {}
-            self._dialog = FilePickerDialog(
-                self._title, apply_button_label="Choose", click_apply_handler=self._apply, click_cancel_handler=lambda name, folder: self._dialog.hide(), **more
-            )
+            handlers = {"click_apply_handler": self._apply, "click_cancel_handler": lambda name, folder: self._dialog.hide()}
+            self._dialog = FilePickerDialog(self._title, apply_button_label="Choose", **handlers, **more)
         path = Path(near) if near else Path.home()
         self._dialog.show(str(path if path.is_dir() else path.parent))
 

@@ -44,6 +44,11 @@ class Session:
             self._set(choices=choices)
             self.check_budget()
 
+    def refuse(self, said: str) -> None:
+        """Say why something that was chosen cannot be taken."""
+        self._set(budget=Budget(error=said))
+        kit.notify(said, warning=True)
+
     def check_budget(self) -> None:
         """Read the budget with all it names."""
         if self.state.choices.budget:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tailgate.report.words import VERDICTS, code_words, metric_words
+from tailgate.report.words import code_words, metric_words
 from tailgate.runtime.events import Event
 
 from tailgate_ui.choices import Choices
@@ -115,7 +115,8 @@ class Line:
         """A line of a scorecard row as an event carries it."""
         value, limit, unit = row["value"], row["limit"], row["unit"]
         share = value / limit if value is not None and limit else None
-        verdict = "beyond" if row["verdict"] == "failed" and not row["gates"] else row["verdict"]
+        beyond = not row["gates"] and row["verdict"] in ("ok", "failed") and share is not None and share > 1
+        verdict = "beyond" if beyond else row["verdict"]
         reason = code_words(row["metric"]) if row["verdict"] == "failed" else row["note"]
         where = "" if row["stratum"] == "all" else row["stratum"]
         return cls(metric_words(row["metric"]), row["modality"], where, amount(value, unit), amount(limit, unit), share, verdict, reason)
@@ -138,8 +139,13 @@ class Card:
 
     @property
     def words(self) -> str:
-        """Why it was refused, or that it was not."""
-        return "; ".join(map(code_words, self.codes)) or VERDICTS.get(self.verdict, self.verdict)
+        """What the verdict rests on, in one sentence."""
+        judged = [line for line, _ in self.lines if line.verdict in ("ok", "failed")]
+        if not judged:
+            return next((line.reason for line, _ in self.lines if line.reason), "nothing could be judged")
+        failed = sum(line.verdict == "failed" for line in judged)
+        said = f"{failed} of {len(judged)} measures that decide lie" if failed else f"all {len(judged)} measures that decide lie"
+        return f"{said} {'beyond' if failed else 'within'} what real recordings show against each other"
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,16 @@ class TailgateWindow:
                 frame.rebuild()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything but the window itself, which Kit's menu helper destroys."""
         for panel in self._panels:
             panel.close()
         self._frames = []
-        self.window.destroy()
 
     def _build(self) -> None:
         self._frames = []
         self._shown = [panel.shows(self._session.state) for panel in self._panels]
         with ui.ScrollingFrame(style=look.style(), horizontal_scrollbar_policy=ui.ScrollBarPolicy.SCROLLBAR_ALWAYS_OFF):
-            with ui.VStack(spacing=8, height=0, style={"margin": 0}):
+            with look.inset(6, 6), ui.VStack(spacing=8, height=0):
                 for panel in self._panels:
                     with ui.CollapsableFrame(panel.title, collapsed=panel.collapsed, height=0):
                         self._frames.append(ui.Frame(build_fn=lambda panel=panel: panel.build(self._session.state), height=0))

@@ -3,6 +3,7 @@
 from . import (  # noqa: F401
     annotators,
     backends,
+    commands,
     core_utils,
     functional,
     gmo,

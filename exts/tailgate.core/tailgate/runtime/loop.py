@@ -75,7 +75,8 @@ class Loop:
     def _standing(self) -> dict[str, Any]:
         """Where every cell stands: accepted instances, and clips by state."""
         states: dict[str, dict[str, int]] = {}
-        for row in self.ledger.rows("select cell, state, count(*) as n from clips where state != 'rendered' group by cell, state order by cell, state"):
+        query = "select cell, state, count(*) as n from clips where state != 'rendered' group by cell, state order by cell, state"
+        for row in self.ledger.rows(query):
             states.setdefault(row["cell"], {})[row["state"]] = row["n"]
         return {"achieved": self.achieved(), "states": states}
 

@@ -37,8 +37,10 @@ class BudgetPanel(Panel):
             look.field("Budget", chosen.budget, lambda text: choose(budget=text), "the YAML file that says what is short", self._pick("Budget"))
             index = list(BASES.values()).index(chosen.base)
             look.choice("On", tuple(BASES), index, lambda k: choose(base=list(BASES.values())[k]), "where scenarios place their objects")
-            look.field("Real data", chosen.data, lambda text: choose(data=text), "root of your recordings; $TAILGATE_DATA if empty", self._pick("Real data"))
-            look.field("Output", chosen.out, lambda text: choose(out=text), "run folder; runs/ beside the budget if empty", self._pick("Output"))
+            hint = "root of your recordings; $TAILGATE_DATA if empty"
+            look.field("Real data", chosen.data, lambda text: choose(data=text), hint, self._pick("Real data"))
+            hint = "run folder; runs/ beside the budget if empty"
+            look.field("Output", chosen.out, lambda text: choose(out=text), hint, self._pick("Output"))
             with ui.CollapsableFrame("More", collapsed=not chosen.overrides, height=0):
                 with ui.VStack(spacing=look.GAP, height=0):
                     look.field("Device", chosen.device, lambda text: choose(device=text), "cuda:N or cpu")
@@ -66,8 +68,8 @@ class BudgetPanel(Panel):
             look.text("Choose a budget: it says which classes are short and by how much.", "faint")
         else:
             with ui.ZStack(height=0):
-                ui.Rectangle(name="page", style={"border_radius": 4})
-                with ui.VStack(spacing=3, height=0, style={"margin": 6}):
+                ui.Rectangle(style={"background_color": look.kit_color(look.VOID), "border_radius": 4})
+                with look.inset(), ui.VStack(spacing=3, height=0):
                     for name, target in budget.cells:
                         with ui.HStack(height=18):
                             ui.Label(name, elided_text=True)

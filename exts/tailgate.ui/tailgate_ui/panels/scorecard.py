@@ -55,7 +55,7 @@ class ScorecardPanel(Panel):
                 look.pill(card.verdict)
                 ui.Spacer()
             ui.Label(card.title)
-        look.text(card.words, "bad" if card.codes else "faint")
+        look.text(card.words, "faint")
         ui.Spacer(height=2)
         with ui.HStack(height=18, spacing=look.GAP):
             ui.Label("measure", name="head")
