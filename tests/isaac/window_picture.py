@@ -179,8 +179,9 @@ class Painter:
     def _clipped(self, child: Any, x: float, y: float, w: float, h: float) -> None:
         """What of a child lies inside a box; a bar says that there is more."""
         need = least(child, w)
-        part = Image.new("RGB", (round(max(w, need[0]) * SCALE), round(max(h, need[1]) * SCALE)), self._image.getpixel((round(x * SCALE), round(y * SCALE))))
-        Painter(ImageDraw.Draw(part), part).paint(child, 0, 0, max(w, need[0]), max(h, need[1]))
+        whole = max(w, need[0]), max(h, need[1])
+        part = Image.new("RGB", tuple(round(v * SCALE) for v in whole), self._image.getpixel((round(x * SCALE), round(y * SCALE))))
+        Painter(ImageDraw.Draw(part), part).paint(child, 0, 0, *whole)
         self._image.paste(part.crop((0, 0, round(w * SCALE), round(h * SCALE))), (round(x * SCALE), round(y * SCALE)))
         if need[0] > w + 1:
             self._box(x, y + h - 5, w * w / need[0], 4, LINE, 2)

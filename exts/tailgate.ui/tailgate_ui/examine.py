@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     pass
 
 
+if TYPE_CHECKING:
+    from pxr import Usd
+    from tailgate.stage.check import StageReport
+
+
 async def budget(choices: Choices) -> Budget:
     """Read a budget with all it names, aside; raises UserError with file, line and key of the first mistake."""
     return await asyncio.to_thread(_budget, choices)

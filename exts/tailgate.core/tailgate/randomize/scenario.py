@@ -83,7 +83,14 @@ def _wanted(scenario: Scenario, budget: Budget, randomizers: tuple[Randomizer, .
 
 
 def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path, stage: Usd.Stage | None = None) -> OpenScenario:
-    """Build or open the base scene, fill the pool and let every randomizer author.
+    """Build or open the base scene, fill the pool, let every randomizer author, and attach what was authored; see ``author_scenario``."""
+    opened = author_scenario(scenario, budget, rig, cache, stage)
+    opened.layers.attach()
+    return opened
+
+
+def author_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path, stage: Usd.Stage | None = None) -> OpenScenario:
+    """Author a scenario into layers that are not yet attached to the stage, which is only read.
 
     Args:
         cache: folder of generated assets and bases.
@@ -108,7 +115,6 @@ def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: P
     for randomizer in randomizers:
         randomizer.author(scene)
     labels = dict(class_labels(slots, stage_labels(base, "class")))
-    layers.attach()
     return OpenScenario(scenario, budget, rig, base, layers, settings, labels, randomizers, slots, contexts, RigViews(rig), queries)
 
 

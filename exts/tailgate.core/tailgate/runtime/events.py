@@ -22,7 +22,7 @@ class Event:
     | busy | ``text``: what is under way, in words |
     | round_started | ``round``, ``batches``, ``clips`` (planned), ``achieved`` (instances by cell), ``states`` (clips by cell and state) |
     | clip | ``index``, ``cell``, ``codes``, ``attempts``: a clip was rendered |
-    | batch | ``round``, ``batch``, ``verdict``, ``codes``, ``rows`` (``Row.to_json``), ``clips`` (``cell`` and ``state`` of each), ``achieved``, ``states`` |
+    | batch | ``round``, ``batch``, ``verdict``, ``codes``, ``rows`` (``Row.to_json``), ``clips`` (``cell``, ``state``), ``achieved``, ``states`` |
     | round_closed | ``round``, ``summary`` (W1 and ``distance_ratio`` by part), ``ratio_error`` (by part), ``changes`` (``Change.to_json``) |
     | exported | ``datasets``: folder by format |
     """

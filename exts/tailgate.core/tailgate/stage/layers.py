@@ -16,6 +16,7 @@ import numpy as np
 from tailgate.errors import UserError
 from tailgate.stage.composition import hushed
 from tailgate.stage.labels import SCHEMA, attribute_name
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Sdf, Usd
@@ -107,6 +108,7 @@ class PoolLayer:
         """Define a prim, with a reference to the default prim of a USD file if given; parents without a type become Xforms."""
         from pxr import Sdf
 
+        breathe()
         prim = Sdf.CreatePrimInLayer(self.layer, path)
         prim.specifier, prim.typeName = Sdf.SpecifierDef, type_name
         parent = prim.nameParent
@@ -154,6 +156,7 @@ class FrameLayer:
         """Make the spec of an attribute ``/Prim.name`` and write its default (plain data). A second declaration changes nothing."""
         if path in self._specs:
             return
+        breathe()
         spec = _attribute(self.layer, path, value_type, custom)
         spec.default = _convert(value_type, default)
         self._specs[path] = (spec, value_type)

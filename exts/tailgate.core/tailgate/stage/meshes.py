@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.solids import read_solid
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
@@ -108,6 +109,7 @@ def clip_ears(ring: np.ndarray) -> np.ndarray:
 
     left, out = list(range(len(ring))), []
     while len(left) > 3:
+        breathe()
         ear = 0
         for k in range(len(left)):
             p, q, r = left[k - 1], left[k], left[(k + 1) % len(left)]
@@ -263,6 +265,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     """Read a ``UsdGeom.Mesh``; see ``read_shape``."""
     from pxr import UsdGeom
 
+    breathe()
     mesh = UsdGeom.Mesh(prim)
     counts, indices = value(mesh.GetFaceVertexCountsAttr(), np.int64), value(mesh.GetFaceVertexIndicesAttr(), np.int64)
     own = value(mesh.GetPointsAttr()).reshape(-1, 3)
@@ -271,6 +274,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     if counts.min() < 0 or counts.sum() != len(indices) or indices.min(initial=0) < 0 or indices.max(initial=0) >= len(own):
         return "mesh with broken topology: its indices must number the sum of its counts and lie within its points"
     corners, polygon = triangulate(counts, indices, own)
+    breathe()
     finite = np.isfinite(own).all(1)
     keep = ~np.isin(polygon, value(mesh.GetHoleIndicesAttr(), np.int64)) & finite[indices[corners]].all(1)
     corners, polygon = corners[keep], polygon[keep]
@@ -279,6 +283,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     own = np.where(finite[:, None], own, 0.0)
     data = (corners, indices, polygon)
     normals, (colour, corner_colour) = read_normals(mesh, data), read_colour(prim, data)
+    breathe()
     parts, part = read_parts(mesh, len(counts))
     part = part[polygon]
     st, flaws = read_coordinates(parts, part, named, data)

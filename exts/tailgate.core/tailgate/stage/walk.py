@@ -11,6 +11,7 @@ import numpy as np
 
 from tailgate.stage.composition import hushed
 from tailgate.stage.solids import SOLIDS
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
@@ -133,6 +134,7 @@ class Walk:
             if (excluded and prim.GetPath() == excluded) or ((own_visibility or prim != root) and self.hidden(prim)):
                 walk.PruneChildren()
                 continue
+            breathe()
             self._check(prim)
             instancer = prim.IsA(UsdGeom.PointInstancer)
             if instancer:
