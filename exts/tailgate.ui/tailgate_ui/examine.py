@@ -14,11 +14,6 @@ from tailgate_ui.choices import Choices
 from tailgate_ui.state import Budget
 
 if TYPE_CHECKING:
-
-    pass
-
-
-if TYPE_CHECKING:
     from pxr import Usd
     from tailgate.stage.check import StageReport
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tailgate.errors import UserError
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -31,6 +35,44 @@ def select(path: str) -> None:
     import omni.usd
 
     omni.usd.get_context().get_selection().set_selected_prim_paths([path], True)
+
+
+@asynccontextmanager
+async def as_before(replaced: bool) -> AsyncIterator[None]:
+    """Afterwards the timeline stands, or plays, where it did, and the stage that was open is open again.
+
+    Args:
+        replaced: whether other stages will take its place meanwhile.
+
+    Raises:
+        UserError: the stage would be lost, as it has no file to be opened from.
+    """
+    import omni.timeline
+    import omni.usd
+
+    timeline, context = omni.timeline.get_timeline_interface(), omni.usd.get_context()
+    stage = context.get_stage()
+    if replaced and stage is not None and stage.GetRootLayer().anonymous and _shows_anything(stage):
+        raise UserError("save the open stage first: it has no file yet, and the scenarios' own stages take its place")
+    name = stage.GetRootLayer().identifier if stage is not None and not stage.GetRootLayer().anonymous else ""
+    at, playing = timeline.get_current_time(), timeline.is_playing()
+    del stage
+    try:
+        yield
+    finally:
+        if replaced and name and context.get_stage().GetRootLayer().identifier != name:
+            await context.open_stage_async(name)
+        if timeline.get_current_time() != at or timeline.is_playing() != playing:
+            timeline.set_current_time(at)
+            if playing:
+                timeline.play()
+            timeline.commit()
+
+
+def _shows_anything(stage: Usd.Stage) -> bool:
+    from pxr import UsdGeom
+
+    return any(prim.IsA(UsdGeom.Gprim) for prim in stage.Traverse())
 
 
 def notify(text: str, warning: bool = False) -> None:

@@ -114,7 +114,8 @@ class Session:
         pictures = await kit.imported("tailgate_ui.pictures")
         shots: list[Shot] = []
         try:
-            async with aclosing(pictures.shots(self.state.choices.options(), count)) as coming:
+            options = self.state.choices.options()
+            async with kit.as_before(not options.base), aclosing(pictures.shots(options, count)) as coming:
                 async for shot in coming:
                     shots.append(shot)
                     self._set(preview=replace(self.state.preview, shots=tuple(shots)))
@@ -156,8 +157,9 @@ class Session:
         try:
             runtime = await kit.imported("tailgate.runtime.run")
             control = (await kit.imported("tailgate.runtime.control")).Control()
-            self._control = control
-            summary = await runtime.generate(self.state.choices.options(), self._heard, runtime.Crew(control=control))
+            self._control, options = control, self.state.choices.options()
+            async with kit.as_before(not options.base):
+                summary = await runtime.generate(options, self._heard, runtime.Crew(control=control))
             self._set(run=ended(self.state.run, summary))
             kit.notify(self.state.run.said)
         finally:
