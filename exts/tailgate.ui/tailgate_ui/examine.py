@@ -9,13 +9,14 @@ from tailgate.packages import packages_named
 from tailgate.runtime.folder import check_folder
 from tailgate.runtime.run import plan_of
 from tailgate.runtime.spec import resolve
+from tailgate.stage.check import StageReport, check_stage
+from tailgate.turns import in_turns
 
 from tailgate_ui.choices import Choices
 from tailgate_ui.state import Budget
 
 if TYPE_CHECKING:
     from pxr import Usd
-    from tailgate.stage.check import StageReport
 
 
 async def budget(choices: Choices) -> Budget:
@@ -34,7 +35,5 @@ def _budget(choices: Choices) -> Budget:
 
 
 async def stage(opened: Usd.Stage) -> StageReport:
-    """What a run would miss on a stage."""
-    from tailgate.stage.check import check_stage
-
-    return check_stage(opened)
+    """What a run would miss on a stage, read by turns with Kit's loop."""
+    return await in_turns(check_stage, opened)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import omni.kit.commands
 from tailgate.errors import UserError
+from tailgate.turns import in_turns
 
 from tailgate_ui import kit
 from tailgate_ui.choices import Choices
@@ -102,33 +103,19 @@ def deregister() -> None:
     omni.kit.commands.unregister(TailgateMark)
 
 
-def busy() -> UserError:
-    """What is said while a run or preview holds the stage."""
-    return UserError("the stage can be marked when the run or preview has ended")
-
-
-def mark(kind: str, paths: tuple[str, ...], choices: Choices, width: float = 0.0, reverse: bool = False, name: str = "") -> str:
+def mark(kind: str, paths: tuple[str, ...], width: float = 0.0, reverse: bool = False, name: str = "") -> str:
     """Mark prims of the open stage and say what was done.
 
     Args:
-        kind: a kind of context, "label" or "asset".
+        kind: a kind of context, or "label".
         paths: of prims.
-        choices: an asset is written beside the budget.
         width, reverse: of a context.
-        name: class of a label or asset.
+        name: class of a label.
 
     Raises:
-        UserError: nothing is open or selected, or a prim cannot be marked so.
+        UserError: nothing is open or selected, or a prim cannot be marked so; then nothing was written.
     """
-    stage = kit.open_stage()
-    if stage is None:
-        raise UserError("open a stage first")
-    if not paths:
-        raise UserError("select a prim first")
-    if kind in ("label", "asset") and not name:
-        raise UserError("name the class first")
-    if kind == "asset":
-        return _asset(stage, paths, name, choices)
+    stage = _asked(paths, name if kind == "label" else kind)
     asked = [(kind, path, width, reverse, name) for path in paths]
     for one in asked:
         write(stage, _scratch(), *one)
@@ -138,18 +125,32 @@ def mark(kind: str, paths: tuple[str, ...], choices: Choices, width: float = 0.0
     return f"{', '.join(made)} is {words}; written to {layer.GetDisplayName() or 'the layer that you edit'}, Undo takes it back"
 
 
+async def cut(name: str, paths: tuple[str, ...], choices: Choices) -> str:
+    """Cut one prim of the open stage out to a file beside the budget; returns where it is and what to put into the budget."""
+    from tailgate.runtime.stage_marks import write_asset
+
+    stage = _asked(paths, name)
+    if len(paths) != 1:
+        raise UserError(f"select the one prim that shows a {name}, got {len(paths)}")
+    if not choices.budget:
+        raise UserError("choose a budget first: the asset is written beside it")
+    return await in_turns(write_asset, stage, paths[0], name, Path(choices.budget).parent)
+
+
+def _asked(paths: tuple[str, ...], name: str) -> Usd.Stage:
+    """The open stage, once there is all that a mark needs."""
+    stage = kit.open_stage()
+    if stage is None:
+        raise UserError("open a stage first")
+    if not paths:
+        raise UserError("select a prim first")
+    if not name:
+        raise UserError("name the class first")
+    return stage
+
+
 def _scratch() -> Sdf.Layer:
     """Somewhere to try a mark before the stage is touched: Kit turns what a command raises into a line of its log."""
     from pxr import Sdf
 
     return Sdf.Layer.CreateAnonymous()
-
-
-def _asset(stage: Usd.Stage, paths: tuple[str, ...], name: str, choices: Choices) -> str:
-    from tailgate.runtime.stage_marks import write_asset
-
-    if len(paths) != 1:
-        raise UserError(f"select the one prim that shows a {name}, got {len(paths)}")
-    if not choices.budget:
-        raise UserError("choose a budget first: the asset is written beside it")
-    return write_asset(stage, paths[0], name, Path(choices.budget).parent)

@@ -87,19 +87,35 @@ class Session:
     # marks ------------------------------------------------------------------------------------------------------------------------------------------
 
     def mark(self, kind: str, paths: tuple[str, ...] = (), **more: Any) -> None:
-        """Mark prims, those selected by default; ``kind``: a kind of context, "label" or "asset". Undo takes it back."""
+        """Use prims, those selected by default; ``kind``: a kind of context, or "label". Undo takes it back."""
         from tailgate_ui import marks
 
-        try:
-            if self.state.busy:
-                raise marks.busy()
-            said, wrong = marks.mark(kind, paths or kit.selected(), self.state.choices, **more), False
-        except TailgateError as error:
-            said, wrong = str(error), True
-            kit.notify(said, warning=True)
-        self._set(stage=replace(self.state.stage, said=said, wrong=wrong))
-        if not wrong:
-            self.check_stage()
+        if self._may_mark():
+            try:
+                self._said(marks.mark(kind, paths or kit.selected(), **more))
+                self.check_stage()
+            except TailgateError as error:
+                self._said(str(error), wrong=True)
+
+    def cut(self, name: str) -> None:
+        """Write the selected prim to a file beside the budget, as a model of the class ``name``."""
+        if self._may_mark():
+            self.tasks.start("cut", self._cut, name)
+
+    async def _cut(self, name: str) -> None:
+        from tailgate_ui import marks
+
+        self._said(await marks.cut(name, kit.selected(), self.state.choices))
+
+    def _may_mark(self) -> bool:
+        if self.state.busy:
+            self._said("the stage can be marked when the run or preview has ended", wrong=True)
+        return not self.state.busy
+
+    def _said(self, words: str, wrong: bool = False) -> None:
+        self._set(stage=replace(self.state.stage, said=words, wrong=wrong))
+        if wrong:
+            kit.notify(words, warning=True)
 
     # preview ----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -196,7 +212,7 @@ class Session:
         said = str(error) if isinstance(error, TailgateError) else f"{type(error).__name__}: {error} (a fault of Tailgate; the log has more)"
         if name == "budget":
             self._set(budget=Budget(error=said))
-        elif name == "stage":
+        elif name in ("stage", "cut"):
             self._set(stage=replace(self.state.stage, checking=False, said=said, wrong=True))
         elif name == "preview":
             self._set(preview=replace(self.state.preview, going=False, said=said, wrong=True))

@@ -78,6 +78,22 @@ def write_marks(source: Path, out: Path, marks: Marks) -> list[str]:
     return said
 
 
+def write_asset(stage: Usd.Stage, path: str, name: str, folder: Path) -> str:
+    """Cut one prim out to ``folder`` as an asset of class ``name``; returns where it is and what to put into a budget.
+
+    Raises:
+        UserError: there is no such prim, the class cannot use it, or ``folder`` cannot be written.
+    """
+    from tailgate.runtime.folder import check_writable
+
+    check_writable(folder / name)
+    with tempfile.TemporaryDirectory(prefix=".tailgate-", dir=folder) as scratch:
+        said = _cut(stage, path, name, Path(scratch), folder)
+        for file in Path(scratch).glob("*.usdc"):
+            file.replace(folder / file.name)
+    return said
+
+
 def parse(path: str, value: str) -> tuple[str, float, bool]:
     """``KIND[:WIDTH][:reverse]``: kind, width [m] (0 where not given), whether it runs backwards."""
     kind, *rest = value.split(":")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.errors import UserError, unknown
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -181,6 +182,7 @@ def read_contexts(stage: Usd.Stage) -> tuple[Context, ...]:
     """
     found: list[Context] = []
     for prim in stage.Traverse():
+        breathe()
         attribute = prim.GetAttribute(CONTEXT)
         if attribute and attribute.HasAuthoredValue():
             found += read_context(prim, str(attribute.Get()))

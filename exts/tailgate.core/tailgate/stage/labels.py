@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tailgate.turns import breathe
+
 if TYPE_CHECKING:
     from pxr import Usd
 
@@ -42,6 +44,7 @@ def set_labels(prim: Usd.Prim, taxonomy: str, labels: str | Sequence[str]) -> No
 
 def direct_labels(prim: Usd.Prim, taxonomy: str) -> list[str]:
     """Labels authored on ``prim`` itself, [] if none."""
+    breathe()
     attribute = prim.GetAttribute(attribute_name(taxonomy))
     values = attribute.Get() if attribute and attribute.HasAuthoredValue() else None
     return [str(v) for v in values] if values else []
@@ -76,4 +79,8 @@ def every_prim(stage: Usd.Stage) -> list[Usd.Prim]:
     """All active, loaded prims, those in instances and prototypes included."""
     from pxr import Usd
 
-    return list(Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies(Usd.PrimIsActive & Usd.PrimIsLoaded)))[1:]
+    found = []
+    for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies(Usd.PrimIsActive & Usd.PrimIsLoaded)):
+        breathe()
+        found.append(prim)
+    return found[1:]

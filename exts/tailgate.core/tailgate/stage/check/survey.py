@@ -11,6 +11,7 @@ import numpy as np
 from tailgate.stage.contexts import LEVEL, Context
 from tailgate.stage.extract import Extraction
 from tailgate.stage.labels import stage_labels
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -84,6 +85,7 @@ class Survey:
         return [s for s in self.shapes if s.path == path or s.path.startswith(f"{path}/")]
 
     def _measure(self, span: Span) -> Shape:
+        breathe()
         prototype = self.arrays.prototypes[span.prototype]
         copies = self._copies[span.prototype]
         faces = slice(span.first, span.first + span.count)
