@@ -9,6 +9,7 @@ from tailgate.config.sensor import LidarModel
 from tailgate.render.raytrace.atlas import Atlas, build_atlas, mip_levels, sample, sample_twin
 from tailgate.stage.extract import Extraction
 from tailgate.stage.images import ImageStore, load_image, to_linear
+from tailgate.stage.materials import FACE, PANE, SHEET
 from tailgate.stage.textures import WRAPS, Texture, transform2d
 
 
@@ -239,13 +240,22 @@ def test_omniverse_materials(tmp_path):
     assert "OmniPBR is shown as its nearest" in text and "/World/other: Clouds is not understood, shown grey" in text
 
 
-def test_opacity_is_named_or_cut():
+def test_opacity_is_glass_or_cut():
+    """UsdPreviewSurface: opacity takes the body of glass away, not what it mirrors; with presence or a threshold the whole surface."""
     stage = kit.new_stage()
-    for name, values in {"glass": {"opacity": 0.3}, "gone": {"opacity": 0.0}, "cut": {"opacity": 0.3, "opacityThreshold": 0.5}}.items():
+    given = {"glass": {"opacity": 0.3}, "clear": {"opacity": 0.0}, "cut": {"opacity": 0.3, "opacityThreshold": 0.5}, "gone": {"opacity": 0.0}}
+    for name, values in given.items():
         wall(stage, f"/World/{name}_wall", kit.material(stage, f"/World/{name}", (1.0, 1.0, 1.0), **values))
+    UsdShade.Shader.Get(stage, "/World/gone/Surface").CreateInput("opacityMode", Sdf.ValueTypeNames.Token).Set("presence")
+    kinds = {"solid": {}, "thin": {"thin_walled": True}, "body": {"glass_color": (0.25, 1.0, 1.0)}}
+    for name, values in kinds.items():
+        wall(stage, f"/World/{name}_wall", mdl(stage, f"/World/{name}", "OmniGlass", **values))
     arrays = Extraction(stage, {}).run()
     table = arrays.material_table()
     rows = {reader.path.rsplit("/", 1)[-1]: table[row] for row, reader in arrays.readers.items()}
-    assert rows["glass"][11] == 0 and rows["glass"][8] == pytest.approx(0.3)
-    assert rows["gone"][11] > 1 and rows["cut"][11] > 1
-    assert "/World/glass: opacity below 1" in "\n".join(arrays.skipped)
+    assert rows["glass"][11] == 0 and rows["glass"][8] == pytest.approx(0.3) and rows["glass"][PANE] == SHEET
+    assert rows["clear"][11] == 0 and rows["clear"][13:17].tolist() == [1.0, 1.0, 1.0, 1.0]
+    assert rows["gone"][11] > 1 and rows["cut"][11] > 1 and rows["cut"][PANE] == -1
+    assert rows["solid"][PANE] == FACE and rows["thin"][PANE] == SHEET
+    np.testing.assert_allclose(rows["body"][13:16], [0.5, 1.0, 1.0], atol=1e-6)
+    assert "solid glass does not bend light" in "\n".join(arrays.skipped)

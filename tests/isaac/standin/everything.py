@@ -1,9 +1,8 @@
 """Imports every file that registers behaviours."""
 
-from . import (  # noqa: F401
+from . import (  # noqa: F401  # noqa: F401
     annotators,
     backends,
-    commands,
     core_utils,
     functional,
     gmo,
@@ -21,7 +20,6 @@ from . import (  # noqa: F401
     settings,
     timeline,
     ui,
-    ui_widgets,
     usd,
     writers,
 )

@@ -12,8 +12,6 @@ from tailgate.geometry.trace import TraceScene
 if TYPE_CHECKING:
     from pxr import Usd
 
-    from tailgate.stage.extract import StageArrays
-
 
 @dataclass(frozen=True)
 class Box:
@@ -37,11 +35,7 @@ def static_scene(stage: Usd.Stage, device: str = "cpu") -> TraceScene:
     """Trace scene of everything that does not move: all shapes outside ``/Tailgate/Objects``, world frame, metres."""
     from tailgate.stage.extract import Extraction
 
-    return scene_of(Extraction(stage, {}).run(), device)
-
-
-def scene_of(arrays: StageArrays, device: str = "cpu") -> TraceScene:
-    """``static_scene`` of a stage that was read already."""
+    arrays = Extraction(stage, {}).run()
     scene = TraceScene(device)
     static = [i for i, mover in enumerate(arrays.instance_mover) if mover < 0]
     prototypes = [arrays.instance_prototype[i] for i in static]

@@ -15,7 +15,6 @@ from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
 from tailgate.config.scenario import OPEN_STAGE, Scenario
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.ledger.ledger import canonical
-from tailgate.turns import breathe
 from tailgate.validate.backbones import Backbone, file_of, locate, open_backbone
 
 SPEC_FILE = "settings/spec.json"
@@ -255,9 +254,4 @@ def _sha(text: str) -> str:
 
 
 def _file_sha(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 22):
-            breathe()
-            digest.update(piece)
-    return digest.hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()

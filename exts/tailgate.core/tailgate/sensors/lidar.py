@@ -142,7 +142,8 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     Args:
         sensor: exact scan, its echoes from the strongest to the weakest; ``reflectance`` where given (above 1 for retroreflectors), else
             ``intensity`` is taken for it; ``incidence`` where given, else normal incidence.
-        model: the device; ``returns`` says how many echoes come out.
+        model: the device; ``returns`` says how many echoes come out. One that reports the strongest heeds no other surface, so that a lost return
+            is a hole and not the weaker echo behind it.
         params: values of ``LidarResponse`` by name.
         seed: 31-bit seed of this frame and sensor.
         extinction: of the air [1/m].
@@ -161,10 +162,12 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     device = exact.device if on_device else "cpu"
     ones = np.ones(exact.shape, dtype=np.float32)
     surfaces = (exact, channels.get("incidence", ones), channels.get("reflectance", channels.get("intensity", ones)))
+    found = {name: channels[name] for name in ("semantic", "instance") if name in channels}
+    if model.returns == "strongest" and exact.shape[2] > 1:
+        surfaces, found = tuple(_first(value, 1) for value in surfaces), {name: _first(value, 1) for name, value in found.items()}
     response, limits = LidarResponse.of(params), limits_of(model, extinction)
     echoes = with_stray_light(surfaces, response, limits, model, seed)
-    rng, intensity = launch_response(echoes, response, limits, seed, device, sure=exact.shape[2])
-    found = {name: channels[name] for name in ("semantic", "instance") if name in channels}
+    rng, intensity = launch_response(echoes, response, limits, seed, device, sure=surfaces[0].shape[2])
     if echoes[0].shape[2] == model.echoes:
         held = {name: _host(value) for name, value in found.items()}
     else:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tailgate.turns import breathe
-
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
 
@@ -72,7 +70,6 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
 
     kept, pictures = [], 0
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
-        breathe()
         if not prim.HasAPI(UsdLux.LightAPI):
             continue
         where = f"light {prim.GetPath()}:"

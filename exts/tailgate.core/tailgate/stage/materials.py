@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.stage.images import ImageStore
-from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, Family, find_shader, omni_texture, tinted
+from tailgate.stage.shaders import FAMILIES, GLASS, PREVIEW, TEXTURED, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
 
 if TYPE_CHECKING:
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Relative luminance of linear sRGB primaries (ITU-R BT.709)."""
 
-REFLECTANCE = "tailgate:reflectance"
+REFLECTANCE, TRANSMITTANCE = "tailgate:reflectance", "tailgate:transmittance"
+"""Attributes of a material for LiDAR at 905 nm."""
 GONE = 1e-3
-"""Surfaces of less opacity than this are not there."""
+"""Surfaces that are there to less than this share are not there."""
+PRESENCE, FACE, SHEET = 0, 1, 2
+"""Kinds of panes: a share of a surface that is simply not there, one face of a solid, a sheet with both its faces. Others have -1."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Surface:
         reflectance: LiDAR reflectance at 905 nm, Lambertian, 0..1; above 1 a retroreflector's; -1 takes the luminance of the diffuse texture.
         f0: reflectance of the coat of a dielectric seen head-on.
         cutout: opacity below which a point of the surface is not there; 0 for none.
+        pane: how light passes through: ``PRESENCE``, ``FACE``, ``SHEET``, or -1 where it does not.
+        tint: share of light that passes head-on, without losses at the faces, linear RGB.
+        infrared: the same at 905 nm.
     """
 
     diffuse: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -44,14 +50,18 @@ class Surface:
     reflectance: float = 0.5
     f0: float = 0.04
     cutout: float = 0.0
+    pane: int = -1
+    tint: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    infrared: float = 0.0
 
     def row(self) -> list[float]:
         """The numbers of ``COLUMNS`` as the renderer stores them."""
-        return [*self.diffuse, self.roughness, self.metallic, *self.emissive, self.opacity, self.reflectance, self.f0, self.cutout]
+        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared]
+        return [*self.diffuse, self.roughness, self.metallic, *self.emissive, *optics]
 
 
-COLUMNS, GLOW, CUTOUT = 12, slice(5, 8), 11
-"""Numbers per material, and the places of ``emissive`` and ``cutout`` among them."""
+COLUMNS, GLOW, CUTOUT, PANE = 17, slice(5, 8), 11, 12
+"""Numbers per material, and the places of ``emissive``, ``cutout`` and ``pane`` among them."""
 
 
 class MaterialReader:
@@ -90,7 +100,7 @@ class MaterialReader:
             for name, nothing in self._family.ignored.items():
                 if held(shader, name, nothing) != nothing:
                     notes.count(f"{self._family.name} input {name} is not honoured", self.path)
-        self._reflectance = self._material.GetPrim().GetAttribute(REFLECTANCE)
+        self._reflectance, self._transmittance = (self._material.GetPrim().GetAttribute(name) for name in (REFLECTANCE, TRANSMITTANCE))
         names = sorted({t.coordinates for t in self.textures.values()})
         self.coordinates = names[0] if names else None
         if len(names) > 1:
@@ -134,15 +144,14 @@ class MaterialReader:
                 self.textures[own] = omni_texture(asset_path(asset, f"material {self.path}: {name}", notes), channel, own, raw)
 
     def _check(self, notes: Notes) -> None:
-        """Name images that cannot be read and opacity that cannot be shown."""
+        """Name images that cannot be read, glass that would bend light and opacity that cannot be shown."""
         for name, texture in self.textures.items():
             if self._images.get(texture.path) is None:
-                words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
-                notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
-        surface = self.read()
-        if not surface.cutout and surface.opacity < 1.0:
-            notes.count("opacity below 1 is shown opaque and dark", self.path)
-        elif "opacity" in self.textures and not self._values().get("opacityThreshold"):
+                file = texture.path or "without a name"
+                notes.add(f"material {self.path}: {name} must come from a readable image, and file {file} is not one; its fallback is shown")
+        if self.read().pane == FACE:
+            notes.count("solid glass does not bend light", self.path)
+        if "opacity" in self.textures and not self._values().get("opacityThreshold"):
             notes.count("textured opacity without a threshold is cut out at one half", self.path)
 
     def prim_paths(self) -> set[str]:
@@ -158,7 +167,7 @@ class MaterialReader:
 
     def read(self) -> Surface:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
-        got = {**PREVIEW, **self._family.surface(self._values())}
+        got = {**PREVIEW, **GLASS, **self._family.surface(self._values())}
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)
             got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
@@ -166,9 +175,12 @@ class MaterialReader:
         f0 = ((float(got["ior"]) - 1) / (float(got["ior"]) + 1)) ** 2
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
-        given = self._reflectance.Get() if self._reflectance else None
+        given, through = (a.Get() if a else None for a in (self._reflectance, self._transmittance))
         reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
-        cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]))
+        presence = got["opacityMode"] == "presence" or f0 <= 0
+        cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]), presence)
+        pane = -1 if cutout or opacity >= 1 else PRESENCE if presence else SHEET if got["thin"] else FACE
+        tint = tuple((1 - opacity) * c ** (0.5 if pane == FACE else 1.0) for c in got["tint"])
         return Surface(
             diffuse=diffuse,
             roughness=float(got["roughness"]),
@@ -178,15 +190,18 @@ class MaterialReader:
             reflectance=-1.0 if given is None and "diffuseColor" in self.textures else reflectance,
             f0=f0,
             cutout=cutout,
+            pane=pane,
+            tint=tint,
+            infrared=float(LUMINANCE @ np.array(tint)) if through is None else float(np.clip(through, 0.0, 1.0)),
         )
 
-    def _cutout(self, opacity: float, threshold: float) -> tuple[float, float]:
-        """Opacity below which points are not there (0: none) and the opacity of what is there."""
+    def _cutout(self, opacity: float, threshold: float, presence: bool) -> tuple[float, float]:
+        """Opacity below which points are not there (0: none) and the opacity of what is there; without ``presence`` clear glass still mirrors."""
         if "opacity" in self.textures:
             return (threshold or 0.5), 1.0
         if threshold > 0:
             return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
-        return (2.0, 0.0) if opacity < GONE else (0.0, opacity)
+        return (2.0, 0.0) if presence and opacity < GONE else (0.0, min(max(opacity, 0.0), 1.0))
 
 
 NODES = {"base_color": "diffuseColor", "specular_roughness": "roughness", "metalness": "metallic", "base_metalness": "metallic",

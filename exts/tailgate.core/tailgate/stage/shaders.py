@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 PREVIEW = {
     "diffuseColor": (0.18, 0.18, 0.18), "roughness": 0.5, "metallic": 0.0, "emissiveColor": (0.0, 0.0, 0.0), "opacity": 1.0,
-    "opacityThreshold": 0.0, "ior": 1.5, "useSpecularWorkflow": 0, "specularColor": (0.0, 0.0, 0.0),
+    "opacityMode": "transparent", "opacityThreshold": 0.0, "ior": 1.5, "useSpecularWorkflow": 0, "specularColor": (0.0, 0.0, 0.0),
 }  # fmt: skip
 """Inputs that are honoured and their fallbacks in the UsdPreviewSurface specification."""
+GLASS = {"tint": (1.0, 1.0, 1.0), "thin": True}
+"""What UsdPreviewSurface cannot say and other families do: the colour of light that passed once, and whether a surface stands for a whole sheet or is
+one face of a solid."""
 TEXTURED = ("diffuseColor", "roughness", "metallic", "emissiveColor", "opacity", "normal")
 """Inputs that may come from a texture, in the order of the renderer's table."""
 
@@ -29,7 +32,7 @@ class Family:
     Attributes:
         name: for messages.
         defaults: its inputs that matter and their fallbacks.
-        surface: from the values of these inputs to those of ``PREVIEW``.
+        surface: from the values of these inputs to those of ``PREVIEW`` and ``GLASS``.
         files: asset input -> (``TEXTURED`` input, channel, input that must not be false or None).
         ignored: inputs without an equivalent and the value at which they mean nothing.
     """
@@ -54,8 +57,16 @@ def omni_pbr(v: dict) -> dict:
         "metallic": v["metallic_constant"],
         "emissiveColor": tinted(v["emissive_color"], v["emissive_intensity"] if v["enable_emission"] else 0.0),
         "opacity": v["opacity_constant"] if v["enable_opacity"] else 1.0,
+        "opacityMode": "presence",
         "opacityThreshold": v["opacity_threshold"],
     }
+
+
+def clear(presence: float, weight: float, colour: Any, thin: bool) -> dict:
+    """Opacity of a surface that is there to a share ``presence`` and transmits a share ``weight`` of light in a colour."""
+    if weight <= 0:
+        return {"opacity": presence, "opacityMode": "presence"}
+    return {"opacity": presence * (1.0 - weight), "tint": tinted(colour), "thin": thin}
 
 
 def omni_surface(v: dict) -> dict:
@@ -65,8 +76,13 @@ def omni_surface(v: dict) -> dict:
         "roughness": v["specular_reflection_roughness"],
         "metallic": v["metalness"],
         "emissiveColor": tinted(v["emission_color"], v["emission_weight"], v["emission_intensity"]),
-        "opacity": v["geometry_opacity"] if v["enable_opacity"] else 1.0,
         "ior": v["specular_reflection_ior"],
+        **clear(
+            v["geometry_opacity"] if v["enable_opacity"] else 1.0,
+            v["specular_transmission_weight"],
+            v["specular_transmission_color"],
+            v["thin_walled"],
+        ),
     }
 
 
@@ -77,8 +93,8 @@ def standard_surface(v: dict) -> dict:
         "roughness": v["specular_roughness"],
         "metallic": v["metalness"],
         "emissiveColor": tinted(v["emission_color"], v["emission"]),
-        "opacity": float(np.mean(v["opacity"])),
         "ior": v["specular_IOR"],
+        **clear(float(np.mean(v["opacity"])), v["transmission"], v["transmission_color"], v["thin_walled"]),
     }
 
 
@@ -89,14 +105,14 @@ def open_pbr(v: dict) -> dict:
         "roughness": v["specular_roughness"],
         "metallic": v["base_metalness"],
         "emissiveColor": tinted(v["emission_color"], v["emission_luminance"]),
-        "opacity": v["geometry_opacity"],
         "ior": v["specular_ior"],
+        **clear(v["geometry_opacity"], v["transmission_weight"], v["transmission_color"], v["geometry_thin_walled"]),
     }
 
 
 def glass(v: dict) -> dict:
-    """OmniGlass (MDL), which lets light through: shown as smooth and dark."""
-    return {"diffuseColor": tinted(v["glass_color"], 0.1), "roughness": v["frosting_roughness"], "ior": v["glass_ior"]}
+    """OmniGlass (MDL)."""
+    return {"roughness": v["frosting_roughness"], "ior": v["glass_ior"], **clear(1.0, 1.0, v["glass_color"], v["thin_walled"])}
 
 
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
@@ -125,30 +141,32 @@ FAMILIES = {
         {
             "diffuse_reflection_weight": 0.8, "diffuse_reflection_color": WHITE, "specular_reflection_roughness": 0.2,
             "specular_reflection_ior": 1.5, "metalness": 0.0, "emission_weight": 0.0, "emission_color": WHITE, "emission_intensity": 1.0,
-            "enable_opacity": False, "geometry_opacity": 1.0,
+            "enable_opacity": False, "geometry_opacity": 1.0, "specular_transmission_weight": 0.0, "specular_transmission_color": WHITE,
+            "thin_walled": False,
         },
         omni_surface,
         {"diffuse_reflection_color_image": ("diffuseColor", -1, None), "geometry_normal_image": ("normal", -1, None)},
-        {"coat_weight": 0.0, "specular_transmission_weight": 0.0, "subsurface_weight": 0.0},
+        {"coat_weight": 0.0, "subsurface_weight": 0.0},
     ),
-    "OmniGlass": Family("OmniGlass", {"glass_color": WHITE, "frosting_roughness": 0.0, "glass_ior": 1.491}, glass),
+    "OmniGlass": Family("OmniGlass", {"glass_color": WHITE, "frosting_roughness": 0.0, "glass_ior": 1.491, "thin_walled": False}, glass),
     "ND_standard_surface_surfaceshader": Family(
         "MaterialX standard_surface",
         {
             "base": 1.0, "base_color": (0.8, 0.8, 0.8), "specular_roughness": 0.2, "metalness": 0.0, "emission": 0.0, "emission_color": WHITE,
-            "opacity": WHITE, "specular_IOR": 1.5,
+            "opacity": WHITE, "specular_IOR": 1.5, "transmission": 0.0, "transmission_color": WHITE, "thin_walled": False,
         },
         standard_surface,
-        ignored={"coat": 0.0, "transmission": 0.0, "subsurface": 0.0},
+        ignored={"coat": 0.0, "subsurface": 0.0},
     ),
     "ND_open_pbr_surface_surfaceshader": Family(
         "MaterialX open_pbr_surface",
         {
             "base_weight": 1.0, "base_color": (0.8, 0.8, 0.8), "specular_roughness": 0.3, "base_metalness": 0.0, "emission_luminance": 0.0,
-            "emission_color": WHITE, "geometry_opacity": 1.0, "specular_ior": 1.5,
+            "emission_color": WHITE, "geometry_opacity": 1.0, "specular_ior": 1.5, "transmission_weight": 0.0, "transmission_color": WHITE,
+            "geometry_thin_walled": False,
         },
         open_pbr,
-        ignored={"coat_weight": 0.0, "transmission_weight": 0.0, "subsurface_weight": 0.0},
+        ignored={"coat_weight": 0.0, "subsurface_weight": 0.0},
     ),
 }  # fmt: skip
 

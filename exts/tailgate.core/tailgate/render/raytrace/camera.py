@@ -14,6 +14,7 @@ from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth,
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.direct import MIRROR_BELOW
 from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
+from tailgate.render.raytrace.pane_kernels import behind_kernel, pane_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
 
@@ -94,8 +95,8 @@ class CameraFilm:
         self.width, self.height, self.device = width, height, device
         n = width * height
         self.pixels, self.truth = Pixels(), Truth()
-        kinds = {"t": wp.float32, "instance": wp.int32, "slot": wp.int32, "way": wp.vec3, "normal": wp.vec3, "face_normal": wp.vec3, "base": wp.vec3}
-        for name, kind in {**kinds, "emissive": wp.vec3, "material": wp.vec3}.items():
+        kinds = {"t": wp.float32, "instance": wp.int32, "slot": wp.int32, "pane": wp.int32, "way": wp.vec3, "normal": wp.vec3, "face_normal": wp.vec3}
+        for name, kind in {**kinds, "base": wp.vec3, "emissive": wp.vec3, "material": wp.vec3}.items():
             setattr(self.pixels, name, wp.zeros(n, dtype=kind, device=device))
         truth = {"distance_to_image_plane": wp.float32, "distance_to_camera": wp.float32, "normals": wp.vec4}
         for name, kind in {**truth, "semantic": wp.uint32, "instance": wp.uint32, "mover": wp.int32}.items():
@@ -126,12 +127,14 @@ class CameraFilm:
             wp.launch(kernel, dim=threads, inputs=inputs, outputs=outputs, device=self.device, block_dim=BLOCK)
 
         launch(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
+        if scene.tables.panes:
+            launch(behind_kernel, [scene.scene, scene.tables, camera], [self.pixels])
         diffuse, mirrored, spare = self.light
         film = Film()
         film.diffuse, film.mirrored, film.hdr = diffuse, mirrored, self.hdr[0]
         sparse = int(quality.samples <= 1 and quality.smoothing > 0)
         lit, samples = [scene.scene, scene.tables, camera, self.pixels, light, film], max(quality.samples, 1)
-        launch(sun_kernel, [*lit, samples], [])
+        launch(sun_kernel, [*lit, samples, sparse], [])
         launch(sky_kernel, [*lit, samples, sparse], [])
         launch(mirror_kernel, [*lit, samples], [])
         for number in range(quality.smoothing):
@@ -146,6 +149,8 @@ class CameraFilm:
         hdr, other = self.hdr
         film.diffuse, film.mirrored = diffuse, mirrored
         launch(radiance_kernel, [camera, self.pixels, light, film, samples], [])
+        if scene.tables.panes:
+            launch(pane_kernel, [scene.scene, scene.tables, camera, self.pixels, light, samples], [hdr])
         exposure = quality.exposure
         if exposure is None:
             exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.key)

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Scene
+from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, Lit, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
 from tailgate.render.raytrace.dome import dome_radiance
 from tailgate.render.raytrace.lamps import PI, lamp_direction, lamp_irradiance, luminance, toward_disc
 from tailgate.render.raytrace.lens import lens_ray
+from tailgate.render.raytrace.panes import arriving
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
@@ -23,7 +24,7 @@ from tailgate.render.raytrace.shading import (
     seen_sky,
     sky,
 )
-from tailgate.render.raytrace.surface import blocked, nearest, surface_point, textured
+from tailgate.render.raytrace.surface import Point, nearest, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
@@ -56,14 +57,15 @@ class Camera:
 
 @wp.struct
 class Pixels:
-    """What the rays through the pixel centres meet, one row per pixel. ``t`` is the depth along the optical axis, -1 for the sky; ``way`` leads from
-    the optical centre to what is seen [m], one metre deep for the sky; ``normal`` is 0 for the sky; ``material`` is roughness, metallic and the
-    coat's reflectance seen head-on."""
+    """What the rays through the pixel centres meet behind all panes, one row per pixel. ``t`` is the depth along the optical axis, -1 for the sky;
+    ``way`` leads from the optical centre to what is seen [m], one metre deep for the sky; ``normal`` is 0 for the sky; ``material`` is roughness,
+    metallic and the coat's reflectance seen head-on; ``pane`` is the slot of the first pane, -1 for none."""
 
     t: wp.array(dtype=wp.float32)
     way: wp.array(dtype=wp.vec3)
     instance: wp.array(dtype=wp.int32)
     slot: wp.array(dtype=wp.int32)
+    pane: wp.array(dtype=wp.int32)
     normal: wp.array(dtype=wp.vec3)
     face_normal: wp.array(dtype=wp.vec3)
     base: wp.array(dtype=wp.vec3)
@@ -73,7 +75,8 @@ class Pixels:
 
 @wp.struct
 class Truth:
-    """Camera channels that are exact, one row per pixel."""
+    """Camera channels that are exact, one row per pixel: those of the first surface, be it a pane. So are the labels of human annotators, who give
+    a car's windows to the car whatever is seen through them (Cityscapes labelling policy, Cordts et al. 2016), and Replicator's channels."""
 
     distance_to_image_plane: wp.array(dtype=wp.float32)
     distance_to_camera: wp.array(dtype=wp.float32)
@@ -126,6 +129,7 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
             hit = nearest(scene, tables, origin + direction * camera.near, direction, FAR)
             hit.t += camera.near
         pixels.instance[k] = hit.instance
+        pixels.pane[k] = -1
         if hit.instance < 0:
             pixels.t[k] = -1.0
             pixels.way[k] = direction
@@ -139,29 +143,38 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
             truth.mover[k] = -1
             continue
         point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
-        footprint = hit.t / camera.fx
-        plain = bool(True)
         if tables.textures > 0:
-            point = textured(scene, tables, hit, direction, footprint, point)
-            plain = tables.texture_of[point.material][0] < 0
+            point = textured(scene, tables, hit, direction, hit.t / camera.fx, point)
         slot = tables.slot[point.slot]
         pixels.t[k] = hit.t
         pixels.way[k] = direction * hit.t
-        pixels.slot[k] = point.slot
-        pixels.normal[k] = point.normal
-        pixels.face_normal[k] = point.face_normal
-        pixels.emissive[k] = point.emissive
-        pixels.material[k] = wp.vec3(point.roughness, point.metallic, point.f0)
-        pixels.base[k] = point.base
-        if plain:
-            local = wp.transform_point(scene.T_local_world[hit.instance], point.position)
-            pixels.base[k] = point.base * grain(local, footprint, point.roughness)
+        keep(pixels, k, point, grained(scene, tables, hit, point, hit.t / camera.fx))
         truth.distance_to_image_plane[k] = wp.where(hit.t <= camera.far, hit.t, wp.inf)
         truth.distance_to_camera[k] = wp.where(hit.t <= camera.far, hit.t * length, wp.inf)
         truth.normals[k] = wp.vec4(point.normal[0], point.normal[1], point.normal[2], 1.0)
         truth.semantic[k] = wp.uint32(slot[1])
         truth.instance[k] = wp.uint32(slot[2])
         truth.mover[k] = slot[3]
+
+
+@wp.func
+def grained(scene: Scene, tables: Tables, hit: Hit, point: Point, footprint: float) -> wp.vec3:
+    """Colour of a surface, with grain where no image gives it."""
+    if tables.textures > 0:
+        if tables.texture_of[point.material][0] >= 0:
+            return point.base
+    return point.base * grain(wp.transform_point(scene.T_local_world[hit.instance], point.position), footprint, point.roughness)
+
+
+@wp.func
+def keep(pixels: Pixels, k: int, point: Point, base: wp.vec3):
+    """Let pixel k show a surface."""
+    pixels.slot[k] = point.slot
+    pixels.normal[k] = point.normal
+    pixels.face_normal[k] = point.face_normal
+    pixels.base[k] = base
+    pixels.emissive[k] = point.emissive
+    pixels.material[k] = wp.vec3(point.roughness, point.metallic, point.f0)
 
 
 @wp.func
@@ -181,19 +194,26 @@ def sampled(k: int, width: int) -> bool:
 
 
 @wp.kernel
-def sun_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int):
-    """The share of the sun that each pixel sees, the fourth component of ``film.diffuse``; clears the other three."""
+def sun_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int, sparse: int):
+    """The share of the sun that each pixel sees, the fourth component of ``film.diffuse``; the other three begin with the colour that panes give it,
+    for the pixels that ``sky_kernel`` samples."""
     for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
         visible = float(0.0)
+        tint = wp.vec3()
         toward = wp.min(wp.dot(pixels.normal[k], light.sun_direction), wp.dot(pixels.face_normal[k], light.sun_direction))
         if toward > 0.0 and light.sun_radius >= 0.0:
             facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
             for s in range(samples):
                 u = spread(float(k % camera.width), float(k / camera.width), s, 0, light.seed)
                 v = spread(float(k % camera.width), float(k / camera.width), s, 1, light.seed)
-                if not blocked(scene, tables, facet.start, toward_disc(light.sun_direction, light.sun_radius, u, v), FAR):
-                    visible += 1.0
-        film.diffuse[k] = wp.vec4(0.0, 0.0, 0.0, visible / float(samples))
+                clear = arriving(scene, tables, facet.start, toward_disc(light.sun_direction, light.sun_radius, u, v), FAR)
+                visible += luminance(clear)
+                tint += clear
+            if tables.panes > 0 and (sparse == 0 or sampled(k, camera.width)):
+                tint = wp.cw_mul(light.sun, tint - wp.vec3(visible, visible, visible)) * (wp.dot(facet.normal, light.sun_direction) / PI)
+            else:
+                tint = wp.vec3()
+        film.diffuse[k] = wp.vec4(tint[0], tint[1], tint[2], visible) / float(samples)
 
 
 @wp.kernel
@@ -231,7 +251,7 @@ def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
                 got.body += bright.body
                 got.shine += bright.shine
         scale = 1.0 / float(samples)
-        film.diffuse[k] = wp.vec4(got.body[0] * scale, got.body[1] * scale, got.body[2] * scale, film.diffuse[k][3])
+        film.diffuse[k] += wp.vec4(got.body[0], got.body[1], got.body[2], 0.0) * scale
         film.mirrored[k] = wp.vec4(got.shine[0] * scale, got.shine[1] * scale, got.shine[2] * scale, got.seen * scale)
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
-from tailgate.render.raytrace.lamps import PI, aim, strength
+from tailgate.render.raytrace.lamps import PI, aim, luminance, strength
+from tailgate.render.raytrace.panes import arriving, sight
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
@@ -23,7 +24,6 @@ from tailgate.render.raytrace.shading import (
     smith,
     width_of,
 )
-from tailgate.render.raytrace.surface import blocked, nearest
 
 wp.set_module_options({"enable_backward": False})
 
@@ -79,11 +79,12 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     cosine = wp.dot(facet.normal, arrival.direction)
     if cosine <= 0.0 or wp.length(arrival.light) <= 0.0:
         return out
-    if blocked(scene, tables, facet.start, arrival.direction, arrival.distance * 0.9999):
+    clear = arriving(scene, tables, facet.start, arrival.direction, arrival.distance * 0.9999)
+    if luminance(clear) <= 0.0:
         return out
-    got = arrival.light * (total / share)
+    got = wp.cw_mul(arrival.light, clear) * (total / share)
     out.body = got * (cosine / PI)
-    out.seen = 1.0
+    out.seen = luminance(clear)
     if facet.shiny == 1:
         out.shine = wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, SHARPEST), facet.normal, facet.view, arrival.direction), got)
     return out
@@ -96,9 +97,9 @@ def dome_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     direction = toward_dome(light.dome, u[0], u[1])
     cosine = wp.dot(facet.normal, direction)
     density = dome_density(light.dome, direction)
-    if cosine <= 0.0 or density <= 0.0 or blocked(scene, tables, facet.start, direction, FAR):
+    if cosine <= 0.0 or density <= 0.0:
         return out
-    radiance = sky(light, direction)
+    radiance = wp.cw_mul(sky(light, direction), arriving(scene, tables, facet.start, direction, FAR))
     out.body = radiance * (cosine / PI / (density + cosine / PI))
     if facet.shiny == 1:
         weight = 1.0 / (density + ggx_density(facet.roughness, facet.normal, facet.view, direction))
@@ -121,13 +122,14 @@ def lobe_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
         return wp.vec3()
     h = wp.normalize(facet.view + direction)
     weight = schlick(facet.f0, wp.dot(facet.view, h)) * (2.0 * cosine / smith(width_of(facet.roughness), cosine))
-    hit = nearest(scene, tables, facet.start, direction, FAR)
-    if hit.instance < 0:
+    seen = sight(scene, tables, facet.start, direction, FAR)
+    weight = wp.cw_mul(weight, seen.tint)
+    if seen.hit.instance < 0:
         density = ggx_density(facet.roughness, facet.normal, facet.view, direction)
         return wp.cw_mul(weight, sky(light, direction)) * sky_weight(light.dome, density, direction)
     if facet.roughness < MIRROR_BELOW:
-        return wp.cw_mul(weight, mirrored_hit(scene, tables, light, hit, facet.start, direction))
-    return wp.cw_mul(weight, bounced(scene, tables, light, hit, facet.start, direction, w))
+        return wp.cw_mul(weight, mirrored_hit(scene, tables, light, seen.hit, facet.start, direction))
+    return wp.cw_mul(weight, bounced(scene, tables, light, seen.hit, facet.start, direction, w))
 
 
 @wp.func
@@ -135,7 +137,7 @@ def reflected_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u:
     """Radiance along one ray about the mirrored direction, wider the rougher the facet is."""
     reflected = facet.normal * (2.0 * wp.dot(facet.view, facet.normal)) - facet.view
     glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u[0], u[1]) - reflected) * (facet.roughness * facet.roughness * 0.7))
-    hit = nearest(scene, tables, facet.start, glossy, FAR)
-    if hit.instance < 0:
-        return seen_sky(light, glossy)
-    return mirrored_hit(scene, tables, light, hit, facet.start, glossy)
+    seen = sight(scene, tables, facet.start, glossy, FAR)
+    if seen.hit.instance < 0:
+        return wp.cw_mul(seen.tint, seen_sky(light, glossy))
+    return wp.cw_mul(seen.tint, mirrored_hit(scene, tables, light, seen.hit, facet.start, glossy))

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Hit, Scene
+from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, sampled
+from tailgate.render.raytrace.panes import Sight, sight
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import FAR, luminance
-from tailgate.render.raytrace.surface import nearest, slot_of
+from tailgate.render.raytrace.surface import slot_of
 
 wp.set_module_options({"enable_backward": False})
 
@@ -96,7 +97,7 @@ def differs(pixels: Pixels, hdr: wp.array(dtype=wp.vec4), a: int, b: int) -> boo
             seen = True
     if not seen:
         return False
-    if pixels.slot[a] != pixels.slot[b] or pixels.instance[a] != pixels.instance[b]:
+    if pixels.slot[a] != pixels.slot[b] or pixels.instance[a] != pixels.instance[b] or pixels.pane[a] != pixels.pane[b]:
         return True
     if pixels.slot[a] < 0:
         return False
@@ -120,8 +121,9 @@ def at_edge(camera: Camera, pixels: Pixels, hdr: wp.array(dtype=wp.vec4), k: int
 
 
 @wp.func
-def alike(camera: Camera, pixels: Pixels, k: int, shift: wp.vec2, hit: Hit, slot: int) -> int:
+def alike(camera: Camera, pixels: Pixels, k: int, shift: wp.vec2, seen: Sight, slot: int) -> int:
     """The pixel of the 3 x 3 around k that shows most nearly what a ray ``shift`` [px] from k's centre met; k if none does."""
+    hit = seen.hit
     best = int(k)
     cost = float(1.0e9)
     for dy in range(-1, 2):
@@ -129,7 +131,7 @@ def alike(camera: Camera, pixels: Pixels, k: int, shift: wp.vec2, hit: Hit, slot
             i = wp.clamp(k % camera.width + dx, 0, camera.width - 1)
             j = wp.clamp(k / camera.width + dy, 0, camera.height - 1)
             q = j * camera.width + i
-            if pixels.instance[q] == hit.instance and pixels.slot[q] == slot:
+            if pixels.instance[q] == hit.instance and pixels.slot[q] == slot and pixels.pane[q] == seen.pane:
                 far = (float(dx) - shift[0]) * (float(dx) - shift[0]) + (float(dy) - shift[1]) * (float(dy) - shift[1])
                 if hit.instance >= 0:
                     bend = 1.0 - wp.abs(wp.dot(pixels.face_normal[q], hit.normal))
@@ -151,12 +153,12 @@ def covered(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, exposu
         dv = 0.125 * float(1 - 2 * ((s & 1) ^ (s >> 1))) * float(3 - 2 * (s >> 1))
         u = float(k % camera.width) + du
         v = float(k / camera.width) + dv
-        hit = nearest(scene, tables, camera_origin(camera, v), camera_direction(camera, u, v), FAR)
+        seen = sight(scene, tables, camera_origin(camera, v), camera_direction(camera, u, v), FAR)
         slot = int(-1)
-        if hit.instance >= 0:
-            slot = slot_of(tables, hit)
-        seen = hdr[alike(camera, pixels, k, wp.vec2(du, dv), hit, slot)]
-        colour = wp.vec3(seen[0], seen[1], seen[2])
+        if seen.hit.instance >= 0:
+            slot = slot_of(tables, seen.hit)
+        shown = hdr[alike(camera, pixels, k, wp.vec2(du, dv), seen, slot)]
+        colour = wp.vec3(shown[0], shown[1], shown[2])
         weight = 1.0 / (1.0 + exposure * luminance(colour))
         total += colour * weight
         weights += weight

@@ -19,8 +19,8 @@ from tailgate.frames import LIDAR_CHANNELS
 from tailgate.geometry.firing import FiringGrid, from_the_origin
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import BLOCK
-from tailgate.render.raytrace.lidar_kernels import GHOSTS, RAYS, Rays, Spin, fire_kernel, follow_kernel
-from tailgate.render.raytrace.scene import DeviceScene
+from tailgate.render.raytrace.lidar_kernels import GHOSTS, RAYS, Rays, Spin, fire_kernel
+from tailgate.render.raytrace.scene import DeviceScene, Tables
 
 wp.set_module_options({"enable_backward": False})
 
@@ -166,21 +166,21 @@ def echoes_twin(met: Met, resolution: float, width: float, kept: int) -> tuple[n
 def label_kernel(
     rays: Rays,
     echoes: Echoes,
-    slot: wp.array(dtype=wp.vec4i),
+    tables: Tables,
     semantic: wp.array2d(dtype=wp.uint32),
     instance: wp.array2d(dtype=wp.uint32),
     mover: wp.array(dtype=wp.int32),
 ):
-    """Labels of every echo, 0 for a mirror image, since nothing stands there; the mover is that of the strongest."""
+    """Labels of every echo, 0 for a mirror image, since nothing stands there; the mover is that of the strongest, where it is more than a pane."""
     k, e = wp.tid()
     ray = echoes.ray[k, e]
     if e == 0:
         mover[k] = -1
     if ray >= 0 and rays.seen[k, ray] > 0:
-        held = slot[rays.row[k, ray]]
+        held = tables.slot[rays.row[k, ray]]
         semantic[k, e] = wp.uint32(held[1])
         instance[k, e] = wp.uint32(held[2])
-        if e == 0:
+        if e == 0 and tables.material[held[0], 12] < 0.0:
             mover[k] = held[3]
 
 
@@ -191,7 +191,7 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
     weakened by fog over the way there and back.
     """
     device, shape = scene.device, grid.azimuth.shape
-    firings, slots = grid.azimuth.size, model.sub_rays + (GHOSTS if model.ghosts else 0)
+    firings, slots = grid.azimuth.size, model.sub_rays + (GHOSTS if model.ghosts or scene.tables.panes else 0)
     kept = 1 if slots == 1 else KEPT
     rays, echoes = Rays(), Echoes()
     for name, kind in _KINDS.items():
@@ -199,16 +199,14 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
     for name in ("range", "incidence", "reflectance"):
         setattr(echoes, name, wp.zeros((firings, kept), dtype=wp.float32, device=device))
     echoes.ray = wp.full((firings, kept), -1, dtype=wp.int32, device=device)
-    inputs = [scene.scene, scene.tables, spin, model.sub_rays]
-    wp.launch(fire_kernel, dim=(firings, slots), inputs=inputs, outputs=[rays], device=device, block_dim=BLOCK)
-    if model.ghosts:
-        wp.launch(follow_kernel, dim=firings, inputs=inputs, outputs=[rays], device=device, block_dim=BLOCK)
+    inputs = [scene.scene, scene.tables, spin, model.sub_rays, int(model.ghosts)]
+    wp.launch(fire_kernel, dim=(firings, model.sub_rays), inputs=inputs, outputs=[rays], device=device, block_dim=BLOCK)
     power = wp.zeros((firings, kept), dtype=wp.float32, device=device)
     width = 0.25e-3 * max(model.divergence_mrad) if model.sub_rays > 1 else 0.0
     wp.launch(echo_kernel, dim=firings, inputs=[rays, METRES_PER_NS * model.pulse_ns, width, power], outputs=[echoes], device=device)
     labels = [wp.zeros((firings, kept), dtype=wp.uint32, device=device) for _ in range(2)]
     mover = wp.zeros(firings, dtype=wp.int32, device=device)
-    wp.launch(label_kernel, dim=(firings, kept), inputs=[rays, echoes, scene.tables.slot], outputs=[*labels, mover], device=device)
+    wp.launch(label_kernel, dim=(firings, kept), inputs=[rays, echoes, scene.tables], outputs=[*labels, mover], device=device)
     found = {name: getattr(echoes, name) for name in ("range", "incidence", "reflectance")} | dict(zip(("semantic", "instance"), labels, strict=True))
     channels = {name: value.numpy().reshape(*shape, kept).copy() for name, value in found.items()}
     channels["range"], elevation = from_the_origin(channels["range"], grid)

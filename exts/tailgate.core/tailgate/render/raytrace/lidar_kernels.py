@@ -3,7 +3,8 @@
 A beam is traced along its axis alone, or along seven rays that stand for its Gaussian ellipse: the axis with half of the energy and six on the 1/e^2
 contour with a twelfth each, the quadrature of degree 5 for a Gaussian weight in the plane (Stroud and Secrest 1963). Sub-rays through the footprint
 are how full-waveform simulators make mixed pixels and several echoes (HELIOS++, Winiwarter et al. 2022, Remote Sensing of Environment 269, 112772).
-The axis may also be followed into smooth metal and through glass. What all rays of a firing met is weighed in ``lidar_echoes``.
+Rays go through panes; the axis also tells what the first pane sends back and what is seen in it or in smooth metal. What all rays of a firing met is
+weighed in ``lidar_echoes``.
 """
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
@@ -15,9 +16,11 @@ from tailgate.config.sensor import LidarModel
 from tailgate.geometry.firing import FiringGrid, turn_of
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
+from tailgate.render.raytrace.lamps import luminance
+from tailgate.render.raytrace.panes import ior_of, pane_share
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.shading import luminance
-from tailgate.render.raytrace.surface import coordinates, corner_tint, nearest, slot_of, st_footprint, three_channels
+from tailgate.render.raytrace.shading import width_of
+from tailgate.render.raytrace.surface import LAYERS, coordinates, corner_tint, nearest, slot_of, st_footprint, step_past, three_channels
 
 wp.set_module_options({"enable_backward": False})
 
@@ -27,7 +30,7 @@ BEAM = wp.constant(0.003)
 RAYS = 7
 """Rays of a beam with a footprint."""
 GHOSTS = 2
-"""Further rays of a firing that follows its axis: mirror image and what stands behind a pane."""
+"""Further returns of a firing that meets glass or mirrors: that of the first pane, and the mirror image in it."""
 SMOOTH = wp.constant(0.1)
 """Surfaces of at most this roughness reflect like a mirror."""
 LIFT = wp.constant(1.0e-3)
@@ -127,28 +130,85 @@ def reflectance_at(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, s
     return wp.max(value * luminance(corner_tint(tables, hit)), 0.0)
 
 
+@wp.struct
+class Return:
+    """Light that comes back from one place: its range [m], the share of the pulse that goes this way, |cos| of incidence and reflectance there, the
+    tables' slot, and 0 in ``seen`` for a mirror image."""
+
+    range: wp.float32
+    energy: wp.float32
+    cosine: wp.float32
+    reflectance: wp.float32
+    row: wp.int32
+    seen: wp.int32
+
+
 @wp.func
-def store(scene: Scene, tables: Tables, rays: Rays, k: int, i: int, hit: Hit, direction: wp.vec3, before: float, energy: float):
-    """Keep what ray i of firing k met, ``before`` [m] after it left the sensor. A retroreflector (reflectance above 1) counts as seen head-on."""
-    row = slot_of(tables, hit)
-    cosine = wp.clamp(wp.abs(wp.dot(hit.normal, direction)), 1.0e-3, 1.0)
-    reflectance = reflectance_at(scene, tables, hit, direction, row)
-    if reflectance > 1.0:
-        reflectance = reflectance / cosine
-    rays.range[k, i] = before + hit.t
-    rays.energy[k, i] = energy
-    rays.cosine[k, i] = cosine
-    rays.reflectance[k, i] = reflectance
-    rays.row[k, i] = row
-    rays.seen[k, i] = 1
+def return_of(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, before: float, energy: float) -> Return:
+    """What a hit returns that lies ``before`` [m] behind the sensor's own path. A retroreflector (reflectance above 1) counts as seen head-on."""
+    out = Return()
+    out.row = slot_of(tables, hit)
+    out.cosine = wp.clamp(wp.abs(wp.dot(hit.normal, direction)), 1.0e-3, 1.0)
+    out.reflectance = reflectance_at(scene, tables, hit, direction, out.row)
+    if out.reflectance > 1.0:
+        out.reflectance = out.reflectance / out.cosine
+    out.range = before + hit.t
+    out.energy = energy
+    out.seen = 1
+    return out
+
+
+@wp.func
+def store(rays: Rays, k: int, i: int, found: Return):
+    """Keep a return as that of ray i of firing k."""
+    rays.range[k, i] = found.range
+    rays.energy[k, i] = found.energy
+    rays.cosine[k, i] = found.cosine
+    rays.reflectance[k, i] = found.reflectance
+    rays.row[k, i] = found.row
+    rays.seen[k, i] = found.seen
+
+
+@wp.func
+def glint(mirrored: float, roughness: float, cosine: float) -> float:
+    """Reflectance of a Lambertian surface that would send as much light straight back as a smooth one that mirrors a share: pi times its reflection
+    with the view along the light, over the cosine. Slopes are spread as in Beckmann and Spizzichino 1963 (GGX's long tails are not those of polished
+    glass); nothing is shadowed near the only angle that counts, where a beam meets the surface head-on."""
+    c2 = cosine * cosine
+    a2 = width_of(roughness)
+    spread = wp.exp(-(1.0 - c2) / (c2 * a2)) / (a2 * c2 * c2)
+    return mirrored * spread / (4.0 * c2)
+
+
+@wp.func
+def optics_of(tables: Tables, row: int, cosine: float) -> wp.vec2:
+    """Shares of the light at 905 nm that a smooth metal or a pane mirrors and lets through; (0, 0) for anything else."""
+    m = tables.slot[row][0]
+    metal = tables.material[m, 4]
+    f0 = tables.material[m, 10]
+    base = wp.vec3(tables.material[m, 0], tables.material[m, 1], tables.material[m, 2])
+    head_on = luminance(base)
+    mirrored = (head_on + (1.0 - head_on) * wp.pow(1.0 - cosine, 5.0)) * metal
+    if tables.material[m, 12] >= 0.0:
+        got = pane_share(tables.material[m, 12], ior_of(f0), tables.material[m, 8], tables.material[m, 16], cosine)
+        return wp.vec2(mirrored + got[0] * (1.0 - metal), got[1] * (1.0 - mirrored))
+    if metal >= 0.5 and tables.material[m, 3] <= SMOOTH:
+        return wp.vec2(mirrored + f0 * (1.0 - metal), 0.0)
+    return wp.vec2()
 
 
 @wp.kernel
-def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, rays: Rays):
-    """Trace one ray of one firing."""
+def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, ghosts: int, rays: Rays):
+    """Trace one ray of one firing, through panes up to what stands behind them: both ways the light keeps the square of what they let through.
+    The axis also tells the first pane's own return, with what glass and mirror leave of its body's, and with ``ghosts`` 1 the mirror image in the
+    first pane or smooth metal, with the square of what is mirrored there."""
     k, i = wp.tid()
     rays.row[k, i] = -1
-    if i >= sub_rays or spin.live[k] == 0:
+    extra = rays.row.shape[1] - sub_rays
+    if i == 0:
+        for j in range(extra):
+            rays.row[k, sub_rays + j] = -1
+    if spin.live[k] == 0:
         return
     energy = float(1.0)
     aside = float(0.0)
@@ -161,41 +221,42 @@ def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, rays: R
             aside = wp.tan(spin.half_width) * wp.cos(angle)
             above = wp.tan(spin.half_height) * wp.sin(angle)
     direction = firing_direction(spin, k, aside, above)
-    hit = nearest(scene, tables, firing_origin(spin, k), direction, spin.range_max)
-    if hit.instance < 0 or hit.t < spin.range_min:
-        return
-    store(scene, tables, rays, k, i, hit, direction, 0.0, energy)
-
-
-@wp.kernel
-def follow_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, rays: Rays):
-    """Follow the axis of a firing into smooth metal and through glass. Both ways: the mirror image with the square of Schlick's (1994) reflectance,
-    what stands behind a pane with the square of what the pane lets through; the surface keeps the rest of its diffuse return."""
-    k = wp.tid()
-    row = rays.row[k, 0]
-    if row < 0:
-        return
-    material = tables.slot[row][0]
-    metallic = tables.material[material, 4]
-    opacity = tables.material[material, 8]
-    smooth = tables.material[material, 3] <= SMOOTH
-    if not smooth or (metallic < 0.5 and opacity >= 1.0):
-        return
-    direction = firing_direction(spin, k, 0.0, 0.0)
     origin = firing_origin(spin, k)
-    first = nearest(scene, tables, origin, direction, spin.range_max)
-    base = wp.vec3(tables.material[material, 0], tables.material[material, 1], tables.material[material, 2])
-    head_on = tables.material[material, 10] * (1.0 - metallic) + luminance(base) * metallic
-    mirrored = head_on + (1.0 - head_on) * wp.pow(1.0 - rays.cosine[k, 0], 5.0)
-    through = (1.0 - opacity) * (1.0 - mirrored)
-    energy = rays.energy[k, 0]
-    rays.energy[k, 0] = energy * (1.0 - mirrored) * opacity
-    point = origin + first.t * direction
-    reflected = direction - 2.0 * wp.dot(direction, first.normal) * first.normal
-    image = nearest(scene, tables, point + LIFT * reflected, reflected, spin.range_max - first.t)
+    start = float(0.0)
+    for layer in range(LAYERS):
+        hit = nearest(scene, tables, origin + direction * start, direction, spin.range_max - start)
+        hit.t += start
+        if hit.instance < 0 or hit.t < spin.range_min:
+            return
+        found = return_of(scene, tables, hit, direction, 0.0, energy)
+        if extra == 0:
+            store(rays, k, i, found)
+            return
+        share = optics_of(tables, found.row, found.cosine)
+        m = tables.slot[found.row][0]
+        body = tables.material[m, 8] * (1.0 - share[0])
+        found.reflectance = found.reflectance * body + glint(share[0], tables.material[m, 3], found.cosine)
+        if layer == 0 and i == 0 and share[0] > 0.0 and ghosts == 1:
+            mirror_image(scene, tables, spin, rays, wp.vec2i(k, sub_rays + 1), hit, origin, direction, share[0] * share[0])
+        if tables.material[m, 12] < 0.0:
+            store(rays, k, i, found)
+            return
+        if layer == 0 and i == 0:
+            found.energy = 1.0
+            store(rays, k, sub_rays, found)
+        energy = energy * share[1] * share[1]
+        start = step_past(hit.t)
+
+
+@wp.func
+def mirror_image(
+    scene: Scene, tables: Tables, spin: Spin, rays: Rays, place: wp.vec2i, hit: Hit, origin: wp.vec3, direction: wp.vec3, energy: float
+):
+    """Keep what a ray meets in a mirror as the return at ``place`` (firing, ray)."""
+    point = origin + hit.t * direction
+    reflected = direction - 2.0 * wp.dot(direction, hit.normal) * hit.normal
+    image = nearest(scene, tables, point + LIFT * reflected, reflected, spin.range_max - hit.t)
     if image.instance >= 0:
-        store(scene, tables, rays, k, sub_rays, image, reflected, first.t + LIFT, energy * mirrored * mirrored)
-        rays.seen[k, sub_rays] = 0
-    behind = nearest(scene, tables, point + LIFT * direction, direction, spin.range_max - first.t)
-    if behind.instance >= 0 and through > 0.0:
-        store(scene, tables, rays, k, sub_rays + 1, behind, direction, first.t + LIFT, energy * through * through)
+        found = return_of(scene, tables, image, reflected, hit.t + LIFT, energy)
+        found.seen = 0
+        store(rays, place[0], place[1], found)

@@ -7,8 +7,9 @@ from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.dome import Dome, dome_radiance
 from tailgate.render.raytrace.lamps import PI, Lamp, lamp_irradiance, luminance
+from tailgate.render.raytrace.panes import arriving, sight
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.surface import blocked, nearest, slot_of, surface_point, textured
+from tailgate.render.raytrace.surface import slot_of, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
@@ -155,17 +156,16 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
     share = luminance(from_sun) / wp.max(luminance(from_sun) + luminance(light.mean_sky), 1.0e-12)
     start = ray_start(point.position, point.face_normal)
     if u[0] < share:
-        if not blocked(scene, tables, start, light.sun_direction, FAR):
-            out += wp.cw_mul(albedo, from_sun) / share
+        out += wp.cw_mul(wp.cw_mul(albedo, from_sun), arriving(scene, tables, start, light.sun_direction, FAR)) / share
     elif share < 1.0:
         up = onto_hemisphere(point.normal, u[1], u[2])
-        beyond = nearest(scene, tables, start, up, FAR)
-        if beyond.instance < 0:
-            out += wp.cw_mul(albedo, sky(light, up)) / (1.0 - share)
+        beyond = sight(scene, tables, start, up, FAR)
+        tint = wp.cw_mul(albedo, beyond.tint) / (1.0 - share)
+        if beyond.hit.instance < 0:
+            out += wp.cw_mul(tint, sky(light, up))
         else:
-            m = tables.slot[slot_of(tables, beyond)][0]
-            emitted = wp.vec3(tables.material[m, 5], tables.material[m, 6], tables.material[m, 7])
-            out += wp.cw_mul(albedo, emitted) / (1.0 - share)
+            m = tables.slot[slot_of(tables, beyond.hit)][0]
+            out += wp.cw_mul(tint, wp.vec3(tables.material[m, 5], tables.material[m, 6], tables.material[m, 7]))
     return out
 
 
@@ -174,23 +174,23 @@ def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: w
     """Radiance of a surface seen in a mirror, without random choices: sun with its shadow, lamps without, and a part of the sky."""
     point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
     point = textured(scene, tables, hit, direction, 0.005 * hit.t, point)
-    arriving = light.mean_sky * (0.35 + 0.25 * point.normal[2])
+    total = light.mean_sky * (0.35 + 0.25 * point.normal[2])
     for lamp in range(light.lamps):
-        arriving += lamp_irradiance(light.lamp[lamp], point.position, point.normal) * (1.0 / PI)
+        total += lamp_irradiance(light.lamp[lamp], point.position, point.normal) * (1.0 / PI)
     cosine = wp.dot(point.normal, light.sun_direction)
     if cosine > 0.0 and light.sun_radius >= 0.0:
-        if not blocked(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR):
-            arriving += light.sun * (cosine / PI)
-    return point.emissive + wp.cw_mul(point.base, arriving)
+        got = arriving(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR)
+        total += wp.cw_mul(light.sun, got) * (cosine / PI)
+    return point.emissive + wp.cw_mul(point.base, total)
 
 
 @wp.func
 def incoming(scene: Scene, tables: Tables, light: Light, origin: wp.vec3, direction: wp.vec3, u: wp.vec4) -> wp.vec3:
     """Radiance that arrives along a secondary ray; ``u`` = three random numbers and a factor on the sky."""
-    hit = nearest(scene, tables, origin, direction, FAR)
-    if hit.instance < 0:
-        return sky(light, direction) * u[3]
-    return bounced(scene, tables, light, hit, origin, direction, wp.vec3(u[0], u[1], u[2]))
+    seen = sight(scene, tables, origin, direction, FAR)
+    if seen.hit.instance < 0:
+        return wp.cw_mul(seen.tint, sky(light, direction)) * u[3]
+    return wp.cw_mul(seen.tint, bounced(scene, tables, light, seen.hit, origin, direction, wp.vec3(u[0], u[1], u[2])))
 
 
 @wp.func

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import Hit, Scene, closest_hit, instance_entry, occluded, world_normal
+from tailgate.geometry.rays import Hit, Scene, closest_hit, instance_entry, world_normal
 from tailgate.render.raytrace.atlas import sample
 from tailgate.render.raytrace.scene import Tables
 
@@ -184,6 +184,12 @@ def is_there(tables: Tables, hit: Hit) -> bool:
 
 
 @wp.func
+def is_pane(tables: Tables, hit: Hit) -> bool:
+    """True where light passes through a hit."""
+    return tables.material[tables.slot[slot_of(tables, hit)][0], 12] >= 0.0
+
+
+@wp.func
 def step_past(t: float) -> float:
     """Parameter from which a ray goes on behind a surface it passed at t."""
     return t * (1.0 + 4.0e-6) + 1.0e-5
@@ -197,25 +203,19 @@ def nearest(scene: Scene, tables: Tables, origin: wp.vec3, direction: wp.vec3, t
     for _ in range(LAYERS):
         hit = closest_hit(scene, origin + direction * start, direction, t_max - start)
         hit.t += start
-        if tables.cutouts == 0 or hit.instance < 0 or is_there(tables, hit):
+        if hit.instance < 0 or tables.cutouts == 0:
+            return hit
+        if is_there(tables, hit):
             return hit
         start = step_past(hit.t)
     return hit
 
 
 @wp.func
-def blocked(scene: Scene, tables: Tables, origin: wp.vec3, direction: wp.vec3, t_max: float) -> bool:
-    """True if anything is met with t < t_max."""
-    if tables.cutouts == 0:
-        return occluded(scene, origin, direction, t_max)
-    return nearest(scene, tables, origin, direction, t_max).instance >= 0
-
-
-@wp.func
-def alone_entry(scene: Scene, tables: Tables, instance: int, origin: wp.vec3, direction: wp.vec3, t_max: float) -> float:
-    """Parameter of the first hit with one instance alone that is not in a cut-out hole, or -1."""
+def alone_entry(scene: Scene, tables: Tables, instance: int, origin: wp.vec3, direction: wp.vec3, t_max: float, through: int) -> float:
+    """Parameter of the first hit with one instance alone that is not in a cut-out hole, nor with ``through`` 1 on a pane, or -1."""
     t = instance_entry(scene, instance, origin, direction, t_max)
-    if tables.cutouts == 0 or t < 0.0:
+    if t < 0.0 or (tables.cutouts == 0 and (through == 0 or tables.panes == 0)):
         return t
     start = t * (1.0 - 4.0e-6) - 1.0e-5
     layer = int(0)
@@ -223,7 +223,7 @@ def alone_entry(scene: Scene, tables: Tables, instance: int, origin: wp.vec3, di
         hit = closest_hit(scene, origin + direction * start, direction, t_max - start)
         if hit.instance < 0:
             return float(-1.0)
-        if hit.instance == instance and is_there(tables, hit):
+        if hit.instance == instance and is_there(tables, hit) and (through == 0 or not is_pane(tables, hit)):
             return start + hit.t
         start += step_past(hit.t)
         layer += 1

@@ -79,7 +79,7 @@ def alone_kernel(
     if window.inner == 0 and within:
         return
     direction = camera_direction(camera, float(x), float(y))
-    if alone_entry(scene, tables, window.instance, camera_origin(camera, float(y)), direction, FAR) < 0.0:
+    if alone_entry(scene, tables, window.instance, camera_origin(camera, float(y)), direction, FAR, 0) < 0.0:
         return
     wp.atomic_add(count, window.row, 1 - window.inner, window.stride * window.stride)
     wp.atomic_min(box, window.row, 0, x)
@@ -90,7 +90,8 @@ def alone_kernel(
 
 @wp.kernel
 def alone_rays_kernel(scene: Scene, tables: Tables, spin: Spin, around: int, windows: wp.array(dtype=Window), count: wp.array(dtype=wp.int32)):
-    """Test each firing of each window (x = column, y = beam) against its object alone. ``around`` is the columns of a whole turn."""
+    """Test each firing of each window (x = column, y = beam) against its object alone, through its panes as the light goes. ``around`` is the columns
+    of a whole turn."""
     k = wp.tid()
     window = windows[window_of(windows, k)]
     cell = k - window.first
@@ -100,7 +101,7 @@ def alone_rays_kernel(scene: Scene, tables: Tables, spin: Spin, around: int, win
     firing = (cell / window.width) * spin.columns + column
     if spin.live[firing] == 0:
         return
-    t = alone_entry(scene, tables, window.instance, firing_origin(spin, firing), firing_direction(spin, firing, 0.0, 0.0), spin.range_max)
+    t = alone_entry(scene, tables, window.instance, firing_origin(spin, firing), firing_direction(spin, firing, 0.0, 0.0), spin.range_max, 1)
     if t >= spin.range_min:
         wp.atomic_add(count, window.row, 1)
 
