@@ -36,7 +36,7 @@ class LidarModel(Model):
         divergence_mrad: horizontal and vertical full angle of the beam at 1/e^2 of its intensity [mrad].
         pulse_ns: length of the pulse at half maximum [ns]; echoes closer than half of it times the speed of light merge.
         sub_rays: rays traced per beam: 1 along its axis, or 7 over its ellipse (mixed pixels and several echoes, at seven times the cost).
-        ghosts: follow the beam's axis into smooth metal and through glass: one mirror image and what stands behind a pane.
+        ghosts: follow the beam's axis into smooth metal and glass: one mirror image. Through glass every beam goes in any case.
         returns: which echo of a firing the device reports; "dual" gives the strongest and the last, or the second strongest where they coincide.
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
     """
