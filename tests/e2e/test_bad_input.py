@@ -130,6 +130,77 @@ def test_scenario(budget, tmp_path, old, new, words):
     assert words in budget("file: street", "file: mine.yaml")
 
 
+PLAZA = """#usda 1.0
+(
+    metersPerUnit = UNIT
+    upAxis = "Z"
+)
+def Xform "World" {
+    def Mesh "plaza" (prepend apiSchemas = ["SemanticsLabelsAPI:class"]) {
+        int[] faceVertexCounts = [4]
+        int[] faceVertexIndices = [0, 1, 2, 3]
+        point3f[] points = [(-30, -30, 0), (30, -30, 0), (30, 30, 0), (-30, 30, 0)]
+        uniform token subdivisionScheme = "none"
+        token[] semantics:labels:class = ["plaza"]
+    }
+    MORE
+}
+"""
+CONTEXT = 'def BasisCurves "lane" {\n token type = "linear"\n int[] curveVertexCounts = [2]\n point3f[] points = [(-25, 0, 0), (25, 0, 0)]\n' + (
+    ' custom token tailgate:context = "lane"\n custom float tailgate:width = 4\n}'
+)
+
+
+def write_stage(path: Path, more: str = CONTEXT, unit: str = "1") -> Path:
+    path.write_text(PLAZA.replace("MORE", more).replace("UNIT", unit))
+    return path
+
+
+@pytest.mark.parametrize(
+    "more, unit, words",
+    [
+        ("", "1", "the stage has no context, so objects have no place to stand"),
+        ("", "1", "tailgate mark plaza.usda --context /World/plaza=surface -o NEW.usda"),
+        (CONTEXT.replace('"lane"\n custom', '"lne"\n custom'), "1", "unknown tailgate:context of /World/lane 'lne' (did you mean 'lane'?)"),
+        (CONTEXT.replace(", 0)", ", 5)"), "1", "the lane has no ground within 0.6 m anywhere: the ground is 5.00 m below it"),
+        (CONTEXT + '\ndef "a" (references = @gone.usda@) {}', "1", "/World/a: a reference names gone.usda, which was not found"),
+        (CONTEXT + '\ndef "a" (references = </World>) {}', "1", "/World/a: its reference of /World leads back to itself"),
+        (CONTEXT + '\ndef Sphere "person" {\n double radius = 85\n}', "1", "metersPerUnit 0.01 (centimetres) makes it 1.7 m"),
+        (CONTEXT, "0", "metersPerUnit must be a number of metres above 0, got 0"),
+    ],
+)
+def test_stage(budget, tmp_path, more, unit, words):
+    """What generate says of a user's own stage is what the check says."""
+    write_stage(tmp_path / "plaza.usda", more, unit)
+    (tmp_path / "mine.yaml").write_text(STREET.replace("base: street", "base: plaza.usda"))
+    said = budget("file: street", "file: mine.yaml")
+    assert words in said and "plaza.usda" in said
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (("check", "nope.usda"), "nope.usda: base scene must be a USD file, and this file was not found"),
+        (("check", "b.yaml"), "b.yaml: base scene must be a readable USD file, and USD cannot open it"),
+        (("check", "plaza.usda", "-o", "a/b.png"), "its folder does not exist"),
+        (("check", "plaza.usda", "--scenario", "stret"), "scenario 'stret' was not found"),
+        (("check", "plaza.usda", "--scenario", "street", "--rig", "kiti"), "rig 'kiti' was not found"),
+        (("mark", "plaza.usda", "-o", "new.usda"), "name something to mark: --context"),
+        (("mark", "plaza.usda", "-o", "new.txt", "--up", "Y"), "an overlay must be written as .usda, .usd, .usdc, got 'new.txt'"),
+        (("mark", "plaza.usda", "-o", "plaza.usda", "--up", "Y"), "an overlay must not replace the stage it refers to"),
+        (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plza=surface"), "there is no prim '/World/plza' in the stage"),
+        (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza"), "--context must be PRIM=…"),
+        (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza=lane"), "a strip must be at least twice as long as wide"),
+        (("mark", "plaza.usda", "-o", "new.usda", "--meters-per-unit", "0"), "metersPerUnit must be a number of metres"),
+        (("mark", "plaza.usda", "-o", "new.usda", "--asset", "/World/lane=mug"), "an asset must show a mesh, and /World/lane holds BasisCurves"),
+    ],
+)
+def test_check_and_mark(refused, tmp_path, args, words):
+    write_stage(tmp_path / "plaza.usda")
+    (tmp_path / "b.yaml").write_text("a: 1")
+    assert words in refused(*args)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [

@@ -45,6 +45,20 @@ def test_widgets_are_built_read_and_clicked(sim, ui):
     window.destroy()
 
 
+def test_what_is_folded_is_not_read(sim, ui):
+    window, folds = ui.Window("Fold"), []
+    with window.frame, ui.CollapsableFrame("More", collapsed=True, collapsed_changed_fn=folds.append):
+        ui.Label("inside")
+    assert sim.ui.texts() == ["More"]
+    sim.ui.find("CollapsableFrame")._fold(False)
+    assert sim.ui.texts() == ["More", "inside"] and folds == [False]
+    ui.Workspace.set_show_window_fn("Fold", lambda on: setattr(window, "visible", on))
+    ui.Workspace.show_window("Fold", False)
+    assert not window.visible
+    ui.Workspace.set_show_window_fn("Fold", None)
+    window.destroy()
+
+
 def test_frames_are_built_when_they_are_drawn(sim, ui):
     window, count = ui.Window("Tailgate"), [0]
 

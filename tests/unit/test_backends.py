@@ -130,9 +130,10 @@ def test_a_paused_run_waits():
 
         task = asyncio.ensure_future(work())
         await asyncio.sleep(0.01)
-        held = list(seen), control.paused
+        held = list(seen), control.paused and control.resting
         control.resume()
         await task
+        assert not control.resting
         return held, seen
 
     assert asyncio.run(steps()) == (([0], True), [0, 1, 2])

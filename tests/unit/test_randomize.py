@@ -8,7 +8,6 @@ from small_street import ALL, draw, open_small, shared, small_budget, small_rig,
 from tailgate.config.budget import Prior
 from tailgate.errors import UserError
 from tailgate.frames import Sample
-from tailgate.randomize.contexts import Context
 from tailgate.randomize.draw import first_context, own_settings
 from tailgate.randomize.protocol import Placed, Setup
 from tailgate.randomize.queries import box_of, may_hide, overlaps
@@ -16,6 +15,7 @@ from tailgate.randomize.scenario import make_randomizers, resolve_settings
 from tailgate.randomize.slots import class_labels, wanted_classes
 from tailgate.randomize.views import RigViews
 from tailgate.rng import rng
+from tailgate.stage.contexts import Context
 from tailgate_randomizers.distractors import put_beside
 from tailgate_randomizers.placement import from_quantiles, prior_size
 from tailgate_randomizers.standing import fitting, habit_of

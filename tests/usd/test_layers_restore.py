@@ -110,19 +110,20 @@ def test_layers_of_others_stay(stage):
 
 
 def test_bases_that_cannot_be_used_say_why(tmp_path):
-    from pxr import Usd, UsdGeom
+    from pxr import Sdf, Usd, UsdGeom
 
     with pytest.raises(UserError, match="not found"):
         open_base(tmp_path / "none.usda")
     (tmp_path / "broken.usda").write_text("#usda 1.0\n(((")
     with pytest.raises(UserError, match="cannot open"):
         open_base(tmp_path / "broken.usda")
-    for name, up, unit in (("y", UsdGeom.Tokens.y, 1.0), ("cm", UsdGeom.Tokens.z, 0.01)):
-        wrong = Usd.Stage.CreateNew(str(tmp_path / f"{name}.usda"))
-        UsdGeom.SetStageUpAxis(wrong, up)
-        UsdGeom.SetStageMetersPerUnit(wrong, unit)
-        wrong.GetRootLayer().Save()
-        with pytest.raises(UserError, match="upAxis Z" if name == "y" else "metersPerUnit 1"):
-            open_base(tmp_path / f"{name}.usda")
+    wrong = Usd.Stage.CreateNew(str(tmp_path / "zero.usda"))
+    UsdGeom.SetStageMetersPerUnit(wrong, 0.0)
+    wrong.Save()
+    with pytest.raises(UserError, match="metersPerUnit must be a number of metres above 0, got 0"):
+        open_base(tmp_path / "zero.usda")
+    with pytest.raises(UserError, match="has no context, so objects have no place to stand.*tailgate mark empty.usda"):
+        Sdf.Layer.CreateNew(str(tmp_path / "empty.usda")).Save()
+        open_scenario(small_scenario(tmp_path / "empty.usda"), small_budget(), small_rig(), asset_cache())
     with pytest.raises(UserError, match="base scene"):
         open_scenario(small_scenario("stret"), small_budget(), small_rig(), asset_cache())

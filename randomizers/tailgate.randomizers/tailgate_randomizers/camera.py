@@ -9,9 +9,9 @@ import numpy as np
 from tailgate.config.rig import rotation
 from tailgate.config.setting import Setting
 from tailgate.errors import UserError
-from tailgate.randomize.contexts import Context
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, SampleContext, Streams
 from tailgate.randomize.scenario import RIG_PATH
+from tailgate.stage.contexts import Context
 from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.make import ranged, rounded

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from tailgate.config.setting import Setting
 from tailgate.errors import UserError
-from tailgate.randomize.contexts import Context
 from tailgate.randomize.protocol import BaseRandomizer, Drawn, PoolScene, SampleContext, Streams
+from tailgate.stage.contexts import Context
 from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.camera import pick_surface

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tailgate.randomize.contexts import Context
 from tailgate.randomize.protocol import Placed, SampleContext
 from tailgate.randomize.queries import overlaps
 from tailgate.randomize.slots import AssetSlot
+from tailgate.stage.contexts import Context
 
 CANDIDATES = 1024
 PROPOSALS = 16

@@ -1,8 +1,9 @@
 """Imports every file that registers behaviours."""
 
-from . import (  # noqa: F401  # noqa: F401
+from . import (  # noqa: F401
     annotators,
     backends,
+    commands,
     core_utils,
     functional,
     gmo,
@@ -20,6 +21,7 @@ from . import (  # noqa: F401  # noqa: F401
     settings,
     timeline,
     ui,
+    ui_widgets,
     usd,
     writers,
 )

@@ -137,20 +137,6 @@ class AsyncTestCase(unittest.IsolatedAsyncioTestCase):
     """Base of Kit's own tests."""
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {}
-"""Commands by name; the table checks those it has."""
-
-
-@behaves("omni.kit.commands.execute")
-def execute(name: str, **kwargs: Any) -> tuple[bool, Any]:
-    """Run a command."""
-    from .checks import NoBehaviour
-
-    if name not in COMMANDS:
-        raise NoBehaviour(f"the stand-in has no behaviour for the command {name}; it has {', '.join(sorted(COMMANDS))}")
-    return True, COMMANDS[name](**kwargs)
-
-
 class Standalone:
     """The one SimulationApp of a process."""
 

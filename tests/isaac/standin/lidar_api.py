@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tailgate.errors import nearest
 
-from . import kit
+from . import commands
 from .annotators import Annotator
 from .checks import behaves, checked
 from .gmo import parsed_ids, parsed_objects
@@ -58,7 +58,7 @@ def create_rtx_lidar(path=None, parent=None, config=None, translation=None, orie
     return prim
 
 
-kit.COMMANDS["IsaacSensorCreateRtxLidar"] = checked("isaacsim.sensors.rtx.IsaacSensorCreateRtxLidar", create_rtx_lidar)
+commands.COMMANDS["IsaacSensorCreateRtxLidar"] = checked("isaacsim.sensors.rtx.IsaacSensorCreateRtxLidar", create_rtx_lidar)
 
 
 @behaves("omni.replicator.core.functional.create.omni_lidar")

@@ -7,6 +7,7 @@ import importlib.machinery
 import sys
 import types
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from . import table
@@ -19,6 +20,7 @@ TOGETHER = "omni.replicator.core"
 """Importing this package makes its parts attributes of it, as its own ``__init__`` does; elsewhere a part must be imported by name."""
 
 
+@cache
 def members(flavour_: str) -> dict[str, dict[str, str]]:
     """Module -> name -> full name of what is known in a flavour, from the table and from prose; packages of modules are included, empty."""
     out = {module: dict(names) for module, names in table.members(flavour_).items()}

@@ -50,6 +50,12 @@ class Sim:
         self._waiters: list[asyncio.Future] = []
         self.ticks = 0
         self.importer = Importer(flavour)
+        self._failures: list[str] = []
+        self.loop.set_exception_handler(self._failed)
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something in the loop raised and nobody looked: Kit logs it, here it fails the test."""
+        self._failures.append(f"error in the loop that nobody saw: {context.get('exception') or context['message']!r}")
 
     # parts ------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -175,6 +181,7 @@ class Sim:
             self.loop.call_soon(self.loop.stop)
             self.loop.run_forever()
             left = [line for part in self.parts() if hasattr(part, "leftovers") for line in part.leftovers()]
+            left += self._failures
             left += [f"task still running: {task.get_coro().__qualname__}" for task in asyncio.all_tasks(self.loop)]
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()

@@ -12,6 +12,8 @@ from tailgate.geometry.trace import TraceScene
 if TYPE_CHECKING:
     from pxr import Usd
 
+    from tailgate.stage.extract import StageArrays
+
 
 @dataclass(frozen=True)
 class Box:
@@ -35,7 +37,11 @@ def static_scene(stage: Usd.Stage, device: str = "cpu") -> TraceScene:
     """Trace scene of everything that does not move: all shapes outside ``/Tailgate/Objects``, world frame, metres."""
     from tailgate.stage.extract import Extraction
 
-    arrays = Extraction(stage, {}).run()
+    return scene_of(Extraction(stage, {}).run(), device)
+
+
+def scene_of(arrays: StageArrays, device: str = "cpu") -> TraceScene:
+    """``static_scene`` of a stage that was read already."""
     scene = TraceScene(device)
     static = [i for i, mover in enumerate(arrays.instance_mover) if mover < 0]
     prototypes = [arrays.instance_prototype[i] for i in static]

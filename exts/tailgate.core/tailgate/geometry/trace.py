@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tailgate.turns import breathe
+
 
 @dataclass(frozen=True)
 class Hits:
@@ -52,6 +54,7 @@ class TraceScene:
             points: [V, 3] m, in the prototype's own frame.
             triangles: corner indices [F, 3], F >= 1. Of triangles with the same three corners the first one is always the one reported.
         """
+        breathe()
         wp = self.wp
         points = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
         triangles = np.ascontiguousarray(triangles, np.int32).reshape(-1, 3)

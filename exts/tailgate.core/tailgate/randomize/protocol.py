@@ -17,10 +17,10 @@ from tailgate.frames import Frame
 from tailgate.rng import rng as address_rng
 
 if TYPE_CHECKING:
-    from tailgate.randomize.contexts import Context
     from tailgate.randomize.queries import SceneQueries
     from tailgate.randomize.slots import AssetSlot
     from tailgate.randomize.views import RigViews
+    from tailgate.stage.contexts import Context
     from tailgate.stage.layers import FrameLayer, SceneLayers
 
 KINDS = ("scene", "sensor", "annotation")

@@ -14,10 +14,9 @@ from tailgate.geometry.queries import Box, volumes_overlap
 from tailgate.geometry.trace import TraceScene
 from tailgate.randomize.protocol import Placed
 from tailgate.randomize.slots import AssetShape, AssetSlot
+from tailgate.stage.contexts import GROUND_SEARCH
 from tailgate.stage.layers import pose_matrix
 
-GROUND_SEARCH = 0.6
-"""Ground is looked for this far above and below the place that a context names [m]."""
 SILHOUETTE_CELLS = 24
 """Cells across a target's silhouette; each counts once, so near and dense surfaces weigh no more than their image."""
 

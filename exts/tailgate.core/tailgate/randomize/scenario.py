@@ -14,13 +14,14 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Choice, Conditional, Constant, Distribution
 from tailgate.errors import UserError, Where, unknown
 from tailgate.geometry.queries import static_scene
-from tailgate.randomize.contexts import Context, read_contexts
 from tailgate.randomize.protocol import LEVELS, PoolScene, Randomizer, Setup
 from tailgate.randomize.queries import SceneQueries
 from tailgate.randomize.slots import AssetSlot, Wanted, class_labels, fill_pool, wanted_classes
 from tailgate.randomize.views import RigViews
 from tailgate.registry import randomizers as registry
-from tailgate.stage.labels import direct_labels
+from tailgate.stage.check.contexts import none_found
+from tailgate.stage.contexts import Context, read_contexts
+from tailgate.stage.labels import stage_labels
 from tailgate.stage.layers import IDENTITY, SceneLayers, open_base
 
 if TYPE_CHECKING:
@@ -82,7 +83,14 @@ def _wanted(scenario: Scenario, budget: Budget, randomizers: tuple[Randomizer, .
 
 
 def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path, stage: Usd.Stage | None = None) -> OpenScenario:
-    """Build or open the base scene, fill the pool and let every randomizer author.
+    """Build or open the base scene, fill the pool, let every randomizer author, and attach what was authored; see ``author_scenario``."""
+    opened = author_scenario(scenario, budget, rig, cache, stage)
+    opened.layers.attach()
+    return opened
+
+
+def author_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path, stage: Usd.Stage | None = None) -> OpenScenario:
+    """Author a scenario into layers that are not yet attached to the stage, which is only read.
 
     Args:
         cache: folder of generated assets and bases.
@@ -96,9 +104,7 @@ def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: P
     base = open_base(stage if stage is not None else base_file(scenario, budget, Path(cache)))
     contexts = read_contexts(base)
     if not contexts:
-        raise UserError(
-            "base scene must hold at least one context (a prim with a tailgate:context attribute), got none", base.GetRootLayer().identifier
-        )
+        raise UserError(none_found(base).sentence, base.GetRootLayer().identifier)
     queries = SceneQueries(static_scene(base))
     layers = SceneLayers(base)
     slots = fill_pool(layers, scenario, budget, _wanted(scenario, budget, randomizers), Path(cache))
@@ -108,8 +114,7 @@ def open_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: P
     scene = PoolScene(layers, slots, contexts)
     for randomizer in randomizers:
         randomizer.author(scene)
-    labels = dict(class_labels(slots, base_classes(base)))
-    layers.attach()
+    labels = dict(class_labels(slots, stage_labels(base, "class")))
     return OpenScenario(scenario, budget, rig, base, layers, settings, labels, randomizers, slots, contexts, RigViews(rig), queries)
 
 
@@ -166,11 +171,6 @@ def words_of(dist: Distribution) -> set[str]:
 def address(scenario: str, randomizer: str, setting: str) -> str:
     """Setting address."""
     return f"{scenario}/{randomizer}/{setting}"
-
-
-def base_classes(stage: Usd.Stage) -> list[str]:
-    """Classes that the base scene itself is labelled with, sorted."""
-    return sorted({label for prim in stage.Traverse() for label in direct_labels(prim, "class")[:1]})
 
 
 def base_file(scenario: Scenario, budget: Budget, cache: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tailgate.registry import backends
 from tailgate.render.backend import RenderBackend
+from tailgate.turns import in_turns
 
 Aside = Callable[..., Awaitable[Any]]
 
@@ -24,9 +25,14 @@ def aside_of(name: str) -> Aside:
     """How plain work is called beside the renderer ``name``: ``await aside(function, *args)``.
 
     In a process of our own it runs in place. Where the renderer shares an application's event loop it runs in a thread, so that the
-    application never waits for it; the caller awaits each piece, so that no two run at once. Nothing that writes to a stage may go aside.
+    application never waits for it; the caller awaits each piece, so that no two run at once. Nothing that touches an open stage may go aside.
     """
     return _in_thread if backend_class(name).shares_loop else _in_place
+
+
+def turns_of(name: str) -> Aside:
+    """How long work that reads the open stage is called beside the renderer ``name``: by turns with the application's loop where it shares one."""
+    return in_turns if backend_class(name).shares_loop else _in_place
 
 
 async def _in_place(function: Callable[..., Any], *args: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tailgate.config.scenario import OPEN_STAGE
 from tailgate.errors import UserError, Where, placed, unknown
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from tailgate.config.load import Source
     from tailgate.randomize.protocol import Randomizer
     from tailgate.runtime.spec import RunSpec, Sources
+    from tailgate.stage.check import StageReport
 
 def check_run(spec: RunSpec, sources: Sources) -> None:
     """Raise UserError, with its place, for the first thing that would stop the run later."""
@@ -53,14 +56,22 @@ def rehearse(spec: RunSpec) -> None:
 
 
 def foresee(spec: RunSpec) -> list[str]:
-    """Sentences on targets that the limits cannot reach, however well everything goes."""
+    """Sentences on targets that the limits cannot reach, however well everything goes, and the warnings on the user's own stages."""
     limits = spec.budget.limits
     clips = min(limits.clips, limits.rounds * limits.batches_per_round * limits.batch_clips)
     most = max(s.slots * s.ticks for s in spec.scenarios.values()) * clips
     short = [c.name for c in spec.budget.cells if c.target > most]
     total = sum(c.target for c in spec.budget.cells)
     said = [f"limits: {clips:,} clips hold at most {most:,} instances of '{name}', fewer than its target" for name in short]
-    return said or ([f"limits: {clips:,} clips are fewer than the {total:,} instances asked for"] if clips * 4 < total else [])
+    said = said or ([f"limits: {clips:,} clips are fewer than the {total:,} instances asked for"] if clips * 4 < total else [])
+    return [*said, *(f"{file.name}: {f.sentence}" for file in user_stages(spec) for f in report_of(str(file), file.stat().st_mtime_ns).of("warning"))]
+
+
+def user_stages(spec: RunSpec) -> list[Path]:
+    """Files of the scenarios' base scenes that are the user's own."""
+    from tailgate.randomize.scenario import BUILT_IN_BASES
+
+    return sorted({Path(s.base) for s in spec.scenarios.values() if s.base not in (*BUILT_IN_BASES, OPEN_STAGE)})
 
 
 def _classes(spec: RunSpec, source: Source) -> None:
@@ -102,9 +113,12 @@ def _scenario(spec: RunSpec, name: str, source: Source) -> tuple[Randomizer, ...
     if scenario.base == OPEN_STAGE and not backend_class(spec.backend).shares_loop:
         message = f"must be built in or a USD file with --backend {spec.backend}: '{OPEN_STAGE}' is the stage open in Isaac Sim"
         raise UserError(message, source.at("base"))
-    if scenario.base != OPEN_STAGE and (scenario.base not in BUILT_IN_BASES or scenario.base_options):
+    if scenario.base not in (*BUILT_IN_BASES, OPEN_STAGE):
+        with placed(lambda _: source.at("base")):
+            _user_stage(base_file(scenario, spec.budget, spec.cache))
+    elif scenario.base_options and scenario.base != OPEN_STAGE:
         with placed(lambda _: source.at("base_options")):
-            _base(base_file(scenario, spec.budget, spec.cache))
+            base_file(scenario, spec.budget, spec.cache)
     for i, distractor in enumerate(scenario.distractors):
         with placed(lambda _, i=i: source.at(f"distractors[{i}]")):
             canonical_class(distractor)
@@ -116,12 +130,21 @@ def _scenario(spec: RunSpec, name: str, source: Source) -> tuple[Randomizer, ...
     return made
 
 
-def _base(file: Any) -> None:
-    from tailgate.randomize.contexts import read_contexts
+def _user_stage(file: Path) -> None:
+    """Refuse a stage with a problem, in the words of ``tailgate check``."""
+    problems = report_of(str(file), file.stat().st_mtime_ns).of("problem")
+    if problems:
+        more = f"; 'tailgate check {file.name}' says {len(problems) - 1} more" if problems[1:] else ""
+        raise UserError(f"{problems[0].sentence}{more}", file)
+
+
+@functools.lru_cache(maxsize=8)
+def report_of(file: str, changed_ns: int) -> StageReport:
+    """Check of a user's stage, once per state of its file."""
+    from tailgate.stage.check import check_stage
     from tailgate.stage.layers import open_base
 
-    if not read_contexts(open_base(file)):
-        raise UserError("base scene must hold at least one context (a prim with a tailgate:context attribute), got none", file)
+    return check_stage(open_base(file))
 
 
 def _can_be_met(spec: RunSpec, cell: Cell, made: dict[str, tuple[Randomizer, ...]], where: Callable[[str], Where]) -> None:

@@ -11,11 +11,17 @@ class Control:
     def __init__(self) -> None:
         self._going = asyncio.Event()
         self._going.set()
+        self._waiting = 0
 
     @property
     def paused(self) -> bool:
         """Whether new clips are held back."""
         return not self._going.is_set()
+
+    @property
+    def resting(self) -> bool:
+        """Whether the run has finished what it had begun and waits."""
+        return self._waiting > 0
 
     def pause(self) -> None:
         """Start no new clip."""
@@ -27,4 +33,8 @@ class Control:
 
     async def ready(self) -> None:
         """Wait until the run may go on."""
-        await self._going.wait()
+        self._waiting += 1
+        try:
+            await self._going.wait()
+        finally:
+            self._waiting -= 1

@@ -12,8 +12,19 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: "started", "round_started", "clip", "batch", "round_closed", "exported", "note" or "busy" (what is under way, in words).
+        kind: one of the names below.
         data: plain values; their names are those of the ledger's columns.
+
+    | kind | data |
+    |---|---|
+    | started | ``name``, ``out`` (run folder), ``cells`` (target by cell) |
+    | note | ``text``: a sentence for people |
+    | busy | ``text``: what is under way, in words |
+    | round_started | ``round``, ``batches``, ``clips`` (planned), ``achieved`` (instances by cell), ``states`` (clips by cell and state) |
+    | clip | ``index``, ``cell``, ``codes``, ``attempts``: a clip was rendered |
+    | batch | ``round``, ``batch``, ``verdict``, ``codes``, ``rows`` (``Row.to_json``), ``clips`` (``cell``, ``state``), ``achieved``, ``states`` |
+    | round_closed | ``round``, ``summary`` (W1 and ``distance_ratio`` by part), ``ratio_error`` (by part), ``changes`` (``Change.to_json``) |
+    | exported | ``datasets``: folder by format |
     """
 
     kind: str

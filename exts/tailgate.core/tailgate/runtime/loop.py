@@ -54,8 +54,9 @@ class Loop:
                 settings = {a: Setting.model_validate(s) for a, s in json.loads(held[0]["settings"]).items()}
             if not (held and held[0]["state"] == "closed"):
                 reason = await self._aside(self._limit_reached, number)
-                if reason or not self._open_round(number, settings):
+                if reason or not await self._aside(self._open_round, number, settings):
                     break
+                self._tell_round(number)
                 await self._make_round(number)
                 await self._close_round(number, settings)
             settings = self._next_settings(number, settings)
@@ -71,6 +72,14 @@ class Loop:
             " where o.counted = 1 and f.verdict = 'ok' and c.state = 'accepted' group by o.cell"
         )
         return {r["cell"]: r["n"] for r in self.ledger.rows(query)}
+
+    def _standing(self) -> dict[str, Any]:
+        """Where every cell stands: accepted instances, and clips by state."""
+        states: dict[str, dict[str, int]] = {}
+        query = "select cell, state, count(*) as n from clips where state != 'rendered' group by cell, state order by cell, state"
+        for row in self.ledger.rows(query):
+            states.setdefault(row["cell"], {})[row["state"]] = row["n"]
+        return {"achieved": self.achieved(), "states": states}
 
     def _limit_reached(self, number: int) -> str:
         limits = self.spec.budget.limits
@@ -94,8 +103,12 @@ class Loop:
             with self.ledger.transaction():
                 self.ledger.insert("rounds", [{"round": number, "state": "open", "settings": plain, "allocation": plan}])
         self._write_settings(number, settings)
-        self.events.emit("round_started", round=number, batches=limits.batches_per_round, clips=limits.batch_clips * limits.batches_per_round)
         return True
+
+    def _tell_round(self, number: int) -> None:
+        limits = self.spec.budget.limits
+        clips = limits.batch_clips * limits.batches_per_round
+        self.events.emit("round_started", round=number, batches=limits.batches_per_round, clips=clips, **self._standing())
 
     def _write_settings(self, number: int, settings: dict[str, Setting]) -> None:
         """Write the settings in force, and those of the share drawn from the prior: what was searched starts anew, what was estimated stays."""
@@ -109,8 +122,7 @@ class Loop:
         limits = self.spec.budget.limits
         first = number * limits.batch_clips * limits.batches_per_round
         allocation = json.loads(self.ledger.rows("select allocation from rounds where round = ?", number)[0]["allocation"])
-        clips = self.ledger.rows("select clip_index, result from clips where round = ?", number)
-        rendered = {r["clip_index"]: json.loads(r["result"]) for r in clips}
+        rendered = await self._aside(self._rendered, number)
         judged = {r["number"] for r in self.ledger.rows("select number from batches where round = ?", number)}
         jobs = [self._job(number, first + i, cell) for i, cell in enumerate(allocation) if first + i not in rendered]
         jobs.sort(key=lambda job: (job["index"] // limits.batch_clips, job["scenario"], job["index"]))
@@ -124,7 +136,10 @@ class Loop:
                         job = jobs.pop(0)
                         pending[asyncio.ensure_future(self.engine.submit(job))] = job
                     done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                    self._record_clips(number, [(pending.pop(task), task.result()) for task in done], rendered)
+                    finished = [(pending.pop(task), task.result()) for task in done]
+                    await self._aside(self._record_clips, number, finished)
+                    rendered.update((job["index"], result) for job, result in finished)
+                    self._tell_clips(finished)
                 if batch not in judged:
                     await self._judge_batch(number, batch, [rendered[i] for i in indices])
                 if self._met():
@@ -143,23 +158,37 @@ class Loop:
         share = [w / sum(weights) for w in weights]
         return names[int(rng(self.spec.budget.seed, "", 0, index, 0, "runtime.scenario").choice(len(names), p=share))]
 
-    def _record_clips(self, number: int, finished: list[tuple[dict, dict]], rendered: dict[int, dict]) -> None:
+    def _rendered(self, number: int) -> dict[int, dict[str, Any]]:
+        """Results of the round's clips that were recorded before, by index."""
+        clips = self.ledger.rows("select clip_index, result from clips where round = ?", number)
+        return {r["clip_index"]: json.loads(r["result"]) for r in clips}
+
+    def _record_clips(self, number: int, finished: list[tuple[dict, dict]]) -> None:
         limits = self.spec.budget.limits
         with self.ledger.transaction():
             for job, result in finished:
-                rendered[job["index"]] = result
                 batch = job["index"] // limits.batch_clips % limits.batches_per_round
                 row = {"clip_index": job["index"], "round": number, "batch": batch, "scenario": job["scenario"], "cell": job["cell"]}
                 self.ledger.insert("clips", [{**row, "attempts": result["attempts"], "state": "rendered", "result": result}])
+
+    def _tell_clips(self, finished: list[tuple[dict, dict]]) -> None:
         for job, result in finished:
             self._seconds.update(result["seconds"])
             self.events.emit("clip", index=job["index"], cell=job["cell"], codes=result["codes"], attempts=result["attempts"])
 
     async def _judge_batch(self, number: int, batch: int, results: list[dict[str, Any]]) -> None:
-        """Verdicts of one batch in one transaction."""
+        """Judge one batch, record it in one transaction and tell."""
         started = time.perf_counter()
         verdict = await self._aside(self.judge.batch, results)
         self._seconds["validate"] += time.perf_counter() - started
+        tally = await self._aside(self._record_batch, number, batch, results, verdict)
+        rows = [row.to_json() for row in verdict.rows]
+        self.events.emit(
+            "batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, rows=rows, clips=tally, **self._standing()
+        )
+
+    def _record_batch(self, number: int, batch: int, results: list[dict[str, Any]], verdict: Any) -> list[dict[str, str]]:
+        """Put a batch's verdicts into the ledger; returns cell and state of each clip."""
         need = {c.name: c.target - self.achieved().get(c.name, 0) for c in self.spec.budget.cells}
         states = {}
         with self.ledger.transaction():
@@ -177,8 +206,7 @@ class Loop:
             )
         self._write_status(number)
         cells = {job["index"]: job["sample"]["cell"] for job in results}
-        tally = [{"cell": cells[index], "state": state} for index, state in states.items()]
-        self.events.emit("batch", round=number, batch=batch, verdict=verdict.verdict, codes=verdict.codes, clips=tally, achieved=self.achieved())
+        return [{"cell": cells[index], "state": state} for index, state in states.items()]
 
     def _clip_state(self, result: dict[str, Any], verdict: Any, need: dict[str, int]) -> str:
         """State of a clip; acceptance in index order until the quota, surplus discarded."""
@@ -220,16 +248,21 @@ class Loop:
         restored = self._restored(guard)
         after, changes = (restored, []) if restored else await self._aside(self.judge.feedback, number, settings, frames)
         self._seconds["feedback"] += time.perf_counter() - started
+        await self._aside(self._record_round, number, after, {"scorecard": scorecard, "feedback": [c.to_json() for c in changes]}, guard)
+        said = {"summary": scorecard.get("summary", {}), "ratio_error": scorecard.get("ratio_error", {}), "changes": [c.to_json() for c in changes]}
+        self.events.emit("round_closed", round=number, **said)
+
+    def _record_round(self, number: int, after: dict[str, Setting], columns: dict[str, Any], guard: dict[str, Any] | None) -> None:
+        """Close a round in the ledger and in the run folder."""
         plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
         with self.ledger.transaction():
             self.ledger.update("clips", {"round": number, "state": "rendered"}, state="surplus")
-            self.ledger.update("rounds", {"round": number}, state="closed", scorecard=scorecard, feedback=[c.to_json() for c in changes])
+            self.ledger.update("rounds", {"round": number}, state="closed", **columns)
             self.ledger.set_meta(f"settings_after_{number}", plain)
             if guard:
                 self.ledger.set_meta("guard", guard)
         self._retire(number)
         self._write_status(number)
-        self.events.emit("round_closed", round=number, summary=scorecard.get("summary", {}), changes=[c.words for c in changes])
 
     def _guard(self, scorecard: dict[str, Any], number: int) -> dict[str, Any] | None:
         """Whether the held-back recordings say that feedback fools itself; a weak hold-out warns and stops nothing."""

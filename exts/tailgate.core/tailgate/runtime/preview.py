@@ -33,7 +33,7 @@ async def takes(options: RunOptions, count: int) -> AsyncIterator[Take]:
     aside = aside_of(options.backend)
     with tempfile.TemporaryDirectory() as folder:
         spec = await aside(resolve, replace(options, out=Path(folder)))
-        studio, settings, cells, scenarios = Studio(spec), initial_settings(spec), spec.budget.cells, sorted(spec.scenarios)
+        studio, settings, cells, scenarios = Studio(spec), await aside(initial_settings, spec), spec.budget.cells, sorted(spec.scenarios)
         try:
             for i in range(count):
                 yield await studio.shoot(scenarios[i % len(scenarios)], settings, i, cells[i % len(cells)])

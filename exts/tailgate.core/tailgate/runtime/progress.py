@@ -72,8 +72,8 @@ class Progress:
             if values:
                 shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()) if isinstance(value, float))
                 self.console.print(f"round {data['round']} {part.replace('_', ' ')}: {shown}", soft_wrap=True)
-        for words in data["changes"][:12]:
-            self.console.print(f"    [cyan]feedback:[/cyan] {words}", soft_wrap=True)
+        for change in data["changes"][:12]:
+            self.console.print(f"    [cyan]feedback:[/cyan] {change['words']}", soft_wrap=True)
 
 
 def _plain(state: str) -> str:

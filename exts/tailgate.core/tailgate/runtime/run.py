@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tailgate.config.setting import Setting
 from tailgate.ledger.ledger import Ledger, hashes, read
 from tailgate.report.words import fault_words
-from tailgate.runtime.backends import aside_of
+from tailgate.runtime.backends import aside_of, turns_of
 from tailgate.runtime.check import foresee, rehearse
 from tailgate.runtime.control import Control
 from tailgate.runtime.engine import make_engine
@@ -109,29 +109,34 @@ async def generate(options: RunOptions, listener: Callable[[Event], None], crew:
     """
     aside = aside_of(options.backend)
     spec = await aside(resolve, options)
-    fingerprint = spec.fingerprint(await aside(reference_hash, spec))
+    fingerprint = await turns_of(options.backend)(spec.fingerprint, await aside(reference_hash, spec))
     events = Events()
     events.subscribe(listener)
     with hold(spec.out):
-        ledger = Ledger(spec.out, fingerprint)
+        ledger = await aside(Ledger, spec.out, fingerprint)
         try:
-            write_resolved(spec)
-            for folder in ("frames", "evidence", "settings"):
-                (spec.out / folder).mkdir(exist_ok=True)
+            await aside(_lay_out, spec)
             return await _drive(spec, ledger, crew, events)
         finally:
             ledger.close()
 
 
+def _lay_out(spec: RunSpec) -> None:
+    """What a run folder begins with."""
+    write_resolved(spec)
+    for folder in ("frames", "evidence", "settings"):
+        (spec.out / folder).mkdir(exist_ok=True)
+
+
 async def _drive(spec: RunSpec, ledger: Ledger, crew: Crew, events: Events) -> Summary:
     aside = aside_of(spec.backend)
     events.emit("started", name=spec.budget.name, out=str(spec.out), cells={c.name: c.target for c in spec.budget.cells})
-    sweep(spec.out, _recorded_frames(ledger))
+    await aside(sweep, spec.out, _recorded_frames(ledger))
     for text in foresee(spec):
         events.emit("note", text=text)
     engine = make_engine(crew.engine, spec, crew.workers)
     try:
-        initial = initial_settings(spec)
+        initial = await aside(initial_settings, spec)
         reference = await measure_reference(spec, engine, initial, events)
         with ledger.transaction():
             ledger.set_meta("reference", reference.describe())
@@ -203,9 +208,13 @@ def initial_settings(spec: RunSpec) -> dict[str, Setting]:
 def describe_plan(options: RunOptions) -> dict[str, Any]:
     """What a budget would make, after every check that needs no rendering."""
     spec = resolve(options)
-    settings = initial_settings(spec)
     check_folder(spec.out)
     rehearse(spec)
+    return plan_of(spec)
+
+
+def plan_of(spec: RunSpec) -> dict[str, Any]:
+    """What a resolved run would make, as plain data."""
     limits = spec.budget.limits
     return {
         "budget": spec.budget.name,
@@ -213,10 +222,9 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
         "cells": {c.name: c.target for c in spec.budget.cells},
         "scenarios": sorted(spec.scenarios),
         "sensors": {n: s.model_name for n, s in spec.rig.sensors.items()},
-        "settings": len(settings),
+        "settings": len(initial_settings(spec)),
         "reference": spec.budget.reference.kind,
         "gate": spec.budget.gate.mode,
         "at most": f"{limits.rounds} rounds of {limits.batches_per_round} batches of {limits.batch_clips} clips",
         **({"note": " ".join(foresee(spec))} if foresee(spec) else {}),
     }
-

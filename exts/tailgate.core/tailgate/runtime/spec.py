@@ -15,6 +15,7 @@ from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
 from tailgate.config.scenario import OPEN_STAGE, Scenario
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.ledger.ledger import canonical
+from tailgate.turns import breathe
 from tailgate.validate.backbones import Backbone, file_of, locate, open_backbone
 
 SPEC_FILE = "settings/spec.json"
@@ -254,4 +255,9 @@ def _sha(text: str) -> str:
 
 
 def _file_sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 22):
+            breathe()
+            digest.update(piece)
+    return digest.hexdigest()

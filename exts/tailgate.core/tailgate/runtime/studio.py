@@ -14,7 +14,7 @@ from tailgate.config.setting import Setting
 from tailgate.errors import UserError
 from tailgate.frames import Frame, Sample
 from tailgate.render.backend import StageDisturbed
-from tailgate.runtime.backends import aside_of, backend_class
+from tailgate.runtime.backends import aside_of, backend_class, turns_of
 from tailgate.runtime.spec import RunSpec
 
 CAPTURES = 8
@@ -59,7 +59,7 @@ class Studio:
 
     def __init__(self, spec: RunSpec):
         self.spec = spec
-        self._backend, self.aside = backend_class(spec.backend), aside_of(spec.backend)
+        self._backend, self.aside, self._turns = backend_class(spec.backend), aside_of(spec.backend), turns_of(spec.backend)
         self._open: dict[str, tuple[Any, Any]] = {}
 
     async def shoot(self, scenario: str, settings: Mapping[str, Setting], index: int, cell: Cell, round: int = 0) -> Take:
@@ -103,14 +103,15 @@ class Studio:
     async def scenario(self, name: str) -> tuple[Any, Any]:
         """A scenario and its backend, opened on first use; the others are closed where the backend holds one scene at a time."""
         if name not in self._open:
-            from tailgate.randomize.scenario import open_scenario, prepare
+            from tailgate.randomize.scenario import author_scenario, prepare
 
             if self._backend.shares_loop:
                 self.close()
             given = self.spec.scenarios[name], self.spec.budget, self.spec.rig, self.spec.cache
             base = await self.aside(prepare, *given)
             backend = self._backend(self.spec.device)
-            opened = open_scenario(*given, await backend.load(base))
+            opened = await self._turns(author_scenario, *given, await backend.load(base))
+            opened.layers.attach()
             backend.open(opened.stage, self.spec.rig, opened.labels)
             self._open[name] = opened, backend
         return self._open[name]

@@ -33,7 +33,8 @@ class Worker:
         """
         from tailgate.validate.evidence import Cut, measure
 
-        take = await self._studio.shoot(job["scenario"], self._load(job["settings"]), job["index"], self._cells[job["cell"]], job["round"])
+        settings = await self._studio.aside(self._load, job["settings"])
+        take = await self._studio.shoot(job["scenario"], settings, job["index"], self._cells[job["cell"]], job["round"])
         records: list[dict[str, Any]] = []
         if "reference" in job:
             name = job["reference"]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.composition import composition_errors
 from tailgate.stage.images import ImageStore
 from tailgate.stage.labels import get_label
-from tailgate.stage.materials import COLUMNS, MaterialReader, Surface
-from tailgate.stage.meshes import MeshData, read_shape
+from tailgate.stage.materials import COLUMNS, GONE, LUMINANCE, MaterialReader, Surface
+from tailgate.stage.meshes import NOT_FINITE, MeshData, primvar, read_shape
 from tailgate.stage.shaders import TEXTURED
 from tailgate.stage.textures import Texture
 from tailgate.stage.walk import Notes, Placed, Scattered, Walk, ancestors
@@ -51,6 +52,16 @@ class Prototype:
     key: str
 
 
+@dataclass(frozen=True)
+class Span:
+    """The faces that one shape became: its prim, the row of its prototype, the first of them and their number."""
+
+    prim: Usd.Prim
+    prototype: int
+    first: int
+    count: int
+
+
 @dataclass
 class Mover:
     """One child of ``/Tailgate/Objects``: label, identity and the box of its mesh in its own frame.
@@ -83,6 +94,7 @@ class StageArrays:
         surfaces: constants of materials that no prim holds (display colours), by row.
         readers: material readers by row.
         images: the images of their textures.
+        spans: the faces of every shape.
         skipped: what cannot be honoured, by name, sorted.
     """
 
@@ -97,6 +109,7 @@ class StageArrays:
     surfaces: dict[int, Surface] = field(default_factory=dict)
     readers: dict[int, MaterialReader] = field(default_factory=dict)
     images: ImageStore = field(default_factory=ImageStore)
+    spans: list[Span] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     def material_table(self) -> np.ndarray:
@@ -149,8 +162,8 @@ class Extraction:
 
     def run(self) -> StageArrays:
         """Read everything."""
-        for error in self.stage.GetCompositionErrors() if hasattr(self.stage, "GetCompositionErrors") else ():
-            self.notes.add(f"composition: {first_sentence(str(error))}")
+        for path, words in composition_errors(self.stage):
+            self.notes.add(f"composition: prim {path}: {words}" if path else f"composition: {words}", "composition")
         objects = self.stage.GetPrimAtPath(OBJECTS)
         placed, scattered = self.walk.shapes(self.stage.GetPseudoRoot(), OBJECTS)
         self._place(self._prototype([Placed(p.prim, self.T_world_stage @ p.T) for p in placed], -1), -1)
@@ -168,7 +181,7 @@ class Extraction:
             if np.isfinite(T).all() and abs(np.linalg.det(T[:3, :3])) > 0:
                 self._place(made, -1, self.T_world_stage @ T)
             else:
-                self.notes.count("copies of a point instancer whose scale is 0 or not finite are not shown", group.root.GetPath())
+                self.notes.count("copies of a point instancer whose scale is 0 or not finite are not shown", group.root.GetPath(), "geometry")
 
     def _add_mover(self, prim: Usd.Prim) -> None:
         row = len(self.out.movers)
@@ -186,19 +199,21 @@ class Extraction:
     def _prototype(self, shapes: list[Placed], mover: int) -> tuple[int, int] | None:
         """Merge shapes of one frame: (row of the prototype, first slot), or None when there is nothing to show."""
         read: list[MeshData] = []
+        shown: list[Usd.Prim] = []
         first = len(self.out.slots)
         offsets = []
         for shape in shapes:
             data = read_shape(shape.prim, shape.T, self._coordinates)
             if isinstance(data, str):
-                self.notes.add(f"prim {shape.prim.GetPath()}: {data}; it is not shown")
+                self.notes.count(f"{data}; it is not shown", shape.prim.GetPath(), "geometry")
                 continue
             if data.colour is not None and any(self._tinted(part) for part in data.parts):
                 data = replace(data, corner_colour=np.broadcast_to(data.colour, data.corner_normal.shape).astype(np.float32))
             for flaw in data.flaws:
-                self.notes.count(flaw, shape.prim.GetPath())
+                self.notes.count(flaw, shape.prim.GetPath(), "geometry" if flaw == NOT_FINITE else "renderer")
             offsets.append(len(self.out.slots) - first)
             read.append(data)
+            shown.append(shape.prim)
             for part in data.parts:
                 self.out.slots.append(self._slot(part, data, mover))
                 self.out.slot_prims.append(part.GetPath().pathString)
@@ -208,7 +223,10 @@ class Extraction:
         if prototype.key not in self._shared:
             self._shared[prototype.key] = len(self.out.prototypes)
             self.out.prototypes.append(prototype)
-        return self._shared[prototype.key], first
+        row, counts = self._shared[prototype.key], [len(data.triangles) for data in read]
+        starts = np.cumsum([0, *counts])
+        self.out.spans += [Span(prim, row, int(start), n) for prim, start, n in zip(shown, starts, counts, strict=False)]
+        return row, first
 
     def _place(self, made: tuple[int, int] | None, mover: int, T: np.ndarray | None = None) -> None:
         """Add an instance of a prototype."""
@@ -254,16 +272,27 @@ class Extraction:
                 self.notes.count("display colours of a mesh with a material are multiplied into it", part.GetPath())
             return row
         colour = (1.0, 1.0, 1.0) if data.corner_colour is not None else (0.5, 0.5, 0.5) if data.colour is None else data.colour
-        key = tuple(float(c) for c in colour)
+        key = (*map(float, colour), self._opacity(part))
         if key not in self._material_rows:
             row = self._material_rows[key] = len(self._material_rows)
-            self.out.surfaces[row] = Surface(diffuse=key, reflectance=float(np.clip(np.dot([0.2126, 0.7152, 0.0722], key), 0, 1)))
+            self.out.surfaces[row] = display_surface(key[:3], key[3])
         return self._material_rows[key]
 
+    def _opacity(self, part: Usd.Prim) -> float:
+        """Display opacity of a shape or subset without a material: its one value, or the mean of several, which is said."""
+        values, _ = primvar(part, "displayOpacity", 1)
+        opacity = float(values.mean()) if len(values) and np.isfinite(values).all() else 1.0
+        if len(values) and np.ptp(values):
+            self.notes.count("display opacity that varies over a mesh is shown as its mean", part.GetPath())
+        if GONE <= opacity < 1:
+            self.notes.count("display opacity below 1 is shown opaque in pictures", part.GetPath())
+        return opacity
 
-def first_sentence(text: str) -> str:
-    """First line of a composition error, without the details that follow."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "unknown error")
+
+def display_surface(colour: tuple[float, ...], opacity: float) -> Surface:
+    """Surface of a shape without a material: its display colour (linear RGB); one of no opacity is not there."""
+    reflectance = float(np.clip(LUMINANCE @ np.array(colour), 0, 1))
+    return Surface(diffuse=tuple(colour), reflectance=reflectance, opacity=opacity, cutout=2.0 if opacity < GONE else 0.0)
 
 
 def asset_stem(prim: Usd.Prim) -> str:

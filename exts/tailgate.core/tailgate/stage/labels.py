@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tailgate.turns import breathe
+
 if TYPE_CHECKING:
     from pxr import Usd
 
@@ -42,6 +44,7 @@ def set_labels(prim: Usd.Prim, taxonomy: str, labels: str | Sequence[str]) -> No
 
 def direct_labels(prim: Usd.Prim, taxonomy: str) -> list[str]:
     """Labels authored on ``prim`` itself, [] if none."""
+    breathe()
     attribute = prim.GetAttribute(attribute_name(taxonomy))
     values = attribute.Get() if attribute and attribute.HasAuthoredValue() else None
     return [str(v) for v in values] if values else []
@@ -55,3 +58,29 @@ def get_label(prim: Usd.Prim, taxonomy: str) -> str | None:
             return labels[0]
         prim = prim.GetParent()
     return None
+
+
+def old_labels(prim: Usd.Prim, taxonomy: str) -> list[str]:
+    """Labels authored on ``prim`` by the older ``SemanticsAPI`` (attributes ``semantic:<name>:params:semanticType`` and ``semanticData``)."""
+    found = []
+    for name in prim.GetPropertyNames():
+        if name.startswith("semantic:") and name.endswith(":params:semanticType") and str(prim.GetAttribute(name).Get()) == taxonomy:
+            data = prim.GetAttribute(name.replace("semanticType", "semanticData"))
+            found.append(str(data.Get()) if data and data.Get() else "")
+    return [label for label in found if label]
+
+
+def stage_labels(stage: Usd.Stage, taxonomy: str) -> list[str]:
+    """First label of every labelled prim, those in instances and prototypes included, each once, sorted."""
+    return sorted({label for prim in every_prim(stage) for label in direct_labels(prim, taxonomy)[:1]})
+
+
+def every_prim(stage: Usd.Stage) -> list[Usd.Prim]:
+    """All active, loaded prims, those in instances and prototypes included."""
+    from pxr import Usd
+
+    found = []
+    for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies(Usd.PrimIsActive & Usd.PrimIsLoaded)):
+        breathe()
+        found.append(prim)
+    return found[1:]

@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tailgate.errors import UserError
+from tailgate.stage.composition import hushed
 from tailgate.stage.labels import SCHEMA, attribute_name
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Sdf, Usd
@@ -22,10 +26,10 @@ def open_base(source: str | Path | Usd.Stage) -> Usd.Stage:
     """Open a base scene: a USD file, or a stage that is open already (in Kit).
 
     Returns:
-        The stage; z up and in metres.
+        The stage, in the unit and with the up axis that it declares.
 
     Raises:
-        UserError: the file does not exist, does not open, or is not z up in metres.
+        UserError: the file does not exist or does not open, or its unit is not a length.
     """
     from pxr import Tf, Usd, UsdGeom
 
@@ -34,15 +38,27 @@ def open_base(source: str | Path | Usd.Stage) -> Usd.Stage:
         if not Path(source).is_file():
             raise UserError("base scene must be a USD file, and this file was not found", source)
         try:
-            stage = Usd.Stage.Open(str(source))
+            with hushed():
+                stage = Usd.Stage.Open(str(source))
         except Tf.ErrorException:
             raise UserError("base scene must be a readable USD file, and USD cannot open it", source) from None
-    name = stage.GetRootLayer().identifier
-    if UsdGeom.GetStageUpAxis(stage) != UsdGeom.Tokens.z:
-        raise UserError(f"base scene must have upAxis Z, got {UsdGeom.GetStageUpAxis(stage)}", name)
-    if abs(UsdGeom.GetStageMetersPerUnit(stage) - 1.0) > 1e-6:
-        raise UserError(f"base scene must have metersPerUnit 1, got {UsdGeom.GetStageMetersPerUnit(stage):g}", name)
+    unit = UsdGeom.GetStageMetersPerUnit(stage)
+    if not 0 < unit < float("inf"):
+        raise UserError(f"metersPerUnit must be a number of metres above 0, got {unit:g}", stage.GetRootLayer().identifier)
     return stage
+
+
+def beside(stage: Usd.Stage) -> Usd.Stage:
+    """A second stage over the same layers, loaded alike, with a session layer of its own: what is written there the first one never sees."""
+    from pxr import Sdf, Usd
+
+    session = Sdf.Layer.CreateAnonymous("tailgate_beside")
+    session.subLayerPaths.append(stage.GetSessionLayer().identifier)
+    with hushed():
+        made = Usd.Stage.Open(stage.GetRootLayer(), session, stage.GetPathResolverContext(), Usd.Stage.LoadNone)
+        made.MuteAndUnmuteLayers(stage.GetMutedLayers(), [])
+        made.SetLoadRules(stage.GetLoadRules())
+    return made
 
 
 def _convert(value_type: str, value: Any) -> Any:
@@ -92,6 +108,7 @@ class PoolLayer:
         """Define a prim, with a reference to the default prim of a USD file if given; parents without a type become Xforms."""
         from pxr import Sdf
 
+        breathe()
         prim = Sdf.CreatePrimInLayer(self.layer, path)
         prim.specifier, prim.typeName = Sdf.SpecifierDef, type_name
         parent = prim.nameParent
@@ -139,6 +156,7 @@ class FrameLayer:
         """Make the spec of an attribute ``/Prim.name`` and write its default (plain data). A second declaration changes nothing."""
         if path in self._specs:
             return
+        breathe()
         spec = _attribute(self.layer, path, value_type, custom)
         spec.default = _convert(value_type, default)
         self._specs[path] = (spec, value_type)
@@ -185,13 +203,23 @@ class FrameLayer:
                     self._current[path] = value
 
 
+ROOT, RESOLVE = "/Tailgate", "xformOp:transform:unitsResolve"
+
+
 class SceneLayers:
-    """Pool and frame layer of one scenario on one stage."""
+    """Pool and frame layer of one scenario on one stage. Everything below ``/Tailgate`` is in metres with z up, whatever the stage is in."""
 
     def __init__(self, stage: Usd.Stage) -> None:
+        from tailgate.stage.extract import world_correction
+
         self.stage = stage
         self.pool, self.frame = PoolLayer(), FrameLayer()
         self._attached = False
+        T_world_stage = world_correction(stage)
+        if not np.array_equal(T_world_stage, np.eye(4)):
+            self.pool.define(ROOT)
+            self.pool.set(f"{ROOT}.{RESOLVE}", "matrix4d", np.linalg.inv(T_world_stage).tolist())
+            self.pool.set(f"{ROOT}.xformOpOrder", "token[]", [RESOLVE])
 
     def attach(self) -> None:
         """Insert both layers in front of the session layer's own sublayers, the frame layer first."""

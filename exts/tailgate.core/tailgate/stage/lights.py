@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.turns import breathe
+
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
 
@@ -70,6 +72,7 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
 
     kept, pictures = [], 0
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
+        breathe()
         if not prim.HasAPI(UsdLux.LightAPI):
             continue
         where = f"light {prim.GetPath()}:"

@@ -147,8 +147,8 @@ class MaterialReader:
         """Name images that cannot be read, glass that would bend light and opacity that cannot be shown."""
         for name, texture in self.textures.items():
             if self._images.get(texture.path) is None:
-                file = texture.path or "without a name"
-                notes.add(f"material {self.path}: {name} must come from a readable image, and file {file} is not one; its fallback is shown")
+                words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
+                notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
         if self.read().pane == FACE:
             notes.count("solid glass does not bend light", self.path)
         if "opacity" in self.textures and not self._values().get("opacityThreshold"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.solids import read_solid
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
@@ -17,6 +18,7 @@ CREASE_DEG = 40.0
 """Edges sharper than this stay sharp when normals are made for a subdivision surface that carries none [deg]."""
 
 
+NOT_FINITE = "points that are not finite, their faces are left out"
 LARGE = 5_000_000
 """From this many triangles on, reading a mesh and building its tree takes more than ten seconds, and is said."""
 
@@ -107,6 +109,7 @@ def clip_ears(ring: np.ndarray) -> np.ndarray:
 
     left, out = list(range(len(ring))), []
     while len(left) > 3:
+        breathe()
         ear = 0
         for k in range(len(left)):
             p, q, r = left[k - 1], left[k], left[(k + 1) % len(left)]
@@ -171,6 +174,7 @@ def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
     flat = found.ComputeFlattened(Usd.TimeCode.EarliestTime()) if found and found.HasValue() else None
     values = np.array(flat if flat is not None else [], np.float64)
+    values = values[:, None] if values.ndim == 1 and width == 1 else values
     if values.ndim != 2 or values.shape[1] < width:
         return np.zeros((0, width)), "constant"
     return values[:, :width], str(found.GetInterpolation())
@@ -261,6 +265,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     """Read a ``UsdGeom.Mesh``; see ``read_shape``."""
     from pxr import UsdGeom
 
+    breathe()
     mesh = UsdGeom.Mesh(prim)
     counts, indices = value(mesh.GetFaceVertexCountsAttr(), np.int64), value(mesh.GetFaceVertexIndicesAttr(), np.int64)
     own = value(mesh.GetPointsAttr()).reshape(-1, 3)
@@ -269,6 +274,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     if counts.min() < 0 or counts.sum() != len(indices) or indices.min(initial=0) < 0 or indices.max(initial=0) >= len(own):
         return "mesh with broken topology: its indices must number the sum of its counts and lie within its points"
     corners, polygon = triangulate(counts, indices, own)
+    breathe()
     finite = np.isfinite(own).all(1)
     keep = ~np.isin(polygon, value(mesh.GetHoleIndicesAttr(), np.int64)) & finite[indices[corners]].all(1)
     corners, polygon = corners[keep], polygon[keep]
@@ -277,12 +283,13 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     own = np.where(finite[:, None], own, 0.0)
     data = (corners, indices, polygon)
     normals, (colour, corner_colour) = read_normals(mesh, data), read_colour(prim, data)
+    breathe()
     parts, part = read_parts(mesh, len(counts))
     part = part[polygon]
     st, flaws = read_coordinates(parts, part, named, data)
     smooth = str(mesh.GetSubdivisionSchemeAttr().Get()) != "none"
     if not finite.all():
-        flaws.append("points that are not finite, their faces are left out")
+        flaws.append(NOT_FINITE)
     if smooth:
         flaws.append("subdivision surfaces are shown as their control mesh with smooth normals")
     if len(corners) > LARGE:

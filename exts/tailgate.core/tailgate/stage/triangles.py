@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.stage.meshes import read_shape, triangulate, value
+from tailgate.stage.meshes import read_shape
 from tailgate.stage.walk import Notes, Walk, ancestors
 
 if TYPE_CHECKING:
@@ -18,20 +18,6 @@ def world_matrix(prim: Usd.Prim) -> np.ndarray:
     from pxr import Usd, UsdGeom
 
     return np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(Usd.TimeCode.EarliestTime())).T
-
-
-def mesh_triangles(prim: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:
-    """World points float64 [N, 3] and triangles int64 [M, 3] of one Mesh prim; both empty for broken topology."""
-    from pxr import UsdGeom
-
-    mesh = UsdGeom.Mesh(prim)
-    points = value(mesh.GetPointsAttr()).reshape(-1, 3)
-    counts, indices = value(mesh.GetFaceVertexCountsAttr(), np.int64), value(mesh.GetFaceVertexIndicesAttr(), np.int64)
-    if len(counts) == 0 or counts.sum() != len(indices) or len(points) == 0 or indices.min() < 0 or indices.max() >= len(points):
-        return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
-    corners, _ = triangulate(counts, indices, points)
-    T = world_matrix(prim)
-    return points @ T[:3, :3].T + T[:3, 3], indices[corners].reshape(-1, 3)
 
 
 def read_triangles(root: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.composition import hushed
 from tailgate.stage.solids import SOLIDS
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
@@ -42,24 +44,30 @@ def ancestors(prim: Usd.Prim) -> list[Usd.Prim]:
 
 
 class Notes:
-    """What cannot be honoured: sentences about one prim, and tallies of flaws that many prims may share."""
+    """What cannot be honoured: sentences about one prim, and tallies of flaws that many prims may share; each under a topic of ``stage.check``."""
 
     def __init__(self) -> None:
-        self.lines: set[str] = set()
-        self._tally: dict[str, set[str]] = defaultdict(set)
+        self._lines: dict[str, str] = {}
+        self._tally: dict[tuple[str, str], set[str]] = defaultdict(set)
 
-    def add(self, line: str) -> None:
+    def add(self, line: str, topic: str = "renderer") -> None:
         """One sentence, said once."""
-        self.lines.add(line)
+        self._lines[line] = topic
 
-    def count(self, flaw: str, path: object) -> None:
+    def count(self, flaw: str, path: object, topic: str = "renderer") -> None:
         """One more prim with a flaw."""
-        self._tally[flaw].add(str(path))
+        self._tally[topic, flaw].add(str(path))
+
+    def about(self, topic: str) -> list[str]:
+        """Lines of one topic, a tally as one line that names the first prim."""
+        lines = [line for line, own in self._lines.items() if own == topic]
+        tallies = ((flaw, sorted(paths)) for (own, flaw), paths in self._tally.items() if own == topic)
+        return sorted([*lines, *(f"prim {paths[0]}{f' and {len(paths) - 1:,} more' * (len(paths) > 1)}: {flaw}" for flaw, paths in tallies)])
 
     def sorted(self) -> list[str]:
-        """All lines, a tally as one line that names the first prim."""
-        tallies = (f"prim {min(paths)}{f' and {len(paths) - 1} more' * (len(paths) > 1)}: {flaw}" for flaw, paths in self._tally.items())
-        return sorted({*self.lines, *tallies})
+        """All lines."""
+        topics = dict.fromkeys([*self._lines.values(), *(topic for topic, _ in self._tally)])
+        return sorted({line for topic in topics for line in self.about(topic)})
 
 
 class Walk:
@@ -126,18 +134,19 @@ class Walk:
             if (excluded and prim.GetPath() == excluded) or ((own_visibility or prim != root) and self.hidden(prim)):
                 walk.PruneChildren()
                 continue
+            breathe()
             self._check(prim)
             instancer = prim.IsA(UsdGeom.PointInstancer)
             if instancer:
                 walk.PruneChildren()
-            elif not prim.IsA(UsdGeom.Gprim) or prim.HasAttribute("tailgate:context"):
+            elif not prim.IsA(UsdGeom.Gprim) or (prim.HasAttribute("tailgate:context") and not prim.IsA(UsdGeom.Mesh)):
                 continue
             if UsdGeom.Imageable(prim).ComputePurpose() not in rendered:
                 continue
             if instancer or prim.IsA(UsdGeom.Mesh) or prim.GetTypeName() in SOLIDS:
                 yield prim
             else:
-                self.notes.add(f"prim {prim.GetPath()}: {prim.GetTypeName()} is not shown, only meshes and solids are")
+                self.notes.count(f"{prim.GetTypeName()} is not shown, only meshes and solids are", prim.GetPath())
 
     def _scatter(self, prim: Usd.Prim, T: np.ndarray) -> list[Scattered]:
         """The shown copies of each prototype of a point instancer; ids that are invisible or inactive are left out."""
@@ -145,20 +154,21 @@ class Walk:
 
         where = f"prim {prim.GetPath()}: PointInstancer"
         if prim in self._open:
-            self.notes.add(f"{where} is its own prototype and is not shown there")
+            self.notes.add(f"{where} is its own prototype and is not shown there", "geometry")
             return []
         instancer = UsdGeom.PointInstancer(prim)
         kinds = np.array(instancer.GetProtoIndicesAttr().Get(self.time) or [], np.int64)
         targets = [self.stage.GetPrimAtPath(path) for path in instancer.GetPrototypesRel().GetForwardedTargets()]
         if len(kinds) and (kinds.min() < 0 or kinds.max() >= len(targets) or not all(targets)):
-            self.notes.add(f"{where} must name a prototype for every index, got {len(targets)} for {kinds.min()} to {kinds.max()}, and is not shown")
+            span = f"{len(targets)} for {kinds.min()} to {kinds.max()}"
+            self.notes.add(f"{where} must name a prototype for every index, got {span}, and is not shown", "geometry")
             return []
         how = UsdGeom.PointInstancer.IncludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
         matrices = instancer.ComputeInstanceTransformsAtTime(self.time, self.time, *how)
         mask = instancer.ComputeMaskAtTime(self.time)
         shown = np.array(mask, bool) if mask else np.ones(len(kinds), bool)
         if not len(matrices) == len(shown) == len(kinds):
-            self.notes.add(f"{where} must hold one position, orientation and scale per index, {len(kinds)} in all, and is not shown")
+            self.notes.add(f"{where} must hold one position, orientation and scale per index, {len(kinds)} in all, and is not shown", "geometry")
             return []
         poses = T @ np.transpose(np.array(matrices, np.float64).reshape(-1, 4, 4), (0, 2, 1))
         self._open.append(prim)
@@ -183,16 +193,17 @@ class Walk:
         """Name layers brought in by a reference or payload whose unit or up axis differs from the stage's: USD converts neither."""
         from pxr import Usd, UsdGeom
 
-        if any("unitsResolve" in op for op in prim.GetAttribute("xformOpOrder").Get() or ()):
+        if any("unitsResolve" in op for p in (prim, *ancestors(prim)) for op in p.GetAttribute("xformOpOrder").Get() or ()):
             return
         unit, up = UsdGeom.GetStageMetersPerUnit(self.stage), str(UsdGeom.GetStageUpAxis(self.stage))
-        for arc in Usd.PrimCompositionQuery.GetDirectReferences(prim).GetCompositionArcs():
+        with hushed():
+            arcs = Usd.PrimCompositionQuery.GetDirectReferences(prim).GetCompositionArcs()
+        for arc in arcs:
             layer = arc.GetTargetLayer()
             root = layer.pseudoRoot if layer else None
             own = root.GetInfo("metersPerUnit") if root and root.HasInfo("metersPerUnit") else unit
             axis = str(root.GetInfo("upAxis")) if root and root.HasInfo("upAxis") else up
             if not np.isclose(own, unit) or axis != up:
                 name = layer.identifier.rsplit("/", 1)[-1]
-                self.notes.count(
-                    f"{name} is in units of {own:g} m with {axis} up, the stage in {unit:g} m with {up} up; shown as composed", prim.GetPath()
-                )
+                words = f"{name} is in units of {own:g} m with {axis} up, the stage in {unit:g} m with {up} up; shown as composed"
+                self.notes.count(words, prim.GetPath(), "units")

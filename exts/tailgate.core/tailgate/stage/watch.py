@@ -60,10 +60,10 @@ class StageWatch:
         from pxr import UsdGeom
 
         self.arrays: StageArrays = Extraction(self.stage, self.labels, self._images).run()
-        notes = set(self.arrays.skipped)
+        notes = Notes()
         self._lights = light_prims(self.stage, notes)
         self._materials = self.arrays.material_table()
-        self.arrays.skipped = sorted({*notes, *self._absent()})
+        self.arrays.skipped = sorted({*self.arrays.skipped, *notes.sorted(), *self._absent()})
         self._material_of = {path: row for row, reader in self.arrays.readers.items() for path in reader.prim_paths()}
         self._dirty_materials: set[int] = set()
         self._outdated = False

@@ -1,0 +1,103 @@
+"""``tailgate check`` and ``tailgate mark``: a stage of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from tailgate.cli.app import Json, app, console, print_json
+from tailgate.errors import UserError
+
+if TYPE_CHECKING:
+    from tailgate.stage.check import StageReport
+
+COLORS = {"problem": "red", "warning": "yellow", "note": "dim"}
+
+
+@app.command("check")
+def check_command(
+    stage: Annotated[Path, typer.Argument(help="USD file of your scene.")],
+    scenario: Annotated[str, typer.Option(help="Scenario that is to use it as its base: a name or file.")] = "",
+    rig: Annotated[str, typer.Option(help="Rig to try it with; chosen by the scenario where not given.")] = "",
+    classes: Annotated[str, typer.Option(help="Comma-separated classes to place; the scenario's distractors where not given.")] = "",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture (PNG) to write.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a stage of your own can be used, what is wrong with it and how to mend it. Exit 1 with a problem."""
+    from tailgate.runtime.folder import check_writable
+    from tailgate.runtime.spec import cache_folder
+    from tailgate.runtime.stage_check import StageRequest, check, picture_stage
+    from tailgate.stage.layers import open_base
+
+    if out is not None:
+        check_writable(out)
+    named = tuple(name.strip() for name in classes.split(",") if name.strip())
+    request = StageRequest(open_base(stage), scenario, rig, named, cache_folder())
+    report, clip = check(request)
+    drawn = picture_stage(request, report, clip, out) if out is not None and report.facts["shapes"] else None
+    if as_json:
+        print_json(report.to_json())
+    else:
+        print_report(report, console)
+        if out is not None:
+            console.print(f"picture: {drawn or 'none, the stage shows nothing'}", soft_wrap=True)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def print_report(report: StageReport, console: Console) -> None:
+    """What the stage holds, the findings with what to do, and the verdict last."""
+    from rich.markup import escape
+
+    facts = report.facts
+    size = " × ".join(f"{v:.3g}" for v in facts["size_m"])
+    unit = f"declared in units of {facts['meters_per_unit']:g} m with {facts['up_axis']} up"
+    console.print(f"[bold]{escape(Path(report.stage).name)}[/bold]: {size} m, {facts['shapes']:,} shapes, "
+                  f"{facts['triangles_shown']:,} triangles, {unit}", soft_wrap=True)  # fmt: skip
+    for c in facts["contexts"]:
+        form = f"{c['length_m']:g} m long, {c['width_m']:g} m wide, heading {c['heading']}" if c["form"] == "spline" else f"{c['area_m2']:g} m²"
+        console.print(f"  context {escape(c['path'])}: {c['kind']}, {form}", soft_wrap=True)
+    if facts["classes"]:
+        console.print(f"  classes: {escape(', '.join(facts['classes']))}", soft_wrap=True)
+    for f in report.findings:
+        where = f"{f.prim}{f' and {f.more:,} more' if f.more else ''}: " if f.prim else ""
+        console.print(f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {escape(where + f.found)}", soft_wrap=True)
+        for line in (f.expected, f.mend):
+            if line:
+                console.print(f"         {escape(line)}", soft_wrap=True)
+    word, _, rest = report.verdict.partition(": ")
+    console.print(f"[bold {'green' if report.ok else 'red'}]{word}[/]: {rest}")
+
+
+@app.command()
+def mark(
+    stage: Annotated[Path, typer.Argument(help="USD file of your scene; it is not changed.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Overlay (.usda) to write; use it in place of the scene.")],
+    context: Annotated[list[str], typer.Option(help="PRIM=KIND[:WIDTH][:reverse]: a curve or mesh that objects stand on.")] = [],  # noqa: B006
+    label: Annotated[list[str], typer.Option(help="PRIM=CLASS: label a prim and what is below it.")] = [],  # noqa: B006
+    asset: Annotated[list[str], typer.Option(help="PRIM=CLASS: also write the prim to CLASS.usdc beside the overlay, as an asset.")] = [],  # noqa: B006
+    meters_per_unit: Annotated[float | None, typer.Option(help="Unit that the scene was modelled in [m].")] = None,
+    up: Annotated[str | None, typer.Option(help="Up axis that the scene was modelled with: Y or Z.")] = None,
+    upgrade_labels: Annotated[bool, typer.Option("--upgrade-labels", help="Repeat labels of the old SemanticsAPI in the present form.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Mark curves and meshes as contexts, label prims, correct the unit: in an overlay, without touching the stage."""
+    from tailgate.runtime.stage_marks import Marks, write_marks
+
+    pairs = [[_pair(option, text) for text in texts] for option, texts in (("--context", context), ("--label", label), ("--asset", asset))]
+    said = write_marks(stage, out, Marks(*map(tuple, pairs), meters_per_unit, up, upgrade_labels))
+    if as_json:
+        print_json({"overlay": str(out), "done": said})
+        return
+    for line in said:
+        console.print(line, soft_wrap=True)
+    console.print(f"overlay: {out}", soft_wrap=True)
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    path, equals, value = text.partition("=")
+    if not (path and equals and value):
+        raise UserError(f"{option} must be PRIM=…, got '{text}'")
+    return path, value

@@ -1,0 +1,75 @@
+"""What of a stage does not compose, in one sentence each: missing files, missing prims, cycles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+SITE = r"@(?P<by>[^@]*)@(?:,@[^@]*@)*<(?P<prim>[^>]*)>"
+SHAPES = (
+    (rf"Could not open asset @(?P<what>[^@]*)@ for (?P<arc>\w+) introduced by {SITE}\.?(?: -- (?P<why>.*))?", "a {arc} names {what}, which {why}"),
+    (rf"Unresolved (?P<arc>\w+) prim path @(?P<what>[^@]*)@<defaultPrim> introduced by {SITE}", "a {arc} names {what}, which has no default prim"),
+    (
+        rf"Unresolved (?P<arc>\w+) prim path @(?P<what>[^@]*)@<(?P<target>[^>]*)> introduced by {SITE}",
+        "a {arc} names {target} in {what}, and there is no such prim",
+    ),
+    (
+        rf"Cycle detected:\s*{SITE}.*?CANNOT (?P<arc>\w+)[^@]*@(?P<what>[^@]*)@(?:,@[^@]*@)*<(?P<target>[^>]*)>",
+        "its {arc} of {target} leads back to itself",
+    ),
+    (r"Could not load sublayer @(?P<what>[^@]*)@ of layer @(?P<by>[^@]*)@(?P<prim>)", "the sublayer {what} of {by} cannot be opened"),
+)
+"""How OpenUSD words its errors, and how they are said here."""
+UNREADABLE = "is of a format that this USD cannot read"
+NOUNS = {"inherit": "inheritance", "specialize": "specialization"}
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep USD from writing what does not compose to the error stream, over and over; ``composition_errors`` names it."""
+    from pxr import UsdUtils
+
+    delegate = UsdUtils.CoalescingDiagnosticDelegate()
+    try:
+        yield
+    finally:
+        delegate.TakeUncoalescedDiagnostics()
+
+
+def composition_errors(stage: Usd.Stage) -> list[tuple[str, str]]:
+    """Path of the prim ("" for the stage) and a sentence for each error of composition, each once, sorted.
+
+    Prims below a cycle or a missing file are there without what was to be brought in.
+    """
+    if hasattr(stage, "GetCompositionErrors"):
+        errors = stage.GetCompositionErrors()
+    else:
+        errors = [error for prim in stage.TraverseAll() for error in prim.GetPrimIndex().localErrors]
+    return sorted({sentence(str(error)) for error in errors})
+
+
+def sentence(text: str) -> tuple[str, str]:
+    """Path of the prim, and one of USD's composition errors in one sentence."""
+    flat = " ".join(text.split())
+    for shape, words in SHAPES:
+        found = re.match(shape, flat)
+        if found:
+            held = found.groupdict()
+            for name in ("what", "by"):
+                held[name] = re.split(r"[/\\]", held.get(name) or "")[-1].partition(":SDF_FORMAT_ARGS")[0]
+            held["arc"] = NOUNS.get(held.get("arc") or "", held.get("arc"))
+            held["why"] = reason(held.get("why") or "")
+            return held["prim"] or "", words.format(**held)
+    return "", flat.rstrip(".")
+
+
+def reason(why: str) -> str:
+    """Why a file could not be opened; a file that is not there gives no reason."""
+    if not why:
+        return "was not found"
+    return UNREADABLE if "file format" in why else "is not a valid USD file"

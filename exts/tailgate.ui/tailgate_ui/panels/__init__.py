@@ -1,0 +1,1 @@
+"""The panels of the window, from top to bottom: each shows parts of the state and calls the session."""

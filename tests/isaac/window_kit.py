@@ -1,0 +1,111 @@
+"""A user of the window in the stand-in: files to choose, a stage to have open, and a Kit that ticks while threads work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from small_street import small_budget, small_rig, small_scenario, write_street
+from standin import Sim
+from tailgate.config.load import dump
+
+EXTENSION = "tailgate.ui-0.1.0"
+MENU = "Tools/Replicator/Tailgate"
+TICK = 0.002
+"""Seconds a tick lasts at least, so that threads get on."""
+
+
+def write_files(folder: Path) -> Path:
+    """A budget with its scenario and rig in a folder; returns the budget's file."""
+    rig = {"name": "small", "sensors": {}}
+    for name, sensor in small_rig().sensors.items():
+        xyz = [float(v) for v in sensor.T_rig_sensor[:3, 3]]
+        rig["sensors"][name] = {"model": sensor.model.model_dump(mode="json", exclude_none=True), "mount": {"xyz": xyz}}
+    (folder / "rig.yaml").write_text(dump(rig))
+    (folder / "scenario.yaml").write_text(dump(small_scenario(write_street(folder / "street.usda"))))
+    budget = small_budget(scenarios=[{"file": "scenario.yaml"}], rig="rig.yaml", limits={"rounds": 2, "batch_clips": 2, "batches_per_round": 1})
+    budget = budget.model_copy(update={"reference": budget.reference.model_copy(update={"kind": "none"})})
+    (folder / "budget.yaml").write_text(dump(budget))
+    return folder / "budget.yaml"
+
+
+class User:
+    """Somebody at the window.
+
+    Attributes:
+        gaps: seconds between two ticks, the longest last when sorted.
+    """
+
+    def __init__(self, sim: Sim):
+        self.sim, self.gaps = sim, []
+        self._extension: Any = None
+        self._last: float | None = None
+
+    @property
+    def state(self) -> Any:
+        """What the session holds."""
+        return self._extension._session.state
+
+    @property
+    def session(self) -> Any:
+        """The extension's session."""
+        return self._extension._session
+
+    def enable(self) -> None:
+        """Enable the extension, as Kit does it."""
+        import omni.ext  # noqa: F401
+        import tailgate_ui
+
+        self._extension = tailgate_ui.TailgateWindowExtension()
+        self._extension.on_startup(EXTENSION)
+
+    def disable(self) -> None:
+        """Disable it and let what it cancelled come to its end."""
+        self._extension.on_shutdown()
+        self._extension = None
+        self.settle()
+
+    def tick(self) -> None:
+        """One tick of Kit, with the time since the one before."""
+        started = time.perf_counter()
+        self.sim.tick()
+        self.gaps.append(time.perf_counter() - started)
+        time.sleep(TICK)
+
+    def settle(self) -> None:
+        """Tick until no task runs."""
+        import asyncio
+
+        self.until(lambda: not asyncio.all_tasks(self.sim.loop))
+
+    def until(self, done: Callable[[], Any], seconds: float = 60.0) -> None:
+        """Tick until something is so."""
+        end = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(f"not so after {seconds:g} s; the window says {self.sim.ui.texts()}")
+            self.tick()
+
+    def sees(self, words: str) -> bool:
+        """Whether words can be read in the window."""
+        return any(words in text for text in self.sim.ui.texts())
+
+    def types(self, field: str, text: str) -> None:
+        """Type into the field of a label and leave it."""
+        self.sim.ui.find("StringField", identifier=field)._type(text)
+
+
+@contextmanager
+def window(sim: Sim) -> Iterator[User]:
+    """The extension, enabled, with its window open; disabled at the end."""
+    user = User(sim)
+    user.enable()
+    try:
+        sim.menus.click(MENU)
+        user.tick()
+        yield user
+    finally:
+        user.disable()
