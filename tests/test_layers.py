@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).resolve().parents[1] / "exts" / "tailgate.core" / "tailgate"
-BASE = {"config", "stage", "geometry", "assets", "reference", "frames", "registry", "errors", "rng", "distributions", "turns"}
+BASE = {"config", "stage", "geometry", "assets", "reference", "frames", "registry", "errors", "packages", "rng", "distributions", "turns"}
 STAGES = {"randomize", "render", "sensors", "validate", "datasets", "ledger"}
 OFFLINE = {"plan", "calibrate", "report"}
-LOOSE = {"feedback": BASE, "doctor": BASE | {"doctor_kernel"}, "doctor_kernel": BASE}
+LOOSE = {"feedback": BASE, "doctor": BASE}
 FACES = {"cli"}
 FORBIDDEN = {"omni", "carb", "isaacsim"}
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from tailgate.errors import TailgateError
+from tailgate.packages import packages_named
 
 UsageError = typer.BadParameter.__base__
 """What typer raises for unknown options and values of the wrong type."""
@@ -27,7 +28,8 @@ Sets = Annotated[list[str], typer.Option("--set", help="Override one value: path
 def main() -> None:
     """Entry point: a user's mistake, or a disk that cannot be written, becomes one sentence and an exit code."""
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        with packages_named():
+            sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except TailgateError as error:
         _fail(str(error), error.exit_code)
     except UsageError as error:

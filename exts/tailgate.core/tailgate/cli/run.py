@@ -195,11 +195,15 @@ def list_randomizers(as_json: Json = False) -> None:
 
 
 @app.command()
-def doctor(out: Annotated[Path, typer.Option(help="Folder whose disk is checked.")] = Path("."), as_json: Json = False) -> None:
-    """Check this machine: versions, devices, memory, disk; with a fix per line."""
+def doctor(
+    out: Annotated[Path, typer.Option(help="Folder whose disk is checked.")] = Path("."),
+    nodes: Annotated[str, typer.Option(help="Comma-separated hosts that must be as this machine; asked over ssh.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check this machine: versions, devices, memory, disk, Isaac Sim; with a fix per line. Changes nothing."""
     from tailgate.doctor import diagnose, print_checks
 
-    checks = diagnose(out)
+    checks = diagnose(out, [n.strip() for n in nodes.split(",") if n.strip()])
     print_json([c.to_json() for c in checks]) if as_json else print_checks(checks, console)
     raise typer.Exit(0 if all(c.ok for c in checks) else 1)
 

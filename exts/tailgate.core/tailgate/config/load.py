@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tailgate.errors import UserError, Where, nearest
+from tailgate.packages import need
 
 M = TypeVar("M", bound=BaseModel)
 MAX_VALUES = 1_000_000
@@ -129,9 +130,7 @@ def dump(model: BaseModel | Any) -> str:
     """Write a model (or plain data) as YAML text; reading it back gives the same model."""
     import io
 
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
+    yaml = need("ruamel.yaml").YAML(typ="safe", pure=True)
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False
     yaml.width = 140
@@ -172,16 +171,14 @@ def _read(path: Path) -> str:
 
 
 def _parse(path: Path | str, text: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+    yaml, errors = need("ruamel.yaml"), need("ruamel.yaml.error")
     try:
-        return YAML(typ="rt", pure=True).load(text)
-    except MarkedYAMLError as error:
+        return yaml.YAML(typ="rt", pure=True).load(text)
+    except errors.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or str(error)).split("\n")[0]
         raise UserError(f"is not valid YAML: {problem}", Where(path, mark.line + 1 if mark else None)) from None
-    except YAMLError as error:
+    except errors.YAMLError as error:
         raise UserError(f"is not valid YAML: {str(error).splitlines()[0]}", path) from None
     except RecursionError:
         raise UserError("is nested too deeply", path) from None

@@ -13,6 +13,7 @@ from tailgate.datasets.boxes import boxes_in_sensor, ego_box, levelling
 from tailgate.datasets.files import JsonList, encode_png, host, write_bytes
 from tailgate.errors import TailgateError
 from tailgate.frames import Frame, Intrinsics, SensorFrame
+from tailgate.packages import need
 
 
 class CocoWriter:
@@ -61,8 +62,7 @@ class CocoWriter:
         return counts
 
     def _annotate(self, frame: Frame, name: str, image_id: int) -> None:
-        from pycocotools import mask as run_lengths
-
+        run_lengths = need("pycocotools.mask")
         sensor = frame.sensors[name]
         instance = host(sensor.channel("instance_segmentation"))
         poses, level = boxes_in_sensor(frame, sensor), np.eye(4)

@@ -13,6 +13,7 @@ from tailgate.datasets.files import write_bytes
 from tailgate.datasets.labels import Buckets, LabelTable, buckets, read_labels
 from tailgate.datasets.manifest import ManifestRow, read_manifest
 from tailgate.errors import UserError, unknown
+from tailgate.packages import need
 from tailgate.rng import rng
 
 BUCKETS = ("tail", "body", "head", "empty")
@@ -115,9 +116,7 @@ def find_manifest(path: Path) -> Path:
 
 def save_mix(mix: Mix, out: str | Path) -> list[Path]:
     """Write ``<out>.parquet`` (one row per frame) and ``<out>.json`` (buckets, remarks and rows); returns both paths."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = need("pyarrow"), need("pyarrow.parquet")
     out = Path(out)
     stem = out.with_suffix("") if out.suffix in (".parquet", ".json") else out
     paths = [stem.with_name(stem.name + suffix) for suffix in (".parquet", ".json")]

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from tailgate.errors import TailgateError, UserError
+from tailgate.packages import need
 
 SUMMARY = "summary.json"
 """Every folder made here holds this file; a folder without it is somebody else's and never replaced."""
@@ -23,8 +24,7 @@ def host(array: Any) -> np.ndarray:
 
 def encode_png(image: np.ndarray) -> bytes:
     """PNG bytes (zlib level 1) of uint8 or uint16, [H, W], [H, W, 3] RGB or [H, W, 4] RGBA."""
-    import cv2
-
+    cv2 = need("cv2")
     order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(image.shape[2] if image.ndim == 3 else 1)
     ok, data = cv2.imencode(".png", image if order is None else cv2.cvtColor(image, order), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not ok:
@@ -34,8 +34,7 @@ def encode_png(image: np.ndarray) -> bytes:
 
 def decode_png(data: bytes) -> np.ndarray:
     """Inverse of ``encode_png``, bit for bit."""
-    import cv2
-
+    cv2 = need("cv2")
     image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise TailgateError("is not a readable PNG image")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.errors import UserError
+from tailgate.packages import need
 
 _GROUP = 512
 """Rows kept in memory before they are written."""
@@ -41,8 +42,7 @@ class ManifestRow:
 
 
 def _schema() -> Any:
-    import pyarrow as pa
-
+    pa = need("pyarrow")
     return pa.schema(
         [
             ("id", pa.string()),
@@ -62,8 +62,7 @@ class ManifestWriter:
     """Streams rows into a parquet file; ``settings`` is a column of JSON text, since draws are numbers, words or truth values."""
 
     def __init__(self, path: Path):
-        import pyarrow.parquet as pq
-
+        pq = need("pyarrow.parquet")
         self.path, self._rows = path, []
         self._file = pq.ParquetWriter(path, _schema(), compression="zstd")
 
@@ -79,8 +78,7 @@ class ManifestWriter:
         self._file.close()
 
     def _flush(self) -> None:
-        import pyarrow as pa
-
+        pa = need("pyarrow")
         if self._rows:
             columns = {
                 name: [getattr(r, name) for r in self._rows] for name in ("id", "verdict", "codes", "cell", "digest")
@@ -96,9 +94,7 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
     Raises:
         UserError: no such file, or no manifest.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = need("pyarrow"), need("pyarrow.parquet")
     path = Path(path)
     if not path.is_file():
         raise UserError("no manifest there; `export` writes it", path)

@@ -1,7 +1,8 @@
 """The frame store: a Frame as a folder, and a digest of its content that knows nothing of codecs.
 
 A folder holds ``frame.json`` (everything that is no image), one PNG per colour or label image, and ``arrays.bin``: the other channels one after the
-other, each compressed with Blosc2 (LZ4, byte shuffle).
+other, each compressed with Blosc2 (LZ4, byte shuffle). Where OpenCV or Blosc2 is absent (in Isaac Sim) images lie in ``arrays.bin`` as well, and zlib
+compresses; every folder is read everywhere.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import numpy as np
 from tailgate.datasets.files import decode_png, encode_png, host, sync_folder, write_bytes
 from tailgate.errors import TailgateError, UserError
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
+from tailgate.packages import found, need
 
 VERSION = 1
 _VIEW_TYPES = {
@@ -136,7 +139,7 @@ def _write(frame: Frame, folder: Path) -> None:
                 entry["png"] = f"{name}.{channel}.png"
                 write_bytes(folder / entry["png"], encode_png(image), durable=True)
             else:
-                data = _compress(array)
+                entry["codec"], data = _compress(array)
                 entry |= {"offset": offset, "bytes": len(data)}
                 packed.append(data)
                 offset += len(data)
@@ -146,7 +149,9 @@ def _write(frame: Frame, folder: Path) -> None:
 
 
 def _as_image(array: np.ndarray) -> np.ndarray | None:
-    """What can be a PNG without loss: colour, and ids below 65,536."""
+    """What can be a PNG without loss: colour, and ids below 65,536; nothing where OpenCV is absent."""
+    if not found("cv2"):
+        return None
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (3, 4) and array.size:
         return array
     if array.dtype == np.uint32 and array.ndim == 2 and array.size and int(array.max()) < 65536:
@@ -154,26 +159,33 @@ def _as_image(array: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _compress(array: np.ndarray) -> bytes:
-    import blosc2
-
-    if not array.size:
-        return b""
+def _compress(array: np.ndarray) -> tuple[str, bytes]:
+    """Codec and bytes: ``blosc2``, or where that is absent ``zlib`` on the first bytes of all values, then the second ones, and so on."""
+    blosc2 = found("blosc2")
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    if not blosc2:
+        return "zlib", zlib.compress(little.reshape(-1, 1).view(np.uint8).T.tobytes(), level=1)
+    if not array.size:
+        return "blosc2", b""
     cparams = {"codec": blosc2.Codec.LZ4, "clevel": 5, "typesize": little.dtype.itemsize, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
-    return blosc2.compress2(little, **cparams)
+    return "blosc2", blosc2.compress2(little, **cparams)
+
+
+def _decompress(codec: str, data: bytes, dtype: np.dtype) -> bytes:
+    """Inverse of ``_compress``."""
+    if codec == "zlib":
+        return np.frombuffer(zlib.decompress(data), np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
+    return need("blosc2").decompress2(data) if data else b""
 
 
 def _read_array(entry: dict[str, Any], folder: Path, packed: bytes) -> np.ndarray:
-    import blosc2
-
     if "png" in entry:
         image = decode_png((folder / entry["png"]).read_bytes())
         return image.astype(entry["dtype"]).reshape(entry["shape"])
     data = packed[entry["offset"] : entry["offset"] + entry["bytes"]]
     if len(data) != entry["bytes"]:
         raise ValueError("arrays.bin is too short")
-    raw = blosc2.decompress2(data) if data else b""
+    raw = _decompress(entry.get("codec", "blosc2"), data, np.dtype(entry["dtype"]))
     return np.frombuffer(raw, dtype=entry["dtype"]).reshape(entry["shape"]).copy()
 
 

@@ -1,5 +1,6 @@
 """Warp, started without its banner: ``from tailgate.geometry.quiet import wp``."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -8,12 +9,21 @@ import warp as wp
 
 __all__ = ["wp"]
 
-_EXPECTED = "Could not find or load the NVIDIA CUDA driver"
-"""What Warp's native part writes on a machine without a GPU, whatever the log level: no news to anyone who asked for the CPU."""
+_EXPECTED = ("Could not find or load the NVIDIA CUDA driver",)
+_EXPECTED_1_8 = (
+    "Could not open libcuda.so",
+    "cuDriverGetVersion",
+    "cuda_driver_version",
+    "Warp UserWarning:",
+    "Insufficient CUDA driver version.",
+    "the installed CUDA driver version is 0.0",
+    "NVIDIA/warp/blob/main/README.md#installing",
+)
+"""What Warp writes on a machine without a GPU, whatever the log level (1.8 at length): no news to anyone who asked for the CPU."""
 
 
 def _start() -> None:
-    """Initialize Warp; what it writes to the error stream is passed on but for the expected line."""
+    """Initialize Warp; what it writes, to either stream, goes to the error stream but for the expected lines."""
     wp.config.quiet = True
     if hasattr(wp.config, "log_level"):
         wp.config.log_level = wp.LOG_ERROR
@@ -22,13 +32,16 @@ def _start() -> None:
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            wp.init()
+            with contextlib.redirect_stdout(sys.stderr):
+                wp.init()
         finally:
             os.dup2(kept, 2)
             os.close(kept)
             said.seek(0)
-            for line in said.read().decode(errors="replace").splitlines():
-                if _EXPECTED not in line:
+            lines = said.read().decode(errors="replace").splitlines()
+            expected = _EXPECTED + (_EXPECTED_1_8 if any("libcuda" in line for line in lines) else ())
+            for line in lines:
+                if line and not any(words in line for words in expected):
                     print(line, file=sys.stderr)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from tailgate.config.budget import Gate
 from tailgate.config.gate import BatchLimits, ClassRecord, ControlRecord, GateFile, ModalityGate, Rate, RealNull
@@ -17,6 +15,9 @@ from tailgate.report.words import metric_words
 from tailgate.validate.calibration import POWER
 from tailgate.validate.evidence import STATISTICS
 from tailgate.validate.places import distance_unit
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FALSE_REJECTS = 0.10
 """Largest share of real batches that may be rejected."""
@@ -59,6 +60,8 @@ def _bound(gate: ModalityGate) -> str:
 
 def print_gate(gate: GateFile, console: Console) -> None:
     """Tables: false rejects and power by batch size, then the statistics at the largest one."""
+    from rich.table import Table
+
     for modality, own in gate.batch.items():
         console.print(f"[bold]{modality}[/bold]: {own.places} places (each a {own.place}), {own.blocks} blocks")
         sizes = shown_sizes(own)

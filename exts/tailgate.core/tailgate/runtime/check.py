@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tailgate.config.scenario import OPEN_STAGE
 from tailgate.errors import UserError, Where, placed, unknown
+from tailgate.packages import need
 from tailgate.runtime.backends import backend_class
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ def check_run(spec: RunSpec, sources: Sources) -> None:
     _responses(spec)
     _gate(spec, budget)
     _reference(spec, budget)
+
+
+def check_packages(spec: RunSpec) -> None:
+    """Import what the end of a run needs (data sets, contact sheet, report, class gate), so that its absence is told before the first clip."""
+    used = ["pyarrow", "cv2", "PIL", "jinja2"]
+    used += ["pycocotools"] if "coco" in spec.budget.output.formats else []
+    used += ["scipy", "ot"] if spec.budget.reference.kind != "none" else []
+    for module in used:
+        need(module)
 
 
 def rehearse(spec: RunSpec) -> None:

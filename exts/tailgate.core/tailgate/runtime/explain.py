@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from tailgate.config.rig import configs_root
 from tailgate.errors import UserError, nearest
@@ -15,6 +13,9 @@ from tailgate.feedback.change import describe
 from tailgate.ledger.ledger import read
 from tailgate.registry import randomizers
 from tailgate.runtime.spec import RunOptions, resolve
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STATES = {
     "accepted": "it is part of the dataset",

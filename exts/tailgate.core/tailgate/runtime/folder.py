@@ -13,6 +13,7 @@ from typing import Any
 
 from tailgate.errors import UserError
 from tailgate.ledger.ledger import FILE, write_atomically
+from tailgate.packages import need
 
 LOCK = ".lock"
 
@@ -32,15 +33,14 @@ def hold(folder: Path) -> Iterator[None]:
 
     A mistake that stops a new run before its first frame leaves no folder behind.
     """
-    from filelock import FileLock, Timeout
-
+    filelock = need("filelock")
     try:
         check_folder(folder)
         made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
+        lock = filelock.FileLock(folder / LOCK)
         lock.acquire(timeout=0)
-    except Timeout:
+    except filelock.Timeout:
         raise UserError("is in use by another tailgate process; wait for it or choose another --out", folder) from None
     except OSError as error:
         raise unwritable(error, folder) from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from tailgate.datasets.compose import ComposeOptions, Mix, compose, save_mix
 from tailgate.runtime.run_folder import open_spec
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def mix_run(real: Path, run: Path, out: Path, options: ComposeOptions) -> Mix:
@@ -22,6 +23,8 @@ def mix_run(real: Path, run: Path, out: Path, options: ComposeOptions) -> Mix:
 
 def print_mix(mix: Mix, out: Path, console: Console) -> None:
     """A table of what each bucket got."""
+    from rich.table import Table
+
     table = Table("bucket", "classes", "real frames", "synthetic", "wanted", "share", box=None)
     for b in mix.buckets:
         classes = ", ".join(b.classes[:4]) + (" …" if len(b.classes) > 4 else "")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame
@@ -19,6 +17,9 @@ from tailgate.validate.cloudmetrics import cloudmetrics
 from tailgate.validate.density import density_aware_chamfer
 from tailgate.validate.m3c2 import m3c2, summary
 from tailgate.validate.voxels import voxel_iou
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CORE_EVERY = 100
 """Step through the real points from one core point of M3C2 to the next."""
@@ -55,6 +56,8 @@ class Paired:
 
     def print(self, console: Console) -> None:
         """Median and range over the pairs, beside the floor."""
+        from rich.table import Table
+
         table = Table("metric", "median", "from … to", "real, one sweep to the next", box=None)
         for name, unit in UNITS.items():
             found, floor = ([p.values[name] for p in side if np.isfinite(p.values[name])] for side in (self.pairs, self.floor))

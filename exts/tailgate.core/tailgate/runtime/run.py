@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tailgate.config.setting import Setting
 from tailgate.ledger.ledger import Ledger, hashes, read
+from tailgate.packages import packages_named
 from tailgate.report.words import fault_words
 from tailgate.runtime.backends import aside_of, turns_of
-from tailgate.runtime.check import foresee, rehearse
+from tailgate.runtime.check import check_packages, foresee, rehearse
 from tailgate.runtime.control import Control
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
@@ -109,10 +110,11 @@ async def generate(options: RunOptions, listener: Callable[[Event], None], crew:
     """
     aside = aside_of(options.backend)
     spec = await aside(resolve, options)
+    await aside(check_packages, spec)
     fingerprint = await turns_of(options.backend)(spec.fingerprint, await aside(reference_hash, spec))
     events = Events()
     events.subscribe(listener)
-    with hold(spec.out):
+    with hold(spec.out), packages_named():
         ledger = await aside(Ledger, spec.out, fingerprint)
         try:
             await aside(_lay_out, spec)
@@ -209,6 +211,7 @@ def describe_plan(options: RunOptions) -> dict[str, Any]:
     """What a budget would make, after every check that needs no rendering."""
     spec = resolve(options)
     check_folder(spec.out)
+    check_packages(spec)
     rehearse(spec)
     return plan_of(spec)
 

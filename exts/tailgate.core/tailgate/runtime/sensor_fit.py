@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from tailgate.config.budget import Reference
 from tailgate.config.load import dump
@@ -15,6 +12,9 @@ from tailgate.config.rig import load_sensor
 from tailgate.errors import UserError
 from tailgate.feedback.estimate import apply_estimates
 from tailgate.ledger.ledger import write_atomically
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STREETS = 4
 """Exact scans of simple streets that a LiDAR's response is fitted on."""
@@ -30,6 +30,8 @@ class SensorFit:
 
     def print(self, console: Console) -> None:
         """Every parameter with its interval, and what could not be identified."""
+        from rich.table import Table
+
         table = Table("parameter", "estimate", "interval", "real measurements", "", box=None)
         for name, e in self.estimates.items():
             word = "" if e.identifiable else "[yellow]hardly identified[/yellow]"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.packages import need
 
 wp.set_module_options({"enable_backward": False})
 
@@ -93,8 +94,7 @@ def mosaic(signal: np.ndarray) -> np.ndarray:
 
 def demosaic(raw: np.ndarray, full: float) -> np.ndarray:
     """Colours from a mosaic by OpenCV's edge-aware interpolation in 16 bits, float32 [H, W, 3]; an image of at least 4 x 4 photosites."""
-    import cv2
-
+    cv2 = need("cv2")
     code = PEDESTAL + (1 - PEDESTAL) * np.clip(raw / full, -PEDESTAL / (1 - PEDESTAL), 1)
     colours = cv2.demosaicing(np.rint(65535 * code).astype(np.uint16), cv2.COLOR_BayerRGGB2RGB_EA)
     return ((colours.astype(np.float32) / 65535 - PEDESTAL) / (1 - PEDESTAL) * full).astype(np.float32)
@@ -102,8 +102,7 @@ def demosaic(raw: np.ndarray, full: float) -> np.ndarray:
 
 def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
     """The picture after a trip through JPEG (baseline, 4:2:0), uint8 [H, W, 4]; the fourth component stays as it is."""
-    import cv2
-
+    cv2 = need("cv2")
     ok, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., 2::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
         raise RuntimeError("OpenCV could not encode the picture as JPEG")

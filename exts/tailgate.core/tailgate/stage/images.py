@@ -6,6 +6,8 @@ import tempfile
 
 import numpy as np
 
+from tailgate.packages import found, need
+
 FALLBACK = (1.0, 0.0, 1.0, 1.0)
 """Shown in place of an image that cannot be read: magenta, which no asset has by chance."""
 
@@ -33,8 +35,7 @@ EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])
 
 def read_common(data: bytes) -> np.ndarray | None:
     """Decode with OpenCV: grey, BGR or BGRA [H, W(, C)], or None."""
-    import cv2
-
+    cv2 = need("cv2")
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:
@@ -43,9 +44,8 @@ def read_common(data: bytes) -> np.ndarray | None:
 
 def read_exr(data: bytes) -> np.ndarray | None:
     """Decode the first part of an OpenEXR file: float32 in OpenCV's channel order, or None. Needs the package OpenEXR, which reads files only."""
-    try:
-        import OpenEXR
-    except ImportError:
+    OpenEXR = found("OpenEXR")
+    if not OpenEXR:
         return None
     with tempfile.NamedTemporaryFile(suffix=".exr") as file:
         file.write(data)

@@ -19,6 +19,7 @@ from tailgate.config.gate import BatchLimits, Rate, RealNull, StatisticGate
 from tailgate.rng import rng
 from tailgate.validate.controls import statistic_control
 from tailgate.validate.places import Places, stratum_distances, weighted
+from tailgate.validate.quantile import student_t
 
 LEVEL = 0.05
 """Share of real batches that may be rejected, over all modalities."""
@@ -68,12 +69,10 @@ class Fit:
 
     def joint(self, level: float = LEVEL) -> float:
         """Limit of the largest statistic, in units of their rms; infinite where none could be judged (a trial may find too few values)."""
-        from scipy.special import stdtrit
-
         if not self.values:
             return math.inf
         largest = np.max([np.nan_to_num(v / self.rms[n], nan=0.0) for n, v in self.values.items()], axis=0)
-        return max(float(stdtrit(self.places - 1, 1 - level / (2 * len(self.values)))), float(np.quantile(largest, 1 - level)))
+        return max(student_t(1 - level / (2 * len(self.values)), self.places - 1), float(np.quantile(largest, 1 - level)))
 
     def standardize(self, distances: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Distances per statistic and stratum of one batch [1, S], in units of the rms; statistics that cannot be judged are left out."""

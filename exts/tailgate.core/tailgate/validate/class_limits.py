@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 from tailgate.config.budget import Gate
 from tailgate.validate.controls import REQUIRED, REQUIRED_UNSEEN
 from tailgate.validate.dogss import DISTANCES, PASS, dogss_score
+from tailgate.validate.quantile import student_t
 from tailgate.validate.stratum import PARTS, Draws
 
 METRICS = {"dogss": tuple(range(len(DISTANCES))), "js_norm": (PARTS.index("js_norm"),), "js_sliced": (PARTS.index("js_sliced"),)}
@@ -72,12 +74,10 @@ def class_limits(draws: Draws, groups: int, cfg: Gate) -> Limits:
         groups: number of groups of real crops.
         cfg: dogss_min and js_max.
     """
-    from scipy.stats import norm, t
-
     median = np.median(draws.real, axis=0)
     scale = np.maximum(np.quantile(draws.real, 0.95, axis=0) - median, np.maximum(0.01 * np.abs(median), 1e-9))
     present = [m for m in METRICS if np.isfinite(draws.real[:, METRICS[m]]).all()]
-    widening = float(t.ppf(0.95, groups - 1) / norm.ppf(0.95) * np.sqrt(1.0 + 1.0 / groups))
+    widening = float(student_t(0.95, groups - 1) / NormalDist().inv_cdf(0.95) * np.sqrt(1.0 + 1.0 / groups))
     limits = _limits(draws, (median, scale), widening, present, cfg)
     gating = [m for m in present if _has_power(limits.power[m])]
     return _limits(draws, (median, scale), widening, gating, cfg) if gating else limits

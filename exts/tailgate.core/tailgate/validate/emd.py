@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.errors import UserError
+from tailgate.packages import need
 from tailgate.validate.clouds import REAL, SYNTHETIC, checked
 
 
@@ -33,10 +33,7 @@ def costs(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def transport(cost: np.ndarray) -> tuple[float, np.ndarray]:
     """Least mean cost [m] of moving uniform mass along a cost matrix [n, m], and the dual potential of the rows [n]: with uniform weights
     mean(f) + mean over columns of min over rows of (c - f) is a lower bound for any cost matrix c of the same rows, and exact for this one."""
-    try:
-        import ot
-    except ImportError as error:
-        raise UserError("emd needs the package POT, which is not installed: pip install 'tailgate[standalone]'") from error
+    ot = need("ot")
     value, log = ot.emd2(ot.unif(cost.shape[0]), ot.unif(cost.shape[1]), cost, numItermax=10_000_000, log=True)
     return float(value), log["u"]
 

@@ -128,17 +128,22 @@ def _boxes_inside(sensor: SensorFrame) -> bool:
 
 def _boxes_match(sensor: SensorFrame, owner: np.ndarray, count: int) -> bool:
     """Whether visible pixels and tight boxes are those of the mask; views without counts (real frames without masks) pass."""
-    from scipy.ndimage import find_objects
-
     view = sensor.view
     if not (view.visible > 0).any():
         return True
     pixels = np.bincount(np.maximum(owner, 0).ravel(), minlength=count + 1)[1:]
     if (pixels != view.visible).any():
         return False
-    spans = find_objects(owner, max_label=count)
-    found = [(x.start, y.start, x.stop - 1, y.stop - 1) for y, x in (s for s in spans if s is not None)]
-    return bool((np.abs(np.array(found) - np.asarray(view.bbox_tight, dtype=np.float64)[pixels > 0]) <= _EDGE).all())
+    (left, right), (top, bottom) = _spans(owner.T, count), _spans(owner, count)
+    found = np.stack([left, top, right, bottom], axis=-1)
+    return bool((np.abs(found - np.asarray(view.bbox_tight, dtype=np.float64))[pixels > 0] <= _EDGE).all())
+
+
+def _spans(owner: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row [count] of each owner 1 … count in an image [H, W]; of one that has no pixel they mean nothing."""
+    held = np.zeros((len(owner), count + 1), dtype=bool)
+    held[np.arange(len(owner))[:, None], np.maximum(owner, 0)] = True
+    return held.argmax(axis=0)[1:], len(owner) - 1 - held[::-1].argmax(axis=0)[1:]
 
 
 def set_rows(

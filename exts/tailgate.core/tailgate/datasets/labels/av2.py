@@ -10,6 +10,7 @@ import numpy as np
 
 from tailgate.datasets.labels.table import LabelTable, yaw_of_quaternion
 from tailgate.errors import UserError
+from tailgate.packages import need
 
 COLUMNS = ("timestamp_ns", "track_uuid", "category", "length_m", "width_m", "height_m", "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m")
 
@@ -67,9 +68,7 @@ def _columns(file: Path) -> Mapping[str, np.ndarray]:
 
 
 def _feather(file: Path) -> dict[str, np.ndarray]:
-    import pyarrow as pa
-    from pyarrow import feather
-
+    pa, feather = need("pyarrow"), need("pyarrow.feather")
     try:
         table = feather.read_table(file)
     except (pa.ArrowInvalid, OSError):

@@ -19,6 +19,7 @@ import numpy as np
 
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
+from tailgate.packages import missing
 from tailgate.validate.backbones.protocol import Backbone
 from tailgate.validate.crops import Crop
 
@@ -100,8 +101,7 @@ def open_model_file(path: Path) -> ModelBackbone:
     try:
         run, stated = load(path)
     except ImportError as error:
-        missing = "onnxruntime" if path.suffix == ".onnx" else "torch"
-        raise UserError(f"a {path.suffix} backbone needs {missing}, which is not installed ({error}): pip install 'tailgate[learn]'", path) from None
+        raise UserError(missing("onnxruntime" if path.suffix == ".onnx" else "torch", error).message, path) from None
     except Exception as error:
         raise UserError(f"does not load as {_FORMAT[path.suffix]}: {_first_line(error)}", path) from None
     return ModelBackbone(path.name, run, stated, path)
