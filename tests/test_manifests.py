@@ -1,24 +1,51 @@
-"""The manifests of Kit and pip agree."""
+"""The manifests of Kit and pip agree, and hold what Kit's own extensions hold."""
 
+import runpy
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
+MANIFEST = runpy.run_path(str(ROOT / "scripts" / "manifest"))
+PARTS = MANIFEST["parts"]()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PACKAGE_KEYS = {"version", "title", "category", "description", "keywords", "authors", "repository", "changelog", "readme", "preview_image", "icon"}
+PACKAGE_KEYS |= {"toggleable", "writeTarget"}
+SECTIONS = {"core", "package", "dependencies", "python", "settings", "documentation", "deprecation", "fswatcher", "native", "test"}
+"""Keys and sections that the extensions of Isaac Sim 6.0 use."""
 
 
-def read(path):
-    return tomllib.loads((ROOT / path).read_text())
+def test_the_manifest_of_the_checkout_is_that_of_its_parts():
+    assert (ROOT / "extension.toml").read_text() == MANIFEST["manifest"](PARTS, PROJECT), "run scripts/manifest"
+
+
+def test_the_checkout_needs_what_its_parts_need_from_outside():
+    parts = {
+        "exts/a.core": {"dependencies": {"omni.usd": {}, "omni.kit.ui": {"optional": True}}},
+        "exts/a.ui": {"dependencies": {"a.core": {}, "omni.usd": {"optional": True}, "omni.kit.ui": {"optional": True}}},
+    }
+    assert MANIFEST["dependencies"](parts) == {"omni.kit.ui": {"optional": True}, "omni.usd": {}}
 
 
 def test_versions_and_modules_agree():
     import tailgate
 
-    root, project = read("extension.toml"), read("pyproject.toml")["project"]
-    parts = [p for folder in ("exts", "randomizers") for p in sorted((ROOT / folder).glob("*/config/extension.toml"))]
-    assert parts
-    manifests = [read(p) for p in parts]
-    assert {m["package"]["version"] for m in [root, *manifests]} == {project["version"], tailgate.__version__}
-    modules = {m["name"]: p.parents[1].relative_to(ROOT).as_posix() for p, one in zip(parts, manifests, strict=True) for m in one["python"]["module"]}
-    assert {m["name"]: m["path"] for m in root["python"]["module"]} == modules
-    for name, folder in modules.items():
-        assert (ROOT / folder / name / "__init__.py").is_file()
+    root = tomllib.loads((ROOT / "extension.toml").read_text())
+    assert {m["package"]["version"] for m in [root, *PARTS.values()]} == {PROJECT["version"], tailgate.__version__}
+    for module in root["python"]["module"]:
+        assert (ROOT / module["path"] / module["name"] / "__init__.py").is_file()
+    packages = {f"{m['path']}/{m['name']}" for m in root["python"]["module"]}
+    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    assert packages == set(shipped["targets"]["wheel"]["packages"])
+    assert {m["path"] for m in root["python"]["module"]} == set(shipped["dev-mode-dirs"])
+
+
+@pytest.mark.parametrize("folder", PARTS)
+def test_an_extension_is_laid_out_as_kits_own(folder):
+    manifest = PARTS[folder]
+    assert set(manifest) <= SECTIONS and set(manifest["package"]) <= PACKAGE_KEYS
+    for key, where in (("readme", "docs/Overview.md"), ("changelog", "docs/CHANGELOG.md"), ("icon", "data/icon.png")):
+        assert manifest["package"].get(key) == where
+        assert (ROOT / folder / where).is_file(), f"{folder} has no {where}"
+    assert PROJECT["version"] in (ROOT / folder / "docs/CHANGELOG.md").read_text()
