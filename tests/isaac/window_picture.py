@@ -67,7 +67,7 @@ def lines(text: str, size: int, width: float) -> list[str]:
         line = ""
         for word in paragraph.split(" "):
             trial = f"{line} {word}".strip()
-            if line and face.getlength(trial) > width:
+            if line and face.getlength(trial) > 0.97 * width:
                 out.append(line)
                 trial = word
             line = trial

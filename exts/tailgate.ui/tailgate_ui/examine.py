@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from tailgate.geometry.trace import TraceScene
 from tailgate.packages import packages_named
 from tailgate.runtime.folder import check_folder
 from tailgate.runtime.run import plan_of
@@ -35,5 +36,14 @@ def _budget(choices: Choices) -> Budget:
 
 
 async def stage(opened: Usd.Stage) -> StageReport:
-    """What a run would miss on a stage, read by turns with Kit's loop."""
+    """What a run would miss on a stage, read by turns with Kit's loop; what that needs is imported and compiled aside first."""
+    await asyncio.to_thread(_warm)
     return await in_turns(check_stage, opened)
+
+
+def _warm() -> None:
+    import tailgate.assets
+    import tailgate.stage.check.ground
+    import tailgate.stage.check.units  # noqa: F401
+
+    TraceScene()

@@ -48,6 +48,7 @@ class TailgateWindowExtension(omni.ext.IExt, MenuHelperExtensionFull):
 
         if self._view is not None:
             self._view.close()
+        self._session.check_budget()
         self._view = TailgateWindow(self._session)
         return self._view.window
 

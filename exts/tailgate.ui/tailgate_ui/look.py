@@ -79,7 +79,7 @@ def text(words: str, name: str = "", **more: Any) -> ui.Label:
 
 def pill(word: str) -> None:
     """A word on its colour."""
-    width = 16 + 7 * len(word)
+    width = 14 + 6.5 * len(word)
     with ui.ZStack(width=width, height=18):
         ui.Rectangle(style={"background_color": kit_color(VERDICTS.get(word, FAINT)), "border_radius": 9})
         ui.Label(word, name="pill", alignment=ui.Alignment.CENTER)

@@ -23,11 +23,11 @@ class TailgateMark(omni.kit.commands.Command):
         kind: a kind of context, or "label".
         path: of the prim.
         width, reverse: of a context; see ``stage.marks.mark_context``.
-        name: class of a label.
+        label: class of a label.
     """
 
-    def __init__(self, kind: str, path: str, width: float = 0.0, reverse: bool = False, name: str = ""):
-        self._mark = (kind, path, width, reverse, name)
+    def __init__(self, kind: str, path: str, width: float = 0.0, reverse: bool = False, label: str = ""):
+        self._mark = (kind, path, width, reverse, label)
 
     def do(self) -> str:
         """Write; returns the path of the prim that carries the mark."""
@@ -44,13 +44,13 @@ class TailgateMark(omni.kit.commands.Command):
             kept.restore()
 
 
-def write(stage: Usd.Stage, layer: Sdf.Layer, kind: str, path: str, width: float, reverse: bool, name: str) -> str:
+def write(stage: Usd.Stage, layer: Sdf.Layer, kind: str, path: str, width: float, reverse: bool, label: str) -> str:
     """Write a mark to a layer; returns the path of the prim that carries it."""
     from tailgate.stage.marks import mark_context, mark_label
 
     if kind != "label":
         return mark_context(stage, path, kind, layer, width, reverse)
-    mark_label(stage, path, name, layer)
+    mark_label(stage, path, label, layer)
     return path
 
 
@@ -103,24 +103,24 @@ def deregister() -> None:
     omni.kit.commands.unregister(TailgateMark)
 
 
-def mark(kind: str, paths: tuple[str, ...], width: float = 0.0, reverse: bool = False, name: str = "") -> str:
+def mark(kind: str, paths: tuple[str, ...], width: float = 0.0, reverse: bool = False, label: str = "") -> str:
     """Mark prims of the open stage and say what was done.
 
     Args:
         kind: a kind of context, or "label".
         paths: of prims.
         width, reverse: of a context.
-        name: class of a label.
+        label: class of a label.
 
     Raises:
         UserError: nothing is open or selected, or a prim cannot be marked so; then nothing was written.
     """
-    stage = _asked(paths, name if kind == "label" else kind)
-    asked = [(kind, path, width, reverse, name) for path in paths]
+    stage = _asked(paths, label if kind == "label" else kind)
+    asked = [(kind, path, width, reverse, label) for path in paths]
     for one in asked:
         write(stage, _scratch(), *one)
-    words = f"labelled {name}" if kind == "label" else f"a {kind}"
-    made = [omni.kit.commands.execute("TailgateMark", kind=k, path=p, width=w, reverse=r, name=n)[1] for k, p, w, r, n in asked]
+    words = f"labelled {label}" if kind == "label" else f"a {kind}"
+    made = [omni.kit.commands.execute("TailgateMark", kind=k, path=p, width=w, reverse=r, label=n)[1] for k, p, w, r, n in asked]
     layer = stage.GetEditTarget().GetLayer()
     return f"{', '.join(made)} is {words}; written to {layer.GetDisplayName() or 'the layer that you edit'}, Undo takes it back"
 

@@ -14,6 +14,7 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Choice, Conditional, Constant, Distribution
 from tailgate.errors import UserError, Where, unknown
 from tailgate.geometry.queries import static_scene
+from tailgate.geometry.trace import TraceScene
 from tailgate.randomize.protocol import LEVELS, PoolScene, Randomizer, Setup
 from tailgate.randomize.queries import SceneQueries
 from tailgate.randomize.slots import AssetSlot, Wanted, class_labels, fill_pool, wanted_classes
@@ -66,15 +67,17 @@ class OpenScenario:
 
 
 def prepare(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache: Path) -> Path | None:
-    """Generate the assets and the base of a scenario into the cache, so that opening it has nothing left to make.
+    """Generate the assets and the base of a scenario into the cache, measure them and compile kernels, so that opening it is reading the base alone.
 
     Returns:
         The file of the base; None for the stage that the user has open.
     """
-    from tailgate.randomize.slots import asset_files
+    from tailgate.randomize.slots import asset_files, read_shape
 
     for want in _wanted(scenario, budget, make_randomizers(scenario, budget, rig)):
-        asset_files(want, scenario, budget, Path(cache))
+        for file in asset_files(want, scenario, budget, Path(cache)):
+            read_shape(file)
+    TraceScene()
     return None if scenario.base == OPEN_STAGE else base_file(scenario, budget, Path(cache))
 
 

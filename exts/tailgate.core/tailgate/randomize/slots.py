@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError
 from tailgate.rng import kernel_seed, rng
 from tailgate.stage.layers import IDENTITY, SceneLayers
+from tailgate.turns import breathe
 
 OBJECTS = "/Tailgate/Objects"
 SURFACE_POINTS = 384
@@ -78,8 +80,9 @@ class AssetSlot:
         return self.shape.high - self.shape.low
 
 
+@lru_cache(maxsize=128)
 def read_shape(file: Path) -> AssetShape:
-    """Measure an asset file.
+    """Measure an asset file; the file's name stands for its content.
 
     Raises:
         UserError: it does not open, has no default prim or no triangles.
@@ -98,7 +101,9 @@ def read_shape(file: Path) -> AssetShape:
     points, triangles = read_triangles(root)
     if not len(triangles):
         raise UserError("asset must hold at least one visible mesh", file)
+    breathe()
     used = points[np.unique(triangles)]
+    breathe()
     surface = _spread(points, triangles, kernel_seed("surface", len(points), len(triangles)))
     return AssetShape(Path(file), used.min(0), used.max(0), points, triangles, surface, _parts(stage))
 

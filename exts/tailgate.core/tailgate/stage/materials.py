@@ -10,6 +10,7 @@ import numpy as np
 from tailgate.stage.images import ImageStore
 from tailgate.stage.shaders import FAMILIES, GLASS, PREVIEW, TEXTURED, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdShade
@@ -81,6 +82,7 @@ class MaterialReader:
 
     def resolve(self, notes: Notes) -> None:
         """Find the attributes anew, after inputs were added."""
+        breathe()
         self._attributes: dict[str, Usd.Attribute] = {}
         self.textures: dict[str, Texture] = {}
         self.tinted = False
@@ -167,6 +169,7 @@ class MaterialReader:
 
     def read(self) -> Surface:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
+        breathe()
         got = {**PREVIEW, **GLASS, **self._family.surface(self._values())}
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)

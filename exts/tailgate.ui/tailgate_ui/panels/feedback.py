@@ -11,7 +11,7 @@ from tailgate_ui.panels.panel import Panel
 from tailgate_ui.state import Round, State
 
 PARTS = {"feedback": "to the part that feedback reads", "holdout": "to the part held back"}
-SHOWN = 12
+SHOWN = 8
 """Changes listed of a round."""
 
 
@@ -31,8 +31,8 @@ class FeedbackPanel(Panel):
                 return
             if any(r.ratio for r in rounds):
                 self._ratios(rounds)
-            for one in reversed([r for r in rounds if r.changes]):
-                self._changes(one)
+            for k, one in enumerate(reversed([r for r in rounds if r.changes])):
+                self._changes(one, collapsed=k > 0)
 
     def _ratios(self, rounds: tuple[Round, ...]) -> None:
         look.text("Distance to the nearest real data, over that of real data to other real data (1 is ideal)", "faint")
@@ -46,8 +46,8 @@ class FeedbackPanel(Panel):
                 for part in PARTS:
                     ui.Label(ratio(one, part))
 
-    def _changes(self, one: Round) -> None:
-        with ui.CollapsableFrame(f"After round {one.number}: {len(one.changes)} settings changed", collapsed=False, height=0):
+    def _changes(self, one: Round, collapsed: bool) -> None:
+        with ui.CollapsableFrame(f"After round {one.number}: {len(one.changes)} settings changed", collapsed=collapsed, height=0):
             with ui.VStack(spacing=look.GAP, height=0):
                 for change in one.changes[:SHOWN]:
                     _, randomizer, setting = change["address"].split("/")

@@ -47,7 +47,7 @@ class RunPanel(Panel):
             f"round {run.round}: {run.clips} of {run.planned} clips" if run.round is not None else "",
             f"{pace.clips:,.0f} clips/h" if pace.clips else "",
             f"{pace.instances:,.0f} instances/h" if pace.instances else "",
-            f"about {clock(pace.left_s)} left" if pace.left_s and run.active else "",
+            f"about {clock(pace.left_s)} left" if pace.left_s and run.since is not None else "",
         ]
         with ui.HStack(height=look.ROW, spacing=8):
             with ui.VStack(width=0):

@@ -88,7 +88,7 @@ class StagePanel(Panel):
             box = ui.StringField(identifier="Class")
             box.model.set_value(self._class)
             box.model.add_value_changed_fn(lambda model: setattr(self, "_class", model.get_value_as_string().strip()))
-            look.button("Label", lambda: self.session.mark("label", name=self._class), free, tooltip="label the prims with the class")
+            look.button("Label", lambda: self.session.mark("label", label=self._class), free, tooltip="label the prims with the class")
             look.button("Asset", lambda: self.session.cut(self._class), free, tooltip="cut the prim out as a model of the class")
 
     def _mark(self, kind: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from tailgate.rng import rng
 from tailgate.stage.check.finding import Finding
 from tailgate.stage.contexts import GROUND_SEARCH, Context
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from tailgate.stage.check.survey import Shape, Survey
@@ -45,6 +46,7 @@ def places(context: Context) -> np.ndarray:
 
 def below(survey: Survey, context: Context) -> list[Finding]:
     """Ground under one context: there, near, level, facing up, free above."""
+    breathe()
     points = places(context)
     hits = survey.scene.trace(points + [0, 0, GROUND_SEARCH], np.tile([0.0, 0.0, -1.0], (len(points), 1)), 2 * GROUND_SEARCH)
     there = hits.instance >= 0
@@ -94,6 +96,7 @@ def inside(survey: Survey, points: np.ndarray) -> np.ndarray:
     """Which points [n, 3] lie in a closed solid: of five directions, four and more meet its faces from behind; bool [n]."""
     behind = np.zeros(len(points), int)
     for direction in ((0, 0, 1), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)):
+        breathe()
         hits = survey.scene.trace(points, np.tile(np.array(direction, float), (len(points), 1)), FAR)
         behind += (hits.instance >= 0) & (hits.normal @ np.array(direction, np.float32) > 0)
     return behind >= 4
