@@ -23,6 +23,13 @@ BLOCK = 128
 that a block's threads share."""
 
 
+def strips(items: int, device: str, length: int = 256) -> tuple[int, int]:
+    """Threads, and items that each works through, for a launch over ``items``. On a CPU a thread takes over the structs of a launch in longer than
+    it takes to trace a ray, so it works through ``length`` items; on CUDA through one."""
+    strip = length if wp.get_device(device).is_cpu else 1
+    return -(-items // strip), strip
+
+
 @wp.struct
 class Scene:
     """Device arrays of a two-level scene; rows are instances. Either ``wide``, the address of the tree over instances, and ``tree``, those of

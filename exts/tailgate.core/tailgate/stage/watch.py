@@ -51,6 +51,7 @@ class StageWatch:
 
         self.stage, self.labels = stage, labels
         self.version = 0
+        self._state: StageState | None = None
         self._images = ImageStore()
         self._read()
         self._listener = Tf.Notice.Register(Usd.Notice.ObjectsChanged, self._on_change, stage)
@@ -88,6 +89,7 @@ class StageWatch:
         return absent
 
     def _on_change(self, notice: Usd.Notice.ObjectsChanged, sender: Usd.Stage) -> None:
+        self._state = None
         for path in notice.GetChangedInfoOnlyPaths():
             self._classify(path)
         for path in notice.GetResyncedPaths():
@@ -110,7 +112,14 @@ class StageWatch:
         self._outdated = True
 
     def update(self) -> StageState:
-        """Read what has changed since the last call. A change of shapes, bindings or prims reads the whole stage again."""
+        """Read what has changed since the last call; the same state again if nothing has. A change of shapes, bindings or prims reads the whole stage
+        again."""
+        if self._state is None:
+            self._state = self._present()
+        return self._state
+
+    def _present(self) -> StageState:
+        """The stage's state now."""
         from pxr import Usd, UsdGeom
 
         if self._outdated:

@@ -53,6 +53,7 @@ class WarpBackend:
         self._quality = {"samples": samples, "smoothing": smoothing, "edges": edges}
         self._watch: StageWatch | None = None
         self._scene: Any = None
+        self._state: StageState | None = None
         self._films: dict[tuple[int, int], Any] = {}
         self._rays: dict[Intrinsics, Any] = {}
         self._sample: Sample | None = None
@@ -86,7 +87,7 @@ class WarpBackend:
         self.close()
         self.rig, self.labels = rig, dict(labels)
         self._watch = StageWatch(stage, self.labels)
-        self._version = 0
+        self._version, self._state = 0, None
 
     @property
     def skipped(self) -> list[str]:
@@ -115,7 +116,9 @@ class WarpBackend:
         state = watch.update()
         if state.version != self._version:
             self._scene, self._version = DeviceScene(watch.arrays, self.device), state.version
-        self._scene.update(state)
+        if state is not self._state:
+            self._scene.update(state)
+        self._state = state
         return state
 
     async def capture(self, tick: int = 0) -> Frame:
@@ -209,7 +212,7 @@ class WarpBackend:
         """Release the stage and the device memory; safe to call twice."""
         if self._watch is not None:
             self._watch.close()
-        self._watch, self._scene, self._sample = None, None, None
+        self._watch, self._scene, self._state, self._sample = None, None, None, None
         self._films, self._rays = {}, {}
 
 

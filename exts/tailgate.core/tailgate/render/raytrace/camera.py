@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import BLOCK
+from tailgate.geometry.rays import BLOCK, strips
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth, mirror_kernel, radiance_kernel, see_kernel, sky_kernel, sun_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.direct import MIRROR_BELOW
@@ -120,8 +120,7 @@ class CameraFilm:
 
     def _radiance(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> tuple[wp.array, float]:
         """Radiance at one moment and its exposure."""
-        camera.strip = self.width if wp.get_device(self.device).is_cpu else 1
-        threads = self.width * self.height // camera.strip
+        threads, camera.strip = strips(self.width * self.height, self.device, self.width)
 
         def launch(kernel: Any, inputs: list, outputs: list) -> None:
             wp.launch(kernel, dim=threads, inputs=inputs, outputs=outputs, device=self.device, block_dim=BLOCK)
@@ -160,13 +159,21 @@ class CameraFilm:
         return hdr, float(exposure)
 
     def _channels(self, hdr: wp.array) -> dict[str, Any]:
-        shape, truth = (self.height, self.width), self.truth
-        return {
-            "rgb": self.rgb.numpy().reshape(*shape, 4).copy(),
-            "HdrColor": hdr.numpy().reshape(*shape, 4).copy(),
-            "distance_to_image_plane": truth.distance_to_image_plane.numpy().reshape(shape).copy(),
-            "distance_to_camera": truth.distance_to_camera.numpy().reshape(shape).copy(),
-            "normals": truth.normals.numpy().reshape(*shape, 4).copy(),
-            "semantic_segmentation": truth.semantic.numpy().reshape(shape).copy(),
-            "instance_segmentation": truth.instance.numpy().reshape(shape).copy(),
+        """The channels, copied into one block of memory: of a large one the system hands out large pages, many times faster than small ones."""
+        truth = self.truth
+        buffers = {
+            "rgb": self.rgb,
+            "HdrColor": hdr,
+            "distance_to_image_plane": truth.distance_to_image_plane,
+            "distance_to_camera": truth.distance_to_camera,
+            "normals": truth.normals,
+            "semantic_segmentation": truth.semantic,
+            "instance_segmentation": truth.instance,
         }
+        held = {name: buffer.numpy() for name, buffer in buffers.items()}
+        ends = np.cumsum([values.nbytes for values in held.values()])
+        block, out = np.empty(ends[-1], np.uint8), {}
+        for (name, values), end in zip(held.items(), ends, strict=True):
+            out[name] = block[end - values.nbytes : end].view(values.dtype).reshape(self.height, self.width, *values.shape[1:])
+            out[name][...] = values.reshape(out[name].shape)
+        return out

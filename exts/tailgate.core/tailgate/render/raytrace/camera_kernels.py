@@ -37,7 +37,7 @@ class Camera:
     """Camera; see ``tailgate.frames.Intrinsics``. Nothing nearer than ``near`` [m] is seen, ``far`` limits the depth channels alone; ``rays`` is
     empty without a lens. ``T_world_camera`` is the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global
     shutter. ``aside`` is the place in the lens's opening that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole. A thread
-    works through ``strip`` pixels in a row: on a CPU it would spend longer on taking over a kernel's structs than on a pixel."""
+    works through ``strip`` pixels in a row, see ``rays.strips``."""
 
     width: wp.int32
     height: wp.int32
@@ -317,7 +317,8 @@ def radiance(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: 
     sun_visible = film.diffuse[k][3]
     sun_cos = wp.max(wp.dot(facet.normal, light.sun_direction), 0.0)
     colour = pixels.emissive[k] + wp.cw_mul(body, around + light.sun * (sun_visible * sun_cos / PI))
-    colour += wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, light.sun_direction), light.sun) * sun_visible
+    if sun_visible > 0.0:
+        colour += wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, light.sun_direction), light.sun) * sun_visible
     if samples > 1:
         colour += wp.cw_mul(mirror, mirror_share(facet))
     else:

@@ -81,7 +81,7 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, key: float
         light: the light of the frame.
         key: brightness to aim for, as a share of a day's.
     """
-    values = hdr @ np.append(LUMINANCE, 0.0).astype(np.float32)
+    values = sum(hdr[:, c] * np.float32(LUMINANCE[c]) for c in range(3))
     values = values[surface] if surface.any() else values
     bright = float(np.partition(values, len(values) * 99 // 100)[len(values) * 99 // 100]) if len(values) else 0.0
     if bright <= 0:

@@ -194,8 +194,11 @@ def filmic(x: float) -> float:
 
 @wp.func
 def srgb8(x: float) -> wp.uint8:
-    """sRGB code value of a linear one (IEC 61966-2-1), rounded to 8 bits."""
-    value = wp.where(x <= 0.0031308, 12.92 * x, 1.055 * wp.pow(wp.max(x, 0.0031308), 1.0 / 2.4) - 0.055)
+    """sRGB code value of a linear one (IEC 61966-2-1), rounded to 8 bits. Its power x^(1/2.4) is a polynomial in the fourth root of x, fitted within
+    7e-6 of it, since a power takes a CPU several times as long."""
+    r = wp.sqrt(wp.sqrt(wp.max(x, 0.0031308)))
+    root = ((((-0.06459059 * r + 0.2744266) * r - 0.54736272) * r + 1.18994894) * r + 0.15358142) * r - 0.00600988
+    value = wp.where(x <= 0.0031308, 12.92 * x, 1.055 * root - 0.055)
     return wp.uint8(wp.clamp(value, 0.0, 1.0) * 255.0 + 0.5)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tailgate.frames import Intrinsics, ObjectView
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import BLOCK, Scene
+from tailgate.geometry.rays import BLOCK, Scene, strips
 from tailgate.render.raytrace.camera_kernels import Camera, camera_direction, camera_origin
 from tailgate.render.raytrace.lidar_kernels import Spin, firing_direction, firing_origin
 from tailgate.render.raytrace.scene import DeviceScene, Tables
@@ -25,14 +25,15 @@ OUTSIDE_PIXELS = 65536
 
 @wp.struct
 class Window:
-    """A grid of pixels to test one object on: first pixel, size, stride, the object's instance and its row of the result. ``inner`` is 1 for
-    the part inside the image; otherwise pixels inside the image are passed over. ``first`` is the window's first thread."""
+    """A grid of pixels to test one object on: first pixel, size, stride, the object's instance, mover and row of the result. ``inner`` is 1 for
+    the part inside the image; otherwise pixels inside the image are passed over. ``first`` is the window's first cell of all windows' cells."""
 
     x: wp.int32
     y: wp.int32
     width: wp.int32
     stride: wp.int32
     instance: wp.int32
+    mover: wp.int32
     row: wp.int32
     inner: wp.int32
     first: wp.int32
@@ -52,13 +53,13 @@ def count_kernel(mover: wp.array(dtype=wp.int32), width: int, count: wp.array(dt
 
 
 @wp.func
-def window_of(windows: wp.array(dtype=Window), thread: int) -> int:
-    """Last window whose first thread is not after ``thread``."""
+def window_of(windows: wp.array(dtype=Window), cell: int) -> int:
+    """Last window whose first cell is not after ``cell``."""
     low = int(0)  # noqa: UP018
     high = int(windows.shape[0] - 1)
     while low < high:
         middle = (low + high + 1) / 2
-        if windows[middle].first <= thread:
+        if windows[middle].first <= cell:
             low = middle
         else:
             high = middle - 1
@@ -67,43 +68,44 @@ def window_of(windows: wp.array(dtype=Window), thread: int) -> int:
 
 @wp.kernel
 def alone_kernel(
-    scene: Scene, tables: Tables, camera: Camera, windows: wp.array(dtype=Window), count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32)
-):
-    """Test each pixel of each window against its object alone; count (inside, outside the image) and bound what is hit."""
-    k = wp.tid()
-    window = windows[window_of(windows, k)]
-    cell = k - window.first
-    x = window.x + (cell % window.width) * window.stride
-    y = window.y + (cell / window.width) * window.stride
-    within = x >= 0 and y >= 0 and x < camera.width and y < camera.height
-    if window.inner == 0 and within:
-        return
-    direction = camera_direction(camera, float(x), float(y))
-    if alone_entry(scene, tables, window.instance, camera_origin(camera, float(y)), direction, FAR, 0) < 0.0:
-        return
-    wp.atomic_add(count, window.row, 1 - window.inner, window.stride * window.stride)
-    wp.atomic_min(box, window.row, 0, x)
-    wp.atomic_min(box, window.row, 1, y)
-    wp.atomic_max(box, window.row, 2, x)
-    wp.atomic_max(box, window.row, 3, y)
+    scene: Scene, tables: Tables, camera: Camera, mover: wp.array(dtype=wp.int32), windows: wp.array(dtype=Window), cells: int, strip: int,
+    count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32),
+):  # fmt: skip
+    """Test each pixel of each window against its object alone, if ``mover`` does not show it there; count (inside, outside the image) and bound what
+    is hit. A thread works through ``strip`` pixels."""
+    for k in range(wp.tid() * strip, wp.min((wp.tid() + 1) * strip, cells)):
+        window = windows[window_of(windows, k)]
+        x = window.x + (k - window.first) % window.width * window.stride
+        y = window.y + (k - window.first) / window.width * window.stride
+        inside = x >= 0 and y >= 0 and x < camera.width and y < camera.height
+        if window.inner == 1 or not inside:
+            met = inside and mover[y * camera.width + x] == window.mover
+            if not met:
+                direction = camera_direction(camera, float(x), float(y))
+                met = alone_entry(scene, tables, window.instance, camera_origin(camera, float(y)), direction, FAR, 0) >= 0.0
+            if met:
+                wp.atomic_add(count, window.row, 1 - window.inner, window.stride * window.stride)
+                wp.atomic_min(box, window.row, 0, x)
+                wp.atomic_min(box, window.row, 1, y)
+                wp.atomic_max(box, window.row, 2, x)
+                wp.atomic_max(box, window.row, 3, y)
 
 
 @wp.kernel
-def alone_rays_kernel(scene: Scene, tables: Tables, spin: Spin, around: int, windows: wp.array(dtype=Window), count: wp.array(dtype=wp.int32)):
+def alone_rays_kernel(
+    scene: Scene, tables: Tables, spin: Spin, around: int, windows: wp.array(dtype=Window), cells: int, strip: int, count: wp.array(dtype=wp.int32)
+):
     """Test each firing of each window (x = column, y = beam) against its object alone, through its panes as the light goes. ``around`` is the columns
     of a whole turn."""
-    k = wp.tid()
-    window = windows[window_of(windows, k)]
-    cell = k - window.first
-    column = (window.x + cell % window.width) % around
-    if column >= spin.columns:
-        return
-    firing = (cell / window.width) * spin.columns + column
-    if spin.live[firing] == 0:
-        return
-    t = alone_entry(scene, tables, window.instance, firing_origin(spin, firing), firing_direction(spin, firing, 0.0, 0.0), spin.range_max, 1)
-    if t >= spin.range_min:
-        wp.atomic_add(count, window.row, 1)
+    for k in range(wp.tid() * strip, wp.min((wp.tid() + 1) * strip, cells)):
+        window = windows[window_of(windows, k)]
+        column = (window.x + (k - window.first) % window.width) % around
+        firing = (k - window.first) / window.width * spin.columns + column
+        if column < spin.columns and spin.live[firing] == 1:
+            origin = firing_origin(spin, firing)
+            t = alone_entry(scene, tables, window.instance, origin, firing_direction(spin, firing, 0.0, 0.0), spin.range_max, 1)
+            if t >= spin.range_min:
+                wp.atomic_add(count, window.row, 1)
 
 
 @dataclass(frozen=True)
@@ -176,30 +178,30 @@ def _image_point(camera: Intrinsics, ray: np.ndarray) -> np.ndarray:
 
 
 def camera_windows(boxes: np.ndarray, camera: Intrinsics, seen: Seen) -> np.ndarray:
-    """One window per object for the part of its box inside the image and one for the part outside, int64 [W, 8]: Window's fields with the height
+    """One window per object for the part of its box inside the image and one for the part outside, int64 [W, 9]: Window's fields with the height
     in place of ``first``."""
     row = np.flatnonzero((boxes[:, 2:] >= boxes[:, :2]).all(1))
     first, size = boxes[row, :2], boxes[row, 2:] - boxes[row, :2] + 1
     inner = np.maximum(first, 0)
     inner_size = np.maximum(np.minimum(boxes[row, 2:], [camera.width - 1, camera.height - 1]) - inner + 1, 0)
     inside, instance = inner_size.prod(1), seen.instance[row]
-    outside = size.prod(1) - inside
+    outside, mover = size.prod(1) - inside, seen.mover[row]
     stride = np.maximum(np.ceil(np.sqrt(outside / OUTSIDE_PIXELS)).astype(np.int64), 1)
     coarse = -(-size // stride[:, None])
     one = np.ones_like(row)
-    within = np.stack([*inner.T, inner_size[:, 0], one, instance, row, one, inner_size[:, 1]], 1)
-    around = np.stack([*first.T, coarse[:, 0], stride, instance, row, 0 * one, coarse[:, 1]], 1)
+    within = np.stack([*inner.T, inner_size[:, 0], one, instance, mover, row, one, inner_size[:, 1]], 1)
+    around = np.stack([*first.T, coarse[:, 0], stride, instance, mover, row, 0 * one, coarse[:, 1]], 1)
     return np.concatenate([within[inside > 0], around[outside > 0]])
 
 
 def pack(windows: np.ndarray, device: str) -> tuple[wp.array, int]:
-    """Windows [W, 8] of ``camera_windows`` on the device and their total number of threads."""
-    threads = windows[:, 2] * windows[:, 7]
+    """Windows [W, 9] of ``camera_windows`` on the device and their total number of cells."""
+    cells = windows[:, 2] * windows[:, 8]
     rows = np.zeros(len(windows), Window.numpy_dtype())
-    for k, name in enumerate(("x", "y", "width", "stride", "instance", "row", "inner")):
+    for k, name in enumerate(("x", "y", "width", "stride", "instance", "mover", "row", "inner")):
         rows[name] = windows[:, k]
-    rows["first"] = np.cumsum(threads) - threads
-    return wp.array(rows, dtype=Window, device=device), int(threads.sum())
+    rows["first"] = np.cumsum(cells) - cells
+    return wp.array(rows, dtype=Window, device=device), int(cells.sum())
 
 
 def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics, poses: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
@@ -210,12 +212,13 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
     if not np.array_equal(*poses):
         last = image_boxes(seen, intrinsics, poses[1])
         bounds = np.concatenate([np.minimum(bounds, last)[:, :2], np.maximum(bounds, last)[:, 2:]], axis=1)
-    windows, threads = pack(camera_windows(bounds, intrinsics, seen), device)
+    windows, cells = pack(camera_windows(bounds, intrinsics, seen), device)
     count = wp.zeros((max(n, 1), 2), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(n, 1), 1)), dtype=wp.int32, device=device)
-    if threads:
-        inputs = [scene.scene, scene.tables, camera, windows]
-        wp.launch(alone_kernel, dim=threads, inputs=inputs, outputs=[count, box], device=device, block_dim=BLOCK)
+    if cells:
+        dim, strip = strips(cells, device)
+        inputs = [scene.scene, scene.tables, camera, mover, windows, cells, strip]
+        wp.launch(alone_kernel, dim=dim, inputs=inputs, outputs=[count, box], device=device, block_dim=BLOCK)
     inside, outside = count.numpy()[:n, 0], count.numpy()[:n, 1]
     loose = box.numpy()[:n].astype(np.float32)
     loose = np.clip(loose, 0, np.array([intrinsics.width - 1, intrinsics.height - 1] * 2))
@@ -243,12 +246,13 @@ def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray
     width = np.minimum(2 * half.astype(np.int64) + 1, around)
     near = np.linalg.norm(centre, axis=1) - radius - moved < spin.range_max
     one = np.ones_like(first)
-    rows = np.stack([first, 0 * one, width, one, seen.instance, np.arange(n), one, beams * one], 1)
-    windows, threads = pack(rows[near], device)
+    rows = np.stack([first, 0 * one, width, one, seen.instance, seen.mover, np.arange(n), one, beams * one], 1)
+    windows, cells = pack(rows[near], device)
     count = wp.zeros(max(n, 1), dtype=wp.int32, device=device)
-    if threads:
-        inputs = [scene.scene, scene.tables, spin, around, windows]
-        wp.launch(alone_rays_kernel, dim=threads, inputs=inputs, outputs=[count], device=device, block_dim=BLOCK)
+    if cells:
+        dim, strip = strips(cells, device)
+        inputs = [scene.scene, scene.tables, spin, around, windows, cells, strip]
+        wp.launch(alone_rays_kernel, dim=dim, inputs=inputs, outputs=[count], device=device, block_dim=BLOCK)
     nothing = np.full((n, 4), -1.0)
     return view(seen, pose, (visible, count.numpy()[:n], np.zeros(n)), (nothing, nothing))
 
