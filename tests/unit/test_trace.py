@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tailgate.geometry.queries import Box, footprints_overlap, ground_height, visible_share, volumes_overlap
+from tailgate.geometry.queries import Box, footprints_overlap, ground_height, inside_solids, visible_share, volumes_overlap
 from tailgate.geometry.trace import TraceScene, collapse_repeats
 from tailgate.geometry.twins import trace_twin
 
@@ -113,3 +113,14 @@ def test_visible_share():
     assert visible_share(np.array([10.0, 0, 0]), target, []) == 0.0
     wall = scene_of([QUAD], [0], [moved(5, -1.5, 0, np.array([[0.0, 0, 1], [3, 0, 0], [0, 4, 0]]))])
     assert visible_share(np.zeros(3), target, [], wall) == pytest.approx(0.5, abs=0.03)
+
+
+def test_inside_of_solids_but_not_of_rooms():
+    """A pillar of 1 x 1 x 6 m, a shell of 8 x 8 x 5 m with its faces outwards or inwards, and a sheet."""
+    pillar = scene_of([CUBE], [0], [moved(0, 0, 3, np.diag([0.5, 0.5, 3.0]))])
+    points = np.array([[0, 0, 1], [0.4, 0.4, 5], [0.6, 0, 1], [0, 0, 6.5], [0, 0, -0.5]])
+    np.testing.assert_array_equal(inside_solids(pillar, points), [True, True, False, False, False])
+    for mirror in (1.0, -1.0):
+        room = scene_of([CUBE], [0], [moved(0, 0, 2.5, np.diag([4.0 * mirror, 4.0, 2.5]))])
+        assert not inside_solids(room, [[0, 0, 1], [3, 3, 1]]).any()
+    assert not inside_solids(scene_of([QUAD], [0], [moved(0, 0, 1)]), [[0, 0, 0.5]]).any()

@@ -66,6 +66,31 @@ def ground_height(scene: TraceScene, xy: np.ndarray, top: float = 100.0, depth: 
     return np.where(np.isfinite(t), top - t, np.nan)
 
 
+NARROW, LOW, REACH = 3.0, 2.0, 50.0
+"""A closed shape is solid rather than a room if it is narrower than the first or lower than the second [m]; faces are sought within the third [m]."""
+
+
+def inside_solids(scene: TraceScene, points: np.ndarray) -> np.ndarray:
+    """Which points lie in a closed shape that is no room, such as a pillar or a crate.
+
+    Of five directions (up and four level ones), four and more must meet a face from behind, by its winding. A shell as large as a room is one,
+    whichever way its faces are turned.
+
+    Args:
+        points: [N, 3] m.
+
+    Returns:
+        bool [N].
+    """
+    points = np.asarray(points, np.float64).reshape(-1, 3)
+    directions = np.array([[0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], np.float64)
+    hits = scene.trace(np.repeat(points, 5, 0), np.tile(directions, (len(points), 1)), REACH)
+    t = hits.t.reshape(-1, 5)
+    behind = ((hits.normal.reshape(-1, 5, 3) * directions).sum(2) > 0) & np.isfinite(t)
+    small = (t[:, 0] < LOW) | (np.minimum(t[:, 1] + t[:, 2], t[:, 3] + t[:, 4]) < NARROW)
+    return (behind.sum(1) >= 4) & small
+
+
 def footprints_overlap(a: Box, others: list[Box], gap: float = 0.0) -> np.ndarray:
     """Whether the footprint of ``a`` comes closer than ``gap`` [m] along a separating axis to each other one; bool [N].
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tailgate.geometry.queries import Box, volumes_overlap
+from tailgate.geometry.queries import Box, inside_solids, volumes_overlap
 from tailgate.geometry.trace import TraceScene
 from tailgate.randomize.protocol import Placed
 from tailgate.randomize.slots import AssetShape, AssetSlot
@@ -45,13 +45,14 @@ class SceneQueries:
         return np.where(hits.instance >= 0, start[:, 2] - np.where(hits.instance >= 0, hits.t, 0.0), points[:, 2])
 
     def hits_base(self, slot: AssetSlot, pose: Sequence[float]) -> bool:
-        """True if the object's box would cut something of the base scene above its ground contact (a wall, a pole, a parked car)."""
+        """True if the object's box would cut something of the base scene above its ground contact (a wall, a pole, a parked car), or lie in it."""
         if not self.has_base:
             return False
         starts, ends = _probe_lines(slot.shape)
         T = np.array(pose_matrix(*pose))
         starts, ends = (p @ T[:3, :3].T + T[:3, 3] for p in (starts, ends))
-        return bool((self._base.trace(starts, ends - starts, 1.0).instance >= 0).any())
+        cut = (self._base.trace(starts, ends - starts, 1.0).instance >= 0).any()
+        return bool(cut or inside_solids(self._base, (starts[:1] + ends[:1]) / 2)[0])
 
     def stands_flat(self, slot: AssetSlot, pose: Sequence[float], tolerance: float = 0.04) -> bool:
         """True if the ground under the footprint's corners is level with the origin within ``tolerance`` [m]."""

@@ -93,23 +93,21 @@ def _light(stage: Usd.Stage) -> None:
 
 
 def _light_room(stage: Usd.Stage, low: np.ndarray, high: np.ndarray, height: float) -> None:
-    """A panel of light under a roof that is cut away, over all that is shown, where our own sun does not reach."""
+    """Four lamps under a roof that is cut away, over all that is shown, where our own sun does not reach."""
     from pxr import Gf, UsdLux
 
     from tailgate.stage.extract import world_correction
 
     if not stage.GetPrimAtPath(f"{LOOK}/Sun"):
         return
-    panel = UsdLux.RectLight.Define(stage, f"{LOOK}/Panel")
-    unit = float(np.linalg.norm(world_correction(stage)[:3, 0]))
-    panel.CreateWidthAttr(float(high[0] - low[0]) / unit)
-    panel.CreateHeightAttr(float(high[1] - low[1]) / unit)
-    panel.CreateIntensityAttr(1.0)
-    T = np.eye(4)
-    T[:3, 3] = [*((low + high) / 2)[:2], height - 0.05]
-    T = np.linalg.inv(world_correction(stage)) @ T
-    T[:3, :3] /= np.linalg.norm(T[:3, :3], axis=0)
-    panel.AddTransformOp().Set(Gf.Matrix4d(*T.T.ravel().tolist()))
+    T_stage_world = np.linalg.inv(world_correction(stage))
+    size = high - low
+    for k, (u, v) in enumerate(((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))):
+        lamp = UsdLux.SphereLight.Define(stage, f"{LOOK}/Lamp_{k}")
+        place = T_stage_world @ [low[0] + u * size[0], low[1] + v * size[1], height - 0.05, 1.0]
+        lamp.AddTranslateOp().Set(Gf.Vec3d(*place[:3].tolist()))
+        lamp.CreateRadiusAttr(float(0.01 * size[0] * np.linalg.norm(T_stage_world[:3, 0])))
+        lamp.CreateIntensityAttr(900.0)
 
 
 def _shoot(stage: Usd.Stage, model: CameraModel, T_world_camera: np.ndarray) -> Frame:
@@ -150,7 +148,8 @@ def _from_above(stage: Usd.Stage, facts: dict[str, Any], contexts: tuple[Context
     columns = WHOLE if across > 1.01 * down else SIDE
     rows = round(columns * down / across)
     height = high[2] + HIGH * across
-    base = float(np.median(np.concatenate([c.points[:, 2] for c in contexts]))) if contexts else float((facts["floor"] or {}).get("height_m", low[2]))
+    ground = [c.points[:, 2] for c in contexts] or [[facts["floor"]["height_m"]] if facts["floor"] else [high[2]]]
+    base = float(np.median(np.concatenate(ground)))
     T = np.diag([1.0, -1.0, -1.0, 1.0])
     T[:3, 3] = [*((low + high) / 2)[:2], height]
     focal = columns * (height - base) / across
@@ -159,7 +158,7 @@ def _from_above(stage: Usd.Stage, facts: dict[str, Any], contexts: tuple[Context
     view = View("from above", np.zeros((0, 0, 3), np.uint8), model, T)
     frame = _shoot(stage, model, T)
     cut = base + (CUT if contexts else max(CUT, 0.25 * (high[2] - base)))
-    if _roofed(frame, view, contexts, cut):
+    if base < high[2] and _roofed(frame, view, contexts, cut):
         model = model.model_copy(update={"near": height - cut})
         _light_room(stage, low, high, cut)
         frame = _shoot(stage, model, T)
@@ -200,10 +199,11 @@ def _from_camera(stage: Usd.Stage, facts: dict[str, Any], contexts: tuple[Contex
 
 
 def from_corner(low: np.ndarray, high: np.ndarray, model: CameraModel) -> np.ndarray:
-    """T_world_camera that sees a box from above a corner, whole."""
-    middle, reach = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
+    """T_world_camera that looks down at a box over one of its corners, as near as shows it whole."""
+    middle = (low + high) / 2
+    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]) - middle
     T = np.eye(4)
-    T[:3, :3] = rotation((0.0, 28.0, 130.0))
-    half = np.arctan(min(model.width, model.height) / 2 / model.fx)
-    T[:3, 3] = middle - T[:3, 0] * reach / np.sin(half)
-    return T @ T_FORWARD_OPTICAL
+    T[:3, :3] = rotation((0.0, 28.0, 130.0)) @ T_FORWARD_OPTICAL[:3, :3]
+    local = np.abs(corners @ T[:3, :3]) / [0.45 * model.width / model.fx, 0.45 * model.height / model.fy, 1.0]
+    T[:3, 3] = middle - T[:3, 2] * float((local[:, :2].max(1) - corners @ T[:3, 2]).max())
+    return T

@@ -60,6 +60,8 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         )
     if camera.GetClippingPlanesAttr().Get(now):
         notes.add(f"camera {path}: clipping planes are not honoured, its clipping range is")
+    if camera.GetExposureAttr().Get(now):
+        notes.add(f"camera {path}: its exposure is not honoured, pictures are exposed by what they show")
     height = max(1, round(width * down / across))
     fx, fy = width * focal / across, height * focal / down
     aside, up = (float(a.Get(now)) for a in (camera.GetHorizontalApertureOffsetAttr(), camera.GetVerticalApertureOffsetAttr()))

@@ -53,6 +53,12 @@ def composition_errors(stage: Usd.Stage) -> list[tuple[str, str]]:
     return sorted({sentence(str(error)) for error in errors})
 
 
+def unloaded(stage: Usd.Stage) -> list[str]:
+    """Paths of the active prims whose payload is not loaded, sorted."""
+    prims = (stage.GetPrimAtPath(path) for path in stage.FindLoadable())
+    return sorted(str(prim.GetPath()) for prim in prims if prim and prim.IsActive() and not prim.IsLoaded())
+
+
 def sentence(text: str) -> tuple[str, str]:
     """Path of the prim, and one of USD's composition errors in one sentence."""
     flat = " ".join(text.split())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.stage.composition import composition_errors
+from tailgate.stage.composition import composition_errors, unloaded
 from tailgate.stage.images import ImageStore
 from tailgate.stage.labels import get_label
 from tailgate.stage.materials import COLUMNS, GONE, LUMINANCE, MaterialReader, Surface
@@ -164,6 +164,8 @@ class Extraction:
         """Read everything."""
         for path, words in composition_errors(self.stage):
             self.notes.add(f"composition: prim {path}: {words}" if path else f"composition: {words}", "composition")
+        for path in unloaded(self.stage):
+            self.notes.count("its payload is not loaded and is not shown", path, "composition")
         objects = self.stage.GetPrimAtPath(OBJECTS)
         placed, scattered = self.walk.shapes(self.stage.GetPseudoRoot(), OBJECTS)
         self._place(self._prototype([Placed(p.prim, self.T_world_stage @ p.T) for p in placed], -1), -1)

@@ -97,6 +97,13 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
         got = read(prim, name, plain)
         if got != plain and str(got) not in ("", "@@"):
             notes.add(f"{where} inputs:{name} is not honoured")
+    if prim.GetRelationship("light:filters").HasAuthoredTargets():
+        notes.add(f"{where} light filters are not honoured")
+    linked = {"collection:lightLink:includeRoot": True, "collection:shadowLink:includeRoot": True}
+    if any((a := prim.GetAttribute(name)) and a.Get() not in (None, plain) for name, plain in linked.items()) or any(
+        prim.GetRelationship(f"collection:{name}:excludes").HasAuthoredTargets() for name in ("lightLink", "shadowLink")
+    ):
+        notes.add(f"{where} it lights everything, light linking is not honoured")
     if is_dome(prim):
         file, shape = dome_file(prim), str(read(prim, "texture:format", "automatic"))
         if file and shape not in ("automatic", "latlong"):

@@ -171,6 +171,8 @@ class Walk:
             self.notes.add(f"{where} must hold one position, orientation and scale per index, {len(kinds)} in all, and is not shown", "geometry")
             return []
         poses = T @ np.transpose(np.array(matrices, np.float64).reshape(-1, 4, 4), (0, 2, 1))
+        if any(p.GetInterpolation() != UsdGeom.Tokens.constant for p in UsdGeom.PrimvarsAPI(prim).GetPrimvarsWithValues()):
+            self.notes.count("primvars that vary over the copies of a PointInstancer are not honoured", prim.GetPath())
         self._open.append(prim)
         out = []
         for kind in np.unique(kinds[shown]):

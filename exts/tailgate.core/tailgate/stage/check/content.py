@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tailgate.errors import UserError
 from tailgate.stage.cameras import read_camera, stage_cameras
 from tailgate.stage.check.finding import Finding
-from tailgate.stage.composition import UNREADABLE, composition_errors
+from tailgate.stage.composition import UNREADABLE, composition_errors, unloaded
 from tailgate.stage.extract import world_correction
 from tailgate.stage.lights import emission, light_prims, read_lights
 from tailgate.stage.materials import GLOW
@@ -21,14 +21,21 @@ if TYPE_CHECKING:
 
 MANY = 5_000_000
 """From this many different triangles on, reading a stage and building its trees takes more than ten seconds."""
+SECONDS, GIGABYTES = 5.0, 0.4
+"""Of one core and of memory per million triangles, measured with a mesh of ten million."""
 
 
 def check_composition(stage: Usd.Stage) -> list[Finding]:
     """Missing files and prims, and cycles; a format that only another USD reads is a warning."""
-    out, mend = [], "mend the path, or remove the arc or deactivate the prim"
+    out, expected = [], "what it was to bring in is missing"
     for path, words in composition_errors(stage):
-        severity = "warning" if UNREADABLE in words else "problem"
-        out.append(Finding("composition", severity, words, "what it was to bring in is missing", mend, path))
+        if UNREADABLE in words:
+            out.append(Finding("composition", "warning", words, expected, "convert it, or render where it is known, as in Isaac Sim", path))
+        else:
+            out.append(Finding("composition", "problem", words, expected, "mend the path, or remove the arc or deactivate the prim", path))
+    if left_out := unloaded(stage):
+        words = "its payload is not loaded"
+        out.append(Finding("composition", "warning", words, expected, "load it, or unload it on purpose", left_out[0], len(left_out) - 1))
     return out
 
 
@@ -46,7 +53,7 @@ def check_geometry(survey: Survey) -> list[Finding]:
     read_once = sum(s.triangles for s in survey.shapes)
     if read_once > MANY:
         words = f"{read_once / 1e6:.1f} million triangles"
-        expected = f"reading them takes about {3 * read_once / 1e6:.0f} s and {0.35 * read_once / 1e6:.1f} GB per worker"
+        expected = f"reading them takes about {SECONDS * read_once / 1e6:.0f} s and {GIGABYTES * read_once / 1e6:.1f} GB per worker"
         found.append(Finding("geometry", "warning", words, expected, "simplify what is far from every context, or use fewer --workers"))
     return found
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.geometry.queries import inside_solids
 from tailgate.rng import rng
 from tailgate.stage.check.finding import Finding
 from tailgate.stage.contexts import GROUND_SEARCH, Context
@@ -82,7 +83,7 @@ def covered(survey: Survey, context: Context, ground: np.ndarray) -> list[Findin
     low, high = (0.02, TABLE_CLEAR) if table else (CLEAR_FROM, CLEAR_TO)
     start = ground + [0, 0, low]
     hits = survey.scene.trace(start, np.tile([0.0, 0.0, 1.0], (len(ground), 1)), high - low)
-    within = inside(survey, start)
+    within = inside_solids(survey.scene, start)
     share, buried = float(((hits.instance >= 0) | within).mean()), float(within.mean())
     if share <= 0.15:
         return []
@@ -90,16 +91,6 @@ def covered(survey: Survey, context: Context, ground: np.ndarray) -> list[Findin
     words = f"{100 * share:.0f} % of {title(context)} {where}"
     mend = "move the context out of it" if share > 0.9 else ""
     return [Finding("ground", "problem" if share > 0.9 else "warning", words, "nothing can be placed where a solid stands", mend, context.path)]
-
-
-def inside(survey: Survey, points: np.ndarray) -> np.ndarray:
-    """Which points [n, 3] lie in a closed solid: of five directions, four and more meet its faces from behind; bool [n]."""
-    behind = np.zeros(len(points), int)
-    for direction in ((0, 0, 1), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)):
-        breathe()
-        hits = survey.scene.trace(points, np.tile(np.array(direction, float), (len(points), 1)), FAR)
-        behind += (hits.instance >= 0) & (hits.normal @ np.array(direction, np.float32) > 0)
-    return behind >= 4
 
 
 def hangs(survey: Survey, context: Context, points: np.ndarray) -> Finding:
@@ -131,7 +122,8 @@ def suggestions(survey: Survey) -> list[Finding]:
         words = f"this looks like the ground: {floor.level:.3g} m² that face up at a height of {round(floor.height, 2) + 0.0:.2f} m"
         return [Finding("ground", "note", words, prim=floor.path)]
     words = "nothing in the stage is wide, low and level"
-    mend = "if it is a model rather than a scene, use it for a class: ontology: {CLASS: {asset: CLASS, usd: FILE}}"
+    file = survey.stage.GetRootLayer().GetDisplayName() or "FILE"
+    mend = f"if it is a model rather than a scene, use it for a class of a budget: ontology: {{CLASS: {{asset: CLASS, usd: {file}}}}}"
     return [Finding("ground", "warning", words, "objects need something to stand on", mend)]
 
 

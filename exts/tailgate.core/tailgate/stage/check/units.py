@@ -33,7 +33,7 @@ TELLING = {
     "person": ("person", "pedestrian", "human", "man", "woman", "worker"), "car": ("car", "sedan", "suv", "hatchback"), "van": ("van", "minivan"),
     "truck": ("truck", "lorry"), "bus": ("bus",), "bicycle": ("bicycle",), "motorcycle": ("motorcycle",), "wheelchair_user": ("wheelchair",),
     "stroller": ("stroller",), "traffic_cone": ("cone",), "pallet": ("pallet",), "mug": ("mug",), "bottle": ("bottle",), "door": ("door",),
-    "chair": ("chair",), "teapot": ("teapot",), "forklift": ("forklift",), "ambulance": ("ambulance",), "tractor": ("tractor",),
+    "chair": ("chair",), "teapot": ("teapot",), "forklift": ("forklift",), "ambulance": ("ambulance",), "tractor": ("tractor",), "wheel": ("wheel", "tyre"),
 }  # fmt: skip
 """Words in the name of an unlabelled prim that tell its class; ambiguous ones such as box, can or sign are left out."""
 SMALLEST, LARGEST = 0.03, 30_000.0
@@ -149,8 +149,9 @@ def likely_unit(things: list[Thing], declared: float) -> float | None:
 def wrong_unit(stage: Usd.Stage, things: list[Thing], declared: float, guess: float) -> Finding:
     """All known things are off by one factor."""
     off = [t for t in things if not t.fits(1.0)]
+    others = f", and {len(off) - 1} more of {len(things)} things of known size do not fit either" if off[1:] else ""
     return Finding(
-        "units", "problem", f"{len(off)} of {len(things)} things of known size do not fit metersPerUnit {declared:g}: {off[0].words(1.0)}",
+        "units", "problem", f"{off[0].words(1.0)} at metersPerUnit {declared:g}{others}",
         f"{plausible(off[0])}, and metersPerUnit {guess:g} ({UNITS[guess]}) makes it {metres(off[0].height * guess / declared)}",
         f"say so with: {mark(stage, f'--meters-per-unit {guess:g}')}",
     )  # fmt: skip
