@@ -33,7 +33,7 @@ SAID = [
     (ROOM.format("mtlx-ref"), "composition", "a reference names cornell-box.mtlx, which is of a format that this USD cannot read"),
     (ROOM.format("display-color"), "lights", "no light shines and nothing glows"),
 ]
-SOUND = [("usd/Teapot/Teapot.usd", "units"), ("usd/McUsd/McUsd.usda", "units"), (ROOM.format("mtlx-usdshade"), "lights"), (ROOM.format("mdl"), "units")]
+SOUND = [("usd/Teapot/Teapot.usd", "units"), ("usd/McUsd/McUsd.usda", "units"), (ROOM.format("mtlx-usdshade"), "lights")]
 
 
 def opened(data_root, path):

@@ -335,3 +335,19 @@ def test_display_opacity():
     np.testing.assert_allclose([rows[name][8] for name in ("clear", "half", "solid", "varies")], [0, 0.5, 1, 0.6], atol=1e-6)
     assert rows["clear"][CUTOUT] > 1 and rows["half"][CUTOUT] == 0
     assert any("/World/varies: display opacity that varies" in line for line in arrays.skipped)
+
+
+def test_display_opacity_is_seen():
+    """A black sheet before a white wall takes away its opacity's share of the light."""
+    seen = {}
+    for opacity in (0.0, 0.5, 1.0):
+        stage = kit.new_stage()
+        kit.lights(stage, sky=1.0)
+        for name, x, half, colour, values in (("wall", 30, 40, 1.0, [1.0]), ("sheet", 2, 0.7, 0.0, [opacity])):
+            made = kit.mesh(stage, f"/World/{name}", [(x, -half, -half), (x, half, -half), (x, half, half), (x, -half, half)], [(3, 2, 1, 0)])
+            made.CreateDisplayColorPrimvar("constant").Set([Gf.Vec3f(colour)])
+            made.CreateDisplayOpacityPrimvar("constant").Set(values)
+        channels = kit.render(stage, kit.rig_of(kit.pinhole(32, 24)), samples=16).sensors["camera"].channels
+        seen[opacity] = float(channels["HdrColor"][8:16, 10:22, :3].mean()), float(np.median(channels["distance_to_image_plane"]))
+    assert seen[0.0][1] == pytest.approx(30, abs=1e-2) and seen[1.0][1] == pytest.approx(2, abs=1e-3)
+    assert seen[0.5][0] - seen[1.0][0] == pytest.approx((seen[0.0][0] - seen[1.0][0]) / 2, rel=0.05)

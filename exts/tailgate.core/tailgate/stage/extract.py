@@ -16,7 +16,7 @@ import numpy as np
 from tailgate.stage.composition import composition_errors, unloaded
 from tailgate.stage.images import ImageStore
 from tailgate.stage.labels import get_label
-from tailgate.stage.materials import COLUMNS, GONE, LUMINANCE, MaterialReader, Surface
+from tailgate.stage.materials import COLUMNS, GONE, LUMINANCE, PRESENCE, MaterialReader, Surface
 from tailgate.stage.meshes import NOT_FINITE, MeshData, primvar, read_shape
 from tailgate.stage.shaders import TEXTURED
 from tailgate.stage.textures import Texture
@@ -286,15 +286,17 @@ class Extraction:
         opacity = float(values.mean()) if len(values) and np.isfinite(values).all() else 1.0
         if len(values) and np.ptp(values):
             self.notes.count("display opacity that varies over a mesh is shown as its mean", part.GetPath())
-        if GONE <= opacity < 1:
-            self.notes.count("display opacity below 1 is shown opaque in pictures", part.GetPath())
         return opacity
 
 
 def display_surface(colour: tuple[float, ...], opacity: float) -> Surface:
-    """Surface of a shape without a material: its display colour (linear RGB); one of no opacity is not there."""
-    reflectance = float(np.clip(LUMINANCE @ np.array(colour), 0, 1))
-    return Surface(diffuse=tuple(colour), reflectance=reflectance, opacity=opacity, cutout=2.0 if opacity < GONE else 0.0)
+    """Surface of a shape without a material: its display colour (linear RGB); it is there to the share of its display opacity."""
+    surface = Surface(diffuse=tuple(colour), reflectance=float(np.clip(LUMINANCE @ np.array(colour), 0, 1)))
+    if opacity >= 1:
+        return surface
+    if opacity < GONE:
+        return replace(surface, opacity=0.0, cutout=2.0)
+    return replace(surface, opacity=opacity, pane=PRESENCE, tint=(1 - opacity,) * 3, infrared=1 - opacity)
 
 
 def asset_stem(prim: Usd.Prim) -> str:

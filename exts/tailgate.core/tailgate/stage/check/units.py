@@ -33,7 +33,8 @@ TELLING = {
     "person": ("person", "pedestrian", "human", "man", "woman", "worker"), "car": ("car", "sedan", "suv", "hatchback"), "van": ("van", "minivan"),
     "truck": ("truck", "lorry"), "bus": ("bus",), "bicycle": ("bicycle",), "motorcycle": ("motorcycle",), "wheelchair_user": ("wheelchair",),
     "stroller": ("stroller",), "traffic_cone": ("cone",), "pallet": ("pallet",), "mug": ("mug",), "bottle": ("bottle",), "door": ("door",),
-    "chair": ("chair",), "teapot": ("teapot",), "forklift": ("forklift",), "ambulance": ("ambulance",), "tractor": ("tractor",), "wheel": ("wheel", "tyre"),
+    "chair": ("chair",), "teapot": ("teapot",), "forklift": ("forklift",), "ambulance": ("ambulance",), "tractor": ("tractor",),
+    "wheel": ("wheel", "tyre"),
 }  # fmt: skip
 """Words in the name of an unlabelled prim that tell its class; ambiguous ones such as box, can or sign are left out."""
 SMALLEST, LARGEST = 0.03, 30_000.0
