@@ -133,6 +133,7 @@ def test_contexts_and_the_ground_below_them():
         lane(stage, f"/World/{name}", points)
     kit.box(stage, "/World/wall", (-14, -11, 0), (14, -8.5, 3))
     lane(stage, "/World/inside", [(-12, -10, 0), (12, -10, 0)], width=2)
+    kit.mesh(stage, "/World/fence", [(1.2, 5, 0), (1.2, 7, 0), (1.2, 7, 2), (1.2, 5, 2)], [(0, 1, 2, 3)])
     slope = kit.mesh(stage, "/World/slope", [(0, 12, 0), (10, 12, 3), (10, 18, 3), (0, 18, 0)], [(0, 1, 2, 3)])
     mark_context(stage, "/World/slope", "surface", stage.GetRootLayer())
     ground = {f.prim: f for f in check_stage(stage).findings if f.topic == "ground"}
@@ -142,6 +143,8 @@ def test_contexts_and_the_ground_below_them():
     assert ground["/World/off"].severity == "note" and "lies 0.20 m above the ground" in ground["/World/off"].found
     assert ground["/World/inside"].severity == "problem" and "100 % of the lane inside lies inside a solid" in ground["/World/inside"].found
     assert ground["/World/slope"].severity == "problem" and "leans more than 6 degrees" in ground["/World/slope"].found
+    (through,) = said(stage, "ground", "warning")[1:]
+    assert "the lane off runs through something solid in 1 place, first near x 0.8 m, y 6.0 m" in through
     slope.GetOrientationAttr().Set("leftHanded")
     assert any("faces that look down" in s for s in said(stage, "ground", "note"))
 

@@ -23,6 +23,8 @@ TILT_DEG = 6.0
 """Ground that leans more than this is refused by objects of usual size (``SceneQueries.stands_flat`` allows 4 cm under the corners) [deg]."""
 CLEAR_FROM, CLEAR_TO = 0.3, 1.7
 """Heights above the ground that must be free for a person to stand [m]."""
+BREAST, STRIDE = 1.0, 0.5
+"""A spline is followed at this height above the ground, in steps of this length [m]."""
 TABLE_CLEAR = 0.3
 """Height that must be free above a surface on which nobody stands [m]."""
 WIDE, LOW = 0.4, 0.4
@@ -74,7 +76,7 @@ def below(survey: Survey, context: Context) -> list[Finding]:
         say("problem" if steep > 0.9 else "warning", steep, words, "objects stand only where the ground is level within 4 cm")
     if down > 0.5:
         say("note", down, "lies on faces that look down", "other renderers and physics may see through them", "turn the mesh's orientation around")
-    return [*found, *covered(survey, context, np.column_stack([points[there, :2], height]))]
+    return [*found, *covered(survey, context, np.column_stack([points[there, :2], height])), *runs_through(survey, context, offset)]
 
 
 def covered(survey: Survey, context: Context, ground: np.ndarray) -> list[Finding]:
@@ -91,6 +93,20 @@ def covered(survey: Survey, context: Context, ground: np.ndarray) -> list[Findin
     words = f"{100 * share:.0f} % of {title(context)} {where}"
     mend = "move the context out of it" if share > 0.9 else ""
     return [Finding("ground", "problem" if share > 0.9 else "warning", words, "nothing can be placed where a solid stands", mend, context.path)]
+
+
+def runs_through(survey: Survey, context: Context, offset: float) -> list[Finding]:
+    """Where the middle of a spline meets a wall or the like at breast height above the ground, which lies ``offset`` [m] above it."""
+    if not context.is_spline:
+        return []
+    along = context.at(np.linspace(0, context.length, max(2, round(context.length / STRIDE))))[0] + [0, 0, offset + BREAST]
+    met = survey.scene.trace(along[:-1], np.diff(along, axis=0), 1.0).instance >= 0
+    if not met.any():
+        return []
+    x, y, _ = along[:-1][met][0]
+    where = f"{met.sum()} place{'s' if met.sum() > 1 else ''}, first near x {x:.1f} m, y {y:.1f} m"
+    words = f"{title(context)} runs through something solid in {where}"
+    return [Finding("ground", "warning", words, "what moves along it would pass through walls", "lead the curve around it", context.path)]
 
 
 def hangs(survey: Survey, context: Context, points: np.ndarray) -> Finding:
