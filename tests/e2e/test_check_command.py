@@ -48,6 +48,7 @@ def street(tmp_path):
 
 def test_from_a_refusal_to_a_stage_that_can_be_used(run, street, tmp_path, monkeypatch):
     monkeypatch.setattr(stage_views, "SAMPLES", 1)
+    monkeypatch.setattr(stage_views, "WIDTH", 400)
     before = street.read_bytes()
     code, said = run("check", street, "-o", "town.png")
     assert code == 1 and "the stage has no context" in said and "not ready: 1 problem" in said
