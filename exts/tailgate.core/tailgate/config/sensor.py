@@ -37,6 +37,8 @@ class LidarModel(Model):
         pulse_ns: length of the pulse at half maximum [ns]; echoes closer than half of it times the speed of light merge.
         sub_rays: rays traced per beam: 1 along its axis, or 7 over its ellipse (mixed pixels and several echoes, at seven times the cost).
         ghosts: follow the beam's axis into smooth metal and glass: one mirror image. Through glass every beam goes in any case.
+        tracer: who follows the beams inside Isaac Sim: "tailgate" (this library on the open stage, with every effect of this file) or "rtx" (the
+            simulator's own sensor). Elsewhere there is one tracer.
         returns: which echo of a firing the device reports; "dual" gives the strongest and the last, or the second strongest where they coincide.
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
     """
@@ -61,6 +63,7 @@ class LidarModel(Model):
     pulse_ns: float = Field(6.0, gt=0, le=100)
     sub_rays: Literal[1, 7] = 1
     ghosts: bool = False
+    tracer: Literal["tailgate", "rtx"] = "tailgate"
     returns: Literal["strongest", "last", "dual"] = "strongest"
     response: dict[str, Setting] = {}
 
