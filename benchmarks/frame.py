@@ -94,7 +94,7 @@ def capture_ms(backend: WarpBackend) -> float:
 
 def world_triangles(backend: WarpBackend) -> np.ndarray:
     """All triangles of the placed stage, float32 [F, 3, 3]."""
-    state, arrays, parts = backend._watch.update(), backend._watch.arrays, []
+    state, arrays, parts = backend._live.watch.update(), backend._live.watch.arrays, []
     poses = np.concatenate([state.T_world_mover, np.eye(4)[None]])
     for number, mover, own in zip(arrays.instance_prototype, arrays.instance_mover, arrays.instance_pose, strict=True):
         T, prototype = poses[mover] @ own, arrays.prototypes[number]
@@ -155,8 +155,8 @@ def main() -> None:
                 attribute.Set(kit.gf(kit.pose(x=2 + 0.4 * k, z=z, scale=0.5)))
 
     figure("update_200_objects", cpu_ms(lambda: backend.apply(Sample(FrameId("bench", 0, 0))), 20, before=move), "none", float("nan"))
-    tracer, state = backend._scene.tracer, backend._watch.update()
-    ids, T_world = np.array(backend._watch.arrays.instance_prototype), np.concatenate([np.eye(4)[None], state.T_world_mover])[: OBJECTS + 1]
+    tracer, state = backend._live.scene.tracer, backend._live.watch.update()
+    ids, T_world = np.array(backend._live.watch.arrays.instance_prototype), np.concatenate([np.eye(4)[None], state.T_world_mover])[: OBJECTS + 1]
     figure("tree_over_200_objects", cpu_ms(lambda: tracer.set_instances(ids[: len(T_world)], T_world), 20), "none", float("nan"))
     backend.close()
 

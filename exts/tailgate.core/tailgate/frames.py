@@ -40,6 +40,11 @@ normal 0..1, time_offset [ns] from t_start. Per beam and column, without the ech
 float32 and ``ring`` (beams,) int32."""
 
 
+def host(array: Any) -> np.ndarray:
+    """An array on the host: numpy as it is, a Warp array copied from its device where that is not the host."""
+    return array.numpy() if hasattr(array, "numpy") else np.asarray(array)
+
+
 class MissingChannel(TailgateError):
     """A stage needs a channel that this backend does not give."""
 
@@ -206,14 +211,14 @@ class SensorFrame:
 
     def points(self) -> dict[str, np.ndarray]:
         """LiDAR returns as a list: ``xyz`` [n, 3] in the sensor frame [m] and one [n] array per channel, in (column, beam, echo) order."""
-        rng = np.asarray(self.channel("range"))
+        rng = host(self.channel("range"))
         order = np.nonzero(rng.transpose(1, 0, 2) > 0)
         cell = (order[1], order[0], order[2])
-        az, el = (np.deg2rad(np.asarray(self.channel(c), dtype=np.float64))[cell[:2]] for c in ("azimuth", "elevation"))
+        az, el = (np.deg2rad(host(self.channel(c)).astype(np.float64))[cell[:2]] for c in ("azimuth", "elevation"))
         r = rng[cell].astype(np.float64)
         xyz = np.stack([r * np.cos(el) * np.cos(az), r * np.cos(el) * np.sin(az), r * np.sin(el)], axis=1).astype(np.float32)
-        out = {name: np.asarray(self.channels[name])[cell] for name in LIDAR_CHANNELS if name in self.channels}
-        return {"xyz": xyz, **out, "ring": np.asarray(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}
+        out = {name: host(self.channels[name])[cell] for name in LIDAR_CHANNELS if name in self.channels}
+        return {"xyz": xyz, **out, "ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tailgate.datasets.boxes import inverse
-from tailgate.datasets.files import encode_png, host, write_array, write_bytes, write_json
-from tailgate.frames import Frame, SensorFrame
+from tailgate.datasets.files import encode_png, write_array, write_bytes, write_json
+from tailgate.frames import Frame, SensorFrame, host
 
 BOX_2D = np.dtype([("semanticId", "<u4"), ("x_min", "<i4"), ("y_min", "<i4"), ("x_max", "<i4"), ("y_max", "<i4"), ("occlusionRatio", "<f4")])
 BOX_3D = np.dtype(

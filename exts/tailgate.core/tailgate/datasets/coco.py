@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tailgate.datasets.boxes import boxes_in_sensor, ego_box, levelling
-from tailgate.datasets.files import JsonList, encode_png, host, write_bytes
+from tailgate.datasets.files import JsonList, encode_png, write_bytes
 from tailgate.errors import TailgateError
-from tailgate.frames import Frame, Intrinsics, SensorFrame
+from tailgate.frames import Frame, Intrinsics, SensorFrame, host
 from tailgate.packages import need
 
 

@@ -17,11 +17,6 @@ SUMMARY = "summary.json"
 """Every folder made here holds this file; a folder without it is somebody else's and never replaced."""
 
 
-def host(array: Any) -> np.ndarray:
-    """A numpy array of a channel, wherever it lies."""
-    return array.numpy() if hasattr(array, "numpy") else np.asarray(array)
-
-
 def encode_png(image: np.ndarray) -> bytes:
     """PNG bytes (zlib level 1) of uint8 or uint16, [H, W], [H, W, 3] RGB or [H, W, 4] RGBA."""
     cv2 = need("cv2")

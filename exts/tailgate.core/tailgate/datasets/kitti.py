@@ -9,8 +9,8 @@ import numpy as np
 
 from tailgate.config.rig import T_FORWARD_OPTICAL
 from tailgate.datasets.boxes import boxes_in_sensor, inverse, levelling
-from tailgate.datasets.files import encode_png, host, write_bytes
-from tailgate.frames import Frame, SensorFrame
+from tailgate.datasets.files import encode_png, write_bytes
+from tailgate.frames import Frame, SensorFrame, host
 
 _LEVELS = (0.1, 0.5)
 """Occluded shares up to which an object is "fully visible" (0) and "partly occluded" (1); above it is "largely occluded" (2)."""

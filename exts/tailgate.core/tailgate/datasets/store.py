@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.datasets.files import decode_png, encode_png, host, sync_folder, write_bytes
+from tailgate.datasets.files import decode_png, encode_png, sync_folder, write_bytes
 from tailgate.errors import TailgateError, UserError
-from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
+from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame, host
 from tailgate.packages import found, need
 
 VERSION = 1

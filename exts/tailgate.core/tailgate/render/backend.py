@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from tailgate.errors import TailgateError
+from tailgate.errors import TailgateError, UserError, unknown
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -41,6 +42,10 @@ class RenderBackend(Protocol):
         """Raise UserError where this renderer cannot run here, or not on this device ("cpu", "cuda:0")."""
 
     @classmethod
+    def check_rig(cls, rig: ResolvedRig) -> None:
+        """Raise UserError, with the sensor's name, for what this renderer cannot do of what a sensor asks for."""
+
+    @classmethod
     def open_stage_digest(cls) -> str:
         """What identifies the stage that the user has open; raises UserError where there is none."""
 
@@ -70,3 +75,12 @@ class RenderBackend(Protocol):
 
     def close(self) -> None:
         """Release the scene; safe to call twice."""
+
+
+def check_hints(sample: Sample, known: Mapping[str, str], backend: str) -> None:
+    """Raise UserError for a hint that a renderer refuses or does not know; ``known`` as ``RenderBackend.hints`` gives them."""
+    for name in sample.hints:
+        if name not in known:
+            raise unknown("hint", name, known)
+        if known[name].startswith("refused"):
+            raise UserError(f"hint '{name}' is {known[name]} by the {backend} backend")

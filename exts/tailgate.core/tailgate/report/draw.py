@@ -8,13 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.frames import Frame, SensorFrame
+from tailgate.frames import Frame, SensorFrame, host
 from tailgate.report.palette import FAINT, INK, PANEL, VOID, Color, class_colors, color_map, fit, font, plain, write
-
-
-def host(array: Any) -> np.ndarray:
-    """A channel as a numpy array, wherever it was made."""
-    return array.numpy() if hasattr(array, "numpy") else np.asarray(array)
 
 
 def frame_colors(frame: Frame) -> dict[str, Color]:

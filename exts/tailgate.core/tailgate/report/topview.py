@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tailgate.config.rig import T_FORWARD_OPTICAL
-from tailgate.frames import Frame, SensorFrame
-from tailgate.report.draw import frame_colors, host, label_colors, resize
+from tailgate.frames import Frame, SensorFrame, host
+from tailgate.report.draw import frame_colors, label_colors, resize
 from tailgate.report.palette import FAINT, INK, VOID, color_map, font, plain, write
 
 _OVERSAMPLE, _DOT = 2, 3

@@ -28,6 +28,7 @@ def check_run(spec: RunSpec, sources: Sources) -> None:
         _can_be_met(spec, cell, made, lambda key, i=i: budget.at(f"cells[{i}]{key}"))
     _can_be_seen(spec, budget)
     _responses(spec)
+    backend_class(spec.backend).check_rig(spec.rig)
     _gate(spec, budget)
     _reference(spec, budget)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.config.sensor import CameraModel
 from tailgate.errors import unknown
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device, lagged, meter
 from tailgate.sensors.timing import Timing
@@ -39,7 +39,7 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
     check_camera(model, params)
     out = dict(sensor.channels)
     rgb = sensor.channel("rgb")
-    back = _host if isinstance(rgb, np.ndarray) else _same
+    back = host if isinstance(rgb, np.ndarray) else _same
     rendered = _device(rgb)
     out.update(_colour(sensor, rendered, params, seed, device))
     out["rgb"] = back(out["rgb"])
@@ -111,10 +111,6 @@ def _device(array: Any) -> Any:
     from tailgate.geometry.quiet import wp
 
     return wp.array(np.ascontiguousarray(array), device="cpu") if isinstance(array, np.ndarray) else array
-
-
-def _host(array: Any) -> np.ndarray:
-    return array.numpy()
 
 
 def _same(array: Any) -> Any:

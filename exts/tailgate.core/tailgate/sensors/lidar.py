@@ -24,7 +24,7 @@ import numpy as np
 
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError, nearest
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 
 NEAR_LENGTH = 5.0
 """Decay length of losses at close range [m]."""
@@ -169,19 +169,19 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     echoes = with_stray_light(surfaces, response, limits, model, seed)
     rng, intensity = launch_response(echoes, response, limits, seed, device, sure=surfaces[0].shape[2])
     if echoes[0].shape[2] == model.echoes:
-        held = {name: _host(value) for name, value in found.items()}
+        held = {name: host(value) for name, value in found.items()}
     else:
         rng, intensity, held = _report(echoes, (rng, intensity), found, limits, model)
-    lost = ~(_host(rng) > 0)
+    lost = ~(host(rng) > 0)
     held = {name: np.where(lost, value.dtype.type(0), value) for name, value in held.items()}
     truth = dict(zip(("range_true", "incidence", "reflectance"), surfaces, strict=True))
     if exact.shape[2] != model.echoes:
         truth = {name: _first(value, model.echoes) for name, value in truth.items()}
         if "time_offset" in channels:
-            truth["time_offset"] = np.repeat(_host(channels["time_offset"])[..., :1], model.echoes, axis=2)
+            truth["time_offset"] = np.repeat(host(channels["time_offset"])[..., :1], model.echoes, axis=2)
     channels |= truth | held | {"range": rng, "intensity": intensity}
     if not on_device:
-        return {name: _host(value) for name, value in channels.items()}
+        return {name: host(value) for name, value in channels.items()}
     kinds = {"semantic": wp.uint32, "instance": wp.uint32}
     return {n: wp.array(v, dtype=kinds[n], device=device) if n in kinds and not isinstance(v, wp.array) else v for n, v in channels.items()}
 
@@ -193,7 +193,7 @@ def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, li
     from tailgate.sensors.lidar_air import air_echo
     from tailgate.sensors.lidar_bloom import Glare, bloom_echo
 
-    rng, incidence, reflectance = (_host(channel) for channel in surfaces)
+    rng, incidence, reflectance = (host(channel) for channel in surfaces)
     stray = [air_echo(surfaces[0], response, limits, seed)]
     near = rng[..., 0], (reflectance * incidence)[..., 0]
     bloom = bloom_echo(*near, Glare.of(response, model), getattr(surfaces[0], "device", "cpu"))
@@ -210,22 +210,18 @@ def _report(echoes: tuple, measured: tuple, found: dict[str, Any], limits: Limit
     """What the device reports of all echoes: range, intensity, and the labels of what it saw."""
     from tailgate.sensors.lidar_echo import choose_echoes
 
-    exact, incidence, reflectance = (_host(channel).astype(np.float64) for channel in echoes)
+    exact, incidence, reflectance = (host(channel).astype(np.float64) for channel in echoes)
     rng, intensity = (_first(channel, max(exact.shape[2], model.echoes)) for channel in measured)
     power = reflectance * incidence / np.maximum(exact, 1e-3) ** 2 * np.exp(-2 * limits.extinction * exact)
     chosen = choose_echoes(rng, _first(power, rng.shape[2]), model.returns)
-    labels = {name: _first(_host(value), rng.shape[2]) for name, value in found.items()}
+    labels = {name: _first(host(value), rng.shape[2]) for name, value in found.items()}
     return *(np.take_along_axis(c, chosen, axis=2) for c in (rng, intensity)), {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}
 
 
 def _first(channel: Any, echoes: int) -> np.ndarray:
     """A channel cut to this many echoes, or filled up with zeros."""
-    held = _host(channel)[..., :echoes]
+    held = host(channel)[..., :echoes]
     return np.pad(held, ((0, 0), (0, 0), (0, echoes - held.shape[2])))
-
-
-def _host(channel: Any) -> np.ndarray:
-    return channel.numpy() if hasattr(channel, "numpy") else np.asarray(channel)
 
 
 def respond_lidar_twin(

@@ -6,7 +6,7 @@ before the pool and wins over it. Everything is written through Sdf on the layer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,10 +99,10 @@ def _attribute(layer: Sdf.Layer, path: str, value_type: str, custom: bool) -> Sd
 class PoolLayer:
     """Prims that clips choose from: asset slots, lights, the rig. Authored before it is attached to a stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "pool") -> None:
         from pxr import Sdf
 
-        self.layer = Sdf.Layer.CreateAnonymous("tailgate_pool")
+        self.layer = Sdf.Layer.CreateAnonymous(f"tailgate_{name}")
 
     def define(self, path: str, type_name: str = "Xform", reference: str | Path | None = None) -> None:
         """Define a prim, with a reference to the default prim of a USD file if given; parents without a type become Xforms."""
@@ -128,12 +128,15 @@ class PoolLayer:
         self.set(f"{path}.xformOp:transform", "matrix4d", IDENTITY)
         self.set(f"{path}.xformOpOrder", "token[]", ["xformOp:transform"])
 
-    def label(self, path: str, taxonomy: str, label: str) -> None:
-        """Write a semantic label as ``stage.labels.set_labels`` does, without an edit target."""
+    def schemas(self, path: str, names: Sequence[str]) -> None:
+        """Apply API schemas to a defined prim, known to this OpenUSD or not."""
         from pxr import Sdf
 
-        spec = self.layer.GetPrimAtPath(path)
-        spec.SetInfo("apiSchemas", Sdf.TokenListOp.Create(prependedItems=[f"{SCHEMA}:{taxonomy}"]))
+        self.layer.GetPrimAtPath(path).SetInfo("apiSchemas", Sdf.TokenListOp.Create(prependedItems=list(names)))
+
+    def label(self, path: str, taxonomy: str, label: str) -> None:
+        """Write a semantic label as ``stage.labels.set_labels`` does, without an edit target."""
+        self.schemas(path, [f"{SCHEMA}:{taxonomy}"])
         self.set(f"{path}.{attribute_name(taxonomy)}", "token[]", [label])
 
 
@@ -223,8 +226,7 @@ class SceneLayers:
 
     def attach(self) -> None:
         """Insert both layers in front of the session layer's own sublayers, the frame layer first."""
-        session = self.stage.GetSessionLayer()
-        session.subLayerPaths[:] = [self.frame.layer.identifier, self.pool.layer.identifier, *session.subLayerPaths]
+        add_sublayers(self.stage, [self.frame.layer, self.pool.layer])
         self._attached = True
 
     def value(self, path: str) -> Any:
@@ -235,10 +237,20 @@ class SceneLayers:
     def close(self) -> None:
         """Remove both layers from the session layer; safe to call twice."""
         if self._attached:
-            session = self.stage.GetSessionLayer()
-            ours = {self.frame.layer.identifier, self.pool.layer.identifier}
-            session.subLayerPaths[:] = [p for p in session.subLayerPaths if p not in ours]
+            remove_sublayers(self.stage, [self.frame.layer, self.pool.layer])
             self._attached = False
+
+
+def add_sublayers(stage: Usd.Stage, layers: Sequence[Sdf.Layer]) -> None:
+    """Put layers in front of the session layer's sublayers, the strongest first."""
+    session = stage.GetSessionLayer()
+    session.subLayerPaths[:] = [*(layer.identifier for layer in layers), *session.subLayerPaths]
+
+
+def remove_sublayers(stage: Usd.Stage, layers: Sequence[Sdf.Layer]) -> None:
+    """Take layers out of the session layer's sublayers."""
+    session, ours = stage.GetSessionLayer(), {layer.identifier for layer in layers}
+    session.subLayerPaths[:] = [p for p in session.subLayerPaths if p not in ours]
 
 
 def pose_matrix(x: float, y: float, z: float, yaw_deg: float) -> list[list[float]]:

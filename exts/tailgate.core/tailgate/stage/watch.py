@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from pxr import Sdf, Usd, UsdGeom
 
 
+APPLICATION = ("Render", "Replicator", "Orchestrator")
+"""Root prims that an application (Kit) keeps on a stage for its render products and graphs; its viewport cameras begin with ``OmniverseKit_``."""
+
+
+def of_application(path: Sdf.Path) -> bool:
+    """Whether a prim is the application's own and no part of the scene."""
+    root = path.pathString.lstrip("/").partition("/")[0]
+    return root in APPLICATION or root.startswith("OmniverseKit_")
+
+
 @dataclass
 class StageState:
     """What changes from clip to clip.
@@ -98,6 +108,8 @@ class StageWatch:
     def _classify(self, path: Sdf.Path, resynced: bool = False) -> None:
         """Sort one change into: read anyway, one material, without meaning here, or everything."""
         prim = path.GetPrimPath()
+        if of_application(prim):
+            return
         if path.IsPropertyPath():
             if prim in self._always_read and not path.name.startswith(("primvars:", "material:", "xformOpOrder")):
                 return

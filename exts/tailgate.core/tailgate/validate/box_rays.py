@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tailgate.frames import Objects, SensorFrame
+from tailgate.frames import Objects, SensorFrame, host
 from tailgate.geometry.local_planes import directions
 
 
@@ -50,8 +50,8 @@ class ScanRays:
 
     def __init__(self, sensor: SensorFrame):
         self.sensor = sensor
-        self._azimuth, self._elevation = (_host(sensor.channel(c)) for c in ("azimuth", "elevation"))
-        self._range = _host(sensor.channel("range"))[..., 0]
+        self._azimuth, self._elevation = (host(sensor.channel(c)) for c in ("azimuth", "elevation"))
+        self._range = host(sensor.channel("range"))[..., 0]
         self._column_azimuth = self._azimuth[len(self._azimuth) // 2].astype(np.float64)
         self._spread = float(np.abs(_turn(self._azimuth - self._column_azimuth.astype(np.float32))).max())
         self._low, self._high = self._elevation.min(axis=1), self._elevation.max(axis=1)
@@ -67,7 +67,7 @@ class ScanRays:
         share = 0.5
         if self._moves:
             columns = self._columns(self._in_sensor(T_world_box, share)[:3, 3], 0.5 * float(np.linalg.norm(size)) + margin)
-            offset = _host(self.sensor.channels["time_offset"])[:, columns]
+            offset = host(self.sensor.channels["time_offset"])[:, columns]
             share = float(np.clip(offset.mean() / (self.sensor.t_end - self.sensor.t_start), 0.0, 1.0)) if offset.size else 0.5
         return self._through(self._in_sensor(T_world_box, share), np.asarray(size, dtype=np.float64), margin)
 
@@ -124,7 +124,3 @@ def _between(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 def _turn(degrees: np.ndarray) -> np.ndarray:
     return (degrees + 180.0) % 360.0 - 180.0
-
-
-def _host(channel) -> np.ndarray:
-    return np.asarray(channel.numpy() if hasattr(channel, "numpy") else channel)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tailgate.frames import Objects, SensorFrame
+from tailgate.frames import Objects, SensorFrame, host
 from tailgate.rng import stream_key
 
 RANGE_EDGES = (0.0, 15.0, 30.0, 60.0, np.inf)
@@ -168,8 +168,8 @@ def _returns(sensor: SensorFrame, features: np.ndarray | None) -> _Returns:
     order = np.argsort(world[:, 0], kind="stable")
     instance, intensity = (points[name][order] if name in points else None for name in ("instance", "intensity"))
     if features is not None:
-        cells = np.nonzero(np.asarray(sensor.channel("range")).transpose(1, 0, 2) > 0)
-        features = _sampled(features, (cells[1][order], cells[0][order]), np.asarray(sensor.channel("range")).shape)
+        cells = np.nonzero(host(sensor.channel("range")).transpose(1, 0, 2) > 0)
+        features = _sampled(features, (cells[1][order], cells[0][order]), host(sensor.channel("range")).shape)
     return _Returns(world[order], sensor.T_world_sensor.mean(axis=0)[:3, 3], instance, intensity, features)
 
 
@@ -186,8 +186,8 @@ def camera_crops(
         features: a backbone's map of the image [h, w, D], sampled at each pixel.
     """
     axes = axes or ("box" if has_boxes(objects) else "camera_up")
-    depth = np.asarray(sensor.channel("distance_to_image_plane"), dtype=np.float64)
-    ids = np.asarray(sensor.channel("instance_segmentation")).ravel()
+    depth = host(sensor.channel("distance_to_image_plane")).astype(np.float64)
+    ids = host(sensor.channel("instance_segmentation")).ravel()
     valid = np.flatnonzero(np.isfinite(depth.ravel()) & (depth.ravel() > 0) & (ids > 0))
     valid = valid[np.argsort(ids[valid], kind="stable")]
     z = depth.ravel()[valid]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 
 MIN_JUMP = 0.03
 """Least step of inverse depth at an edge [1/m]: 3 cm at 1 m."""
@@ -96,7 +96,3 @@ def between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     owner = np.repeat(chosen, length)
     offset = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
     return line.first[owner] + 1 + offset, owner
-
-
-def host(array: object) -> np.ndarray:
-    return array.numpy() if hasattr(array, "numpy") else np.asarray(array)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.frames import SensorFrame
-from tailgate.validate.depth_image import MAX_GAP, DepthImage, Steps, between, box_sum, depth_image, host, steps
+from tailgate.frames import SensorFrame, host
+from tailgate.validate.depth_image import MAX_GAP, DepthImage, Steps, between, box_sum, depth_image, steps
 from tailgate.validate.edge_statistics import EDGE_STATISTICS, add_edges
 from tailgate.validate.image_statistics import IMAGE_STATISTICS, image_sketch
 from tailgate.validate.sketch import Sketch, Statistic
@@ -73,7 +73,7 @@ def depth_sketches(sensor: SensorFrame, colour: bool = True) -> list[Sketch]:
     add_edges(sketch, image, rows, columns)
     if colour and image.luma is not None:
         region = np.where(image.measured, np.minimum(image.instance, 1), -1)
-        sketch = sketch + image_sketch(np.asarray(host(sensor.channels["rgb"])), region)
+        sketch = sketch + image_sketch(host(sensor.channels["rgb"]), region)
     return [sketch]
 
 

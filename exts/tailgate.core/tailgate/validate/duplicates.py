@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tailgate.frames import Frame, SensorFrame
+from tailgate.frames import Frame, SensorFrame, host
 
 ROWS, COLUMNS = 16, 16
 """Bits of a signature: cells of the grid, less the last column."""
@@ -31,9 +31,9 @@ def signature(frame: Frame) -> np.ndarray:
 
 def _picture(sensor: SensorFrame) -> np.ndarray | None:
     if sensor.kind == "lidar":
-        first = np.asarray(sensor.channel("range"))[..., 0]
+        first = host(sensor.channel("range"))[..., 0]
         return np.divide(1.0, first, out=np.zeros_like(first), where=first > 0)
-    return np.asarray(sensor.channels["rgb"])[..., :3] @ _LUMINANCE if "rgb" in sensor.channels else None
+    return host(sensor.channels["rgb"])[..., :3] @ _LUMINANCE if "rgb" in sensor.channels else None
 
 
 def _hash(picture: np.ndarray) -> np.ndarray:

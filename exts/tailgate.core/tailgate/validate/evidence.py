@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tailgate.frames import Frame
+from tailgate.frames import Frame, host
 from tailgate.validate.backbones import Backbone
 from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
@@ -103,7 +103,7 @@ class Cut:
         for name, sensor in frame.sensors.items():
             channels = dict(sensor.channels)
             if sensor.kind == "camera":
-                semantic, instance = (np.asarray(channels[c]) for c in ("semantic_segmentation", "instance_segmentation"))
+                semantic, instance = (host(channels[c]) for c in ("semantic_segmentation", "instance_segmentation"))
                 channels["semantic_segmentation"] = np.where((instance > 0) | np.isin(semantic, kept), semantic, 0).astype(np.uint32)
             sensors[name] = replace(sensor, channels=channels)
         return replace(frame, sensors=sensors)

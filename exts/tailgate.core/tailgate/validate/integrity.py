@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.frames import Frame, Objects, SensorFrame
+from tailgate.frames import Frame, Objects, SensorFrame, host
 from tailgate.rng import rng
 from tailgate.validate.association import associations
 from tailgate.validate.duplicates import NEAR, near_counts
@@ -59,30 +59,31 @@ def clip_integrity(frames: Sequence[Frame]) -> list[str]:
 
 
 def _scan_codes(sensor: SensorFrame, frame: Frame) -> list[str]:
-    ranges = np.asarray(sensor.channel("range"))
+    ranges = host(sensor.channel("range"))
     seen = ranges > 0
     codes = [] if seen.any() else ["empty_scan"]
     if not np.isfinite(ranges).all():
         codes.append("not_a_number")
     if "instance" in sensor.channels:
-        owner = _owners(np.asarray(sensor.channels["instance"])[seen], frame.objects)
-        codes += _label_codes(owner, np.asarray(sensor.channels["semantic"])[seen] if "semantic" in sensor.channels else None, frame)
+        owner = _owners(host(sensor.channels["instance"])[seen], frame.objects)
+        codes += _label_codes(owner, host(sensor.channels["semantic"])[seen] if "semantic" in sensor.channels else None, frame)
     return codes
 
 
 def _image_codes(sensor: SensorFrame, frame: Frame) -> list[str]:
-    channels = sensor.channels
+    named = ("rgb", "valid", "distance_to_image_plane", "distance_to_camera", "instance_segmentation", "semantic_segmentation")
+    channels = {name: host(sensor.channels[name]) for name in named if name in sensor.channels}
     codes = []
-    if "rgb" in channels and _of_one_colour(np.asarray(channels["rgb"])[..., :3]):
+    if "rgb" in channels and _of_one_colour(channels["rgb"][..., :3]):
         codes.append("empty_image")
-    if "valid" in channels and not np.asarray(channels["valid"]).any():
+    if "valid" in channels and not channels["valid"].any():
         codes.append("empty_depth")
-    if any(np.isnan(np.asarray(channels[c])).any() for c in ("distance_to_image_plane", "distance_to_camera") if c in channels):
+    if any(np.isnan(channels[c]).any() for c in ("distance_to_image_plane", "distance_to_camera") if c in channels):
         codes.append("not_a_number")
     if sensor.intrinsics and not _boxes_inside(sensor):
         codes.append("box_outside_image")
     if "instance_segmentation" in channels:
-        owner = _owners(np.asarray(channels["instance_segmentation"]), frame.objects)
+        owner = _owners(channels["instance_segmentation"], frame.objects)
         codes += _label_codes(owner, channels.get("semantic_segmentation"), frame)
         if not _boxes_match(sensor, owner, len(frame.objects)):
             codes.append("mask_box_mismatch")
@@ -112,7 +113,7 @@ def _label_codes(owner: np.ndarray, semantic: np.ndarray | None, frame: Frame) -
     if semantic is not None:
         owned = owner > 0
         expected = np.array([frame.labels.get(name, -1) for name in frame.objects.class_name], dtype=np.int64)
-        if (expected[owner[owned] - 1] != np.asarray(semantic)[owned]).any():
+        if (expected[owner[owned] - 1] != semantic[owned]).any():
             codes.append("label_mismatch")
     return codes
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 from tailgate.geometry.local_planes import LocalPlanes, local_planes, wraps
 from tailgate.validate.sketch import Sketch, Statistic
 
@@ -117,14 +117,16 @@ class Cells:
     planes: LocalPlanes
 
 
-def measure_cells(sensor: SensorFrame, device: str = "cpu") -> Cells:
+def measure_cells(sensor: SensorFrame, device: str | None = None) -> Cells:
     """Compare every cell of the first echo with the planes through its neighbours.
 
     Args:
         sensor: organised scan with range [m], intensity, azimuth and elevation [deg]; beams ordered by elevation, either way.
+        device: that fits the planes; by default the one where the ranges are.
     """
+    device = device or str(getattr(sensor.channel("range"), "device", "cpu"))
     rng, intensity = (_first_echo(sensor.channel(name)) for name in ("range", "intensity"))
-    azimuth, elevation = (_host(sensor.channel(name)) for name in ("azimuth", "elevation"))
+    azimuth, elevation = (host(sensor.channel(name)) for name in ("azimuth", "elevation"))
     planes = local_planes(rng, azimuth, elevation, device)
     with np.errstate(invalid="ignore"):
         near = (planes.near_count >= MIN_NEAR) & (planes.near_rms <= plane_tolerance(planes.near_range))
@@ -183,10 +185,10 @@ def _beside(values: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.nda
     return before, after
 
 
-def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
+def lidar_sketches(sensor: SensorFrame, device: str | None = None) -> list[Sketch]:
     """Counts of LIDAR_STATISTICS, one sketch per azimuth sector (place block); their sum describes the scan."""
     cells = measure_cells(sensor, device)
-    runs = missing_runs(_first_echo(sensor.channel("range")), wraps(_host(sensor.channel("azimuth"))))
+    runs = missing_runs(_first_echo(sensor.channel("range")), wraps(host(sensor.channel("azimuth"))))
     run_sector = cells.sector[runs.ring, runs.column]
     down, lit = down_stratum(sensor), bool(cells.intensity.any())
     sketches = []
@@ -208,7 +210,7 @@ def lidar_sketches(sensor: SensorFrame, device: str = "cpu") -> list[Sketch]:
 
 def down_stratum(sensor: SensorFrame) -> np.ndarray:
     """Index of the downward angle's stratum of each cell in the world, -1 for beams that look less far down, (beams, columns)."""
-    azimuth, elevation = (np.deg2rad(_host(sensor.channel(c))) for c in ("azimuth", "elevation"))
+    azimuth, elevation = (np.deg2rad(host(sensor.channel(c))) for c in ("azimuth", "elevation"))
     x, y, z = np.asarray(sensor.T_world_sensor)[0, 2, :3].astype(np.float32)
     up = z * np.sin(elevation)
     if x or y:
@@ -246,9 +248,5 @@ def missing_runs(rng: np.ndarray, wrap: bool) -> Runs:
     return Runs(ring[keep], column[keep], length[keep], stratum[keep])
 
 
-def _host(channel) -> np.ndarray:
-    return np.asarray(channel.numpy() if hasattr(channel, "numpy") else channel)
-
-
 def _first_echo(channel) -> np.ndarray:
-    return _host(channel)[..., 0]
+    return host(channel)[..., 0]

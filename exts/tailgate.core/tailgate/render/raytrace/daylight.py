@@ -81,14 +81,27 @@ def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, key: float
         light: the light of the frame.
         key: brightness to aim for, as a share of a day's.
     """
-    values = sum(hdr[:, c] * np.float32(LUMINANCE[c]) for c in range(3))
-    values = values[surface] if surface.any() else values
-    bright = float(np.partition(values, len(values) * 99 // 100)[len(values) * 99 // 100]) if len(values) else 0.0
+    mean, bright = brightness(hdr, surface)
     if bright <= 0:
         return 1.0
-    mean = float(np.exp(np.log(np.maximum(values, 1e-4 * bright)).mean(dtype=np.float64)))
     up = max(float(light.sun_direction[2]), 0.0)
     level = float(LUMINANCE @ np.array(list(light.sun))) * up / np.pi + float(LUMINANCE @ np.array(list(light.mean_sky)))
     if level <= 0 or (light.lamps > 0 and light.sun_radius < 0) or mean < 0.02 * level:
         return min(0.2 * key / mean, 6.0 / bright)
     return float(np.clip(0.16 / mean, 0.5 / level, 2.0 / level) * 0.5 + 0.5 / level) * DAY_EXPOSURE * key
+
+
+def metered_exposure(hdr: np.ndarray, surface: np.ndarray, key: float = 1.0) -> float:
+    """Exposure by the log-average of what is in view alone (Reinhard et al. 2002), whatever the unit of radiance; arguments as above."""
+    mean, bright = brightness(hdr, surface)
+    return min(0.2 * key / mean, 6.0 / bright) if bright > 0 else 1.0
+
+
+def brightness(hdr: np.ndarray, surface: np.ndarray) -> tuple[float, float]:
+    """Log-average and 99 % quantile of the luminance of the surfaces in view, of everything where there are none."""
+    values = sum(hdr[:, c] * np.float32(LUMINANCE[c]) for c in range(3))
+    values = values[surface] if surface.any() else values
+    bright = float(np.partition(values, len(values) * 99 // 100)[len(values) * 99 // 100]) if len(values) else 0.0
+    if bright <= 0:
+        return 0.0, 0.0
+    return float(np.exp(np.log(np.maximum(values, 1e-4 * bright)).mean(dtype=np.float64))), bright

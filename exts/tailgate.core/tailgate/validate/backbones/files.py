@@ -18,7 +18,7 @@ from unittest import mock
 import numpy as np
 
 from tailgate.errors import UserError
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 from tailgate.packages import missing
 from tailgate.validate.backbones.protocol import Backbone
 from tailgate.validate.crops import Crop
@@ -51,7 +51,7 @@ class ModelBackbone(Backbone):
         """Features of a camera's image [h, w, D] for a model of images."""
         if self.kind != "image" or sensor.kind != "camera":
             return None
-        rgb = np.asarray(sensor.channel("rgb"))[..., :3].astype(np.float32) / np.float32(255.0)
+        rgb = host(sensor.channel("rgb"))[..., :3].astype(np.float32) / np.float32(255.0)
         found = self._features(np.ascontiguousarray(rgb.transpose(2, 0, 1)[None]))
         return np.ascontiguousarray(found[0].transpose(1, 2, 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 from tailgate.geometry.local_planes import directions, wraps
 from tailgate.validate.backbones.grid import NAMES as GRID_NAMES
 from tailgate.validate.backbones.grid import Window, grid_features
@@ -27,11 +27,11 @@ class RangeImage(Backbone):
         """float32 [beams, columns, 12], or 11 without intensity."""
         if sensor.kind != "lidar":
             return None
-        azimuth, elevation = (np.asarray(sensor.channel(name)) for name in ("azimuth", "elevation"))
-        distance = np.asarray(sensor.channel("range"))[..., 0]
+        azimuth, elevation = (host(sensor.channel(name)) for name in ("azimuth", "elevation"))
+        distance = host(sensor.channel("range"))[..., 0]
         points = directions(azimuth, elevation) * np.where(distance > 0, distance, 0.0)[..., None]
         found = grid_features(np.nan_to_num(points), _UP, Window(*WINDOW, wrap=wraps(azimuth)))
         if "intensity" not in sensor.channels:
             return found
-        lit = np.clip(np.asarray(sensor.channel("intensity"))[..., 0], 0.0, 1.0).astype(np.float32)
+        lit = np.clip(host(sensor.channel("intensity"))[..., 0], 0.0, 1.0).astype(np.float32)
         return np.concatenate([found, np.nan_to_num(lit)[..., None]], axis=2)

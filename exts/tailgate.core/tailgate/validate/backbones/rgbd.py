@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.frames import SensorFrame
+from tailgate.frames import SensorFrame, host
 from tailgate.validate.backbones.grid import NAMES as GRID_NAMES
 from tailgate.validate.backbones.grid import Window, grid_features
 from tailgate.validate.backbones.protocol import Backbone, backbones
@@ -28,12 +28,12 @@ class Rgbd(Backbone):
         """float32 [H, W, 14]; the features of geometry are 0 where no depth was measured."""
         if sensor.kind != "camera" or "distance_to_image_plane" not in sensor.channels:
             return None
-        depth = np.asarray(sensor.channel("distance_to_image_plane"), dtype=np.float64)
+        depth = host(sensor.channel("distance_to_image_plane")).astype(np.float64)
         depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0.0)
         v, u = np.indices(depth.shape)
         x, y = sensor.intrinsics.unproject(u, v)
         points = np.stack([x * depth, y * depth, depth], axis=2)
-        return np.concatenate([grid_features(points, _UP, WINDOW), colour_features(np.asarray(sensor.channel("rgb")))], axis=2)
+        return np.concatenate([grid_features(points, _UP, WINDOW), colour_features(host(sensor.channel("rgb")))], axis=2)
 
 
 def colour_features(rgb: np.ndarray) -> np.ndarray:
