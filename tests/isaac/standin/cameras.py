@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from tailgate.config.camera import CameraModel, Lens
 from tailgate.stage.cameras import read_camera
+from tailgate.stage.extract import world_correction
 from tailgate.stage.walk import Notes
 
 from .lidar_model import schemas_of
@@ -68,4 +69,5 @@ def camera_values(stage: Any, path: str) -> dict[str, Any]:
     out = {name: getattr(prim, f"Get{name}Attr")().Get(now) for name in names.split()}
     T = np.array(UsdGeom.XformCache(now).GetLocalToWorldTransform(prim.GetPrim()))
     T[:3, :3] /= np.linalg.norm(T[:3, :3], axis=1, keepdims=True)
-    return {**out, "T": T, "metres": float(UsdGeom.GetStageMetersPerUnit(stage))}
+    metres = float(UsdGeom.GetStageMetersPerUnit(stage))
+    return {**out, "T": T, "metres": metres, "R_world_stage": world_correction(stage)[:3, :3] / metres}

@@ -67,8 +67,9 @@ def rgb(annotator: Any, shot: Any) -> Given:
 
 @_gives("HdrColor")
 def hdr(annotator: Any, shot: Any) -> Given:
-    """Scene linear, float16 (H, W, 4)."""
-    return Given(shot.channels["HdrColor"].astype(np.float16))
+    """Scene linear, float16 (H, W, 4); what is too bright for it is infinite."""
+    with np.errstate(over="ignore"):
+        return Given(shot.channels["HdrColor"].astype(np.float16))
 
 
 @_gives("distance_to_camera", "distance_to_image_plane")
@@ -79,8 +80,15 @@ def distance(annotator: Any, shot: Any) -> Given:
 
 @_gives("normals")
 def normals(annotator: Any, shot: Any) -> Given:
-    """World frame, float32 (H, W, 4)."""
-    return Given(shot.channels["normals"])
+    """The stage's axes, float32 (H, W, 4)."""
+    return Given(_stage_axes(shot.channels["normals"], shot))
+
+
+def _stage_axes(normals: np.ndarray, shot: Any) -> np.ndarray:
+    """Directions [..., 4] in the axes of the stage instead of z up."""
+    out = normals.copy()
+    out[..., :3] = normals[..., :3] @ shot.camera["R_world_stage"].astype(np.float32)
+    return out
 
 
 @_gives("ReferenceTime", array=False)
@@ -345,7 +353,7 @@ def pointcloud(annotator: Any, shot: Any) -> Given:
     semantic_image = _image(things, _semantic_ids(annotator, shot))
     instance_image = _image(things, _instance_ids(shot, things.paths))
     info = {
-        "pointNormals": shot.channels["normals"][y, x],
+        "pointNormals": _stage_axes(shot.channels["normals"][y, x], shot),
         "pointRgb": shot.channels["rgb"][y, x],
         "pointSemantic": semantic_image[y, x],
         "pointInstance": instance_image[y, x],
