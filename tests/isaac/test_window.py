@@ -38,7 +38,7 @@ class Guest(WarpBackend):
         self._clip = sample
 
     async def capture(self, tick=0):
-        if self._watch is None:
+        if self._live is None:
             await in_turns(super().open, *self._given)
         await asyncio.to_thread(super().apply, self._clip)
         return await asyncio.to_thread(asyncio.run, super().capture(tick))

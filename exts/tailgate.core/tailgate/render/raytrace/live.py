@@ -34,17 +34,19 @@ class LiveScene:
         self.labels, self.device = labels, device
         self.watch = StageWatch(stage, labels)
         self.scene: DeviceScene | None = None
-        self._version = 0
+        self._version, self._state = 0, None
 
     def read(self) -> StageState:
         """What the stage shows now; this alone touches the stage."""
         return self.watch.update()
 
     def place(self, state: StageState) -> None:
-        """Bring the device up to date; prototypes are built where the stage was read anew."""
+        """Bring the device up to date: prototypes are built where the stage was read anew, nothing is done where nothing changed."""
         if state.version != self._version:
             self.scene, self._version = DeviceScene(self.watch.arrays, self.device), state.version
-        self.scene.update(state)
+        if state is not self._state:
+            self.scene.update(state)
+        self._state = state
 
     def objects(self, state: StageState) -> tuple[Objects, Seen]:
         """Visible labelled movers: the table and what visibility needs of it."""
