@@ -120,6 +120,19 @@ def test_choices_are_kept_and_mistakes_in_them_said(user, files):
     user.until(lambda: user.sees("1 rounds of 1 batches"))
 
 
+def test_the_window_may_be_closed_and_opened_again(user, files):
+    choose(user, files)
+    user.until(lambda: enabled(user, "Run")["Run"])
+    user.sim.ui.click("Run")
+    user.until(lambda: user.state.run.made >= 1)
+    user.sim.menus.click(MENU)
+    user.sim.ui.windows["Tailgate"].destroy()  # as Kit's menu helper does a tick after the window was closed
+    user.until(lambda: not user.state.run.active)
+    user.sim.menus.click(MENU)
+    user.until(lambda: user.sees("done, a limit came first: 2 rounds"))
+    assert user.sees(str(files))
+
+
 def test_the_stage_is_checked_when_it_is_opened(user, files):
     user.until(lambda: user.state.stage.report is not None)
     assert user.state.stage.report.ok and user.sees("ready")

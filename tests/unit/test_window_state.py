@@ -94,6 +94,7 @@ def test_rounds_keep_ratio_and_changes():
     event = Event("round_closed", {"round": 0, "summary": summary, "ratio_error": {"feedback": 0.8}, "changes": [change]})
     (closed,) = fold(started(), event, 0.0).rounds
     assert (closed.number, closed.ratio["holdout"], closed.error.get("holdout"), closed.changes[0]["words"]) == (0, 4.4, None, "because")
+    assert [closed.nearness(part) for part in ("feedback", "holdout", "audit")] == ["5.40 ± 0.80", "4.40", ""]
     empty = Event("round_closed", {"round": 1, "summary": {}, "ratio_error": {}, "changes": []})
     assert fold(started(), empty, 0.0).rounds[0].ratio == {}
 

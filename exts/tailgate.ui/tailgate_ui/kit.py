@@ -23,6 +23,12 @@ def open_stage() -> Usd.Stage | None:
     return omni.usd.get_context().get_stage()
 
 
+def stage_name() -> tuple[str, str] | None:
+    """What tells one open stage from another without holding on to it: names of its root and session layer."""
+    stage = open_stage()
+    return (stage.GetRootLayer().identifier, stage.GetSessionLayer().identifier) if stage is not None else None
+
+
 def selected() -> tuple[str, ...]:
     """Paths of the selected prims."""
     import omni.usd

@@ -28,7 +28,7 @@ class Session:
         self.state = State(Choices.load())
         self.tasks = Tasks(self._failed)
         self._control: Control | None = None
-        self._stage: Any = None
+        self._stage: tuple[str, str] | None = None
 
     def close(self) -> None:
         """Cancel all work; what a run recorded is safe, and a preview puts the stage back."""
@@ -63,10 +63,10 @@ class Session:
 
     def look(self) -> None:
         """Follow what the user selects and opens; called a few times a second while the window is shown."""
-        stage, selected = kit.open_stage(), kit.selected()
+        stage, selected = kit.stage_name(), kit.selected()
         if selected != self.state.stage.selected:
             self._set(stage=replace(self.state.stage, selected=selected))
-        if stage is not self._stage and not self.state.busy:
+        if stage != self._stage and not self.state.busy:
             self._stage = stage
             self._set(stage=Stage(selected=selected))
             self.check_stage()
@@ -81,7 +81,8 @@ class Session:
 
     async def _check_stage(self) -> None:
         examine = await kit.imported("tailgate_ui.examine")
-        report = await examine.stage(self._stage)
+        stage = kit.open_stage()
+        report = await examine.stage(stage) if stage is not None else None
         self._set(stage=replace(self.state.stage, checking=False, report=report))
 
     # marks ------------------------------------------------------------------------------------------------------------------------------------------

@@ -157,6 +157,11 @@ class Round:
     error: Mapping[str, float]
     changes: tuple[Mapping[str, Any], ...] = ()
 
+    def nearness(self, part: str) -> str:
+        """Ratio to a part of the reference with its standard error; "" where it was not measured."""
+        value, error = self.ratio.get(part), self.error.get(part)
+        return "" if value is None else f"{value:.2f}" + (f" ± {error:.2f}" if error is not None else "")
+
 
 @dataclass(frozen=True)
 class Pace:

@@ -44,7 +44,7 @@ class FeedbackPanel(Panel):
             with ui.HStack(height=20, spacing=look.GAP):
                 ui.Label(f"round {one.number}", name="faint", width=look.LABEL)
                 for part in PARTS:
-                    ui.Label(ratio(one, part))
+                    ui.Label(one.nearness(part))
 
     def _changes(self, one: Round, collapsed: bool) -> None:
         with ui.CollapsableFrame(f"After round {one.number}: {len(one.changes)} settings changed", collapsed=collapsed, height=0):
@@ -60,10 +60,3 @@ class FeedbackPanel(Panel):
                 if len(one.changes) > SHOWN:
                     look.text(f"and {len(one.changes) - SHOWN} more in the report", "faint")
 
-
-def ratio(one: Round, part: str) -> str:
-    """A distance ratio with its standard error, or "" where it was not measured."""
-    value, error = one.ratio.get(part), one.error.get(part)
-    if value is None:
-        return ""
-    return f"{value:.2f}" + (f" ± {error:.2f}" if error is not None else "")

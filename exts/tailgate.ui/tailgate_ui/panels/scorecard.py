@@ -9,10 +9,11 @@ from tailgate.report.palette import FAINT
 
 from tailgate_ui import look
 from tailgate_ui.panels.panel import Panel
-from tailgate_ui.state import Card, Line, State
+from tailgate_ui.state import Card, Line, Round, State
 
 VALUE, LIMIT, BAR, VERDICT = 62, 62, 70, 74
 """Widths of the columns [px]; the first takes the rest."""
+PARTS = {"feedback": "(seen by feedback)", "holdout": "(held back)"}
 STRATA = 8
 """Strata shown below an opened measure."""
 
@@ -27,7 +28,7 @@ class ScorecardPanel(Panel):
         self._open: frozenset[tuple[str, str]] = frozenset()
 
     def shows(self, state: State) -> tuple[Any, ...]:
-        return state.run.card, self._open
+        return state.run.card, state.run.rounds, self._open
 
     def build(self, state: State) -> None:
         card = state.run.card
@@ -36,6 +37,7 @@ class ScorecardPanel(Panel):
                 look.text("Each batch is judged against your real data before it becomes data. The verdicts appear here.", "faint")
                 return
             self._head(card)
+            self._nearness(state.run.rounds)
             for line, strata in card.lines:
                 opened = (line.sensor, line.metric) in self._open
                 self._line(line, "-" if opened else "+" if strata else "")
@@ -56,6 +58,13 @@ class ScorecardPanel(Panel):
                 ui.Spacer()
             ui.Label(card.title)
         look.text(card.words, "faint")
+
+    def _nearness(self, rounds: tuple[Round, ...]) -> None:
+        """Distance ratio of the last round that was measured, and the heads of the columns."""
+        last = next((r for r in reversed(rounds) if r.ratio), None)
+        if last is not None:
+            parts = " · ".join(f"{last.nearness(part)} {words}" for part, words in PARTS.items() if last.nearness(part))
+            look.text(f"round {last.number} lies {parts} times as far from real data as real data from each other", "faint")
         ui.Spacer(height=2)
         with ui.HStack(height=18, spacing=look.GAP):
             ui.Label("measure", name="head")
