@@ -99,6 +99,7 @@ class Line:
         share: value over limit; None where there is no limit.
         verdict: ok, failed, beyond (outside, but it decides nothing), unjudged or no power.
         reason: why, in words.
+        decides: whether a failure refuses the batch.
     """
 
     metric: str
@@ -109,6 +110,7 @@ class Line:
     share: float | None
     verdict: str
     reason: str
+    decides: bool
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Line:
@@ -119,7 +121,8 @@ class Line:
         verdict = "beyond" if beyond else row["verdict"]
         reason = code_words(row["metric"]) if row["verdict"] == "failed" else row["note"]
         where = "" if row["stratum"] == "all" else row["stratum"]
-        return cls(metric_words(row["metric"]), row["modality"], where, amount(value, unit), amount(limit, unit), share, verdict, reason)
+        said = amount(value, unit), amount(limit, unit)
+        return cls(metric_words(row["metric"]), row["modality"], where, *said, share, verdict, reason, row["gates"])
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Card:
     @property
     def words(self) -> str:
         """What the verdict rests on, in one sentence."""
-        judged = [line for line, _ in self.lines if line.verdict in ("ok", "failed")]
+        judged = [line for line, _ in self.lines if line.decides]
         if not judged:
             return next((line.reason for line, _ in self.lines if line.reason), "nothing could be judged")
         failed = sum(line.verdict == "failed" for line in judged)

@@ -63,7 +63,7 @@ class ScorecardPanel(Panel):
         """Distance ratio of the last round that was measured, and the heads of the columns."""
         last = next((r for r in reversed(rounds) if r.ratio), None)
         if last is not None:
-            parts = " · ".join(f"{last.nearness(part)} {words}" for part, words in PARTS.items() if last.nearness(part))
+            parts = " and ".join(f"{last.nearness(part)} {words}" for part, words in PARTS.items() if last.nearness(part))
             look.text(f"round {last.number} lies {parts} times as far from real data as real data from each other", "faint")
         ui.Spacer(height=2)
         with ui.HStack(height=18, spacing=look.GAP):
