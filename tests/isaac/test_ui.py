@@ -157,19 +157,26 @@ def test_what_no_source_shows_is_an_error(sim, ui):
 def test_a_window_of_a_menu_opens_hides_and_goes(sim, ui):
     from omni.kit.menu.utils import MenuHelperExtensionFull
 
+    class View:
+        def __init__(self):
+            self.window = ui.Window("Tailgate")
+
     class Extension(MenuHelperExtensionFull):
         def on_startup(self, ext_id):
-            self.menu_startup(lambda: ui.Window("Tailgate"), "Tailgate", "Tailgate", "Tools/Replicator", window_attr_name="_window")
+            self.menu_startup(View, "Tailgate", "Tailgate", "Tools/Replicator", window_attr_name="window")
 
     extension = Extension()
     extension.on_startup("tailgate.ui-1.0")
     assert sim.menus.paths() == ["Tools/Replicator/Tailgate"]
     sim.menus.click("Tools/Replicator/Tailgate")
-    assert extension._window.visible
+    assert sim.ui.windows["Tailgate"].visible
     sim.menus.click("Tools/Replicator/Tailgate")
     assert not sim.ui.windows["Tailgate"].visible
+    sim.update(2)
+    assert not sim.ui.windows
+    sim.menus.click("Tools/Replicator/Tailgate")
     extension.menu_shutdown()
-    assert not sim.ui.windows and extension._window is None
+    assert not sim.ui.windows and not sim.menus.leftovers()
 
 
 def test_menu_entries_run_their_actions(sim):

@@ -126,7 +126,7 @@ def test_the_window_may_be_closed_and_opened_again(user, files):
     user.sim.ui.click("Run")
     user.until(lambda: user.state.run.made >= 1)
     user.sim.menus.click(MENU)
-    user.sim.ui.windows["Tailgate"].destroy()  # as Kit's menu helper does a tick after the window was closed
+    user.until(lambda: not user.sim.ui.windows)
     user.until(lambda: not user.state.run.active)
     user.sim.menus.click(MENU)
     user.until(lambda: user.sees("done, a limit came first: 2 rounds"))

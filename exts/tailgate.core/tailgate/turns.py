@@ -18,13 +18,15 @@ SLICE = 0.02
 """Seconds of work between two iterations of the loop."""
 
 _of_thread = threading.local()
+_under_way: set[_Turns] = set()
 
 
 def breathe() -> None:
     """Let the loop have its turn, if there is one and it has waited long enough."""
-    turns = getattr(_of_thread, "turns", None)
-    if turns is not None:
-        turns.offer()
+    if _under_way:
+        turns = getattr(_of_thread, "turns", None)
+        if turns is not None:
+            turns.offer()
 
 
 async def in_turns(function: Callable[..., T], *args: Any) -> T:
@@ -80,6 +82,7 @@ class _Turns:
 
     def _run(self) -> None:
         _of_thread.turns = self
+        _under_way.add(self)
         outcome: tuple[Any, BaseException | None] = (None, None)
         try:
             self._wait()
@@ -87,5 +90,6 @@ class _Turns:
         except BaseException as error:
             outcome = None, error
         finally:
+            _under_way.discard(self)
             self._outcome = outcome
             self._loop.release()

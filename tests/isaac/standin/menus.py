@@ -109,34 +109,67 @@ def refresh_menu_items(name, immediately=None):
 
 @behaves(M + "MenuHelperExtensionFull")
 class MenuHelperExtensionFull:
-    """Mix-in that puts a window into a menu and ticks the entry while it is shown."""
+    """Mix-in that puts a window into a menu and ticks the entry while it is shown.
+
+    As in Kit's own: a window is made anew whenever it is shown, and destroyed one tick after it was hidden; the mix-in takes over its
+    ``visibility_changed_fn``. ``window_attr_name`` names the window of what ``create_window_fn`` returns.
+    """
 
     def menu_startup(self, create_window_fn, window_name, menu_desc, menu_group, window_attr_name=None, verbose=False):
         held = self.__dict__.setdefault("_standin_menus", [])
-        state = {"window": None}
-
-        def toggle() -> None:
-            window = state["window"]
-            if window is None or window._destroyed:
-                state["window"] = given(create_window_fn)
-                if window_attr_name:
-                    setattr(self, window_attr_name, state["window"])
-            else:
-                window.visible = not window.visible
-
-        entry = MenuItemDescription(name=menu_desc, onclick_fn=toggle, ticked_fn=lambda: bool(state["window"] and state["window"].visible))
-        add_menu_items([entry], menu_group)
-        held.append((entry, menu_group, state, window_attr_name))
+        held.append(_Shown(create_window_fn, menu_desc, menu_group, window_attr_name))
+        return len(held) - 1
 
     def menu_shutdown(self, index=-1):
         held = self.__dict__.get("_standin_menus", [])
-        for entry, group, state, name in list(held) if index < 0 else [held[index]]:
-            remove_menu_items([entry], group)
-            if state["window"] is not None and not state["window"]._destroyed:
-                state["window"].destroy()
-            if name:
-                setattr(self, name, None)
-            held.remove((entry, group, state, name))
+        for shown in list(held) if index < 0 else [held[index]]:
+            shown.remove()
+            held.remove(shown)
+        return True
+
+
+class _Shown:
+    """One window of the mix-in with its menu entry and action."""
+
+    def __init__(self, create: Callable[[], Any], name: str, group: str, attribute: str | None):
+        self._create, self._group, self._attribute, self._window = create, group, attribute, None
+        self._action = (create.__module__, f"menu_toggle_window_helper_{name.lower()}")
+        ActionRegistry().register_action(*self._action, self.toggle)
+        self._entry = MenuItemDescription(name=name, ticked=True, ticked_fn=self._visible, onclick_action=self._action)
+        add_menu_items([self._entry], group)
+
+    def toggle(self) -> None:
+        """Show or hide the window."""
+        if self._visible():
+            self._window.visible = False
+            return
+        made = given(self._create)
+        self._window = getattr(made, self._attribute) if self._attribute else made
+        self._window.visible = False
+        self._window.set_visibility_changed_fn(self._changed)
+        self._window.visible = True
+
+    def remove(self) -> None:
+        """Take everything back."""
+        ActionRegistry().deregister_action(*self._action)
+        remove_menu_items([self._entry], self._group)
+        self._destroy()
+
+    def _visible(self) -> bool:
+        return self._window is not None and self._window.visible
+
+    def _changed(self, visible: bool) -> None:
+        if not visible:
+            sim().loop.create_task(self._later())
+
+    async def _later(self) -> None:
+        await sim().next_tick()
+        self._destroy()
+
+    def _destroy(self) -> None:
+        if self._window is not None:
+            self._window.destroy()
+        self._window = None
 
 
 @behaves("omni.kit.actions.core.IActionRegistry")
