@@ -240,7 +240,7 @@ def test_a_preview_shows_pictures_and_puts_everything_back(user, files):
     assert [i.shape for i in images] == [(240, 320, 4), (320, 320, 4)] * 2
     assert all(i[..., :3].std() > 5 and (i[..., 3] == 255).all() for i in images)
     user.sim.ui.click("Preview")
-    user.until(lambda: user.state.busy and stage.GetPrimAtPath("/Tailgate"))
+    user.until(lambda: stage.GetPrimAtPath("/Tailgate") and enabled(user, "Cancel")["Cancel"])
     user.sim.ui.click("Cancel")
     user.until(lambda: not user.state.preview.going)
     assert snapshot(stage) == before
