@@ -18,6 +18,8 @@ from tailgate_randomizers.make import ranged, rounded
 from tailgate_randomizers.standing import tables
 
 PATH_KINDS = ("ego", "lane", "aisle")
+TURNS = 8
+"""A rig in orbit that would stand inside something solid is turned on by this share of a circle, until it does not."""
 
 
 class RigPose(BaseRandomizer):
@@ -97,7 +99,8 @@ class RigPose(BaseRandomizer):
         pinned = ctx.cell.range if ctx.cell else None
         distance = draw.within("range_m", *pinned) if pinned else draw("range_m")
         elevation, azimuth = np.deg2rad([draw("elevation_deg"), draw("azimuth_deg")])
-        offset = distance * np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+        offsets = [distance * _towards(elevation, azimuth + turn) for turn in np.arange(TURNS) * 2 * np.pi / TURNS]
+        offset = next((o for o in offsets if not ctx.queries.inside_base(aim + o)), offsets[0])
         forward = -offset / distance
         right = np.cross(forward, [0, 0, 1.0])
         right /= np.linalg.norm(right)
@@ -105,6 +108,11 @@ class RigPose(BaseRandomizer):
         T_optical[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1) @ rotation((0, 0, draw("roll_deg")))
         T_optical[:3, 3] = aim + offset
         return [T_optical @ np.linalg.inv(optical_mount(ctx))]
+
+
+def _towards(elevation: float, azimuth: float) -> np.ndarray:
+    """Unit vector [3] at these angles [rad]."""
+    return np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
 
 
 def optical_mount(ctx: SampleContext) -> np.ndarray:

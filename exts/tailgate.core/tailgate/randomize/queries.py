@@ -54,6 +54,10 @@ class SceneQueries:
         cut = (self._base.trace(starts, ends - starts, 1.0).instance >= 0).any()
         return bool(cut or inside_solids(self._base, (starts[:1] + ends[:1]) / 2)[0])
 
+    def inside_base(self, point: np.ndarray) -> bool:
+        """True if a point [3] lies in something solid of the base scene."""
+        return self.has_base and bool(inside_solids(self._base, point[None])[0])
+
     def stands_flat(self, slot: AssetSlot, pose: Sequence[float], tolerance: float = 0.04) -> bool:
         """True if the ground under the footprint's corners is level with the origin within ``tolerance`` [m]."""
         corners = footprint(slot, pose, -0.15 * slot.size[:2].min())
