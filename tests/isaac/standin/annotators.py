@@ -61,7 +61,7 @@ class Annotator:
             raise ValueError(f"annotator {name} is not on the GPU: device must be 'cpu', got {device!r}")
         self._product: Product | None = None
         self._was_attached = False
-        self._views: list[weakref.ref] = []
+        self._views: dict[str, weakref.ref] = {}
         self._pool: dict[tuple, Any] = {}
         self._ids: dict[str, int] = {}
 
@@ -133,10 +133,13 @@ class Annotator:
             array = np.squeeze(array)
         if not _on_gpu(device) or array.dtype.names is not None:
             return array.copy()
+        view = self._views[name]() if name in self._views and not copy else None
+        if view is not None:
+            return view
         made = wp.array(np.ascontiguousarray(array), dtype=wp.dtype_from_numpy(array.dtype), device=_warp_device(device))
         if copy:
             return self._pooled(name, made)
-        self._views.append(weakref.ref(made))
+        self._views[name] = weakref.ref(made)
         return made
 
     def _pooled(self, name: str, made: Any) -> Any:
@@ -150,13 +153,13 @@ class Annotator:
 
     def _poison(self) -> None:
         """Overwrite the views that were handed out, as the renderer's next frame does."""
-        for held in self._views:
+        for held in self._views.values():
             view = held()
             if view is not None and view.size:
                 kind = np.dtype(wp.dtype_to_numpy(view.dtype))
                 value = POISON.get(kind.kind, 0)
                 view.assign(np.full(view.shape, value if kind.kind == "f" else np.array(value, np.int64).astype(kind), kind))
-        self._views = []
+        self._views = {}
 
     def _filter(self) -> str | None:
         """Semantic filter the annotator reads labels by; None where it reads none."""
