@@ -1,12 +1,19 @@
 """The self-check in the stand-in: all is well there, and each fault of a real install is named."""
 
+import json
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from tailgate_rtx.selfcheck import ONLY_IN, check_versions, sources
 from tailgate_rtx.selfcheck.annotators import check_annotators
 from tailgate_rtx.selfcheck.calls import check_calls
 from tailgate_rtx.selfcheck.found import Findings
+
+LAUNCH = Path(__file__).with_name("launch.py")
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "isaac_selfcheck.py"
 
 
 def annotators(sim):
@@ -69,3 +76,14 @@ def test_the_table_ends_with_what_is_wrong():
     lines = found.table().splitlines()
     assert lines[-3].startswith("3 things looked at, 2 wrong") and "(expected: 3)" in lines[-2] and "RuntimeError: broken" in lines[-1]
     assert "broken" in found.to_json()["traces"]["b"]
+
+
+@pytest.mark.slow
+def test_the_whole_check_is_well_in_the_stand_in(tmp_path):
+    """As a user runs it: the script, in a process of its own; nothing here has a GPU, so only what needs one may be wrong."""
+    out = tmp_path / "selfcheck.json"
+    command = [sys.executable, str(LAUNCH), "6.0", str(SCRIPT), "-o", str(out), "--device", "cpu", "--clips", "3"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    held = json.loads(out.read_text())
+    assert not held["wrong"] and not held["traces"] and done.returncode == 0, done.stdout + done.stderr
+    assert {row["check"] for row in held["rows"]} >= {"versions", "calls", "annotators", "LiDAR by RTX", "randomize and restore", "a run of 3 clips"}

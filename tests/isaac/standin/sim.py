@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -17,8 +18,10 @@ from .modules import Importer
 P = TypeVar("P")
 
 MODES = ("gui", "standalone")
-LIMIT = 20000
-"""Ticks after which a coroutine counts as hung."""
+HUNG_S = 900.0
+"""Seconds after which a coroutine counts as hung."""
+TICK_S = 0.0005
+"""Seconds between ticks of a coroutine that is waited for: what it waits for may run in another thread."""
 BEFORE_APP = "SimulationApp must be made before any omni, carb or pxr import"
 
 
@@ -158,13 +161,15 @@ class Sim:
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Tick until a coroutine is done and return its result, as Kit does for a task."""
         task = self.loop.create_task(coroutine)
-        for _ in range(LIMIT):
+        started = time.monotonic()
+        while time.monotonic() - started < HUNG_S:
             self.tick()
             if task.done():
                 return task.result()
+            time.sleep(TICK_S)
         task.cancel()
         self.tick()
-        raise TimeoutError(f"the coroutine was not done after {LIMIT} ticks")
+        raise TimeoutError(f"the coroutine was not done after {HUNG_S:g} s")
 
     # life -------------------------------------------------------------------------------------------------------------------------------------------
 
