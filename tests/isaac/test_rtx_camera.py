@@ -194,3 +194,36 @@ def test_the_renderer_must_draw_where_we_compute(sim60):
             eye._shaped("normals", held, wp.float32, 0)
     finally:
         wp.get_device = wp_device
+
+
+def test_kernels_compile_for_cuda(tmp_path):
+    """Needs no GPU."""
+    from tailgate_rtx import image_kernels
+
+    if not hasattr(wp, "compile_aot_module") or 80 not in wp.get_cuda_supported_archs():
+        pytest.skip("this Warp cannot compile for a device that is not here")
+    wp.compile_aot_module(image_kernels, arch=[80], module_dir=tmp_path)
+
+
+def test_labels_and_depth_of_the_kernel_are_those_of_its_twin():
+    from tailgate.render.raytrace.camera import camera_of
+    from tailgate_rtx.image_kernels import names_of, new_buffers, new_film, take_kernel, taken_twin
+
+    random = np.random.default_rng(3)
+    shape, table = (9, 13), {5: (1, 0, -1), 7: (2, 11, 3), 4000000000: (2, 12, 0)}
+    ids = random.choice(np.array([0, 1, 5, 6, 7, 4000000000], np.uint32), shape)
+    depth = np.where(random.random(shape) < 0.2, np.inf, random.uniform(0.1, 30, shape)).astype(np.float32)
+    given, film = new_buffers(np.diag([0.5, 0.5, 0.5, 1.0])), new_film(shape[1], shape[0], "cpu")
+    given.hdr = wp.array(np.full((*shape, 4), np.inf, np.float16), dtype=wp.float16, device="cpu")
+    given.image_plane = given.camera = wp.array(depth, dtype=wp.float32, device="cpu")
+    given.normals = wp.array(np.tile(np.float32([0, 0, 1, 7]), (*shape, 1)), dtype=wp.float32, device="cpu")
+    given.id = wp.array(ids, dtype=wp.uint32, device="cpu")
+    camera = camera_of(pinhole(shape[1], shape[0], 10.0, far=10.0), np.eye(4))
+    wp.launch(take_kernel, dim=shape, inputs=[given, camera, names_of(table, "cpu"), film], device="cpu")
+    plane, rows = taken_twin(0.5 * depth, ids, table, 10.0)
+    assert np.array_equal(film.image_plane.numpy(), plane) and film.unnamed.numpy()[0] == (ids == 6).sum()
+    for n, image in enumerate((film.semantic.numpy(), film.instance.numpy(), film.mover.numpy().reshape(shape))):
+        assert np.array_equal(image, rows[..., n])
+    hit = np.isfinite(depth)
+    assert np.array_equal(film.normals.numpy(), np.where(hit[..., None], [0, 0, -1, 1], 0)), "normals face the camera, which looks along +z"
+    assert (film.hdr.numpy() == 65504).all()

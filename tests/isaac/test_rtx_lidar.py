@@ -88,6 +88,17 @@ def test_after_a_move_the_scan_is_the_new_one(sim):
     assert differing(embedded(rig(lidar=scanner()), stage=stage), got, NEAR) == []
 
 
+def test_air_and_motion(sim):
+    """Fog dims what RTX measured as it dims our own rays; motion within a sweep is refused, since RTX would not see it."""
+    fog = Sample(FrameId("test", 0, 0), hints={"fog_extinction": 0.02})
+    with opened(sim, rig(lidar=scanner(tracer="rtx"))) as backend:
+        got = capture(sim, backend, fog)
+        with pytest.raises(UserError, match="ego_speed .* must be 0 where RTX traces a LiDAR .'lidar'.: it stands still"):
+            backend.apply(Sample(FrameId("test", 0, 0), hints={"ego_speed": 3.0}))
+    want = embedded(rig(lidar=scanner()), fog)
+    assert differing(want, got, NEAR) == [] and close(want, got)
+
+
 def test_materials_say_what_rtx_sees(sim):
     """Attributes are written in a layer of ours, where nobody else has written any."""
     stage = street()

@@ -239,3 +239,32 @@ def test_a_playing_timeline_is_stopped(sim):
         assert timeline.is_playing()
         capture(sim, backend, Sample(FrameId("test", 0, 0)))
         assert not timeline.is_playing() and timeline.get_current_time() == 0.0
+
+
+def test_who_never_leaves_the_stage_alone_is_told_what_changed(sim60, tmp_path):
+    """Nine captures in vain end with the prim that was changed."""
+    from small_street import asset_cache, small_budget, small_scenario
+    from tailgate.runtime.run import initial_settings
+    from tailgate.runtime.spec import RunSpec
+    from tailgate.runtime.studio import Studio
+
+    scenario = small_scenario(write_street(tmp_path / "street.usda"))
+    from tailgate.registry import backends
+    from tailgate_rtx import register
+
+    register(backends)
+    spec = RunSpec(small_budget(), {"small": scenario}, {"small": 1.0}, small_rig(), tmp_path, None, "isaac", "cpu", asset_cache())
+    studio = Studio(spec)
+    try:
+        task = sim60.loop.create_task(studio.shoot("small", initial_settings(spec), 0, spec.budget.cells[0]))
+        edits = 0
+        while not task.done():
+            sim60.tick()
+            if sim60.stage and sim60.stage.GetPrimAtPath("/Tailgate/Rig/camera"):
+                edits += 1
+                sim60.stage.GetPrimAtPath("/World/brick_wall").SetDocumentation(str(edits))
+        with pytest.raises(UserError, match="must be left alone .* it was not: /World/brick_wall was changed while the frame was taken"):
+            task.result()
+    finally:
+        studio.close()
+        backends.unregister(backends.get("isaac"))

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tailgate.config.rig import ResolvedRig
-from tailgate.errors import TailgateError
+from tailgate.errors import TailgateError, UserError
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, Frame, Sample
 from tailgate.render.backend import StageDisturbed, check_hints
 from tailgate.render.raytrace.backend import WarpBackend
+from tailgate.turns import in_turns
+
+from tailgate_rtx.physics import Bodies
+from tailgate_rtx.rig_prims import RigPrims, by_rtx, check_rig
 
 if TYPE_CHECKING:
     from pxr import Usd
     from tailgate.render.raytrace.live import LiveScene
 
     from tailgate_rtx.calm import Calm
-    from tailgate_rtx.rig_prims import RigPrims
 
 HINTS = {
     "fog_extinction": "supported: [1/m], dims colours by the exact depth, and LiDAR intensity",
@@ -66,8 +69,6 @@ class RtxBackend:
     @classmethod
     def check_rig(cls, rig: ResolvedRig) -> None:
         """Raise UserError for what RTX cannot do of what a sensor asks for."""
-        from tailgate_rtx.rig_prims import check_rig
-
         check_rig(rig)
 
     @classmethod
@@ -89,11 +90,10 @@ class RtxBackend:
 
         from tailgate_rtx.calm import Calm
         from tailgate_rtx.releases import release
-        from tailgate_rtx.rig_prims import RigPrims
 
         self.close()
         self.check_rig(rig)
-        stand_still()
+        stop_timeline()
         rep.orchestrator.set_capture_on_play(False)
         self.rig, self.labels, self._stage = rig, dict(labels), stage
         self._prims = RigPrims(stage, rig, release())
@@ -103,7 +103,11 @@ class RtxBackend:
         """Take over a clip's values, which are on the stage; from now on it must be left alone."""
         check_hints(sample, HINTS, self.name)
         calm = self._opened()
-        stand_still()
+        for name, mounted in self.rig.sensors.items():
+            if by_rtx(mounted) and any(sample.hints.get(hint) for hint in ("ego_speed", "ego_yaw_rate")):
+                raise UserError(f"ego_speed and ego_yaw_rate must be 0 where RTX traces a LiDAR ('{name}'): it stands still during a sweep")
+        if timeline().is_playing():
+            stop_timeline()
         calm.begin()
         self._sample = sample
 
@@ -129,12 +133,12 @@ class RtxBackend:
     async def _make(self, calm: Calm) -> Instruments:
         """Read the stage, by turns with the application, and make products and annotators."""
         from tailgate.render.raytrace.live import LiveScene
-        from tailgate.turns import in_turns
 
         live = await in_turns(LiveScene, self._stage, self.labels, self.device)
         try:
+            bodies = await in_turns(Bodies, self._stage) if any(map(by_rtx, self.rig.sensors.values())) else None
             calm.check()
-            made = Instruments(live, self._prims, self.rig, self.on_gpu)
+            made = Instruments(live, self._prims, self.rig, bodies, self.on_gpu)
         except BaseException:
             live.close()
             raise
@@ -164,16 +168,17 @@ class Instruments:
         live: the stage on our device; closed with the instruments.
         prims: the sensors' prims.
         rig: sensors.
+        bodies: what physics could move; None without a LiDAR that RTX traces.
         on_gpu: whether annotators hand out buffers of the GPU.
     """
 
-    def __init__(self, live: LiveScene, prims: RigPrims, rig: ResolvedRig, on_gpu: bool):
+    def __init__(self, live: LiveScene, prims: RigPrims, rig: ResolvedRig, bodies: Bodies | None, on_gpu: bool):
         from tailgate_rtx.lidars import Lidars
         from tailgate_rtx.pictures import Pictures
 
         self.live, self.rig = live, rig
         placed = {name: (rig.sensors[name], path) for name, path in prims.paths.items()}
-        self.lidars = Lidars(live, prims, {n: p for n, p in placed.items() if p[0].model.type == "lidar"})
+        self.lidars = Lidars(live, prims, {n: p for n, p in placed.items() if by_rtx(p[0])}, bodies)
         try:
             self.pictures = Pictures(live, {n: p for n, p in placed.items() if p[0].model.type == "camera"}, on_gpu)
         except BaseException:
@@ -182,14 +187,12 @@ class Instruments:
 
     async def frame(self, sample: Sample, tick: int, calm: Calm) -> Frame:
         """One tick of a clip."""
-        from tailgate.turns import in_turns
-
         state = await in_turns(self.live.read)
         await asyncio.to_thread(self.live.place, state)
         objects, seen = self.live.objects(state)
         poses = {name: state.T_world_rig @ mounted.T_rig_sensor for name, mounted in self.rig.sensors.items()}
         shots = await self.pictures.shoot(state, poses, seen, calm)
-        swept = await self.lidars.sweep(poses, seen, tick)
+        swept = await self.lidars.sweep(poses, sample.hints, seen, tick)
         calm.check()
         frames = {name: frame for name, (frame, _) in swept.items()} | await self.pictures.develop(shots, poses, sample, tick)
         for name, mounted in self.rig.sensors.items():
@@ -210,11 +213,14 @@ class Instruments:
         self.live.close()
 
 
-def stand_still() -> None:
-    """Stop the timeline: pictures are taken of the stage as it is authored, and physics must not move it."""
+def timeline() -> Any:
+    """The application's timeline."""
     import omni.timeline
 
-    timeline = omni.timeline.get_timeline_interface()
-    if timeline.is_playing() or timeline.get_current_time() != 0.0:
-        timeline.stop()
-        timeline.commit()
+    return omni.timeline.get_timeline_interface()
+
+
+def stop_timeline() -> None:
+    """Pictures are taken of the stage as it is authored, at its start, and physics must not move it."""
+    timeline().stop()
+    timeline().commit()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.lidar_kernels import spin_of
 from tailgate.render.raytrace.live import LiveScene
 from tailgate.render.raytrace.visibility import Seen, look_with_lidar
+from tailgate.turns import in_turns
 
 from tailgate_rtx.labels import NOTHING, Paths, Row
 from tailgate_rtx.nonvisual import PREFIX, PREFIX_SETTING, attributes_of
@@ -49,15 +51,15 @@ class Lidars:
         live: the stage on our device.
         prims: where attributes of materials are written.
         sensors: name -> model and place, path of its prim.
+        bodies: what physics could move; None where there are no sensors.
 
     Raises:
         UserError: stable ids are off, or physics would move the stage while the timeline plays.
     """
 
-    def __init__(self, live: LiveScene, prims: RigPrims, sensors: dict[str, tuple[MountedSensor, str]]):
-        self._live, self._stage = live, live.watch.stage
+    def __init__(self, live: LiveScene, prims: RigPrims, sensors: dict[str, tuple[MountedSensor, str]], bodies: Bodies | None):
+        self._live, self._stage, self._bodies, self._version = live, live.watch.stage, bodies, live.watch.version
         self._sweepers: dict[str, Sweeper] = {}
-        self._bodies = Bodies(self._stage)
         if not sensors:
             return
         if not setting(STABLE_IDS):
@@ -75,21 +77,25 @@ class Lidars:
             raise
 
     def _name_materials(self, prims: RigPrims, prefix: str) -> None:
-        for reader in self._live.watch.arrays.readers.values():
-            prim = self._stage.GetPrimAtPath(reader.path)
-            if prim and not prim.IsInPrototype() and not prim.IsInstanceProxy():
-                prims.words(reader.path, attributes_of(prim, reader.read(), prefix))
+        readers = {r.path: (self._stage.GetPrimAtPath(r.path), r) for r in self._live.watch.arrays.readers.values()}
+        own = {p: (prim, r) for p, (prim, r) in readers.items() if prim and not prim.IsInPrototype() and not prim.IsInstanceProxy()}
+        prims.write_words({path: attributes_of(prim, reader.read(), prefix) for path, (prim, reader) in own.items()})
 
-    async def sweep(self, poses: dict[str, np.ndarray], seen: Seen, tick: int) -> dict[str, tuple[SensorFrame, list[str]]]:
+    async def sweep(
+        self, poses: dict[str, np.ndarray], hints: Mapping[str, float], seen: Seen, tick: int
+    ) -> dict[str, tuple[SensorFrame, list[str]]]:
         """One scan of each: frames, and what was missing, in words."""
         if not self._sweepers:
             return {}
         import omni.replicator.core as rep
         import omni.timeline
 
+        if self._live.watch.version != self._version:
+            self._bodies, self._version = await in_turns(Bodies, self._stage), self._live.watch.version
+            self._bodies.refuse_dynamic()
         paths = Paths(self._stage, self._live.watch.arrays.movers, self._live.labels)
         for name, sweeper in self._sweepers.items():
-            sweeper.begin(await asyncio.to_thread(self._live.scan, sweeper.mounted, poses[name], {}, seen, tick))
+            sweeper.begin(await asyncio.to_thread(self._live.scan, sweeper.mounted, poses[name], hints, seen, tick))
         timeline, before = omni.timeline.get_timeline_interface(), self._bodies.poses()
         waiting = set(self._sweepers)
         self._switch(True)
@@ -110,7 +116,7 @@ class Lidars:
         for name, sweeper in self._sweepers.items():
             hit = await asyncio.to_thread(sweeper.objects)
             rows = [UNNAMED if path is None else paths.row(path) for path in hit]
-            out[name] = await asyncio.to_thread(sweeper.finish, self._live, poses[name], seen, rows)
+            out[name] = await asyncio.to_thread(sweeper.finish, self._live, seen, rows, float(hints.get("fog_extinction", 0.0)))
         return out
 
     def _switch(self, on: bool) -> None:
@@ -198,8 +204,8 @@ class Sweeper:
         unique, self._which = distinct(sheet.object[hit])
         return [self._names.get(i) for i in self._release.parse_objects(unique.ravel())] if len(unique) else []
 
-    def finish(self, live: LiveScene, pose: np.ndarray, seen: Seen, rows: list[Row]) -> tuple[SensorFrame, list[str]]:
-        """The frame, and what was missing; ``rows`` are the ids of ``objects``."""
+    def finish(self, live: LiveScene, seen: Seen, rows: list[Row], fog: float) -> tuple[SensorFrame, list[str]]:
+        """The frame, and what was missing; ``rows`` are the ids of ``objects``, ``fog`` the extinction of the air [1/m], which RTX has none of."""
         sheet, hit = self._sheet, self._sheet.range > 0
         labels = np.tile(np.array(NOTHING, np.int32), (*hit.shape, 1))
         labels[hit] = np.array(rows, np.int32).reshape(-1, 3)[self._which]
@@ -207,15 +213,15 @@ class Sweeper:
         notes = [f"{self.name}: {unnamed} returns are of prims that the renderer does not name"] if unnamed else []
         if hit.any() and (sheet.material[hit] == INVALID_MATERIAL).all():
             notes.append(f"{self.name}: RTX knows no material of any return (id {INVALID_MATERIAL}), so that intensity does not follow it")
-        return self._frame(live, pose, seen, np.maximum(labels, [0, 0, -1])), notes
+        return self._frame(live, seen, np.maximum(labels, [0, 0, -1]), fog), notes
 
-    def _frame(self, live: LiveScene, pose: np.ndarray, seen: Seen, rows: np.ndarray) -> SensorFrame:
+    def _frame(self, live: LiveScene, seen: Seen, rows: np.ndarray, fog: float) -> SensorFrame:
         sheet, ours, model = self._sheet, self._ours, self.mounted.model
         same = agree(sheet.range, ours.channels["range"][..., 0]) & (ours.channels["range"][..., 0] > 0)
         incidence = np.where(same, ours.channels["incidence"][..., 0], 1.0).astype(np.float32) * (sheet.range > 0)
         channels = {
             "range": sheet.range,
-            "intensity": np.clip(sheet.intensity, 0.0, 1.0),
+            "intensity": np.clip(sheet.intensity, 0.0, 1.0) * np.exp(-2.0 * fog * sheet.range),
             "semantic": rows[..., 0].astype(np.uint32),
             "instance": rows[..., 1].astype(np.uint32),
             "incidence": incidence,
@@ -224,9 +230,9 @@ class Sweeper:
         }
         channels = {name: channel[..., None] for name, channel in channels.items()}
         directions = {"azimuth": sheet.azimuth, "elevation": sheet.elevation, "ring": ours.channels["ring"]}
-        spin = spin_of(model, self._grid, np.stack([pose, pose]), 0.0, live.device)
+        spin = spin_of(model, self._grid, ours.T_world_sensor, fog, live.device)
         mover = wp.array(np.ascontiguousarray(rows[..., 2].ravel(), np.int32), dtype=wp.int32, device=live.device)
-        view = look_with_lidar(live.scene, spin, len(model.elevation_deg), pose, seen, mover)
+        view = look_with_lidar(live.scene, spin, len(model.elevation_deg), ours.T_world_sensor[0], seen, mover)
         return replace(ours, channels=channels | directions, view=view)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tailgate.errors import UserError
 from tailgate.stage.extract import OBJECTS, RIG
+from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -17,26 +18,30 @@ STILL = 1e-6
 
 
 class Bodies:
-    """What physics could move: rigid bodies, the pool's objects and the rig."""
+    """What physics could move: rigid bodies, the pool's objects and the rig. Reading the stage takes a while; see ``tailgate.turns``.
+
+    Attributes:
+        scene: the stage's physics scene in words.
+    """
 
     def __init__(self, stage: Usd.Stage):
-        self._stage = stage
-
-    def scene(self) -> str:
-        """The stage's physics scene in words."""
-        found = [str(prim.GetPath()) for prim in self._stage.Traverse() if prim.GetTypeName() == "PhysicsScene"]
-        return f"physics scene {found[0]}" if found else "physics (the stage holds no physics scene prim)"
-
-    def _rigid(self) -> list[Usd.Prim]:
-        return [prim for prim in self._stage.Traverse() if RIGID in map(str, prim.GetAppliedSchemas())]
+        self._stage, self._rigid = stage, []
+        scene = ""
+        for prim in stage.Traverse():
+            breathe()
+            if prim.GetTypeName() == "PhysicsScene":
+                scene = scene or f"physics scene {prim.GetPath()}"
+            if RIGID in map(str, prim.GetAppliedSchemas()):
+                self._rigid.append(prim)
+        self.scene = scene or "physics (the stage holds no physics scene prim)"
 
     def refuse_dynamic(self) -> None:
         """Raise UserError where a body would fall or roll: its pose may then live in Fabric alone, where the stage does not show it."""
-        for prim in self._rigid():
+        for prim in self._rigid:
             enabled, kinematic = (prim.GetAttribute(f"physics:{name}Enabled") for name in ("rigidBody", "kinematic"))
             if not (enabled and enabled.Get() is False) and not (kinematic and kinematic.Get()):
                 raise UserError(
-                    f"tracer rtx plays the timeline, and the {self.scene()} would move {prim.GetPath()}: disable its rigid body or make it kinematic,"
+                    f"tracer rtx plays the timeline, and the {self.scene} would move {prim.GetPath()}: disable its rigid body or make it kinematic,"
                     " or leave tracer: tailgate"
                 )
 
@@ -46,7 +51,7 @@ class Bodies:
 
         cache = UsdGeom.XformCache(Usd.TimeCode.Default())
         objects = self._stage.GetPrimAtPath(OBJECTS)
-        prims = [*self._rigid(), *(objects.GetChildren() if objects else []), self._stage.GetPrimAtPath(RIG)]
+        prims = [*self._rigid, *(objects.GetChildren() if objects else []), self._stage.GetPrimAtPath(RIG)]
         return {str(prim.GetPath()): np.array(cache.GetLocalToWorldTransform(prim)) for prim in prims if prim}
 
     def refuse_moved(self, before: dict[str, np.ndarray]) -> None:
@@ -54,6 +59,6 @@ class Bodies:
         for path, pose in self.poses().items():
             if path in before and not np.allclose(pose, before[path], rtol=0.0, atol=STILL):
                 raise UserError(
-                    f"the {self.scene()} moved {path} while the LiDAR turned, and labels would be wrong: take its objects out of physics,"
+                    f"the {self.scene} moved {path} while the LiDAR turned, and labels would be wrong: take its objects out of physics,"
                     " or leave tracer: tailgate"
                 )

@@ -140,10 +140,14 @@ class RigPrims:
         for name, (kind, value) in attributes.items():
             self._layer.set(f"{path}.{name}", kind, _usd(kind, value))
 
-    def words(self, path: str, attributes: Mapping[str, str]) -> None:
-        """Write text attributes on a prim of the stage."""
-        for name, word in attributes.items():
-            self._layer.set(f"{path}.{name}", "string", word, custom=True)
+    def write_words(self, of_prims: Mapping[str, Mapping[str, str]]) -> None:
+        """Write text attributes of prims of the stage: path -> attribute -> word."""
+        from pxr import Sdf
+
+        with Sdf.ChangeBlock():
+            for path, attributes in of_prims.items():
+                for name, word in attributes.items():
+                    self._layer.set(f"{path}.{name}", "string", word, custom=True)
 
     def close(self) -> None:
         """Take them off; safe to call twice."""

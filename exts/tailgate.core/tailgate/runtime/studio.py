@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,7 +129,10 @@ class Studio:
         for _ in range(CAPTURES):
             with clock("randomize"):
                 apply_sample(opened, sample, tick)
-            with clock("render"), suppress(StageDisturbed):
-                backend.apply(sample)
-                return await backend.capture(tick)
-        raise UserError(f"the stage must be left alone while clips are taken; it was changed during {CAPTURES} captures of {sample.id}")
+            try:
+                with clock("render"):
+                    backend.apply(sample)
+                    return await backend.capture(tick)
+            except StageDisturbed as error:
+                last = error
+        raise UserError(f"the stage must be left alone while clips are taken; in {CAPTURES} captures of {sample.id} it was not: {last}")
