@@ -1,54 +1,14 @@
 """A user's whole path through the window: menu, budget, stage, preview, run, pause, stop, resume, results; and nothing is left when it goes."""
 
-import asyncio
 import threading
 import webbrowser
 from pathlib import Path
 
 import pytest
 from standin import standin
-from tailgate.registry import backends
-from tailgate.render.raytrace import WarpBackend
-from tailgate.turns import in_turns
 from window_kit import MENU, User, window, write_files
 
 BUTTONS = ("Preview", "Run", "Pause", "Stop")
-
-
-class Guest(WarpBackend):
-    """The embedded renderer as if it lived in Kit, drawing aside."""
-
-    name, shares_loop = "isaac", True
-
-    @classmethod
-    def open_stage_digest(cls):
-        return "the open stage"
-
-    async def load(self, base):
-        import omni.usd
-
-        if base is not None:
-            await omni.usd.get_context().open_stage_async(str(base))
-        return omni.usd.get_context().get_stage()
-
-    def open(self, stage, rig, labels):
-        self._given = stage, rig, labels
-
-    def apply(self, sample):
-        self._clip = sample
-
-    async def capture(self, tick=0):
-        if self._live is None:
-            await in_turns(super().open, *self._given)
-        await asyncio.to_thread(super().apply, self._clip)
-        return await asyncio.to_thread(asyncio.run, super().capture(tick))
-
-
-@pytest.fixture(autouse=True)
-def guest():
-    backends.register(Guest)
-    yield
-    backends.unregister(Guest)
 
 
 @pytest.fixture
@@ -343,10 +303,10 @@ def test_hot_reload_leaks_nothing_even_in_the_midst_of_work(files):
 
 
 def test_kits_loop_is_never_held(files):
-    """The longest work between two ticks while budgets are checked, samples shown and clips made; Kit's own drawing is not in it.
+    """How long Kit's thread works, or waits for work on the stage, from tick to tick while budgets are checked, samples shown and clips made.
 
-    It is counted in seconds of the processor, since a tick of a test may wait for a core that others use. The work of threads aside that happens
-    to run meanwhile is counted as well, so the limit is wider than the 0.05 s of wall time that a machine of its own keeps.
+    Kit's own drawing is left out. Times are those of the processor, since a tick of a test may wait for a core that others use. The waits also hold
+    what threads aside do meanwhile, so their limit is wider than the 0.05 s that a machine of one's own keeps.
     """
     with standin("6.0", settings={"/exts/tailgate.ui/device": "cpu"}) as sim:
         open_stage(files)
@@ -358,6 +318,7 @@ def test_kits_loop_is_never_held(files):
             user.until(lambda: enabled(user, "Run")["Run"])
             user.sim.ui.click("Run")
             user.until(lambda: not user.state.run.active)
-        longest = sorted(user.gaps)[-10:]
-    assert len(user.gaps) > 200
-    assert longest[-1] < 0.15 and longest[-3] < 0.05, [round(g, 3) for g in longest]
+        own, waited = sorted(user.gaps), sorted(user.turns)
+    assert len(own) > 200 and len(waited) > 20
+    assert own[-1] < 0.05, [round(t, 3) for t in own[-8:]]
+    assert waited[-1] < 0.15, [round(t, 3) for t in waited[-8:]]

@@ -11,7 +11,9 @@ from typing import Any
 
 from small_street import small_budget, small_rig, small_scenario, write_street
 from standin import Sim
+from standin.products import Products
 from tailgate.config.load import dump
+from tailgate.turns import _Turns
 
 EXTENSION = "tailgate.ui-0.1.0"
 MENU = "Tools/Replicator/Tailgate"
@@ -37,13 +39,14 @@ class User:
     """Somebody at the window.
 
     Attributes:
-        gaps: seconds of processor time that each tick took.
+        gaps: seconds of Kit's thread that each tick took beside the stand-in's own drawing.
+        turns: seconds of the process that Kit's thread waited for work on the stage, for each turn.
     """
 
     def __init__(self, sim: Sim):
-        self.sim, self.gaps = sim, []
+        self.sim, self.gaps, self.turns = sim, [], []
         self._extension: Any = None
-        self._last: float | None = None
+        self._needed: Any = None
 
     @property
     def state(self) -> Any:
@@ -56,13 +59,16 @@ class User:
         return self._extension._session
 
     def enable(self) -> None:
-        """Enable the extension as Kit does it: its modules are imported anew, and the class is looked for in the package."""
+        """Enable the extension and the one it needs as Kit does it: modules are imported anew, and the class is looked for in the package."""
         import omni.ext  # noqa: F401
 
-        for name in [n for n in sys.modules if n.split(".")[0] == "tailgate_ui"]:
+        for name in [n for n in sys.modules if n.split(".")[0] in ("tailgate_ui", "tailgate_rtx")]:
             del sys.modules[name]
+        import tailgate_rtx
         import tailgate_ui
 
+        self._needed = tailgate_rtx.RtxExtension()
+        self._needed.on_startup("tailgate.rtx-0.1.0")
         self._extension = tailgate_ui.TailgateWindowExtension()
         self._extension.on_startup(EXTENSION)
 
@@ -71,13 +77,18 @@ class User:
         self._extension.on_shutdown()
         self._extension = None
         self.settle()
+        self._needed.on_shutdown()
 
     def tick(self) -> None:
         """One tick of Kit, and how much work it was."""
-        started = time.process_time()
-        self.sim.tick()
-        self.gaps.append(time.process_time() - started)
+        started, self._drawing = time.thread_time(), 0.0
+        with timed(self.sim.part(Products), "render", time.thread_time, self._drew), timed(_Turns, "work", time.process_time, self.turns.append):
+            self.sim.tick()
+        self.gaps.append(time.thread_time() - started - self._drawing)
         time.sleep(TICK)
+
+    def _drew(self, seconds: float) -> None:
+        self._drawing += seconds
 
     def settle(self) -> None:
         """Tick until no task runs."""
@@ -100,6 +111,25 @@ class User:
     def types(self, field: str, text: str) -> None:
         """Type into the field of a label and leave it."""
         self.sim.ui.find("StringField", identifier=field)._type(text)
+
+
+@contextmanager
+def timed(owner: Any, name: str, clock: Callable[[], float], told: Callable[[float], None]) -> Iterator[None]:
+    """A method of an object or class that tells how long it took by a clock."""
+    plain, own = getattr(owner, name), name in vars(owner)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        started = clock()
+        try:
+            return plain(*args, **kwargs)
+        finally:
+            told(clock() - started)
+
+    setattr(owner, name, call)
+    try:
+        yield
+    finally:
+        setattr(owner, name, plain) if own else delattr(owner, name)
 
 
 @contextmanager

@@ -132,6 +132,7 @@ class RtxBackend:
 
     async def _make(self, calm: Calm) -> Instruments:
         """Read the stage, by turns with the application, and make products and annotators."""
+        await asyncio.to_thread(warm, self.device)
         from tailgate.render.raytrace.live import LiveScene
 
         live = await in_turns(LiveScene, self._stage, self.labels, self.device)
@@ -211,6 +212,15 @@ class Instruments:
         self.pictures.close()
         self.lidars.close()
         self.live.close()
+
+
+def warm(device: str) -> None:
+    """Import what takes frames and compile the kernels that are launched on the application's loop: a first time, seconds go into it."""
+    from tailgate.geometry.quiet import wp
+
+    from tailgate_rtx import image_kernels, lidars  # noqa: F401
+
+    wp.load_module(image_kernels, device=device)
 
 
 def timeline() -> Any:
