@@ -80,6 +80,7 @@ def test_choices_are_kept_and_mistakes_in_them_said(user, files):
     user.until(lambda: user.sees("1 rounds of 1 batches"))
 
 
+@pytest.mark.parametrize("user", ["6.0"], indirect=True)
 def test_the_window_may_be_closed_and_opened_again(user, files):
     choose(user, files)
     user.until(lambda: enabled(user, "Run")["Run"])
@@ -157,6 +158,7 @@ def test_the_context_menu_uses_what_was_clicked_on(user, files):
     user.settle()
 
 
+@pytest.mark.parametrize("user", ["5.1"], indirect=True)
 def test_a_prim_is_cut_out_as_an_asset_beside_the_budget(user, files):
     import omni.usd
     from pxr import UsdGeom
@@ -219,6 +221,7 @@ def snapshot(stage) -> tuple:
     return (*layers, selection, timeline.get_current_time(), timeline.is_playing(), len(sim().part(Commands).done))
 
 
+@pytest.mark.parametrize("user", ["5.1"], indirect=True)
 def test_run_pause_resume_stop_and_go_on(user, files, monkeypatch):
     shown = []
     monkeypatch.setattr(webbrowser, "open", lambda address: shown.append((address, threading.current_thread() is threading.main_thread())))
@@ -256,6 +259,7 @@ def test_run_pause_resume_stop_and_go_on(user, files, monkeypatch):
     assert shown == [((folder / "report.html").as_uri(), False), (folder.as_uri(), False)]
 
 
+@pytest.mark.parametrize("user", ["6.0"], indirect=True)
 def test_a_run_that_fails_says_why_once(user, files):
     choose(user, files)
     user.until(lambda: enabled(user, "Run")["Run"])
@@ -268,6 +272,7 @@ def test_a_run_that_fails_says_why_once(user, files):
     assert sum("holiday.jpg" in text for text in user.sim.menus.notified()) == 1 and not any(level == "error" for level, _ in user.sim.log)
 
 
+@pytest.mark.parametrize("user", ["6.0"], indirect=True)
 def test_the_scenarios_own_stages_and_the_users_comes_back(user, files):
     import omni.usd
 

@@ -96,7 +96,7 @@ class User:
 
         self.until(lambda: not asyncio.all_tasks(self.sim.loop))
 
-    def until(self, done: Callable[[], Any], seconds: float = 20.0) -> None:
+    def until(self, done: Callable[[], Any], seconds: float = 120.0) -> None:
         """Tick until something is so."""
         end = time.monotonic() + seconds
         while not done():
