@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 GAP, PLAN, RIGHT, INDENT = 22, 760, 900, 76
 SEVERITY_COLORS = {"problem": BAD, "warning": WARN, "note": FAINT}
+SMALL = 3.0
+"""Triangles up to this large are drawn as dots [px]."""
 MOST = 9
 """Findings that are written out."""
 STEP = 5.0
@@ -121,8 +123,7 @@ def draw_contexts(plan: PlanPicture, contexts: Sequence[Context]) -> np.ndarray:
     colours = class_colors({c.kind for c in contexts})
     image, tinted = plan.image.copy(), plan.image.copy()
     for context in sorted(contexts, key=lambda c: -c.area):
-        for polygon in _areas(plan, context):
-            cv2.fillPoly(tinted, [polygon], colours[context.kind], cv2.LINE_AA)
+        _fill(tinted, plan, context, colours[context.kind])
     image = cv2.addWeighted(image, 0.68, tinted, 0.32, 0)
     for context in contexts:
         _outline(image, plan, context, colours[context.kind])
@@ -133,13 +134,23 @@ def draw_contexts(plan: PlanPicture, contexts: Sequence[Context]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _areas(plan: PlanPicture, context: Context) -> list[np.ndarray]:
-    """Polygons [k, 2] px that cover a context."""
-    if not context.is_spline:
-        corners = plan.pixels(context.points)[context.triangles]
-        return [np.round(corners[i : i + 20_000].reshape(-1, 3, 2)).astype(np.int32)[k] for i in range(0, len(corners), 20_000)
-                for k in range(len(corners[i : i + 20_000]))]  # fmt: skip
-    return [np.round(plan.pixels(band(context))).astype(np.int32)]
+def _fill(image: np.ndarray, plan: PlanPicture, context: Context, colour: Color) -> None:
+    """Cover the area of a context; of a surface, triangles smaller than a few pixels by their middles."""
+    import cv2
+
+    if context.is_spline:
+        cv2.fillPoly(image, [np.round(plan.pixels(band(context))).astype(np.int32)], colour, cv2.LINE_AA)
+        return
+    corners = plan.pixels(context.points).astype(np.float32)[context.triangles]
+    inside = (corners.max(1) >= 0).all(1) & (corners.min(1) < image.shape[1::-1]).all(1)
+    corners = corners[inside]
+    large = np.ptp(corners, axis=1).max(1) > SMALL
+    for polygon in np.round(corners[large]).astype(np.int32):
+        cv2.fillConvexPoly(image, polygon, colour, cv2.LINE_AA)
+    dots = np.zeros(image.shape[:2], np.uint8)
+    column, row = corners[~large].mean(1).astype(np.int64).clip(0, np.array(image.shape[1::-1]) - 1).T
+    dots[row, column] = 1
+    image[cv2.morphologyEx(dots, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0] = colour
 
 
 def band(context: Context) -> np.ndarray:
