@@ -94,8 +94,9 @@ def test_the_line_in_the_error_adds_what_is_missing_and_changes_nothing(isaac, t
     assert loaded.returncode == 0, loaded.stderr
 
     budget, out = ROOT / "configs/budgets/quickstart.yaml", tmp_path / "run"
-    few = [f"--set=limits.{name}" for name in ("rounds=1", "batches_per_round=1", "batch_clips=2")]
-    made = run([isaac, "-m", "tailgate.cli", "generate", budget, "--out", out, "--engine", "inline", "--set=gate.mode=report", *few], [])
+    few = ("limits.rounds=1", "limits.batches_per_round=1", "limits.batch_clips=2", "reference.options.frames=2", "gate.mode=report")
+    sets = [f"--set={one}" for one in few]
+    made = run([isaac, "-m", "tailgate.cli", "generate", budget, "--out", out, "--engine", "inline", *sets], [])
     assert made.returncode == 3, made.stderr + made.stdout
     assert {"basicwriter", "coco", "kitti", "semantickitti"} <= {p.name for p in (out / "dataset").iterdir()}
     assert (out / "report.html").is_file() and (out / "dataset/manifest.parquet").is_file()

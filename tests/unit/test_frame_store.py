@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from frames_fixture import make_frame
+from tailgate.datasets import store
 from tailgate.datasets.store import digest, load, save
 from tailgate.errors import UserError
 from tailgate.frames import Objects, ObjectView
@@ -20,7 +21,7 @@ def _equal(a, b):
     return a == b
 
 
-def test_a_frame_comes_back_bit_for_bit(tmp_path):
+def test_a_frame_comes_back_bit_for_bit(tmp_path, packages):
     frame = make_frame()
     save(frame, tmp_path / "f")
     back = load(tmp_path / "f")
@@ -35,7 +36,7 @@ def test_saving_again_replaces(tmp_path):
     assert digest(load(tmp_path / "f")) == digest(make_frame(1))
 
 
-def test_ids_beyond_16_bits_infinite_depth_and_no_objects(tmp_path):
+def test_ids_beyond_16_bits_infinite_depth_and_no_objects(tmp_path, packages):
     frame = make_frame()
     frame.sensors["camera"].channels["instance_segmentation"][0, 0] = 4_000_000_000
     assert np.isinf(frame.sensors["camera"].channels["distance_to_camera"]).any()
@@ -77,6 +78,30 @@ def test_digest_sees_content(change):
     else:
         camera.channels["distance_to_camera"] = camera.channels["distance_to_camera"].astype(np.float64)
     assert digest(other) != digest(frame)
+
+
+@pytest.fixture(params=["all packages", "what Kit ships"])
+def packages(request, monkeypatch):
+    """Save with OpenCV and Blosc2, or without."""
+    if request.param != "all packages":
+        monkeypatch.setattr(store, "found", lambda module: None)
+
+
+def test_folders_differ_in_codecs_not_in_content(tmp_path, monkeypatch):
+    frame = make_frame()
+    save(frame, tmp_path / "full")
+    monkeypatch.setattr(store, "found", lambda module: None)
+    save(frame, tmp_path / "bare")
+    assert sorted(p.name for p in (tmp_path / "bare").iterdir()) == ["arrays.bin", "frame.json"]
+    assert _equal(load(tmp_path / "bare"), load(tmp_path / "full")) and digest(load(tmp_path / "bare")) == digest(frame)
+
+
+def test_damaged_arrays_are_told_in_one_sentence(tmp_path, packages):
+    save(make_frame(), tmp_path / "f")
+    file = tmp_path / "f" / "arrays.bin"
+    file.write_bytes(bytes(len(file.read_bytes())))
+    with pytest.raises(UserError, match="damaged"):
+        load(tmp_path / "f")
 
 
 def test_damage_is_told_in_one_sentence(tmp_path):

@@ -174,7 +174,11 @@ def _compress(array: np.ndarray) -> tuple[str, bytes]:
 def _decompress(codec: str, data: bytes, dtype: np.dtype) -> bytes:
     """Inverse of ``_compress``."""
     if codec == "zlib":
-        return np.frombuffer(zlib.decompress(data), np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
+        try:
+            data = zlib.decompress(data)
+        except zlib.error as error:
+            raise ValueError(error) from None
+        return np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
     return need("blosc2").decompress2(data) if data else b""
 
 
