@@ -122,7 +122,7 @@ def remedy(package: Package) -> str:
 def install_line() -> str:
     """The command that adds to Isaac Sim's Python what Tailgate needs and Kit lacks, and Tailgate itself; nothing that is there changes."""
     root = isaac_root()
-    python = str(root / "python.sh") if root else sys.executable if find_spec("isaacsim") else "./python.sh"
+    python = str(root / "python.sh") if root else sys.executable if isaacsim_installed() else "./python.sh"
     checkout = KIT_PACKAGES.parents[3]
     own = ["-e", str(checkout)] if (checkout / "pyproject.toml").is_file() else []
     return shlex.join([python, "-m", "pip", "install", "--no-deps", "-r", str(KIT_PACKAGES), *own])
@@ -134,6 +134,11 @@ def isaac_root() -> Path | None:
     return next((Path(folder) for folder in named if folder and Path(folder).is_dir()), None)
 
 
+def isaacsim_installed() -> bool:
+    """Whether Isaac Sim is here as the package ``isaacsim`` (its form for pip)."""
+    return "isaacsim" in sys.modules or find_spec("isaacsim") is not None
+
+
 def in_kit() -> bool:
     """Whether a Kit application runs in this process."""
     return "omni.kit.app" in sys.modules
@@ -143,7 +148,7 @@ def in_isaac() -> bool:
     """Whether this Python is Isaac Sim's: Kit runs in it, it lies in Isaac Sim's folder, or it holds the package ``isaacsim``."""
     root = isaac_root()
     lies_there = root is not None and root.resolve() in Path(sys.prefix).resolve().parents
-    return in_kit() or lies_there or find_spec("isaacsim") is not None
+    return in_kit() or lies_there or isaacsim_installed()
 
 
 def _of_module(module: str) -> Package | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 from tailgate.doctor.check import Check
-from tailgate.packages import in_isaac, in_kit, install_line, isaac_root, need
+from tailgate.packages import in_isaac, in_kit, install_line, isaac_root, isaacsim_installed, need
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def release_here() -> Release | None:
         return Release(_told(root), kit.partition("+")[0], "this Python runs inside Kit")
     if root is not None:
         return Release(_told(root), _first_word(root / "kit" / "VERSION"), f"at {root}")
-    if find_spec("isaacsim") is not None:
+    if isaacsim_installed():
         return Release(_told(None), "", "installed as a Python package")
     return None
 
