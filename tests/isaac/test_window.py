@@ -310,8 +310,8 @@ def test_hot_reload_leaks_nothing_even_in_the_midst_of_work(files):
 def test_kits_loop_is_never_held(files):
     """How long Kit's thread works, or waits for work on the stage, from tick to tick while budgets are checked, samples shown and clips made.
 
-    Kit's own drawing is left out. Times are those of the processor, since a tick of a test may wait for a core that others use. The waits also hold
-    what threads aside do meanwhile, so their limit is wider than the 0.05 s that a machine of one's own keeps.
+    Kit's own drawing is left out. Times are those of the threads, since a tick of a test may wait for a core that others use. The first reading of a
+    process has a piece of 0.06 s in which USD starts its shader registry, hence the wider limit of the waits.
     """
     with standin("6.0", settings={"/exts/tailgate.ui/device": "cpu"}) as sim:
         open_stage(files)
@@ -326,4 +326,4 @@ def test_kits_loop_is_never_held(files):
         own, waited = sorted(user.gaps), sorted(user.turns)
     assert len(own) > 200 and len(waited) > 20
     assert own[-1] < 0.05, [round(t, 3) for t in own[-8:]]
-    assert waited[-1] < 0.15, [round(t, 3) for t in waited[-8:]]
+    assert waited[-1] < 0.1 and waited[-2] < 0.05, [round(t, 3) for t in waited[-8:]]

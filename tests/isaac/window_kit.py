@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ class User:
 
     Attributes:
         gaps: seconds of Kit's thread that each tick took beside the stand-in's own drawing.
-        turns: seconds of the process that Kit's thread waited for work on the stage, for each turn.
+        turns: seconds of its thread that work on the stage took while Kit's thread waited for it, for each turn.
     """
 
     def __init__(self, sim: Sim):
@@ -82,7 +83,7 @@ class User:
     def tick(self) -> None:
         """One tick of Kit, and how much work it was."""
         started, self._drawing = time.thread_time(), 0.0
-        with timed(self.sim.part(Products), "render", time.thread_time, self._drew), timed(_Turns, "work", time.process_time, self.turns.append):
+        with timed(self.sim.part(Products), "render", self._drew), between(_Turns, "_wait", self.turns.append):
             self.sim.tick()
         self.gaps.append(time.thread_time() - started - self._drawing)
         time.sleep(TICK)
@@ -114,22 +115,43 @@ class User:
 
 
 @contextmanager
-def timed(owner: Any, name: str, clock: Callable[[], float], told: Callable[[float], None]) -> Iterator[None]:
-    """A method of an object or class that tells how long it took by a clock."""
-    plain, own = getattr(owner, name), name in vars(owner)
+def timed(owner: Any, name: str, told: Callable[[float], None]) -> Iterator[None]:
+    """A method of an object that tells how much of its thread's time it took."""
+    plain = getattr(owner, name)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        started = clock()
+    def call() -> Any:
+        started = time.thread_time()
         try:
-            return plain(*args, **kwargs)
+            return plain()
         finally:
-            told(clock() - started)
+            told(time.thread_time() - started)
 
     setattr(owner, name, call)
     try:
         yield
     finally:
-        setattr(owner, name, plain) if own else delattr(owner, name)
+        delattr(owner, name)
+
+
+_left = threading.local()
+
+
+@contextmanager
+def between(owner: type, name: str, told: Callable[[float], None]) -> Iterator[None]:
+    """A method of a class that tells how much of its thread's time has gone since it returned there before."""
+    plain = getattr(owner, name)
+
+    def call(self: Any) -> None:
+        if getattr(_left, "at", None) is not None:
+            told(time.thread_time() - _left.at)
+        plain(self)
+        _left.at = time.thread_time()
+
+    setattr(owner, name, call)
+    try:
+        yield
+    finally:
+        setattr(owner, name, plain)
 
 
 @contextmanager
