@@ -224,8 +224,8 @@ def test_a_mistake_that_shows_when_a_clip_is_drawn(budget, tmp_path):
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--backend", "isaac"), "is not part of this version"),
-        (("--backend", "foo"), "--backend must be one of"),
+        (("--backend", "isaac"), "--backend isaac works inside Isaac Sim"),
+        (("--backend", "foo"), "--backend: unknown backend 'foo'"),
         (("--device", "gpu"), "--device must be cpu or cuda:N"),
         (("--device", "cuda:99"), "CUDA devices"),
         (("--engine", "foo"), "--engine must be"),

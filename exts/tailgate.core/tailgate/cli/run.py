@@ -59,7 +59,7 @@ def generate(
     budget: Annotated[Path, typer.Argument(help="Budget file.")],
     out: Annotated[Path | None, typer.Option("--out", help="Run folder (default: runs/<budget name>). The same command resumes.")] = None,
     data: Data = None,
-    backend: Annotated[str, typer.Option(help="warp: the embedded renderer.")] = "warp",
+    backend: Annotated[str, typer.Option(help="warp: the embedded renderer; isaac: inside Isaac Sim (scripts/isaac_generate.py).")] = "warp",
     device: Annotated[str, typer.Option(help="cpu or cuda:N.")] = "cpu",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 2,
     engine: Annotated[str, typer.Option(help="inline or local.")] = "local",

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tailgate.errors import Where, placed
 from tailgate.registry import backends
 from tailgate.render.backend import RenderBackend
 from tailgate.turns import in_turns
@@ -18,7 +19,8 @@ def backend_class(name: str) -> type[RenderBackend]:
     from tailgate.render.raytrace import WarpBackend
 
     backends.register(WarpBackend)
-    return backends.get(name)
+    with placed(lambda _: Where("--backend")):
+        return backends.get(name)
 
 
 def aside_of(name: str) -> Aside:

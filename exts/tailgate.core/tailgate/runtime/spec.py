@@ -153,8 +153,7 @@ def resolve(options: RunOptions) -> RunSpec:
     budget = validate(Budget, source.data, source)
     data = data_root(options.data)
     roots = (options.budget.resolve().parent, *([data] if data else []))
-    with placed(lambda _: Where("--backend")):
-        backend = backend_class(options.backend)
+    backend = backend_class(options.backend)
     backend.check(options.device)
     scenarios, weights, sources = {}, {}, {}
     for i, entry in enumerate(budget.scenarios):
