@@ -18,10 +18,10 @@ SUMMARY = "summary.json"
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """PNG bytes (zlib level 1) of uint8 or uint16, [H, W], [H, W, 3] RGB or [H, W, 4] RGBA."""
+    """PNG bytes of uint8 or uint16, [H, W], [H, W, 3] RGB or [H, W, 4] RGBA."""
     cv2 = need("cv2")
     order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(image.shape[2] if image.ndim == 3 else 1)
-    ok, data = cv2.imencode(".png", image if order is None else cv2.cvtColor(image, order), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    ok, data = cv2.imencode(".png", image if order is None else cv2.cvtColor(image, order))
     if not ok:
         raise TailgateError(f"an image of shape {image.shape} and type {image.dtype} cannot be encoded as PNG")
     return data.tobytes()

@@ -1,8 +1,9 @@
-"""Frames in, every requested format and the manifest out, in one pass."""
+"""Frames in, every requested format and the manifest out, in one pass; a frame's formats are written at the same time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,7 +66,7 @@ def write_dataset(
     does not have is left out and named in the summary.
 
     Args:
-        frames: accepted frames in their final order; held one at a time.
+        frames: accepted frames in their final order; held two at a time.
         out: folder of the data set.
         formats: names from ``WRITERS``.
         classes: output classes in the order of their COCO category ids; others follow as they are met.
@@ -93,9 +94,9 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
     out.mkdir(parents=True, exist_ok=True)
     summary, writers = DatasetSummary(0, manifest=out / "manifest.parquet"), {}
     partial = out / ".manifest.parquet.partial"
-    manifest = ManifestWriter(partial)
+    manifest, pool = ManifestWriter(partial), ThreadPoolExecutor(1 + len(formats))
     try:
-        for frame in frames:
+        for frame in _ahead(frames, pool):
             kinds = {s.kind for s in frame.sensors.values()}
             for name in formats:
                 if name not in writers and _fits(frame, name, summary):
@@ -103,7 +104,8 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
                     folder = drafts[name].folder
                     writers[name] = CocoWriter(folder, classes) if name == CocoWriter.name else WRITERS[name](folder)
             row = describe(frame) if describe else ManifestRow(str(frame.id))
-            files = {name: [f"{name}/{file}" for file in writer.add(frame)] for name, writer in writers.items() if kinds.issuperset(writer.needs)}
+            added = {name: pool.submit(writer.add, frame) for name, writer in writers.items() if kinds.issuperset(writer.needs)}
+            files = {name: [f"{name}/{file}" for file in job.result()] for name, job in added.items()}
             manifest.add(replace(row, files=files, digest=row.digest or digest(frame)))
             summary.frames += 1
         manifest.close()
@@ -114,8 +116,18 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
             drafts[name].publish(summary.formats[name])
         partial.replace(out / "manifest.parquet")
     finally:
+        pool.shutdown(cancel_futures=True)
         partial.unlink(missing_ok=True)
     return summary
+
+
+def _ahead(frames: Iterable[Frame], pool: ThreadPoolExecutor) -> Iterator[Frame]:
+    """The frames, each read while the one before is written."""
+    source = iter(frames)
+    coming = pool.submit(next, source, None)
+    while (frame := coming.result()) is not None:
+        coming = pool.submit(next, source, None)
+        yield frame
 
 
 def _fits(frame: Frame, name: str, summary: DatasetSummary) -> bool:

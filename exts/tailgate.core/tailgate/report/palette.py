@@ -60,13 +60,19 @@ def class_colors(names: Iterable[str]) -> dict[str, Color]:
 
     The same set of names gives the same colours in every run, in any order; adding a class moves others only where colours would be confused.
     """
+    return dict(_given(tuple(sorted(set(names)))))
+
+
+@lru_cache(maxsize=64)
+def _given(names: tuple[str, ...]) -> dict[str, Color]:
+    """``class_colors`` of sorted names."""
     lab, colors = _slots()
     taken: list[int] = []
     given: dict[str, Color] = {}
-    for name in sorted(set(names)):
+    for name in names:
         start = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % len(colors)
         probe = [(start + 5 * i) % len(colors) for i in range(len(colors))]
-        gap = [min((float(np.linalg.norm(lab[s] - lab[t])) for t in taken), default=1.0) for s in probe]
+        gap = np.linalg.norm(lab[probe][:, None] - lab[taken][None], axis=2).min(axis=1, initial=1.0)
         slot = next((s for apart in _APART for s, g in zip(probe, gap, strict=True) if g >= apart), start)
         taken.append(slot)
         given[name] = colors[slot]

@@ -24,7 +24,7 @@ import numpy as np
 
 from tailgate.frames import SensorFrame, host
 from tailgate.geometry.local_planes import LocalPlanes, local_planes, wraps
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.sketch import Sketch, Statistic, add_blocks
 
 RANGE_EDGES = (1.0, 6.0, 12.0, 25.0, 50.0, 120.0)
 """Strata of range [m]."""
@@ -191,20 +191,17 @@ def lidar_sketches(sensor: SensorFrame, device: str | None = None) -> list[Sketc
     runs = missing_runs(_first_echo(sensor.channel("range")), wraps(host(sensor.channel("azimuth"))))
     run_sector = cells.sector[runs.ring, runs.column]
     down, lit = down_stratum(sensor), bool(cells.intensity.any())
-    sketches = []
-    for k in range(SECTORS):
-        here = cells.sector == k
-        sketch = Sketch()
-        sketch.add(LIDAR_STATISTICS["hole_rate"], cells.hole_stratum[here], cells.missing[here])
-        sketch.add(LIDAR_STATISTICS["range_noise"], cells.noise_stratum[here], cells.residual[here])
-        sketch.add(LIDAR_STATISTICS["beam_noise"], cells.noise_stratum[here], cells.beam_residual[here])
-        if lit:
-            sketch.add(LIDAR_STATISTICS["intensity"], cells.plane_stratum[here], cells.intensity[here])
-            sketch.add(LIDAR_STATISTICS["intensity_texture"], cells.plane_stratum[here], cells.texture[here])
-        sketch.add(LIDAR_STATISTICS["return_rate"], down[here], cells.missing[here])
-        mine = run_sector == k
-        sketch.add(LIDAR_STATISTICS["run_length"], runs.stratum[mine], runs.length[mine].astype(np.float64))
-        sketches.append(sketch)
+    found = {
+        "hole_rate": (cells.hole_stratum, cells.missing),
+        "range_noise": (cells.noise_stratum, cells.residual),
+        "beam_noise": (cells.noise_stratum, cells.beam_residual),
+        **({"intensity": (cells.plane_stratum, cells.intensity), "intensity_texture": (cells.plane_stratum, cells.texture)} if lit else {}),
+        "return_rate": (down, cells.missing),
+    }
+    sketches = [Sketch() for _ in range(SECTORS)]
+    for name, (stratum, value) in found.items():
+        add_blocks(sketches, LIDAR_STATISTICS[name], cells.sector, stratum, value)
+    add_blocks(sketches, LIDAR_STATISTICS["run_length"], run_sector, runs.stratum, runs.length.astype(np.float64))
     return sketches
 
 

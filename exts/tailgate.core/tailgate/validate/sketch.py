@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,11 +40,7 @@ class Sketch:
 
     def add(self, statistic: Statistic, stratum: np.ndarray, value: np.ndarray) -> None:
         """Count values [n] in their strata [n] (index; negative = none). Values beyond the edges go to the outer bins."""
-        s, b = statistic.shape
-        keep = (stratum >= 0) & (stratum < s) & np.isfinite(value)
-        bins = np.clip(np.searchsorted(statistic.edges, value[keep], side="right") - 1, 0, b - 1)
-        flat = np.bincount(stratum[keep] * b + bins, minlength=s * b).reshape(s, b).astype(np.float64)
-        self.counts[statistic.name] = self.counts.get(statistic.name, 0.0) + flat
+        add_blocks([self], statistic, np.zeros(np.shape(value), np.int64), stratum, value)
 
     def __add__(self, other: Sketch) -> Sketch:
         names = {**self.counts, **other.counts}
@@ -57,6 +53,17 @@ class Sketch:
         for sketch in sketches:
             out = out + sketch
         return out
+
+
+def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarray, stratum: np.ndarray, value: np.ndarray) -> None:
+    """``Sketch.add`` to many sketches at once: each value goes to the sketch of its block (index); all arrays alike in shape."""
+    s, b = statistic.shape
+    keep = (stratum >= 0) & (stratum < s) & np.isfinite(value)
+    bins = np.clip(np.searchsorted(np.asarray(statistic.edges), value[keep], side="right") - 1, 0, b - 1)
+    cell = (block[keep] * s + stratum[keep]) * b + bins
+    counts = np.bincount(cell, minlength=len(sketches) * s * b).reshape(len(sketches), s, b).astype(np.float64)
+    for sketch, own in zip(sketches, counts, strict=True):
+        sketch.counts[statistic.name] = sketch.counts.get(statistic.name, 0.0) + own
 
 
 def w1(p: np.ndarray, q: np.ndarray, edges: tuple[float, ...]) -> float:
