@@ -64,9 +64,12 @@ def test_materials_are_bound_and_have_a_reflectance(asset_class: str, tmp_path: 
             material, _ = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial()
             assert material.GetPath() == f"/Asset/Looks/{prim.GetName()}"
             reflectance = material.GetPrim().GetAttribute("tailgate:reflectance").Get()
-            assert 0.03 <= reflectance <= 1.0
             if prim.GetName().startswith("retro"):
-                assert reflectance > 0.95
+                assert 200 < reflectance < 1500
+            else:
+                assert 0.03 <= reflectance <= 1.0
+            opacity = UsdShade.Shader(material.GetPrim().GetChild("Surface")).GetInput("opacity").Get()
+            assert (opacity < 1) == (prim.GetName().startswith("glass") and asset_class != "bottle")
             if prim.GetName() == "rubber":
                 assert reflectance == pytest.approx(0.05)
             color = UsdShade.Shader(material.GetPrim().GetChild("Surface")).GetInput("diffuseColor").Get()

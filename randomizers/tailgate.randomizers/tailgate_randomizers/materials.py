@@ -52,7 +52,7 @@ class Surfaces(BaseRandomizer):
     """Recolours painted, plastic and cloth parts of every shown object; shifts brightness, warmth and roughness of the scene's own materials.
 
     Rain darkens rough surfaces by up to half and smooths them (Lekner & Dorf 1988 explain the darkening by internal reflection), and lowers
-    their reflectance at 905 nm; snow covers ground-like materials. Metal and glass keep their nature.
+    their reflectance at 905 nm; snow covers ground-like materials. Metal, glass and retroreflectors keep their nature.
 
     Options:
         keep: asset classes whose colours carry meaning and stay as modelled but for brightness.
@@ -150,8 +150,8 @@ def _write(frame: FrameLayer, material: str, shader: str, look: list[float]) -> 
     frame.write(f"{material}.tailgate:reflectance", look[4])
 
 
-def _look(color: np.ndarray, roughness: float, reflectance: float) -> list[float]:
-    return rounded([*np.clip(color, 0.002, 0.95), np.clip(roughness, 0.03, 1.0), np.clip(reflectance, 0.01, 0.97)])
+def _look(color: np.ndarray, roughness: float, reflectance: float, most: float = 0.97) -> list[float]:
+    return rounded([*np.clip(color, 0.002, 0.95), np.clip(roughness, 0.03, 1.0), np.clip(reflectance, 0.01, most)])
 
 
 def _scene_look(part: Part, factors: tuple[float, ...], generator: np.random.Generator, covered: tuple[float, float]) -> list[float]:
@@ -167,7 +167,7 @@ def _scene_look(part: Part, factors: tuple[float, ...], generator: np.random.Gen
         cover = 0.85 * snow
         color = color * (1 - cover) + cover * np.array([0.82, 0.85, 0.9])
         reflectance = reflectance * (1 - cover) + cover * 0.85
-    return _look(color, roughness, reflectance)
+    return _look(color, roughness, reflectance, 0.97 if part.reflectance <= 1 else np.inf)
 
 
 def _ground_like(name: str) -> bool:

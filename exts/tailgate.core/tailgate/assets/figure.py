@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailgate.assets.body import SIDES, Body, Pose, hips, shoulders, spine
-from tailgate.assets.looks import GLASS, Color, Look, Part, cloth, hair, plastic, retro, skin
+from tailgate.assets.looks import CLOTHING, PRIVACY, Color, Look, Part, cloth, hair, plastic, retro, skin
 from tailgate.assets.mesh_kit import Mesh, box, clean, ellipse, ellipsoid, join, loft, sections, tube, unit
 
 Rows = tuple[tuple[float, ...], ...]
@@ -277,7 +277,7 @@ def _head(body: Body, pose: Pose, wear: Clothes) -> tuple[list[Mesh], list[Part]
         extras.append(Part(name, look, place(hat), 60))
     if wear.head == "full_helmet":
         visor = np.array([(0.33, 0.41, 0.50, 0.05), (0.40, 0.445, 0.545, 0.05), (0.60, 0.455, 0.56, 0.05), (0.70, 0.42, 0.52, 0.05)])
-        extras.append(Part("glass_visor", GLASS, place(_skull(visor).moved(x=0.05)), 60))
+        extras.append(Part("glass_visor", PRIVACY, place(_skull(visor).moved(x=0.05)), 60))
     return skinned, extras
 
 
@@ -349,4 +349,4 @@ def _bands(body: Body, pose: Pose) -> Part:
     for height in (0.06, 0.15):
         table = _trunk_rows(body, height, height + 0.05 / body.unit, _looseness("vest") + 0.003)
         bands.append(_trunk_mesh(body, pose, table))
-    return Part("retro_bands", retro((0.75, 0.76, 0.74)), join(*bands), 60)
+    return Part("retro_bands", retro((0.75, 0.76, 0.74), CLOTHING), join(*bands), 60)

@@ -2,8 +2,14 @@
 
 Diffuse reflectances at 905 nm follow the orders of magnitude of the ECOSTRESS spectral library (Meerdink et al. 2019) and of LiDAR makers'
 target tables: dark rubber 0.05, asphalt 0.15-0.2, concrete 0.35-0.45, brick 0.4, bare wood 0.6, foliage 0.5, skin 0.55-0.65. Most textile dyes are
-transparent in the near infrared, so dark cloth is bright there (0.3-0.6). Retroreflective sheeting (ASTM D4956) returns more than any Lambertian
-surface and is held at 0.97. Car paint follows its colour, dark paint being the known weak target.
+transparent in the near infrared, so dark cloth is bright there (0.3-0.6). Car paint follows its colour, dark paint being the known weak target.
+
+A surface of luminance L under illuminance E returns pi L / E times what a white Lambertian one would, so retroreflective sheeting with a coefficient of
+retroreflection R (CIE 17-24-103) [cd/lx/m2] has a reflectance of pi R. Its dyes hardly absorb at 905 nm: all colours have the coefficient of white.
+Coefficients are those required of new sheeting at 12' of observation and 5 deg of entrance, close to what a LiDAR sees.
+
+Windows of vehicles pass at least 70 % of visible light (UN Regulation 43), of houses two sheets of clear glass (EN 673) about 80 %. Iron in green glass
+and coatings against heat absorb the near infrared: about half of it passes (Rubin 1985, Solar Energy Materials 12, 275-288), less than that varies.
 """
 
 from __future__ import annotations
@@ -19,13 +25,16 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Look:
-    """Material of one part. Colours are linear RGB 0..1; ``reflectance`` is Lambertian at 905 nm, 0..1."""
+    """Material of one part. Colours are linear RGB 0..1; ``reflectance`` is Lambertian at 905 nm, 0..1, or a retroreflector's above 1. An ``opacity``
+    below 1 makes a pane, whose glass passes ``transmittance`` of light at 905 nm, as much as of visible light if left out."""
 
     color: Color
     reflectance: float
     roughness: float = 0.7
     metallic: float = 0.0
     emissive: Color = (0.0, 0.0, 0.0)
+    opacity: float = 1.0
+    transmittance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,9 @@ def hair(color: Color) -> Look:
     return Look(color, 0.2 + 0.3 * min(1.0, luminance(color) / 0.3), 0.8)
 
 
-def retro(color: Color) -> Look:
-    """Retroreflective sheeting."""
-    return Look(color, 0.97, 0.4)
+def retro(color: Color, coefficient: float) -> Look:
+    """Retroreflective sheeting of this coefficient [cd/lx/m2]."""
+    return Look(color, float(np.pi * coefficient), 0.4)
 
 
 def lamp(color: Color, glow: float) -> Look:
@@ -79,7 +88,20 @@ def lamp(color: Color, glow: float) -> Look:
 
 
 RUBBER = Look((0.018, 0.018, 0.019), 0.05, 0.9)
+RA1, RA2, CLOTHING, PLATE, CONTOUR = 70.0, 250.0, 330.0, 150.0, 450.0
+"""Coefficients [cd/lx/m2] of traffic signs and cones (EN 12899-1, classes RA1 and RA2), high-visibility clothing (EN ISO 20471), registration plates
+(BS AU 145d) and the markings of heavy vehicles (UN Regulation 104)."""
 GLASS = Look((0.025, 0.032, 0.036), 0.05, 0.06)
+"""Glass before something dark: opaque."""
+WINDOW = Look((0.06, 0.07, 0.068), 0.08, 0.03, opacity=0.2, transmittance=0.5)
+PRIVACY = Look((0.02, 0.022, 0.022), 0.05, 0.03, opacity=0.72, transmittance=0.25)
+"""Vehicle windows, and those behind the driver that are dark on purpose."""
+PANE = Look((0.08, 0.09, 0.085), 0.08, 0.03, opacity=0.1, transmittance=0.55)
+"""Windows of houses."""
+MIRROR = Look((0.82, 0.83, 0.84), 0.04, 0.02, 1.0)
+LINING = Look((0.16, 0.155, 0.15), 0.4, 0.9)
+UPHOLSTERY = Look((0.035, 0.035, 0.038), 0.3, 0.85)
+"""Inside of vehicles: ceiling and pillars, seats and floor."""
 METAL = Look((0.55, 0.55, 0.56), 0.5, 0.3, 0.9)
 DARK_METAL = Look((0.06, 0.06, 0.065), 0.2, 0.45, 0.6)
 BLACK_PLASTIC = Look((0.022, 0.022, 0.024), 0.09, 0.6)

@@ -12,7 +12,7 @@ import numpy as np
 from tailgate.assets.body import Seat, seated
 from tailgate.assets.draw import Color, Draw
 from tailgate.assets.figure import figure
-from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, RUBBER, Look, Part, lamp, paint, retro
+from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, PLATE, RUBBER, Look, Part, lamp, paint, retro
 from tailgate.assets.mesh_kit import Mesh, box, ellipsoid, join, lathe, rod, spline, tube
 from tailgate.assets.people import draw_body, draw_clothes
 from tailgate.assets.vehicles import road_wheel
@@ -137,7 +137,7 @@ def _machine(fit: MotorcycleFit, color: Color) -> list[Part]:
         Part("metal", METAL, join(pipe, muffler)),
         Part("plastic", BLACK_PLASTIC, hugger),
         Part("lamp_rear", lamp((0.45, 0.015, 0.015), 0.2), ellipsoid((0.03, 0.07, 0.03), (-0.84, 0, seat + 0.03), 8, 5)),
-        Part("retro_plate", retro((0.72, 0.72, 0.70)), box((0.012, 0.18, 0.14), (-0.86, 0, seat - 0.14))),
+        Part("retro_plate", retro((0.72, 0.72, 0.70), PLATE), box((0.012, 0.18, 0.14), (-0.86, 0, seat - 0.14))),
         Part(
             "plastic", BLACK_PLASTIC, join(rod((-0.72, 0, seat - 0.02), (-0.86, 0, seat - 0.16), 0.02, 6), rod(front, front + [0, 0.09, 0], 0.03, 8))
         ),
@@ -168,7 +168,7 @@ def _scooter(fit: MotorcycleFit, color: Color) -> list[Part]:
         Part("plastic_seat", Look((0.03, 0.025, 0.022), 0.3, 0.8), saddle, 60),
         Part("metal_dark", DARK_METAL, join(engine, muffler)),
         Part("lamp_rear", lamp((0.45, 0.015, 0.015), 0.2), ellipsoid((0.03, 0.09, 0.04), (-0.86, 0, 0.72), 8, 5)),
-        Part("retro_plate", retro((0.72, 0.72, 0.70)), box((0.012, 0.18, 0.14), (-0.87, 0, 0.55))),
+        Part("retro_plate", retro((0.72, 0.72, 0.70), PLATE), box((0.012, 0.18, 0.14), (-0.87, 0, 0.55))),
     ]
     parts.append(Part("metal_dark", DARK_METAL, rod((-0.80, 0, 0.66), (-0.87, 0, 0.50), 0.02, 6)))
     return parts

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.assets.draw import Color, Draw
-from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, RUBBER, Look, Part, lamp, paint, plastic, retro
+from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, RA1, RA2, RUBBER, Look, Part, lamp, paint, plastic, retro
 from tailgate.assets.mesh_kit import Mesh, box, ellipsoid, extrude, join, lathe, loft, rod, rounded_rectangle, tube
 from tailgate.assets.write import grounded
 
@@ -42,7 +42,7 @@ def build_traffic_cone(draw: Draw) -> list[Part]:
     return grounded(
         [
             Part("plastic", plastic(color), lathe([(0.0, foot * 0.8), *shell], 22)),
-            Part("retro_bands", retro(WHITE), join(*rings)),
+            Part("retro_bands", retro(WHITE, RA2), join(*rings)),
             Part("rubber" if base_look is RUBBER else "plastic_base", base_look, loft(levels)),
         ]
     )
@@ -60,7 +60,7 @@ def build_barrel(draw: Draw) -> list[Part]:
         )
     body += [rod((0, 0, height - 0.07), (0, 0, height - 0.03), 0.12, 16), box((0.16, 0.035, 0.07), (0, 0, height - 0.01), 0.012)]
     ring = lathe([(0.20, 0.0), (radius + 0.09, 0.0), (radius + 0.08, 0.07), (0.20, 0.09)], 24, closed=True)
-    return grounded([Part("plastic", plastic(ORANGE), join(*body)), Part("retro_bands", retro(WHITE), join(*bands)), Part("rubber", RUBBER, ring)])
+    return grounded([Part("plastic", plastic(ORANGE), join(*body)), Part("retro_bands", retro(WHITE, RA2), join(*bands)), Part("rubber", RUBBER, ring)])
 
 
 def build_bollard(draw: Draw) -> list[Part]:
@@ -76,7 +76,7 @@ def build_bollard(draw: Draw) -> list[Part]:
             Part("plastic", plastic(draw.color("color", (ORANGE, (0.5, 0.5, 0.48), (0.03, 0.22, 0.10)), None, 0.02)), body),
             Part("rubber", RUBBER, foot),
         ]
-        return grounded([*parts, Part("retro_bands", retro(WHITE), join(*bands))])
+        return grounded([*parts, Part("retro_bands", retro(WHITE, RA2), join(*bands))])
     if style == "concrete":
         dome = [(radius * np.cos(a), height - radius * 0.5 + radius * 0.5 * np.sin(a)) for a in np.linspace(0, np.pi / 2, 6)]
         return grounded([Part("concrete", Look((0.36, 0.35, 0.33), 0.4, 0.9), lathe([(0, 0), (radius * 1.12, 0), (radius * 1.1, 0.05), *dome], 22))])
@@ -106,7 +106,7 @@ def build_bollard(draw: Draw) -> list[Part]:
         else paint(draw.color("color", ((0.015, 0.016, 0.017), (0.70, 0.45, 0.01), (0.10, 0.11, 0.12), (0.45, 0.02, 0.02)), None, 0.01))
     )
     plate = lathe([(0, 0), (radius + 0.045, 0), (radius + 0.04, 0.012), (0, 0.012)], 22)
-    return grounded([Part("metal" if steel else "paint", look, body), Part("metal_base", DARK_METAL, plate), Part("retro_bands", retro(WHITE), band)])
+    return grounded([Part("metal" if steel else "paint", look, body), Part("metal_base", DARK_METAL, plate), Part("retro_bands", retro(WHITE, RA2), band)])
 
 
 def _stripes(length: float, height: float, pitch: float, thickness: float) -> tuple[Mesh, Mesh]:
@@ -157,7 +157,7 @@ def _jersey(draw: Draw, length: float) -> list[Part]:
         return [
             Part("concrete", Look((0.38, 0.37, 0.35), 0.4, 0.9), wall),
             Part("plastic", BLACK_PLASTIC, join(*gap)),
-            Part("retro_bands", retro((0.75, 0.5, 0.03)), stripe),
+            Part("retro_bands", retro((0.75, 0.5, 0.03), RA1), stripe),
         ]
     count = 2
     pieces = [
@@ -185,8 +185,8 @@ def _barricade(draw: Draw, length: float) -> list[Part]:
     legs = [rod((x, s * 0.28, 0.0), (x, s * 0.02, height), 0.022, 6) for x in (-length / 2 + 0.12, length / 2 - 0.12) for s in (-1, 1)]
     feet = [box((0.06, 0.62, 0.04), (x, 0, 0.05)) for x in (-length / 2 + 0.12, length / 2 - 0.12)]
     parts = [
-        Part("retro_color", retro((0.8, 0.12, 0.01) if draw.chance("orange", 0.6) else RED), join(*colors)),
-        Part("retro_white", retro(WHITE), join(*white)),
+        Part("retro_color", retro((0.8, 0.12, 0.01) if draw.chance("orange", 0.6) else RED, RA1), join(*colors)),
+        Part("retro_white", retro(WHITE, RA2), join(*white)),
         Part("metal", METAL, join(*legs, *feet)),
     ]
     if draw.chance("lamp", 0.4):
@@ -238,8 +238,8 @@ def build_sign(draw: Draw) -> list[Part]:
     return grounded(
         [
             Part("metal", METAL, join(pole, plate, *clamps)),
-            Part("retro_rim", retro(rim), border),
-            Part("retro_face", retro(face), panel),
-            Part("retro_text", retro(ink), join(*text)) if ink == WHITE else Part("plastic_text", plastic(ink), join(*text)),
+            Part("retro_rim", retro(rim, RA1), border),
+            Part("retro_face", retro(face, RA1), panel),
+            Part("retro_text", retro(ink, RA1), join(*text)) if ink == WHITE else Part("plastic_text", plastic(ink), join(*text)),
         ]
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tailgate.assets.cabin import cockpit, furnished, seat, tub
 from tailgate.assets.draw import Color, Draw
-from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, GLASS, METAL, RUBBER, Look, Part, lamp, paint, retro
+from tailgate.assets.looks import BLACK_PLASTIC, CONTOUR, DARK_METAL, METAL, MIRROR, PLATE, RUBBER, WINDOW, Look, Part, lamp, paint, retro
 from tailgate.assets.mesh_kit import Mesh, box, cells, clean, join, lathe, loft, rod, rounded_rectangle
 from tailgate.assets.vehicles import wheels_at
 from tailgate.assets.write import grounded
@@ -101,12 +102,22 @@ def _cab_details(front: float, width: float, low: float, belt: float) -> list[Pa
         rod((front - 0.1, half - 0.03, belt + 0.42), (front - 0.02, half + 0.12, belt + 0.42), 0.015, 6),
     ).with_mirror()
     wipers = [rod((front + 0.05, y, belt - 0.03), (front + 0.03, y + 0.5, belt + 0.06), 0.012, 4) for y in (-0.75, -0.1)]
+    faces = box((0.006, 0.10, 0.34), (front - 0.083, half + 0.14, belt + 0.30)).with_mirror()
     lamps = box((0.06, 0.32, 0.15), (front + 0.035, half * 0.72, low + 0.02), 0.03).with_mirror()
     return [
+        Part("mirror", MIRROR, faces),
         Part("plastic", BLACK_PLASTIC, join(bumper, *grille, mirrors, *wipers)),
         Part("lamp_front", lamp((0.80, 0.82, 0.85), 0.15), lamps),
-        Part("retro_plate", retro((0.72, 0.72, 0.70)), box((0.012, 0.50, 0.11), (front + 0.058, 0, low - 0.07))),
+        Part("retro_plate", retro((0.72, 0.72, 0.70), PLATE), box((0.012, 0.50, 0.11), (front + 0.058, 0, low - 0.07))),
     ]
+
+
+def _cab_interior(shell: Mesh, size: tuple[float, float, float, float]) -> list[Part]:
+    """Lining, two seats, dashboard and wheel of a cab of this (front, length, width, height of the windows' lower edge)."""
+    front, length, width, belt = size
+    floor, back = belt - 0.75, front - min(length - 0.2, 1.35)
+    seats = [seat(back, y, floor) for y in (-0.3 * width, 0.3 * width)]
+    return furnished(shell, seats, [cockpit(front - 0.12, belt - 0.03, width * 0.86, 0.3 * width)], 0.03)
 
 
 def _rear_details(rear: float, width: float, floor: float) -> list[Part]:
@@ -121,8 +132,8 @@ def _rear_details(rear: float, width: float, floor: float) -> list[Part]:
     return [
         Part("metal_frame", DARK_METAL, join(*bar)),
         Part("lamp_rear", lamp((0.42, 0.015, 0.015), 0.1), lamps),
-        Part("retro_plate", retro((0.72, 0.72, 0.70)), box((0.012, 0.50, 0.11), (rear + 0.05, 0, floor - 0.14))),
-        Part("retro_rear", retro((0.72, 0.10, 0.02)), join(*chevrons)),
+        Part("retro_plate", retro((0.72, 0.72, 0.70), PLATE), box((0.012, 0.50, 0.11), (rear + 0.05, 0, floor - 0.14))),
+        Part("retro_rear", retro((0.72, 0.10, 0.02), CONTOUR), join(*chevrons)),
     ]
 
 
@@ -194,7 +205,8 @@ def build_truck(draw: Draw) -> list[Part]:
     return grounded(
         [
             Part("paint_cab", paint(draw.color("cab_color", CAB_COLORS, (40, 12, 16, 8, 8, 16), 0.02)), clean(paint_cab), 35),
-            Part("glass", GLASS, glass),
+            Part("glass", WINDOW, glass),
+            *_cab_interior(clean(paint_cab), (front - 0.06, cab_length, width * 0.97, belt)),
             *_cab_details(front - 0.06, width * 0.97, low, belt),
             *bed,
             *_rear_details(rear, width, floor),
@@ -244,18 +256,31 @@ def build_bus(draw: Draw) -> list[Part]:
     return grounded(
         [
             Part("paint_body", paint(draw.color("color", BUS_COLORS, None, 0.02)), join(clean(shell), roof_unit), 35),
-            Part("glass", GLASS, glass),
+            Part("glass", WINDOW, glass),
+            *furnished(clean(shell), _bus_seats(front, rear), [cockpit(front - 0.22, 1.02, 2.2, 0.62), _bus_floor(front, rear)], 0.03),
+            Part("mirror", MIRROR, box((0.006, 0.13, 0.30), (front + 0.047, half + 0.10, 2.25)).with_mirror()),
             Part("plastic", BLACK_PLASTIC, join(sign, mirrors, *arches, box((length - 0.6, 2.0, 0.2), (0, 0, 0.42)))),
             Part("lamp_front", lamp((0.80, 0.82, 0.85), 0.15), lamps),
             Part("lamp_rear", lamp((0.42, 0.015, 0.015), 0.1), tails),
             Part(
                 "retro_plate",
-                retro((0.72, 0.72, 0.70)),
+                retro((0.72, 0.72, 0.70), PLATE),
                 join(box((0.02, 0.52, 0.11), (front + 0.04, 0, 0.50)), box((0.02, 0.52, 0.11), (rear - 0.015, 0, 0.65))),
             ),
             *wheels_at(axles, 0.48, 0.28, steel=True),
         ]
     )
+
+
+def _bus_seats(front: float, rear: float) -> list[Mesh]:
+    """Double seats on both sides of an aisle, and the driver's."""
+    rows = np.arange(rear + 0.7, front - 2.4, 0.82)
+    return [seat(x, y, 0.62, 0.9, headrest=False) for x in rows for y in (-0.7, 0.7)] + [seat(front - 1.35, 0.62, 0.62)]
+
+
+def _bus_floor(front: float, rear: float) -> Mesh:
+    """Floor and lower walls of a bus."""
+    return tub((rear + 0.15, front - 0.2), 2.38, (0.6, 0.96))
 
 
 def build_trailer(draw: Draw) -> list[Part]:
@@ -324,5 +349,5 @@ def _light_rear(rear: float, width: float, floor: float) -> list[Part]:
     lamps = box((0.05, 0.2, 0.1), (rear - 0.02, width / 2 - 0.12, floor - 0.02), 0.015).with_mirror()
     return [
         Part("lamp_rear", lamp((0.42, 0.015, 0.015), 0.1), lamps),
-        Part("retro_plate", retro((0.72, 0.72, 0.70)), box((0.012, 0.50, 0.11), (rear - 0.02, 0, floor - 0.03))),
+        Part("retro_plate", retro((0.72, 0.72, 0.70), PLATE), box((0.012, 0.50, 0.11), (rear - 0.02, 0, floor - 0.03))),
     ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tailgate.assets.cabin import bench, cockpit, furnished, seat, tub
 from tailgate.assets.draw import Color, Draw
-from tailgate.assets.looks import BLACK_PLASTIC, GLASS, METAL, RUBBER, Part, lamp, paint, retro
-from tailgate.assets.mesh_kit import Mesh, box, cells, clean, ellipsoid, join, lathe, loft
+from tailgate.assets.looks import BLACK_PLASTIC, METAL, MIRROR, PLATE, PRIVACY, RUBBER, WINDOW, Part, lamp, paint, retro
+from tailgate.assets.mesh_kit import Mesh, box, cells, clean, ellipse, ellipsoid, extrude, join, lathe, loft
 from tailgate.assets.wheels import tyre
 from tailgate.assets.write import grounded
 
@@ -165,7 +166,7 @@ def _profile(shape: Shape, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _lower_body(shape: Shape) -> tuple[Mesh, Mesh]:
-    """Painted shell of the lower body, and the dark strip along its bottom."""
+    """Painted shell of the lower body, open at the top between windscreen and rear shelf, and the dark strip along its bottom."""
     half, arch = shape.length / 2, shape.wheel + 0.066
     x = [
         -half,
@@ -196,13 +197,14 @@ def _lower_body(shape: Shape) -> tuple[Mesh, Mesh]:
     shell = loft(rings)
     sides = rings.shape[1]
     dark = cells(len(x), sides, range(len(x) - 1), [0, 1, 2, sides - 3, sides - 2, sides - 1])
-    mask = np.zeros(len(shell.triangles), bool)
-    mask[dark] = True
-    return shell.select(~mask), shell.select(mask)
+    inside = [k for k in range(len(x) - 1) if x[k] > shape.tail_x + 0.24 and x[k + 1] < shape.cowl_x + 0.01]
+    mask, opened = np.zeros(len(shell.triangles), bool), np.zeros(len(shell.triangles), bool)
+    mask[dark], opened[cells(len(x), sides, inside, range(7, 11))] = True, True
+    return shell.select(~mask & ~opened), shell.select(mask)
 
 
-def _cabin(shape: Shape) -> tuple[Mesh, Mesh]:
-    """Painted roof and pillars, and the windows between them."""
+def _cabin(shape: Shape) -> tuple[Mesh, Mesh, Mesh]:
+    """Painted roof and pillars, the windows around the front seats, and those behind."""
     roof, low = shape.height, shape.belt
     h = np.array([low - 0.06, low + 0.025, low + 0.5 * (roof - low), roof - 0.105, roof - 0.045, roof - 0.015, roof])
     t = np.clip((h - low) / (roof - 0.06 - low), -0.1, 1.06)
@@ -214,19 +216,20 @@ def _cabin(shape: Shape) -> tuple[Mesh, Mesh]:
     stops = sorted({0.0, 0.035, 0.965, 1.0, *(f for w in shape.windows for f in w)})
     bulge = np.array([0.0, 0.035, 0.06])
     rings = np.array([_cabin_ring(front[k], rear[k], half[k], shrink[k], np.array(stops), bulge) + [0, 0, h[k]] for k in range(len(h))])
-    shell = loft(rings)
+    shell = loft(rings, (False, True))
     count, sides, glazed = len(h), rings.shape[1], [1, 2]
     n = len(stops)
     columns = [3 + k for k, (a, b) in enumerate(zip(stops[:-1], stops[1:], strict=True)) if (a, b) in shape.windows]
-    mirror = [2 * (n + 5) - 1 - c for c in columns]
-    screen = [sides - 3, sides - 2, sides - 1, 0, 1, 2]
-    back = [c + n + 2 for c in range(6)]
-    glass = [cells(count, sides, glazed, [*columns, *mirror]), cells(count, sides, glazed, screen[1:5])]
+    other = 2 * (n + 5) - 1
+    screen, back = [sides - 2, sides - 1, 0, 1], [c + n + 2 for c in range(1, 5)]
+    behind = [c for own in columns[1:] for c in (own, other - own)]
     if shape.boxy < 4 or len(shape.windows) > 1:
-        glass.append(cells(count, sides, glazed, back[1:5]))
-    mask = np.zeros(len(shell.triangles), bool)
-    mask[np.concatenate(glass)] = True
-    return shell.select(~mask), shell.select(mask)
+        behind += back
+    masks = []
+    for picked in ([columns[0], other - columns[0], *screen], behind):
+        masks.append(np.zeros(len(shell.triangles), bool))
+        masks[-1][cells(count, sides, glazed, picked)] = True
+    return shell.select(~masks[0] & ~masks[1]), shell.select(masks[0]), shell.select(masks[1])
 
 
 def _cabin_ring(front: float, rear: float, half: float, shrink: float, stops: np.ndarray, bulge: np.ndarray) -> np.ndarray:
@@ -283,6 +286,7 @@ def _details(shape: Shape, color: Color) -> list[Part]:
     rear = box((0.03, width * 1.1, 0.10), (-half + 0.004, 0, shape.sill + 0.14), 0.01)
     mirror_x = shape.cowl_x - 0.22
     mirror = ellipsoid((0.07, 0.10, 0.065), (mirror_x, width * 0.945 + 0.065, shape.belt + 0.085), 10, 7).with_mirror()
+    faces = extrude(ellipse(14) * [0.085, 0.052], 0.006, axis="x").moved(mirror_x - 0.058, width * 0.945 + 0.065, shape.belt + 0.085).with_mirror()
     stems = box((0.05, 0.12, 0.025), (mirror_x, width * 0.945, shape.belt + 0.04), 0.008).with_mirror()
     handles = [
         box((0.15, 0.03, 0.025), (x, width * 0.982, shape.belt - 0.12), 0.008).with_mirror() for x in (shape.cowl_x - 0.95, shape.cowl_x - 1.85)
@@ -293,20 +297,40 @@ def _details(shape: Shape, color: Color) -> list[Part]:
     return [
         Part("plastic", BLACK_PLASTIC, join(under, middle, grille, intake, rear, *handles, stems)),
         Part("paint", paint(color), mirror),
+        Part("mirror", MIRROR, faces),
         Part("lamp_front", lamp((0.80, 0.82, 0.85), 0.15), front_lamp),
         Part("lamp_rear", lamp((0.42, 0.015, 0.015), 0.1), rear_lamp),
-        Part("retro_plate", retro((0.72, 0.72, 0.70)), plates),
+        Part("retro_plate", retro((0.72, 0.72, 0.70), PLATE), plates),
     ]
 
 
-def passenger_vehicle(shape: Shape, color: Color, spokes: int, steel: bool = False) -> list[Part]:
-    """All parts of a car or van."""
+def _interior(shape: Shape, roof: Mesh) -> list[Part]:
+    """Lining, seats in one row or two, dashboard, wheel and rear shelf; a van without rear windows has a wall behind its seats."""
+    floor, width, front = shape.belt - 0.66, shape.width * 0.84, shape.cowl_x - 1.45
+    side = 0.22 * shape.width
+    seats = [seat(front, y, floor) for y in (-side, side)]
+    furniture = [cockpit(shape.cowl_x, shape.cowl - 0.02, width, side), tub((shape.tail_x + 0.25, shape.cowl_x - 0.02), width, (floor, shape.belt - 0.05))]
+    if shape.boxy > 4 and len(shape.windows) == 1:
+        furniture.append(box((0.03, width, shape.height - floor - 0.1), (front - 0.35, 0, (floor + shape.height) / 2 - 0.04)))
+        return furnished(roof, seats, furniture)
+    last = shape.tail_x + 0.3 + 0.35 * (shape.roof_rear - shape.tail_x)
+    rows = max(1, round((front - last) / 0.95))
+    seats += [bench(max(front - 0.88 * (k + 1), last), width * 0.92, floor) for k in range(rows)]
+    shelf = box((0.36, width, 0.02), (shape.tail_x + 0.16, 0, shape.belt + 0.022))
+    return furnished(roof, seats, [*furniture, shelf])
+
+
+def passenger_vehicle(draw: Draw, shape: Shape, color: Color, spokes: int, steel: bool = False) -> list[Part]:
+    """All parts of a car or van; ``privacy`` darkens the windows behind the front seats."""
     body, skirt = _lower_body(shape)
-    roof, glass = _cabin(shape)
+    roof, glass, behind = _cabin(shape)
     track = shape.width / 2 - 0.115
+    dark = draw.chance("privacy", 0.3)
     return [
         Part("paint", paint(color), join(clean(body), clean(roof)), 38),
-        Part("glass", GLASS, glass, 50),
+        Part("glass", WINDOW, glass, 50),
+        *([Part("glass_rear", PRIVACY if dark else WINDOW, behind, 50)] if len(behind.triangles) else []),
+        *_interior(shape, clean(roof)),
         Part("plastic", BLACK_PLASTIC, skirt),
         *wheels_at([(x, track) for x in shape.axles], shape.wheel, 0.21, spokes, steel),
         *_details(shape, color),
@@ -316,10 +340,10 @@ def passenger_vehicle(shape: Shape, color: Color, spokes: int, steel: bool = Fal
 def build_car(draw: Draw) -> list[Part]:
     """A passenger car; see ``car_shape``; ``color`` linear RGB."""
     color = draw.color("color", CAR_COLORS, CAR_COLOR_SHARE, 0.02)
-    return grounded(passenger_vehicle(car_shape(draw), color, draw.integer("spokes", 5, 10)))
+    return grounded(passenger_vehicle(draw, car_shape(draw), color, draw.integer("spokes", 5, 10)))
 
 
 def build_van(draw: Draw) -> list[Part]:
     """A van or minibus; see ``van_shape``; ``color`` linear RGB."""
     color = draw.color("color", CAR_COLORS, (50, 8, 14, 14, 6, 4, 1, 1, 1), 0.02)
-    return grounded(passenger_vehicle(van_shape(draw), color, 5, steel=draw.chance("steel_wheels", 0.7)))
+    return grounded(passenger_vehicle(draw, van_shape(draw), color, 5, steel=draw.chance("steel_wheels", 0.7)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.assets.draw import Color, Draw
-from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, RUBBER, Part, cloth, lamp, paint, retro
+from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, RA1, RUBBER, Part, cloth, lamp, paint, retro
 from tailgate.assets.mesh_kit import Mesh, box, ellipsoid, extrude, join, lathe, loft, rod, sections, spline, tube
 from tailgate.assets.write import grounded
 
@@ -122,7 +122,7 @@ def _saddle(fit: BicycleFit) -> Mesh:
 
 
 def _bicycle_extras(draw: Draw, fit: BicycleFit) -> list[Part]:
-    lamps = [Part("retro_rear", retro((0.75, 0.02, 0.02)), ellipsoid((0.012, 0.03, 0.03), fit.saddle + [-0.14, 0, -0.09], 8, 5))]
+    lamps = [Part("retro_rear", retro((0.75, 0.02, 0.02), RA1), ellipsoid((0.012, 0.03, 0.03), fit.saddle + [-0.14, 0, -0.09], 8, 5))]
     extras = []
     if draw.chance("mudguards", 0.6):
         for centre, span in ((fit.rear, (15, 200)), (fit.front, (30, 170))):

@@ -71,7 +71,7 @@ def new_stage(root: str) -> Usd.Stage:
 
 
 def write_material(stage: Usd.Stage, path: str, look: Look) -> UsdShade.Material:
-    """Author a UsdPreviewSurface material with ``tailgate:reflectance``."""
+    """Author a UsdPreviewSurface material with ``tailgate:reflectance``, and ``tailgate:transmittance`` of glass."""
     from pxr import Gf, Sdf, UsdShade
 
     material = UsdShade.Material.Define(stage, path)
@@ -82,11 +82,13 @@ def write_material(stage: Usd.Stage, path: str, look: Look) -> UsdShade.Material
         ("roughness", Sdf.ValueTypeNames.Float, float(look.roughness)),
         ("metallic", Sdf.ValueTypeNames.Float, float(look.metallic)),
         ("emissiveColor", Sdf.ValueTypeNames.Color3f, Gf.Vec3f(*map(float, look.emissive))),
-        ("opacity", Sdf.ValueTypeNames.Float, 1.0),
+        ("opacity", Sdf.ValueTypeNames.Float, float(look.opacity)),
     ):
         shader.CreateInput(name, kind).Set(value)
     material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
-    material.GetPrim().CreateAttribute("tailgate:reflectance", Sdf.ValueTypeNames.Float).Set(float(np.float32(look.reflectance)))
+    for name, value in (("tailgate:reflectance", look.reflectance), ("tailgate:transmittance", look.transmittance)):
+        if value is not None:
+            material.GetPrim().CreateAttribute(name, Sdf.ValueTypeNames.Float).Set(float(np.float32(value)))
     return material
 
 

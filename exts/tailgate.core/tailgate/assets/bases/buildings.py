@@ -1,6 +1,7 @@
-"""Buildings with recessed windows, doors, sills and roofs.
+"""Buildings with recessed windows, a room behind each, doors, sills and roofs.
 
-Storeys of 2.8-3.4 m, windows 1.1-1.7 m wide every 2.3-3.3 m with reveals of 0.12-0.25 m (Neufert, Architects' Data).
+Storeys of 2.8-3.4 m, windows 1.1-1.7 m wide every 2.3-3.3 m with reveals of 0.12-0.25 m, rooms 3-5 m deep (Neufert, Architects' Data). How many
+windows are curtained is chosen here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailgate.assets.bases.scene import quads
-from tailgate.assets.looks import DARK_METAL, GLASS, WOOD, Color, Look, Part
+from tailgate.assets.looks import DARK_METAL, PANE, WOOD, Color, Look, Part, cloth
 from tailgate.assets.mesh_kit import Mesh, box, extrude, join, rod
 
 WALLS: tuple[tuple[Color, float], ...] = (
@@ -19,6 +20,11 @@ WALLS: tuple[tuple[Color, float], ...] = (
 )  # fmt: skip
 ROOFS: tuple[Color, ...] = ((0.20, 0.06, 0.035), (0.06, 0.06, 0.065), (0.12, 0.085, 0.06))
 STONE = Look((0.42, 0.40, 0.37), 0.45, 0.9)
+ROOM = Look((0.42, 0.39, 0.34), 0.6, 0.9)
+CURTAIN = cloth((0.62, 0.60, 0.55))
+CURTAINS = ((), (0.22,), (0.3,), (0.5,))
+CURTAIN_SHARE = (0.3, 0.3, 0.25, 0.15)
+"""Share of a window that a curtain covers from each side, and how often: a half each is a closed one."""
 DOORS: tuple[Color, ...] = ((0.10, 0.05, 0.025), (0.02, 0.06, 0.04), (0.12, 0.02, 0.02), (0.03, 0.04, 0.09))
 
 
@@ -87,6 +93,23 @@ def facade(width: float, openings: list[tuple[float, float, float, float]], heig
     )
 
 
+def rooms(openings: list[tuple[float, float, float, float]], house: House, stream: np.random.Generator) -> tuple[Mesh, Mesh | None]:
+    """A room behind each opening, which is open to it alone, and the curtains."""
+    y0 = house.reveal + 0.002
+    walls, cloths = [], []
+    for x0, x1, z0, z1 in openings:
+        low, high, a, b, y1 = z0 - 0.3, z1 + 0.25, x0 - 0.2, x1 + 0.2, y0 + min(float(stream.uniform(3, 5)), house.depth - 1.5)
+        walls += [
+            [(b, y1, low), (a, y1, low), (a, y1, high), (b, y1, high)], [(a, y0, low), (b, y0, low), (b, y1, low), (a, y1, low)],
+            [(a, y1, high), (b, y1, high), (b, y0, high), (a, y0, high)], [(a, y0, high), (a, y0, low), (a, y1, low), (a, y1, high)],
+            [(b, y1, high), (b, y1, low), (b, y0, low), (b, y0, high)],
+        ]  # fmt: skip
+        for share in () if house.shop and z0 < 1.0 else CURTAINS[int(stream.choice(len(CURTAINS), p=CURTAIN_SHARE))]:
+            inner = share * (b - a)
+            cloths += [[(p, y0 + 0.1, low), (q, y0 + 0.1, low), (q, y0 + 0.1, high), (p, y0 + 0.1, high)] for p, q in ((a, a + inner), (b - inner, b))]
+    return quads(np.array(walls)), quads(np.array(cloths)) if cloths else None
+
+
 def _openings(house: House) -> tuple[list[tuple[float, float, float, float]], float]:
     """Windows of the front, and the x of the door."""
     columns = max(2, int((house.width - 1.0) / house.pitch))
@@ -106,8 +129,8 @@ def _openings(house: House) -> tuple[list[tuple[float, float, float, float]], fl
     return found, (columns // 2 + 0.5) * step
 
 
-def building(house: House, stream: np.random.Generator) -> list[Part]:
-    """All parts of a building, named by material; about 500-2,500 triangles."""
+def building(house: House, stream: np.random.Generator, furnishing: np.random.Generator) -> list[Part]:
+    """All parts of a building, named by material; about 500-3,000 triangles."""
     tone, shade, tiles, door_tone = (int(stream.integers(n)) for n in (len(WALLS), 2, len(ROOFS), len(DOORS)))
     color, reflectance = tuple(c * (0.82, 1.1)[shade] for c in WALLS[tone][0]), WALLS[tone][1]
     plaster, roof = Look(color, reflectance, 0.9), Look(ROOFS[tiles], 0.35, 0.85)
@@ -126,11 +149,13 @@ def building(house: House, stream: np.random.Generator) -> list[Part]:
     pipe = rod((0.25, -0.08, 0), (0.25, -0.08, h), 0.05, 8)
     metal = [pipe, *(_balconies(house, openings) if house.balconies else [])]
     parts = [
-        Part(f"wall_{tone}{shade}", plaster, join(wall, quads(np.array(rear))), 1), Part("glass", GLASS, glass, 1),
+        Part(f"wall_{tone}{shade}", plaster, join(wall, quads(np.array(rear))), 1), Part("glass", PANE, glass, 1),
         Part("frames", Look((0.62, 0.61, 0.58), 0.6, 0.5), frames, 1), Part("trim", STONE, join(sills, *surround, *trim, plinth), 1),
         Part(f"door_{door_tone}", Look(DOORS[door_tone], 0.5, 0.5), join(*door), 1), Part("metal", DARK_METAL, join(*metal), 40),
     ]  # fmt: skip
     walls, covers = _roof(house)
+    inside, curtains = rooms(openings, house, furnishing)
+    parts += [Part("room", ROOM, inside, 1), *([Part("curtain", CURTAIN, curtains, 1)] if curtains else [])]
     return [*parts, Part(f"wall_{tone}{shade}", plaster, walls, 1), Part(f"roof_{tiles}", roof, covers, 1)]
 
 

@@ -15,8 +15,9 @@ from tailgate.assets.bases.buildings import building, draw_house, fence
 from tailgate.assets.bases.nature import GREENS, hedge, tree
 from tailgate.assets.bases.scene import Scene, quads, sheet
 from tailgate.assets.draw import Draw
-from tailgate.assets.looks import DARK_METAL, Look, Part, lamp, plastic
+from tailgate.assets.looks import DARK_METAL, METAL, MIRROR, Look, Part, lamp, plastic
 from tailgate.assets.mesh_kit import box, join, lathe, rod, spline, tube
+from tailgate.assets.street_furniture import build_sign
 
 ASPHALT = Look((0.085, 0.085, 0.09), 0.17, 0.92)
 PATCH = Look((0.05, 0.05, 0.054), 0.12, 0.9)
@@ -74,6 +75,7 @@ def author(scene: Scene, draw: Draw) -> None:
     _buildings(scene, layout, draw)
     _greenery(scene, layout, draw)
     _furniture(scene, layout, draw)
+    _signs(scene, layout, draw)
     _contexts(scene, layout)
 
 
@@ -134,7 +136,7 @@ def _markings(scene: Scene, layout: Layout, draw: Draw) -> None:
 
 def _buildings(scene: Scene, layout: Layout, draw: Draw) -> None:
     """Two rows of buildings with gaps, and one across each end."""
-    stream, floors = draw.stream("buildings"), draw.integer("floors", 2, 5)
+    stream, furnishing, floors = draw.stream("buildings"), draw.stream("rooms"), draw.integer("floors", 2, 5)
     gap_share = draw.real("gaps", 0.0, 0.8, 0.3)
     for s in (-1, 1):
         x, line = layout.ends[0] - 6, layout.front(s)
@@ -142,7 +144,7 @@ def _buildings(scene: Scene, layout: Layout, draw: Draw) -> None:
             width = stream.uniform(9, 21)
             house = draw_house(width, (max(1, floors - 1), floors + 1), stream)
             offset = line + stream.uniform(0.0, 1.5) * (layout.setback > 1)
-            for part in building(house, stream):
+            for part in building(house, stream, furnishing):
                 mesh = (
                     part.mesh.moved(x, offset, layout.kerb - 0.1)
                     if s > 0
@@ -154,7 +156,7 @@ def _buildings(scene: Scene, layout: Layout, draw: Draw) -> None:
         y = -layout.front(-1) - 4
         while y < layout.front(1) + 2:
             width = stream.uniform(11, 18)
-            for part in building(draw_house(width, (max(1, floors - 1), floors + 1), stream), stream):
+            for part in building(draw_house(width, (max(1, floors - 1), floors + 1), stream), stream, furnishing):
                 mesh = part.mesh.turned("z", -90 * s)
                 scene.add("building", part.name, part.look, mesh.moved(s * (layout.ends[1] + 14), y + (width if s > 0 else 0), 0.0))
             y += width + 0.02
@@ -228,6 +230,35 @@ def _furniture(scene: Scene, layout: Layout, draw: Draw) -> None:
             head = join(*(box((0.24, 0.22, 0.26), (c - 2.2 * s, s * (layout.edge(s) + 0.4), layout.kerb + 2.3 + 0.28 * k), 0.03) for k in range(3)))
             scene.add("pole", "signal_post", DARK_METAL, pole)
             scene.add("pole", "signal_head", Look((0.02, 0.02, 0.02), 0.15, 0.6), head)
+
+
+def traffic_mirror(height: float) -> list[Part]:
+    """A convex mirror of 0.6 m on a post, facing +x; its radius of curvature is 2.2 m (usual for roads)."""
+    rim, radius = 0.3, 2.2
+    a = np.linspace(0, np.arcsin(rim / radius), 5)[::-1]
+    dome = lathe([(radius * np.sin(t), radius * (np.cos(t) - np.cos(a[0]))) for t in a], 24).turned("y", 90)
+    frame = lathe([(0, -0.02), (rim + 0.05, -0.02), (rim + 0.05, 0.01), (rim, 0.012), (0, -0.005)], 24).turned("y", 90)
+    return [
+        Part("mirror", MIRROR, dome.moved(0.08, 0, height)),
+        Part("mirror_rim", plastic((0.85, 0.15, 0.012)), frame.moved(0.07, 0, height)),
+        Part("mirror_post", METAL, rod((0, 0, 0), (0, 0, height + 0.2), 0.038, 10)),
+    ]
+
+
+def _signs(scene: Scene, layout: Layout, draw: Draw) -> None:
+    """Signs at crossings for both ways of traffic, one further on each side, and a mirror across from a bend of some streets."""
+    stream = draw.stream("signs")
+    spots = [(c - 4.5 * s, s, 180 if s < 0 else 0, "info") for c in layout.crossings for s in (-1, 1)]
+    spots += [(float(stream.uniform(*layout.ends)), s, 180 if s < 0 else 0, ("round", "warning", "stop")[int(stream.integers(3))]) for s in (-1, 1)]
+    for x, s, yaw, style in spots:
+        drawn = Draw("sign", int(stream.integers(2**31)), {"style": style})
+        for part in build_sign(drawn):
+            scene.add("traffic_sign", f"{style}_{part.name}", part.look, part.mesh.turned("z", yaw).moved(x, s * (layout.edge(s) + 0.45), layout.kerb))
+    if draw.chance("traffic_mirror", 0.5):
+        side = -1 if stream.random() < 0.5 else 1
+        x, y = float(stream.uniform(-20, 20)), side * (layout.edge(side) + layout.sidewalk - 0.1)
+        for part in traffic_mirror(float(stream.uniform(2.2, 2.8))):
+            scene.add("street_furniture", part.name, part.look, part.mesh.turned("z", -90 * side + 45 * side).moved(x, y, layout.kerb))
 
 
 def _line(x: tuple[float, float], y: float, z: float) -> np.ndarray:

@@ -9,11 +9,13 @@ from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direc
 from tailgate.render.raytrace.direct import Facet, reflected_light
 from tailgate.render.raytrace.panes import Pane, arriving, pane_at, sight
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.shading import FAR, Light, ggx, hash01, mirrored_hit, ray_start
+from tailgate.render.raytrace.shading import FAR, Light, ggx, hash01, luminance, plain_light, ray_start
 from tailgate.render.raytrace.surface import LAYERS, is_pane, nearest, slot_of, step_past, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
+FAINT = wp.constant(0.003)
+"""Shares of the sun below this are left out of what a pane itself sends."""
 CLEAN = wp.constant(0.1)
 """Panes of at most this roughness mirror sharply; others take one ray per sample."""
 
@@ -69,12 +71,13 @@ def pane_light(
     mirror = wp.vec3()
     for s in range(count):
         mirror += reflected_light(scene, tables, light, facet, wp.vec2(hash01(k, s + 503, light.seed), hash01(k, s + 601, light.seed)))
-    colour = wp.cw_mul(pane.mirrored, mirror) / float(count) + mirrored_hit(scene, tables, light, hit, origin, along)
+    glint = wp.vec3()
+    clear = wp.vec3()
     if light.sun_radius >= 0.0 and wp.dot(facet.normal, light.sun_direction) > 0.0:
-        glint = ggx(wp.vec3(1.0, 1.0, 1.0), facet.roughness, facet.normal, facet.view, light.sun_direction)
-        sun = wp.cw_mul(light.sun, arriving(scene, tables, facet.start, light.sun_direction, FAR))
-        colour += wp.cw_mul(wp.cw_mul(pane.mirrored, glint), sun)
-    return colour
+        glint = wp.cw_mul(pane.mirrored, ggx(wp.vec3(1.0, 1.0, 1.0), facet.roughness, facet.normal, facet.view, light.sun_direction))
+        if luminance(glint) + luminance(point.base) > FAINT:
+            clear = arriving(scene, tables, facet.start, light.sun_direction, FAR)
+    return wp.cw_mul(pane.mirrored, mirror) / float(count) + plain_light(light, point, clear) + wp.cw_mul(wp.cw_mul(glint, light.sun), clear)
 
 
 @wp.kernel

@@ -9,7 +9,7 @@ from tailgate.render.raytrace.dome import Dome, dome_radiance
 from tailgate.render.raytrace.lamps import PI, Lamp, lamp_irradiance, luminance
 from tailgate.render.raytrace.panes import arriving, sight
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.surface import slot_of, surface_point, textured
+from tailgate.render.raytrace.surface import Point, slot_of, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
 
@@ -192,16 +192,22 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
 
 @wp.func
 def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3) -> wp.vec3:
-    """Radiance of a surface seen in a mirror, without random choices: sun with its shadow, lamps without, and a part of the sky."""
+    """Radiance of a surface seen in a mirror, without random choices, see ``plain_light``."""
     point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
     point = textured(scene, tables, hit, direction, 0.005 * hit.t, point)
+    clear = wp.vec3()
+    if wp.dot(point.normal, light.sun_direction) > 0.0 and light.sun_radius >= 0.0:
+        clear = arriving(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR)
+    return plain_light(light, point, clear)
+
+
+@wp.func
+def plain_light(light: Light, point: Point, clear: wp.vec3) -> wp.vec3:
+    """Radiance that a surface sends anywhere: its emission, a part of the sky, lamps without shadows, and the share of the sun that is ``clear``."""
     total = light.mean_sky * (0.35 + 0.25 * point.normal[2])
     for lamp in range(light.lamps):
         total += lamp_irradiance(light.lamp[lamp], point.position, point.normal) * (1.0 / PI)
-    cosine = wp.dot(point.normal, light.sun_direction)
-    if cosine > 0.0 and light.sun_radius >= 0.0:
-        got = arriving(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR)
-        total += wp.cw_mul(light.sun, got) * (cosine / PI)
+    total += wp.cw_mul(light.sun, clear) * (wp.max(wp.dot(point.normal, light.sun_direction), 0.0) / PI)
     return point.emissive + wp.cw_mul(point.base, total)
 
 
