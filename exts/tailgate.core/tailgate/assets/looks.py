@@ -4,12 +4,12 @@ Diffuse reflectances at 905 nm follow the orders of magnitude of the ECOSTRESS s
 target tables: dark rubber 0.05, asphalt 0.15-0.2, concrete 0.35-0.45, brick 0.4, bare wood 0.6, foliage 0.5, skin 0.55-0.65. Most textile dyes are
 transparent in the near infrared, so dark cloth is bright there (0.3-0.6). Car paint follows its colour, dark paint being the known weak target.
 
-A surface of luminance L under illuminance E returns pi L / E times what a white Lambertian one would, so retroreflective sheeting with a coefficient of
-retroreflection R (CIE 17-24-103) [cd/lx/m2] has a reflectance of pi R. Its dyes hardly absorb at 905 nm: all colours have the coefficient of white.
-Coefficients are those required of new sheeting at 12' of observation and 5 deg of entrance, close to what a LiDAR sees.
+A surface of luminance L under illuminance E returns pi L / E times what a white Lambertian one would, so retroreflective sheeting with a coefficient
+of retroreflection R [cd/lx/m2] (CIE 17-24-103) has a reflectance of pi R. Its dyes are taken for clear at 905 nm: all colours have the coefficient of
+white. Coefficients are those required of new sheeting at 12' of observation and 5 deg of entrance, close to what a LiDAR sees.
 
-Windows of vehicles pass at least 70 % of visible light (UN Regulation 43), of houses two sheets of clear glass (EN 673) about 80 %. Iron in green glass
-and coatings against heat absorb the near infrared: about half of it passes (Rubin 1985, Solar Energy Materials 12, 275-288), less than that varies.
+Windows of vehicles pass at least 70 % of visible light (UN Regulation 43), two sheets of clear glass in houses about 80 %. Iron in green glass and
+coatings against heat take part of the near infrared (Rubin 1985, Solar Energy Materials 12, 275-288): about half is let through here.
 """
 
 from __future__ import annotations
@@ -93,10 +93,10 @@ RA1, RA2, CLOTHING, PLATE, CONTOUR = 70.0, 250.0, 330.0, 150.0, 450.0
 (BS AU 145d) and the markings of heavy vehicles (UN Regulation 104)."""
 GLASS = Look((0.025, 0.032, 0.036), 0.05, 0.06)
 """Glass before something dark: opaque."""
-WINDOW = Look((0.06, 0.07, 0.068), 0.08, 0.03, opacity=0.2, transmittance=0.5)
-PRIVACY = Look((0.02, 0.022, 0.022), 0.05, 0.03, opacity=0.72, transmittance=0.25)
-"""Vehicle windows, and those behind the driver that are dark on purpose."""
-PANE = Look((0.08, 0.09, 0.085), 0.08, 0.03, opacity=0.1, transmittance=0.55)
+WINDOW = Look((0.06, 0.07, 0.068), 0.03, 0.03, opacity=0.2, transmittance=0.5)
+PRIVACY = Look((0.02, 0.022, 0.022), 0.01, 0.03, opacity=0.72, transmittance=0.25)
+"""Vehicle windows, and those behind the driver that are dark on purpose; dust scatters about half a percent back."""
+PANE = Look((0.08, 0.09, 0.085), 0.05, 0.03, opacity=0.1, transmittance=0.55)
 """Windows of houses."""
 MIRROR = Look((0.82, 0.83, 0.84), 0.04, 0.02, 1.0)
 LINING = Look((0.16, 0.155, 0.15), 0.4, 0.9)

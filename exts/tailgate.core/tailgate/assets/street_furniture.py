@@ -60,7 +60,8 @@ def build_barrel(draw: Draw) -> list[Part]:
         )
     body += [rod((0, 0, height - 0.07), (0, 0, height - 0.03), 0.12, 16), box((0.16, 0.035, 0.07), (0, 0, height - 0.01), 0.012)]
     ring = lathe([(0.20, 0.0), (radius + 0.09, 0.0), (radius + 0.08, 0.07), (0.20, 0.09)], 24, closed=True)
-    return grounded([Part("plastic", plastic(ORANGE), join(*body)), Part("retro_bands", retro(WHITE, RA2), join(*bands)), Part("rubber", RUBBER, ring)])
+    sheets = Part("retro_bands", retro(WHITE, RA2), join(*bands))
+    return grounded([Part("plastic", plastic(ORANGE), join(*body)), sheets, Part("rubber", RUBBER, ring)])
 
 
 def build_bollard(draw: Draw) -> list[Part]:
@@ -106,7 +107,8 @@ def build_bollard(draw: Draw) -> list[Part]:
         else paint(draw.color("color", ((0.015, 0.016, 0.017), (0.70, 0.45, 0.01), (0.10, 0.11, 0.12), (0.45, 0.02, 0.02)), None, 0.01))
     )
     plate = lathe([(0, 0), (radius + 0.045, 0), (radius + 0.04, 0.012), (0, 0.012)], 22)
-    return grounded([Part("metal" if steel else "paint", look, body), Part("metal_base", DARK_METAL, plate), Part("retro_bands", retro(WHITE, RA2), band)])
+    sheet = Part("retro_bands", retro(WHITE, RA2), band)
+    return grounded([Part("metal" if steel else "paint", look, body), Part("metal_base", DARK_METAL, plate), sheet])
 
 
 def _stripes(length: float, height: float, pitch: float, thickness: float) -> tuple[Mesh, Mesh]:

@@ -309,7 +309,8 @@ def _interior(shape: Shape, roof: Mesh) -> list[Part]:
     floor, width, front = shape.belt - 0.66, shape.width * 0.84, shape.cowl_x - 1.45
     side = 0.22 * shape.width
     seats = [seat(front, y, floor) for y in (-side, side)]
-    furniture = [cockpit(shape.cowl_x, shape.cowl - 0.02, width, side), tub((shape.tail_x + 0.25, shape.cowl_x - 0.02), width, (floor, shape.belt - 0.05))]
+    hold = tub((shape.tail_x + 0.25, shape.cowl_x - 0.02), width, (floor, shape.belt - 0.05))
+    furniture = [cockpit(shape.cowl_x, shape.cowl - 0.02, width, side), hold]
     if shape.boxy > 4 and len(shape.windows) == 1:
         furniture.append(box((0.03, width, shape.height - floor - 0.1), (front - 0.35, 0, (floor + shape.height) / 2 - 0.04)))
         return furnished(roof, seats, furniture)

@@ -57,6 +57,7 @@ class Glare:
 def bloom_kernel(
     surface: wp.array2d(dtype=wp.float32),
     power: wp.array2d(dtype=wp.float32),
+    before: wp.array2d(dtype=wp.int32),
     elevation: wp.array(dtype=wp.float32),
     level: float,
     width: float,
@@ -66,26 +67,35 @@ def bloom_kernel(
     out: wp.array2d(dtype=wp.float32),
     back: wp.array2d(dtype=wp.float32),
 ):
-    """Strongest glare in one firing; twin: ``bloom_twin``."""
+    """Strongest glare in one firing; ``before`` counts the retroreflectors of a beam before a column, so that what is near none costs little. Twin:
+    ``bloom_twin``."""
     i, j = wp.tid()
     beams, columns = surface.shape[0], surface.shape[1]
     best = wp.float32(0.0)
     for b in range(beams):
         up = wp.abs(elevation[b] - elevation[i])
         if up <= WIDTHS * width:
-            for n in range(2 * reach + 1):
-                c = j + n - reach
-                if wrap != 0:
-                    c = (c + columns) % columns
-                if c >= 0 and c < columns and (b != i or c != j):
-                    if power[b, c] > 1.0:
-                        aside = step * float(wp.abs(n - reach))
-                        share = power[b, c] * level * wp.exp(-wp.sqrt(up * up + aside * aside) / width)
-                        strength = share / (surface[b, c] * surface[b, c])
-                        if strength > best:
-                            best = strength
-                            out[i, j] = surface[b, c]
-                            back[i, j] = share
+            low = j - reach
+            high = j + reach + 1
+            near = before[b, wp.min(high, columns)] - before[b, wp.max(low, 0)]
+            if wrap != 0 and low < 0:
+                near += before[b, columns] - before[b, columns + low]
+            if wrap != 0 and high > columns:
+                near += before[b, high - columns]
+            if near > 0:
+                for n in range(2 * reach + 1):
+                    c = j + n - reach
+                    if wrap != 0:
+                        c = (c + columns) % columns
+                    if c >= 0 and c < columns and (b != i or c != j):
+                        if power[b, c] > 1.0:
+                            aside = step * float(wp.abs(n - reach))
+                            share = power[b, c] * level * wp.exp(-wp.sqrt(up * up + aside * aside) / width)
+                            strength = share / (surface[b, c] * surface[b, c])
+                            if strength > best:
+                                best = strength
+                                out[i, j] = surface[b, c]
+                                back[i, j] = share
 
 
 def bloom_twin(surface: np.ndarray, power: np.ndarray, glare: Glare) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +125,8 @@ def bloom_echo(surface: np.ndarray, power: np.ndarray, glare: Glare, device: Any
     if glare.level <= 0 or glare.width <= 0 or not (power > 1.0).any():
         return None
     held = [wp.array(np.asarray(a, np.float32), dtype=wp.float32, device=device) for a in (surface, power, glare.elevation)]
+    count = np.concatenate([np.zeros((len(power), 1), np.int32), np.cumsum(power > 1.0, axis=1, dtype=np.int32)], axis=1)
+    held.insert(2, wp.array(count, dtype=wp.int32, device=device))
     out, back = (wp.zeros(surface.shape, dtype=wp.float32, device=device) for _ in range(2))
     inputs = [*held, glare.level, glare.width, glare.step, glare.columns, int(glare.wrap)]
     wp.launch(bloom_kernel, dim=surface.shape, inputs=inputs, outputs=[out, back], device=device)

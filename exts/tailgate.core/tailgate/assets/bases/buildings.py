@@ -106,7 +106,8 @@ def rooms(openings: list[tuple[float, float, float, float]], house: House, strea
         ]  # fmt: skip
         for share in () if house.shop and z0 < 1.0 else CURTAINS[int(stream.choice(len(CURTAINS), p=CURTAIN_SHARE))]:
             inner = share * (b - a)
-            cloths += [[(p, y0 + 0.1, low), (q, y0 + 0.1, low), (q, y0 + 0.1, high), (p, y0 + 0.1, high)] for p, q in ((a, a + inner), (b - inner, b))]
+            y = y0 + 0.1
+            cloths += [[(p, y, low), (q, y, low), (q, y, high), (p, y, high)] for p, q in ((a, a + inner), (b - inner, b))]
     return quads(np.array(walls)), quads(np.array(cloths)) if cloths else None
 
 

@@ -252,8 +252,9 @@ def _signs(scene: Scene, layout: Layout, draw: Draw) -> None:
     spots += [(float(stream.uniform(*layout.ends)), s, 180 if s < 0 else 0, ("round", "warning", "stop")[int(stream.integers(3))]) for s in (-1, 1)]
     for x, s, yaw, style in spots:
         drawn = Draw("sign", int(stream.integers(2**31)), {"style": style})
+        place = (x, s * (layout.edge(s) + 0.45), layout.kerb)
         for part in build_sign(drawn):
-            scene.add("traffic_sign", f"{style}_{part.name}", part.look, part.mesh.turned("z", yaw).moved(x, s * (layout.edge(s) + 0.45), layout.kerb))
+            scene.add("traffic_sign", f"{style}_{part.name}", part.look, part.mesh.turned("z", yaw).moved(*place))
     if draw.chance("traffic_mirror", 0.5):
         side = -1 if stream.random() < 0.5 else 1
         x, y = float(stream.uniform(-20, 20)), side * (layout.edge(side) + layout.sidewalk - 0.1)
