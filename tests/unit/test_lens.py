@@ -13,7 +13,8 @@ from tailgate.config.sensor import CameraModel
 from tailgate.datasets.write import write_dataset
 from tailgate.frames import Intrinsics
 from tailgate.geometry.lens import Distortion
-from tailgate.render.raytrace.lens import lens_ray, ray_table
+from tailgate.render.raytrace.lens import Fisheye, fisheye_of, fisheye_ray, lens_ray, ray_table
+from tailgate.sensors.optics import falloff
 
 LENSES = {
     "barrel": Distortion("brown_conrady", (-0.28, 0.07, 1e-3, -5e-4)),
@@ -79,7 +80,7 @@ def test_no_ray_where_the_model_folds_back():
     assert 0.5 < inside[0] < edge
 
 
-@pytest.mark.parametrize("name", LENSES)
+@pytest.mark.parametrize("name", [name for name in LENSES if name != "fisheye"])
 def test_rays_between_pixels(name):
     """The kernel's rays, projected by the exact model, fall within a hundredth of a pixel of where they were asked for."""
     k, rng = intrinsics(name), np.random.default_rng(2)
@@ -138,9 +139,12 @@ def test_lens_needs_a_ray_for_every_pixel():
         CameraModel.model_validate({**base, "lens": {"model": "brown_conrady", "coefficients": [-0.5, 0, 0, 0]}})
     with pytest.raises(ValidationError, match="4 or 5 or 8 numbers, got 3"):
         CameraModel.model_validate({**base, "lens": {"model": "brown_conrady", "coefficients": [-0.5, 0, 0]}})
+    lens = {"model": "kannala_brandt", "coefficients": [0, 0, 0, 0]}
     with pytest.raises(ValidationError, match="undistorted"):
-        lens = {"model": "kannala_brandt", "coefficients": [0, 0, 0, 0]}
         CameraModel.model_validate({**base, "depth": "kinect_v1", "lens": lens})
+    with pytest.raises(ValidationError, match="fov_deg must be left out of brown_conrady"):
+        CameraModel.model_validate({**base, "lens": {"model": "brown_conrady", "coefficients": [0, 0, 0, 0], "fov_deg": 100.0}})
+    assert CameraModel.model_validate({**base, "lens": {**lens, "fov_deg": 190.0}}).intrinsics.distortion.fov == 190.0
 
 
 def test_formats_carry_the_lens_or_are_left_out(tmp_path):
@@ -153,3 +157,119 @@ def test_formats_carry_the_lens_or_are_left_out(tmp_path):
     assert image["distortion"] == {"model": "brown_conrady", "coefficients": list(LENSES["barrel"].coefficients)}
     params = json.loads(next((tmp_path / "basicwriter").glob("camera_params*.json")).read_text())
     assert params["cameraModel"] == "pinholeOpenCV" and params["lensDistortion"]["coefficients"] == list(LENSES["barrel"].coefficients)
+
+
+WIDE = Distortion("kannala_brandt", (-0.02, 0.003, -0.0004, 0.00002), 200.0)
+
+
+def fisheye(coefficients=(0.0, 0.0, 0.0, 0.0), fov=200.0, size=201, focal=50.0, **more):
+    """A square fisheye camera; the circle of 200 deg has a radius of 87 px where it is equidistant."""
+    lens = {"model": "kannala_brandt", "coefficients": list(coefficients), "fov_deg": fov}
+    return CameraModel.model_validate({**kit.pinhole(size, size, focal).model_dump(), "lens": lens, **more})
+
+
+def test_a_fisheye_images_what_is_behind_it_as_opencv():
+    """Kannala and Brandt's polynomial of the angle, which OpenCV evaluates with atan2(r, z) or atan(r) of the point at unit depth: up to 90 deg by
+    ``cv2.fisheye``, beyond by the polynomial itself."""
+    rng = np.random.default_rng(3)
+    k = Intrinsics(640, 480, 210.0, 205.0, 320.0, 240.0, WIDE)
+    theta, turn = rng.uniform(0, np.deg2rad(99.9), 3000), rng.uniform(0, 2 * np.pi, 3000)
+    rays = np.stack([np.sin(theta) * np.cos(turn), np.sin(theta) * np.sin(turn), np.cos(theta)], 1)
+    uv = k.image_points(rays * rng.uniform(0.5, 50, (3000, 1)))
+    polynomial = theta + sum(c * theta ** (2 * n + 3) for n, c in enumerate(WIDE.coefficients))
+    np.testing.assert_allclose(uv, np.stack([320 + 210 * polynomial * np.cos(turn), 240 + 205 * polynomial * np.sin(turn)], 1), atol=1e-9)
+    import cv2
+
+    near = theta < np.deg2rad(89.5)
+    theirs = cv2.fisheye.projectPoints(rays[near][:, None], np.zeros(3), np.zeros(3), k.matrix, np.array(WIDE.coefficients))[0][:, 0]
+    np.testing.assert_allclose(uv[near], theirs, atol=1e-6)
+    np.testing.assert_allclose(k.rays(*uv.T), rays, atol=1e-7)
+    outside = np.array([[np.sin(1.75), 0, np.cos(1.75)], [0.0, 0.0, -1.0]])
+    assert np.isnan(k.image_points(outside)).all() and np.isfinite(k.image_points(outside, beyond=True)).all()
+    assert WIDE.half_angle == pytest.approx(np.deg2rad(100)) and Distortion("kannala_brandt", (0.0,) * 4).half_angle == pytest.approx(np.pi)
+
+
+@wp.kernel
+def fisheye_rays(lens: Fisheye, at: wp.array(dtype=wp.vec2), out: wp.array(dtype=wp.vec3)):
+    k = wp.tid()
+    out[k] = fisheye_ray(lens, at[k][0], at[k][1])
+
+
+@pytest.mark.parametrize("lens", [WIDE, LENSES["fisheye"], Distortion("kannala_brandt", (0.0,) * 4)])
+def test_fisheye_rays_of_the_kernel(lens):
+    edge = float(lens.radius(np.array(min(lens.half_angle, 3.0))))
+    at = np.random.default_rng(4).uniform(-edge / 2**0.5, edge / 2**0.5, (3000, 2)).astype(np.float32)
+    out = wp.zeros(3000, dtype=wp.vec3)
+    wp.launch(fisheye_rays, dim=3000, inputs=[fisheye_of(lens, "cpu"), wp.array(at, dtype=wp.vec2), out])
+    np.testing.assert_allclose(out.numpy(), lens.rays(*at.astype(np.float64).T), atol=3e-6)
+
+
+def box_around(stage, half=3.0):
+    """A room of unlabelled walls with a labelled plate behind the camera, to its right and ahead."""
+    kit.lights(stage)
+    kit.box(stage, "/World/room", (-half, -half, -half), (half, half, half), kit.material(stage, "/World/paint", (0.5,) * 3, 0.4, emissiveColor=(1.0,) * 3))
+    plates = {"a_ahead": (2.0, 0.0, 0.0), "b_right": (0.2, -2.0, 0.3), "c_behind": (-2.5, 0.2, 0.1)}
+    for row, (name, at) in enumerate(plates.items(), 1):
+        path = kit.mover(stage, name, row, kit.pose(*at, yaw_deg=90.0 if name == "b_right" else 0.0))
+        glow = kit.material(stage, f"{path}/look", (0.5,) * 3, emissiveColor=(2.0, 1.0, 1.0))
+        kit.mesh(stage, f"{path}/body", [(0, 0.5, -0.4), (0, -0.5, -0.4), (0, -0.5, 0.4), (0, 0.5, 0.4)], [(0, 3, 2, 1)], glow)
+
+
+def test_channels_of_a_fisheye_beyond_a_right_angle():
+    """Every channel against rays met with the room by hand; black, without depth and label outside the circle."""
+    stage = kit.new_stage()
+    box_around(stage)
+    model = fisheye()
+    sensor = kit.render(stage, kit.rig_of(model)).sensors["camera"]
+    u, v = np.meshgrid(np.arange(201), np.arange(201))
+    theta = np.hypot(u - 100, v - 100) / 50.0
+    shown = theta <= np.deg2rad(100)
+    clear = np.abs(theta - np.deg2rad(100)) > 1e-3
+    got = sensor.channels
+    assert (np.isfinite(got["distance_to_camera"]) == shown)[clear].all()
+    black = ~shown & clear
+    assert (got["rgb"][black][:, :3] == 0).all() and (got["HdrColor"][black][:, :3] == 0).all() and (got["instance_segmentation"][black] == 0).all()
+    assert (got["rgb"][shown & clear][:, :3] > 0).all()
+    rays = sensor.intrinsics.rays(u, v)[..., [2, 0, 1]] * [1, -1, -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wall = np.min(3.0 / np.abs(rays), axis=-1)
+        right = -2.0 / rays[..., 1]
+        point = rays * right[..., None] - [0.2, -2.0, 0.3]
+    plate = (right > 0) & (np.abs(point[..., 0]) < 0.5) & (np.abs(point[..., 2]) < 0.4)
+    inside = plate & shown
+    edge = (np.abs(np.abs(point[..., 0]) - 0.5) < 0.02) | (np.abs(np.abs(point[..., 2]) - 0.4) < 0.02)
+    assert ((got["instance_segmentation"] == 2) == inside)[clear & ~edge].all() and (inside & (theta > np.pi / 2)).sum() > 50
+    np.testing.assert_allclose(got["distance_to_camera"][inside & clear], right[inside & clear], rtol=2e-5)
+    bare = shown & clear & (got["instance_segmentation"] == 0)
+    np.testing.assert_allclose(got["distance_to_camera"][bare], wall[bare], rtol=2e-5)
+    ahead = shown & clear & (theta < np.deg2rad(89.8))
+    np.testing.assert_allclose(got["distance_to_image_plane"][ahead], (got["distance_to_camera"] * np.cos(theta))[ahead], rtol=1e-4, atol=1e-4)
+    assert np.isinf(got["distance_to_image_plane"][theta > np.deg2rad(89.95)]).all()
+
+
+def test_boxes_occlusion_and_truncation_of_a_fisheye():
+    """The plate to the right reaches behind the image plane and is whole; the one behind lies outside the circle; one across its edge is cut."""
+    stage = kit.new_stage()
+    box_around(stage)
+    frame = kit.render(stage, kit.rig_of(fisheye()))
+    view, masks = frame.sensors["camera"].view, frame.sensors["camera"].channels["instance_segmentation"]
+    for row in (0, 1):
+        rows, columns = np.nonzero(masks == row + 1)
+        np.testing.assert_array_equal(view.bbox_tight[row], [columns.min(), rows.min(), columns.max(), rows.max()])
+        np.testing.assert_array_equal(view.bbox_loose[row], view.bbox_tight[row])
+        assert view.visible[row] == view.alone[row] == (masks == row + 1).sum() and view.occluded[row] == 0 and view.truncated[row] == 0
+    assert view.visible[2] == view.alone[2] == 0 and view.truncated[2] == 1 and view.occluded[2] == 1
+    narrow = kit.render(stage, kit.rig_of(fisheye(fov=180.0))).sensors["camera"].view
+    assert 0.2 < narrow.truncated[1] < 0.45 and narrow.visible[1] == narrow.alone[1] < view.visible[1]
+    assert narrow.bbox_loose[1][2] <= 100 + 50 * np.pi / 2
+
+
+def test_a_fisheye_darkens_as_its_pixels_shrink():
+    """Equidistant: sin a / a."""
+    model = fisheye()
+    share = falloff(model.intrinsics, 1.0, 0.0)
+    u, v = np.meshgrid(np.arange(201), np.arange(201))
+    theta = np.hypot(u - 100, v - 100) / 50.0
+    shown = (theta < np.deg2rad(99.9)) & (theta > 0.01)
+    np.testing.assert_allclose(share[shown], np.sinc(theta / np.pi)[shown], rtol=1e-4)
+    assert share[100, 100] == pytest.approx(1.0, abs=1e-4) and (share[theta > np.deg2rad(100.1)] == 0).all()

@@ -126,11 +126,29 @@ class Intrinsics:
         x, y = (u - self.cx) / self.fx, (v - self.cy) / self.fy
         return self.distortion.undistort(x, y) if self.distortion else (x, y)
 
+    def rays(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Unit vectors [..., 3] through image points [px]; NaN where the lens images none."""
+        x, y = (u - self.cx) / self.fx, (v - self.cy) / self.fy
+        if self.distortion:
+            return self.distortion.rays(x, y)
+        x, y = np.broadcast_arrays(x, y)
+        return np.stack([x, y, np.ones_like(x)], -1) / np.sqrt(x * x + y * y + 1)[..., None]
+
+    def image_points(self, xyz: np.ndarray, beyond: bool = False) -> np.ndarray:
+        """Image points [..., 2] [px] of points [..., 3] in the camera's frame; NaN where the lens images none. With ``beyond`` a fisheye's image is
+        carried on outside its circle."""
+        if self.distortion:
+            x, y = self.distortion.image(xyz, beyond)
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                x, y = (np.where(xyz[..., 2] > 0, xyz[..., k] / xyz[..., 2], np.nan) for k in (0, 1))
+        return np.stack([self.fx * x + self.cx, self.fy * y + self.cy], -1)
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Intrinsics:
         """Rebuild from ``dataclasses.asdict``."""
         bent = data.get("distortion")
-        return cls(**{**data, "distortion": Distortion(bent["model"], tuple(bent["coefficients"])) if bent else None})
+        return cls(**{**data, "distortion": Distortion(bent["model"], tuple(bent["coefficients"]), bent.get("fov")) if bent else None})
 
 
 @dataclass

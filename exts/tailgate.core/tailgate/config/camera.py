@@ -21,16 +21,20 @@ class Lens(Model):
     Attributes:
         model: "brown_conrady" (``cv2.calibrateCamera``) or "kannala_brandt" (``cv2.fisheye.calibrate``).
         coefficients: k1, k2, p1, p2 [, k3 [, k4, k5, k6]], or k1, k2, k3, k4 of a fisheye.
+        fov_deg: full angle of what a fisheye images [deg]; pixels outside its circle are black. Left out, the model alone ends it.
     """
 
     model: Literal["brown_conrady", "kannala_brandt"]
     coefficients: list[Finite]
+    fov_deg: float | None = Field(None, gt=0, le=360)
 
     @model_validator(mode="after")
     def _counted(self) -> Lens:
         if len(self.coefficients) not in COUNTS[self.model]:
             allowed = " or ".join(map(str, COUNTS[self.model]))
             raise ValueError(f"coefficients of {self.model} must be {allowed} numbers, got {len(self.coefficients)}")
+        if self.fov_deg is not None and self.model != "kannala_brandt":
+            raise ValueError(f"fov_deg must be left out of {self.model}, which images all of a picture, got {self.fov_deg:g}")
         return self
 
 
@@ -97,7 +101,7 @@ class CameraModel(Model):
     @property
     def intrinsics(self) -> Intrinsics:
         """Intrinsics with the lens."""
-        bent = Distortion(self.lens.model, tuple(self.lens.coefficients)) if self.lens else None
+        bent = Distortion(self.lens.model, tuple(self.lens.coefficients), self.lens.fov_deg) if self.lens else None
         return Intrinsics(self.width, self.height, self.fx, self.fy, self.cx, self.cy, bent)
 
     @model_validator(mode="after")
@@ -106,6 +110,8 @@ class CameraModel(Model):
             return self
         if self.depth != "none":
             raise ValueError(f"lens must be left out where depth is '{self.depth}': the depth image is matched and handed out undistorted")
+        if self.lens.model == "kannala_brandt":
+            return self
         u, v = np.arange(self.width), np.arange(self.height)
         across, down = np.zeros_like(u), np.zeros_like(v)
         border = [(u, across), (u, across + self.height - 1), (down, v), (down + self.width - 1, v)]

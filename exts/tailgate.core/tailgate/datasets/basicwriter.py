@@ -187,6 +187,7 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
         "cameraProjection": projection.T.ravel().tolist(),
         "metersPerSceneUnit": 1.0,
         **({"lensDistortion": lens} if lens else {}),
+        **({"cameraFisheyeMaxFOV": float(np.rad2deg(2 * k.distortion.half_angle))} if k.distortion and k.distortion.fisheye else {}),
     }
 
 

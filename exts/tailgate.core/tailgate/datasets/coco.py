@@ -89,7 +89,7 @@ class CocoWriter:
 
 def _calibration(intrinsics: Intrinsics) -> dict[str, Any]:
     """K, and the lens where there is one: its model and coefficients in OpenCV's order."""
-    lens = {"distortion": asdict(intrinsics.distortion)} if intrinsics.distortion else {}
+    lens = {"distortion": {k: v for k, v in asdict(intrinsics.distortion).items() if v is not None}} if intrinsics.distortion else {}
     return {"K": intrinsics.matrix.tolist(), **lens}
 
 

@@ -1,13 +1,14 @@
 """Lens distortion: where a lens puts a ray that a pinhole would have put elsewhere, and back.
 
-Image points are on the plane at unit depth, (x/z, y/z). The forward models are OpenCV's, so that their calibrations can be used as they are:
+Image points are on the plane at unit depth, (x/z, y/z), or unit vectors where a lens looks further aside than that. The forward models are OpenCV's,
+so that their calibrations can be used as they are:
 
 * ``brown_conrady``: Brown 1966, "Decentering distortion of lenses", with the rational radial term of ``cv2.projectPoints``: k1, k2, p1, p2
   [, k3 [, k4, k5, k6]].
 * ``kannala_brandt``: Kannala and Brandt 2006, "A generic camera model and calibration method for conventional, wide-angle, and fish-eye lenses",
-  as in ``cv2.fisheye``: k1, k2, k3, k4 of the angle to the axis.
+  as in ``cv2.fisheye``: k1, k2, k3, k4 of the angle to the axis, which may exceed 90 degrees.
 
-The inverses are iterated to 1e-10; a point without a ray inside ``WIDEST`` comes back as NaN.
+The inverses are iterated to 1e-10; a point without a ray inside the lens's ``half_angle`` comes back as NaN.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-WIDEST = math.radians(86.0)
-"""Largest angle between a ray and the optical axis: depth along the axis means nothing near 90 degrees."""
+WIDEST = {"brown_conrady": math.radians(86.0), "kannala_brandt": math.radians(89.9)}
+"""Largest angle between the optical axis and a ray at unit depth: depth along the axis means nothing near 90 degrees."""
 COUNTS = {"brown_conrady": (4, 5, 8), "kannala_brandt": (4,)}
 """Model -> how many coefficients it may have."""
 _ITERATIONS = 12
@@ -34,21 +35,40 @@ class Distortion:
     Attributes:
         model: see the module.
         coefficients: numbers as counted in ``COUNTS``; all 0 is a pinhole for ``brown_conrady`` and an equidistant fisheye for ``kannala_brandt``.
+        fov: full angle of the cone that reaches the sensor [deg]; None where only the model ends it.
     """
 
     model: Literal["brown_conrady", "kannala_brandt"]
     coefficients: tuple[float, ...]
+    fov: float | None = None
+
+    @property
+    def fisheye(self) -> bool:
+        """Whether rays may look further aside than a plane before the camera."""
+        return self.model == "kannala_brandt"
+
+    @property
+    def half_angle(self) -> float:
+        """Largest angle to the axis that is imaged [rad]: up to where the radial model rises, within ``fov``."""
+        widest = math.pi if self.fisheye else WIDEST[self.model]
+        if self.fov is not None:
+            widest = min(widest, math.radians(self.fov) / 2)
+        angle = np.linspace(0.0, widest, _STEPS)
+        falls = np.flatnonzero(np.diff(self.radius(angle)) <= 0)
+        return float(angle[falls[0]] if len(falls) else widest)
 
     @property
     def reach(self) -> float:
-        """Largest radius at unit depth up to which the radial model rises, at most tan ``WIDEST``."""
-        angle = np.linspace(0.0, WIDEST, _STEPS)
-        falls = np.flatnonzero(np.diff(self.radial(np.tan(angle))) <= 0)
-        return math.tan(angle[falls[0]] if len(falls) else WIDEST)
+        """Largest radius at unit depth that is imaged, at most tan ``WIDEST``."""
+        return math.tan(min(self.half_angle, WIDEST[self.model]))
+
+    def radius(self, angle: np.ndarray) -> np.ndarray:
+        """Radius in the image of rays at these angles to the axis [rad], without the tangential part; any shape."""
+        return _angle_polynomial(angle, self.coefficients) if self.fisheye else self.radial(np.tan(angle))
 
     def radial(self, r: np.ndarray) -> np.ndarray:
         """Radius in the image of a ray at radius ``r`` [at unit depth], without the tangential part; any shape."""
-        if self.model == "kannala_brandt":
+        if self.fisheye:
             return _angle_polynomial(np.arctan(r), self.coefficients)
         return r * self._gain(r * r)
 
@@ -67,7 +87,7 @@ class Distortion:
 
     def _forward(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         r2 = x * x + y * y
-        if self.model == "kannala_brandt":
+        if self.fisheye:
             r = np.sqrt(r2)
             gain = np.where(r > 1e-8, self.radial(r) / np.maximum(r, 1e-8), 1.0)
             return x * gain, y * gain
@@ -77,8 +97,12 @@ class Distortion:
     def undistort(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The ray (x, y) at unit depth that the lens images at (u, v): the inverse of ``distort``; NaN where there is none."""
         u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))
-        if self.model == "kannala_brandt":
-            return self._undistort_angle(u, v)
+        if self.fisheye:
+            angle, d = self.angle(np.hypot(u, v)), np.hypot(u, v)
+            with np.errstate(invalid="ignore"):
+                gain = np.where(d > 1e-8, np.tan(angle) / np.maximum(d, 1e-8), 1.0)
+                lost = ~(angle <= math.atan(self.reach))
+            return np.where(lost, np.nan, u * gain), np.where(lost, np.nan, v * gain)
         reach = self.reach
         x, y = self._first_guess(u, v, reach)
         h = 1e-6
@@ -101,16 +125,42 @@ class Distortion:
         gain = np.where(d > 1e-12, r / np.maximum(d, 1e-12), 1.0)
         return u * gain, v * gain
 
-    def _undistort_angle(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        d, limit = np.hypot(u, v), math.atan(self.reach)
+    def angle(self, d: np.ndarray, beyond: bool = False) -> np.ndarray:
+        """Angle to the axis [rad] of what a fisheye images at radii ``d``; NaN outside its circle, or with ``beyond`` carried on there in proportion
+        to the radius, up to pi."""
+        limit = self.half_angle
         table = np.linspace(0.0, limit, _STEPS)
+        edge = float(_angle_polynomial(np.array(limit), self.coefficients))
         theta = np.interp(d, _angle_polynomial(table, self.coefficients), table)
         for _ in range(_ITERATIONS):
             slope = _angle_slope(theta, self.coefficients)
             theta = np.clip(theta + (d - _angle_polynomial(theta, self.coefficients)) / np.where(slope > 1e-6, slope, np.inf), 0.0, limit)
         lost = np.abs(_angle_polynomial(theta, self.coefficients) - d) > _TOLERANCE * (1 + d)
-        gain = np.where(d > 1e-8, np.tan(theta) / np.maximum(d, 1e-8), 1.0)
-        return np.where(lost, np.nan, u * gain), np.where(lost, np.nan, v * gain)
+        return np.where(lost, np.minimum(d * (limit / edge), math.pi) if beyond else np.nan, theta)
+
+    def rays(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Unit vectors [..., 3] that the lens images at (u, v); NaN where there are none."""
+        u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))
+        if not self.fisheye:
+            x, y = self.undistort(u, v)
+            return np.stack([x, y, np.ones_like(x)], -1) / np.sqrt(x * x + y * y + 1)[..., None]
+        d = np.hypot(u, v)
+        angle = self.angle(d)
+        gain = np.where(d > 1e-8, np.sin(angle) / np.maximum(d, 1e-8), 1.0)
+        return np.stack([u * gain, v * gain, np.cos(angle)], -1)
+
+    def image(self, rays: np.ndarray, beyond: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Where the lens images rays [..., 3] of any length: the inverse of ``rays``; ``beyond`` as in ``angle``."""
+        x, y, z = np.moveaxis(np.asarray(rays, np.float64), -1, 0)
+        if not self.fisheye:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return self.distort(np.where(z > 0, x / z, np.nan), np.where(z > 0, y / z, np.nan))
+        x = np.where(np.hypot(x, y) > 1e-12, x, 1e-12)
+        flat, limit = np.hypot(x, y), self.half_angle
+        angle = np.arctan2(flat, z)
+        edge = float(_angle_polynomial(np.array(limit), self.coefficients))
+        radius = np.where(angle <= limit, _angle_polynomial(angle, self.coefficients), angle * (edge / limit) if beyond else np.nan)
+        return x * (radius / flat), y * (radius / flat)
 
 
 def _angle_polynomial(theta: np.ndarray, k: tuple[float, ...]) -> np.ndarray:

@@ -48,11 +48,10 @@ def primary_sensor(kinds: dict[str, str]) -> str:
 
 def _in_camera(sensor: MountedSensor, local: np.ndarray, edge: float) -> np.ndarray:
     m = sensor.model
-    z = np.maximum(local[:, 2], 1e-6)
-    u, v = m.intrinsics.project(local[:, 0] / z, local[:, 1] / z)
-    u, v = u / m.width, v / m.height
+    u, v = m.intrinsics.image_points(local).T / np.array([[m.width], [m.height]])
     inside = (u > edge) & (u < 1 - edge) & (v > edge) & (v < 1 - edge)
-    return inside & (local[:, 2] > m.near) & (local[:, 2] < m.far)
+    away = np.linalg.norm(local, axis=1) if m.lens and m.lens.model == "kannala_brandt" else local[:, 2]
+    return inside & (away > m.near) & (away < m.far)
 
 
 def _in_lidar(sensor: MountedSensor, local: np.ndarray) -> np.ndarray:

@@ -104,13 +104,14 @@ def _points(device: SensorFrame) -> tuple[np.ndarray, np.ndarray]:
     if device.kind == "lidar":
         listed = device.points()
         return listed["xyz"].astype(np.float64), listed.get("semantic", np.zeros(len(listed["xyz"]), np.uint32))
-    z = host(device.channel("distance_to_image_plane")).astype(np.float64)
-    step = max(1, int(math.sqrt(z.size / 120_000)))
-    v, u = np.mgrid[0 : z.shape[0] : step, 0 : z.shape[1] : step]
-    z = z[::step, ::step]
-    keep = np.isfinite(z) & (z > 0)
-    x, y = device.intrinsics.unproject(u, v)
-    xyz = np.stack([x * z, y * z, z], axis=-1)[keep]
+    k = device.intrinsics
+    wide = k.distortion is not None and k.distortion.fisheye
+    depth = host(device.channel("distance_to_camera" if wide else "distance_to_image_plane")).astype(np.float64)
+    step = max(1, int(math.sqrt(depth.size / 120_000)))
+    v, u = np.mgrid[0 : depth.shape[0] : step, 0 : depth.shape[1] : step]
+    depth, rays = depth[::step, ::step, None], k.rays(u, v)
+    keep = (np.isfinite(depth) & (depth > 0))[..., 0]
+    xyz = (rays * depth if wide else rays / rays[..., 2:] * depth)[keep]
     ids = device.channels.get("semantic_segmentation")
     return xyz, host(ids)[::step, ::step][keep] if ids is not None else np.zeros(len(xyz), np.uint32)
 

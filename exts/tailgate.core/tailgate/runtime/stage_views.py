@@ -56,7 +56,7 @@ class View:
         """Columns and rows of world points [n, 3] m that lie before the camera, float64 [n, 2]."""
         T = np.linalg.inv(self.T_world_camera)
         local = points @ T[:3, :3].T + T[:3, 3]
-        return np.stack(self.model.intrinsics.project(local[:, 0] / local[:, 2], local[:, 1] / local[:, 2]), -1)
+        return self.model.intrinsics.image_points(local)
 
 
 def views(stage: Usd.Stage, report: StageReport, contexts: tuple[Context, ...]) -> list[View]:

@@ -24,11 +24,22 @@ COARSE = wp.constant(8)
 
 @lru_cache(maxsize=8)
 def field(intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine of the angle to the optical axis and radius from the principal point (1 at the furthest corner) of each pixel, float32 [H, W] each."""
+    """Cosine of the angle to the optical axis and radius from the principal point (1 at the furthest corner) of each pixel, float32 [H, W] each.
+
+    A fisheye, whose entrance pupil turns towards the light, is as dark as a pixel's solid angle is small: sin a / (r dr/da) at radius r and angle a,
+    1 on the axis. In place of the cosine comes its fourth root; 0 outside the circle.
+    """
     u, v = np.meshgrid(np.arange(intrinsics.width, dtype=np.float64), np.arange(intrinsics.height, dtype=np.float64))
-    x, y = intrinsics.unproject(u, v)
     radius = np.hypot(u - intrinsics.cx, v - intrinsics.cy)
-    return (1 / np.sqrt(1 + x * x + y * y)).astype(np.float32), (radius / radius.max()).astype(np.float32)
+    rays = intrinsics.rays(u, v)
+    cosine = rays[..., 2]
+    if intrinsics.distortion and intrinsics.distortion.fisheye:
+        angle, h = np.arctan2(np.hypot(rays[..., 0], rays[..., 1]), rays[..., 2]), 1e-4
+        squares = (intrinsics.distortion.radius(np.abs(angle + s * h)) ** 2 for s in (1, -1))
+        grown = np.subtract(*squares) / (4 * h)
+        cosine = np.where(angle > 1e-3, np.sin(angle) / np.maximum(grown, 1e-9), 1.0) ** 0.25
+        cosine = np.where(np.isnan(angle), 0.0, cosine)
+    return cosine.astype(np.float32), (radius / radius.max()).astype(np.float32)
 
 
 def falloff(intrinsics: Intrinsics, natural: float, mount: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth,
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.direct import MIRROR_BELOW
 from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
+from tailgate.render.raytrace.lens import fisheye_of
 from tailgate.render.raytrace.pane_kernels import behind_kernel, pane_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
@@ -69,6 +70,7 @@ def camera_of(
         out.T_change = wp.mat44(*map(float, (T_last_row - T_world_camera).ravel()))
     if rays is not None:
         out.rays = rays
+        out.fisheye = fisheye_of(model.intrinsics.distortion, str(rays.device))
     out.width, out.height, out.strip = model.width, model.height, 1
     out.fx, out.fy, out.cx, out.cy = model.fx, model.fy, model.cx, model.cy
     out.near, out.far = model.near, model.far

@@ -8,7 +8,7 @@ from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, Lit, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
 from tailgate.render.raytrace.dome import dome_radiance
 from tailgate.render.raytrace.lamps import PI, lamp_direction, lamp_irradiance, luminance, toward_disc
-from tailgate.render.raytrace.lens import lens_ray
+from tailgate.render.raytrace.lens import Fisheye, fisheye_ray, lens_ray
 from tailgate.render.raytrace.panes import arriving
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
@@ -28,6 +28,8 @@ from tailgate.render.raytrace.surface import Point, nearest, surface_point, text
 
 wp.set_module_options({"enable_backward": False})
 
+GRAZING = wp.constant(0.0017453)
+"""Cosine of 89.9 degrees: nothing has a depth along the axis beyond."""
 R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 """Steps from sample to sample of ``spread``'s dimensions."""
 
@@ -35,9 +37,10 @@ R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 @wp.struct
 class Camera:
     """Camera; see ``tailgate.frames.Intrinsics``. Nothing nearer than ``near`` [m] is seen, ``far`` limits the depth channels alone; ``rays`` is
-    empty without a lens. ``T_world_camera`` is the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global
-    shutter. ``aside`` is the place in the lens's opening that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole. A thread
-    works through ``strip`` pixels in a row, see ``rays.strips``."""
+    empty without a lens and for a fisheye, whose rays are unit vectors: their t is a distance, while that of others is a depth. ``T_world_camera`` is
+    the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global shutter. ``aside`` is the place in the lens's opening
+    that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole. A thread works through ``strip`` pixels in a row, see
+    ``rays.strips``."""
 
     width: wp.int32
     height: wp.int32
@@ -53,13 +56,14 @@ class Camera:
     T_world_camera: wp.mat44
     T_change: wp.mat44
     rays: wp.array2d(dtype=wp.vec2)
+    fisheye: Fisheye
 
 
 @wp.struct
 class Pixels:
-    """What the rays through the pixel centres meet behind all panes, one row per pixel. ``t`` is the depth along the optical axis, -1 for the sky;
-    ``way`` leads from the optical centre to what is seen [m], one metre deep for the sky; ``normal`` is 0 for the sky; ``material`` is roughness,
-    metallic and the coat's reflectance seen head-on; ``pane`` is the slot of the first pane, -1 for none."""
+    """What the rays through the pixel centres meet behind all panes, one row per pixel. ``t`` is the parameter along ``camera_direction``, -1 for the
+    sky; ``way`` leads from the optical centre to what is seen [m], is the direction for the sky and 0 where the lens shows nothing; ``normal`` is 0
+    for the sky; ``material`` is roughness, metallic and the coat's reflectance seen head-on; ``pane`` is the slot of the first pane, -1 for none."""
 
     t: wp.array(dtype=wp.float32)
     way: wp.array(dtype=wp.vec3)
@@ -109,12 +113,26 @@ def camera_origin(camera: Camera, v: float) -> wp.vec3:
 
 @wp.func
 def camera_direction(camera: Camera, u: float, v: float) -> wp.vec3:
-    """World direction through an image point, one metre long along the optical axis, so that a ray's t is its depth."""
+    """World direction through an image point, one metre long along the optical axis, so that a ray's t is its depth; one metre long for a fisheye,
+    which focuses on a sphere."""
+    if camera.fisheye.angles.shape[0] > 0:
+        to = fisheye_ray(camera.fisheye, (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy)
+        to = wp.normalize(to - wp.vec3(camera.shear[0], camera.shear[1], 0.0))
+        return wp.transform_vector(camera_pose(camera, v), to)
     if camera.rays.shape[0] > 0:
         ray = lens_ray(camera.rays, u, v) - camera.shear
         return wp.transform_vector(camera_pose(camera, v), wp.vec3(ray[0], ray[1], 1.0))
     ray = wp.vec2((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy) - camera.shear
     return wp.transform_vector(camera_pose(camera, v), wp.vec3(ray[0], ray[1], 1.0))
+
+
+@wp.func
+def along_axis(camera: Camera, direction: wp.vec3, v: float) -> float:
+    """Depth [m] of a point one length of its direction away: 1 but for a fisheye."""
+    if camera.fisheye.angles.shape[0] == 0:
+        return float(1.0)
+    axis = wp.transform_vector(camera_pose(camera, v), wp.vec3(0.0, 0.0, 1.0))
+    return wp.dot(direction, axis)
 
 
 @wp.kernel
@@ -128,6 +146,10 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
         if hit.instance >= 0 and hit.t < camera.near:
             hit = nearest(scene, tables, origin + direction * camera.near, direction, FAR)
             hit.t += camera.near
+        along = along_axis(camera, direction, float(k / camera.width))
+        if along < camera.fisheye.edge:
+            hit.instance = -1
+            direction = wp.vec3()
         pixels.instance[k] = hit.instance
         pixels.pane[k] = -1
         if hit.instance < 0:
@@ -149,8 +171,8 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
         pixels.t[k] = hit.t
         pixels.way[k] = direction * hit.t
         keep(pixels, k, point, grained(scene, tables, hit, point, hit.t / camera.fx))
-        truth.distance_to_image_plane[k] = wp.where(hit.t <= camera.far, hit.t, wp.inf)
-        truth.distance_to_camera[k] = wp.where(hit.t <= camera.far, hit.t * length, wp.inf)
+        truth.distance_to_image_plane[k] = wp.where(hit.t * along <= camera.far and along > GRAZING, hit.t * along, wp.inf)
+        truth.distance_to_camera[k] = wp.where(hit.t * along <= camera.far, hit.t * length, wp.inf)
         truth.normals[k] = wp.vec4(point.normal[0], point.normal[1], point.normal[2], 1.0)
         truth.semantic[k] = wp.uint32(slot[1])
         truth.instance[k] = wp.uint32(slot[2])
@@ -303,6 +325,8 @@ def mirror_share(facet: Facet) -> wp.vec3:
 def radiance(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int, k: int) -> wp.vec3:
     """Radiance of a pixel from the (filtered) light that reaches it."""
     if pixels.t[k] < 0.0:
+        if wp.length_sq(pixels.way[k]) == 0.0:
+            return wp.vec3()
         colour = seen_sky(light, wp.normalize(pixels.way[k]))
         if light.fog > 0.0:
             clear = wp.exp(-light.fog * 400.0)

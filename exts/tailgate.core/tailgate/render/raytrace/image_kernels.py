@@ -175,7 +175,7 @@ def edge_kernel(
     Colours are weighted as they will be seen, so that a bright side does not swallow its edge."""
     for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
         out[k] = hdr[k]
-        if at_edge(camera, pixels, hdr, k):
+        if wp.length_sq(pixels.way[k]) > 0.0 and at_edge(camera, pixels, hdr, k):
             out[k] = covered(scene, tables, camera, pixels, exposure, hdr, k)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tailgate.frames import Intrinsics, ObjectView
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import BLOCK, Scene, strips
-from tailgate.render.raytrace.camera_kernels import Camera, camera_direction, camera_origin
+from tailgate.render.raytrace.camera_kernels import Camera, along_axis, camera_direction, camera_origin
 from tailgate.render.raytrace.lidar_kernels import Spin, firing_direction, firing_origin
 from tailgate.render.raytrace.scene import DeviceScene, Tables
 from tailgate.render.raytrace.shading import FAR
@@ -72,19 +72,24 @@ def alone_kernel(
     count: wp.array2d(dtype=wp.int32), box: wp.array2d(dtype=wp.int32),
 ):  # fmt: skip
     """Test each pixel of each window against its object alone, if ``mover`` does not show it there; count (inside, outside the image) and bound what
-    is hit. A thread works through ``strip`` pixels."""
+    is hit. The black around a fisheye's circle is outside and bounds nothing. A thread works through ``strip`` pixels."""
     for k in range(wp.tid() * strip, wp.min((wp.tid() + 1) * strip, cells)):
         window = windows[window_of(windows, k)]
         x = window.x + (k - window.first) % window.width * window.stride
         y = window.y + (k - window.first) / window.width * window.stride
         inside = x >= 0 and y >= 0 and x < camera.width and y < camera.height
         if window.inner == 1 or not inside:
-            met = inside and mover[y * camera.width + x] == window.mover
+            met = bool(False)  # noqa: UP018
+            if inside:
+                met = mover[y * camera.width + x] == window.mover
+            shown = bool(inside)
             if not met:
                 direction = camera_direction(camera, float(x), float(y))
+                shown = inside and along_axis(camera, direction, float(y)) >= camera.fisheye.edge
                 met = alone_entry(scene, tables, window.instance, camera_origin(camera, float(y)), direction, FAR, 0) >= 0.0
             if met:
-                wp.atomic_add(count, window.row, 1 - window.inner, window.stride * window.stride)
+                wp.atomic_add(count, window.row, wp.where(shown, 0, 1), window.stride * window.stride)
+            if met and (shown or not inside):
                 wp.atomic_min(box, window.row, 0, x)
                 wp.atomic_min(box, window.row, 1, y)
                 wp.atomic_max(box, window.row, 2, x)
@@ -147,6 +152,8 @@ def image_boxes(seen: Seen, camera: Intrinsics, T_world_camera: np.ndarray) -> n
     """Pixel bounds of each object's box, widened by a pixel and cut ``BEYOND`` the image; int [N, 4], x_max < x_min where it lies behind."""
     T = np.linalg.inv(T_world_camera)
     local = seen.corners() @ T[:3, :3].T + T[:3, 3]
+    if camera.distortion and camera.distortion.fisheye:
+        return _pixel_bounds(*_fisheye_bounds(local, camera), camera)
     near = 0.01
     p, q = local[:, EDGES[:, 0]], local[:, EDGES[:, 1]]
     behind_p, behind_q = p[..., 2] < near, q[..., 2] < near
@@ -157,8 +164,23 @@ def image_boxes(seen: Seen, camera: Intrinsics, T_world_camera: np.ndarray) -> n
     point = (start[:, :, None] + share * (end - start)[:, :, None]).reshape(len(local), len(EDGES) * len(share), 3)
     valid = point[..., 2] >= near * 0.999
     uv = _image_point(camera, point / np.where(valid, point[..., 2], 1.0)[..., None])
-    first = np.where(valid[..., None], uv, np.inf).min(1)
-    last = np.where(valid[..., None], uv, -np.inf).max(1)
+    return _pixel_bounds(np.where(valid[..., None], uv, np.inf).min(1), np.where(valid[..., None], uv, -np.inf).max(1), camera)
+
+
+def _fisheye_bounds(corners: np.ndarray, camera: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds [N, 2] [px] of boxes by their corners [N, 8, 3] in the camera's frame; without end for one that is all around or right behind."""
+    share = np.linspace(0.0, 1.0, 2 * BEND)[:, None]
+    start, end = corners[:, EDGES[:, 0], None], corners[:, EDGES[:, 1], None]
+    uv = camera.image_points(start + share * (end - start), beyond=True).reshape(len(corners), -1, 2)
+    centre = corners.mean(1)
+    distance, radius = np.linalg.norm(centre, axis=1), np.linalg.norm(corners - centre[:, None], axis=2).max(1)
+    behind = np.arctan2(np.hypot(centre[:, 0], centre[:, 1]), centre[:, 2]) + np.arcsin(np.clip(radius / np.maximum(distance, 1e-9), 0, 1)) >= np.pi
+    around = (behind | (distance <= radius))[:, None]
+    return np.where(around, -np.inf, uv.min(1)), np.where(around, np.inf, uv.max(1))
+
+
+def _pixel_bounds(first: np.ndarray, last: np.ndarray, camera: Intrinsics) -> np.ndarray:
+    """Bounds widened by a pixel and cut ``BEYOND`` the image, int [N, 4]."""
     low = np.array([-BEYOND * camera.width, -BEYOND * camera.height])
     high = np.array([(1 + BEYOND) * camera.width - 1, (1 + BEYOND) * camera.height - 1])
     return np.concatenate([np.floor(np.clip(first - 1, low, high + 1)), np.ceil(np.clip(last + 1, low - 1, high))], 1).astype(np.int64)
