@@ -17,7 +17,6 @@ from tailgate.assets.bases.scene import Scene, quads, sheet
 from tailgate.assets.draw import Draw
 from tailgate.assets.looks import DARK_METAL, METAL, MIRROR, Look, Part, lamp, plastic
 from tailgate.assets.mesh_kit import box, join, lathe, rod, spline, tube
-from tailgate.assets.street_furniture import build_sign
 
 ASPHALT = Look((0.085, 0.085, 0.09), 0.17, 0.92)
 PATCH = Look((0.05, 0.05, 0.054), 0.12, 0.9)
@@ -75,7 +74,7 @@ def author(scene: Scene, draw: Draw) -> None:
     _buildings(scene, layout, draw)
     _greenery(scene, layout, draw)
     _furniture(scene, layout, draw)
-    _signs(scene, layout, draw)
+    _mirror(scene, layout, draw)
     _contexts(scene, layout)
 
 
@@ -245,21 +244,14 @@ def traffic_mirror(height: float) -> list[Part]:
     ]
 
 
-def _signs(scene: Scene, layout: Layout, draw: Draw) -> None:
-    """Signs at crossings for both ways of traffic, one further on each side, and a mirror across from a bend of some streets."""
-    stream = draw.stream("signs")
-    spots = [(c - 4.5 * s, s, 180 if s < 0 else 0, "info") for c in layout.crossings for s in (-1, 1)]
-    spots += [(float(stream.uniform(*layout.ends)), s, 180 if s < 0 else 0, ("round", "warning", "stop")[int(stream.integers(3))]) for s in (-1, 1)]
-    for x, s, yaw, style in spots:
-        drawn = Draw("sign", int(stream.integers(2**31)), {"style": style})
-        place = (x, s * (layout.edge(s) + 0.45), layout.kerb)
-        for part in build_sign(drawn):
-            scene.add("traffic_sign", f"{style}_{part.name}", part.look, part.mesh.turned("z", yaw).moved(*place))
+def _mirror(scene: Scene, layout: Layout, draw: Draw) -> None:
+    """A traffic mirror on one of the sidewalks of every second street."""
+    stream = draw.stream("mirror")
     if draw.chance("traffic_mirror", 0.5):
         side = -1 if stream.random() < 0.5 else 1
         x, y = float(stream.uniform(-20, 20)), side * (layout.edge(side) + layout.sidewalk - 0.1)
         for part in traffic_mirror(float(stream.uniform(2.2, 2.8))):
-            scene.add("street_furniture", part.name, part.look, part.mesh.turned("z", -90 * side + 45 * side).moved(x, y, layout.kerb))
+            scene.add("street_furniture", part.name, part.look, part.mesh.turned("z", -45 * side).moved(x, y, layout.kerb))
 
 
 def _line(x: tuple[float, float], y: float, z: float) -> np.ndarray:
