@@ -249,3 +249,14 @@ def test_windows_hide_nothing_from_a_scanner():
     plate = np.abs(got["range"][..., 0] * np.cos(np.deg2rad(got["azimuth"])) - 12.0) < 0.01
     assert view.visible[0] == view.alone[0] == plate.sum() > 10 and view.occluded[0] == 0
     assert (got["instance"][..., 0][plate] == 3).all()
+
+
+def test_panes_can_be_clouded():
+    stage = kit.new_stage()
+    kit.lights(stage, sky=0.0)
+    upright(stage, "/World/wall", 10.0, glowing(stage, "/World/glow", (8.0, 4.0, 2.0)))
+    upright(stage, "/World/pane", 5.0, glass(stage), 20.0)
+    rig = kit.rig_of(kit.pinhole(3, 3, 200.0))
+    got = [colour(kit.render(stage, rig, {}, {"transparency": share}, **EXACT)) for share in (0.0, 0.5, 1.0)]
+    passed = [0.0, *(float(pane_twin(SHEET, 1.5, 0.0, np.array([share]), np.ones(1))[1][0]) for share in (0.5, 1.0))]
+    np.testing.assert_allclose(got, np.outer(passed, [8, 4, 2]), rtol=1e-3, atol=1e-6)

@@ -62,6 +62,7 @@ def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
             yield from _swept(spec, take, sensor, mounted.model)
             continue
         still = mounted.model.model_copy(update={"lens": None, "shutter": None})
+        yield f"{sensor}: panes", [_seen(spec, take, sensor, still, {"transparency": share}) for share in LEVELS]
         if lens := mounted.model.lens:
             bent = [lens.model_copy(update={"coefficients": [share * c for c in lens.coefficients]}) if share else None for share in LEVELS]
             yield f"{sensor}: lens", [_seen(spec, take, sensor, still.model_copy(update={"lens": one}), {}) for one in bent]
@@ -74,7 +75,7 @@ def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
 
 
 def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterator[tuple[str, list[Frame]]]:
-    """Rows of a LiDAR: motion during its sweep, the footprint of its beams where the file declares one, mirrors and panes; all responses off."""
+    """Rows of a LiDAR: motion during its sweep, the footprint of its beams where the file declares one, panes, mirrors; all responses off."""
     moving = [{name: share * value for name, value in DRIVING.items()} for share in LEVELS]
     yield (
         f"{sensor}: sweep at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s",
@@ -83,6 +84,8 @@ def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterato
     if any(model.divergence_mrad):
         wide = [{"sub_rays": 7, "divergence_mrad": tuple(share * a for a in model.divergence_mrad)} if share else {"sub_rays": 1} for share in LEVELS]
         yield f"{sensor}: footprint", [_seen(spec, take, sensor, model.model_copy(update=one), {}) for one in wide]
+    plain = model.model_copy(update={"ghosts": False})
+    yield f"{sensor}: panes", [_seen(spec, take, sensor, plain, {"transparency": share}) for share in LEVELS]
     yield f"{sensor}: ghosts", [_seen(spec, take, sensor, model.model_copy(update={"ghosts": share > 0}), {}) for share in LEVELS]
 
 

@@ -61,8 +61,20 @@ class Surface:
         return [*self.diffuse, self.roughness, self.metallic, *self.emissive, *optics]
 
 
-COLUMNS, GLOW, CUTOUT, PANE = 17, slice(5, 8), 11, 12
-"""Numbers per material, and the places of ``emissive``, ``cutout`` and ``pane`` among them."""
+COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED = 17, slice(5, 8), 8, 11, 12, slice(13, 17)
+"""Numbers per material, and the places of ``emissive``, ``opacity``, ``cutout``, ``pane`` and of what passes (``tint``, ``infrared``) among them."""
+
+
+def clouded(table: np.ndarray, share: float) -> np.ndarray:
+    """Materials [M, COLUMNS] whose panes keep a share of their transparency, 0: none is a pane."""
+    if share >= 1:
+        return table
+    out, panes = table.copy(), table[:, PANE] >= 0
+    out[panes, OPACITY] = 1 - share * (1 - out[panes, OPACITY])
+    out[panes, PASSED] *= share
+    if share <= 0:
+        out[:, PANE] = -1
+    return out
 
 
 class MaterialReader:

@@ -34,6 +34,7 @@ HINTS = {
     "rolling_shutter": "refused: cameras declare it as their shutter's readout_ms, and ego_speed moves them",
     "ego_speed": "supported: [m/s] forward, moves sensors during a sweep, an exposure and a readout; objects stand still within a tick",
     "ego_yaw_rate": "supported: [deg/s] to the left, turns sensors about the rig meanwhile",
+    "transparency": "supported: 0..1, share of their transparency that panes keep, 1 unless told; 0 shows them opaque",
 }
 
 
@@ -113,7 +114,7 @@ class WarpBackend:
     def _update(self) -> StageState:
         live = self._opened()
         state = live.read()
-        live.place(state)
+        live.place(state, float(self._sample.hints.get("transparency", 1.0)))
         return state
 
     async def capture(self, tick: int = 0) -> Frame:

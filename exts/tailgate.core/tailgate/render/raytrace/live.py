@@ -34,19 +34,20 @@ class LiveScene:
         self.labels, self.device = labels, device
         self.watch = StageWatch(stage, labels)
         self.scene: DeviceScene | None = None
-        self._version, self._state = 0, None
+        self._version, self._placed = 0, (None, 1.0)
 
     def read(self) -> StageState:
         """What the stage shows now; this alone touches the stage."""
         return self.watch.update()
 
-    def place(self, state: StageState) -> None:
-        """Bring the device up to date: prototypes are built where the stage was read anew, nothing is done where nothing changed."""
+    def place(self, state: StageState, transparency: float = 1.0) -> None:
+        """Bring the device up to date: prototypes are built where the stage was read anew, nothing is done where nothing changed. Panes keep a share
+        ``transparency`` of theirs."""
         if state.version != self._version:
             self.scene, self._version = DeviceScene(self.watch.arrays, self.device), state.version
-        if state is not self._state:
-            self.scene.update(state)
-        self._state = state
+        if state is not self._placed[0] or transparency != self._placed[1]:
+            self.scene.update(state, transparency)
+        self._placed = state, transparency
 
     def objects(self, state: StageState) -> tuple[Objects, Seen]:
         """Visible labelled movers: the table and what visibility needs of it."""

@@ -9,7 +9,7 @@ from tailgate.geometry.rays import Scene
 from tailgate.geometry.trace import TraceScene
 from tailgate.render.raytrace.atlas import Atlas, build_atlas
 from tailgate.stage.extract import StageArrays
-from tailgate.stage.materials import CUTOUT, PANE
+from tailgate.stage.materials import CUTOUT, PANE, clouded
 from tailgate.stage.watch import StageState
 
 wp.set_module_options({"enable_backward": False})
@@ -88,8 +88,9 @@ class DeviceScene:
         """The tracer's device arrays."""
         return self.tracer.scene
 
-    def update(self, state: StageState) -> None:
-        """Place the static instances and the visible movers; only the top-level tree is rebuilt. What is scaled to nothing is not shown."""
+    def update(self, state: StageState, transparency: float = 1.0) -> None:
+        """Place the static instances and the visible movers; only the top-level tree is rebuilt. What is scaled to nothing is not shown, panes keep a
+        share ``transparency`` of theirs."""
         poses = np.concatenate([state.T_world_mover, np.eye(4)[None]])
         flat = np.linalg.det(poses[:, :3, :3]) == 0
         shown = np.nonzero(np.append(state.visible, True)[self._mover] & ~flat[self._mover])[0]
@@ -97,9 +98,10 @@ class DeviceScene:
         prototype = self._prototype[shown]
         first = np.stack([self._face_base[prototype], self._colour_base[prototype], self._st_base[prototype], self._slot_base[shown]], 1)
         self.tables.base = self._array(first, wp.vec4i)
-        self.tables.cutouts = int((state.materials[:, CUTOUT] > 0).any())
-        self.tables.panes = int((state.materials[:, PANE] >= 0).any())
-        self.tables.material = wp.array(state.materials, dtype=wp.float32, device=self.device)
+        materials = clouded(state.materials, transparency)
+        self.tables.cutouts = int((materials[:, CUTOUT] > 0).any())
+        self.tables.panes = int((materials[:, PANE] >= 0).any())
+        self.tables.material = wp.array(materials, dtype=wp.float32, device=self.device)
         self.instance_of_mover = {int(self._mover[i]): row for row, i in enumerate(shown) if self._mover[i] >= 0}
 
 
