@@ -215,10 +215,10 @@ class Instruments:
 
 
 def warm(device: str) -> None:
-    """Import what takes frames and compile the kernels that are launched on the application's loop: a first time, seconds go into it."""
+    """Import what frames are taken with and compile the kernels that are launched on the application's loop: a first time, seconds go into it."""
     from tailgate.geometry.quiet import wp
 
-    from tailgate_rtx import image_kernels, lidars  # noqa: F401
+    from tailgate_rtx import image_kernels, lidars, pictures  # noqa: F401
 
     wp.load_module(image_kernels, device=device)
 

@@ -16,6 +16,7 @@ from tailgate.render.raytrace.lens import ray_table
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.visibility import Seen, look_with_camera
 
+from tailgate_rtx import image_kernels
 from tailgate_rtx.image_kernels import Film, Taken, add_fog, names_of, new_buffers, new_film, picture, probe, take_kernel
 from tailgate_rtx.labels import Paths
 
@@ -39,7 +40,8 @@ class NotReady(TailgateError):
 
 @dataclass(frozen=True)
 class Rendering:
-    """How a picture is made of radiance: extinction of the air [1/m], exposure (None: metered), brightness to aim for as a share of a day's."""
+    """How a picture is made of radiance: extinction of the air [1/m], exposure (None: metered), brightness to aim for, see
+    ``tailgate.render.raytrace.daylight.metered_exposure``."""
 
     fog: float = 0.0
     exposure: float | None = None
@@ -63,7 +65,7 @@ class Eye:
         self.name, self.mounted, self.device = name, mounted, device
         model = mounted.model
         self.intrinsics: Intrinsics = model.intrinsics
-        self._rays = ray_table(self.intrinsics, device)
+        self._rays: wp.array | None = None
         self._product = rep.create.render_product(path, (model.width, model.height), force_new=True, name=f"tailgate_{path.rsplit('/', 1)[-1]}")
         self._annotators: dict[str, Any] = {}
         try:
@@ -75,6 +77,11 @@ class Eye:
         except BaseException:
             self.close()
             raise
+
+    def prepare(self) -> None:
+        """What takes long before the first picture: kernels and the lens's rays. Touches neither stage nor renderer."""
+        wp.load_module(image_kernels, device=self.device)
+        self._rays = ray_table(self.intrinsics, self.device)
 
     def switch(self, on: bool) -> None:
         """Let the product be rendered at every tick, or not."""

@@ -11,7 +11,6 @@ import numpy as np
 from tailgate.config.rig import MountedSensor
 from tailgate.errors import TailgateError
 from tailgate.frames import ObjectView, Sample, SensorFrame
-from tailgate.render.raytrace.backend import KEYS
 from tailgate.render.raytrace.live import LiveScene
 from tailgate.render.raytrace.visibility import Seen
 from tailgate.stage.watch import StageState
@@ -24,6 +23,10 @@ from tailgate_rtx.subframes import Change, subframes
 
 TRIES = 6
 """Captures that may be empty or late before the renderer is given up."""
+KEYS = {"dusk": 0.55, "night": 0.3}
+DAY_KEY = 0.52
+"""Brightness that automatic exposure aims for, by the condition ``light``, as a share of a log-average of 0.2. By day the embedded renderer meters
+the light that falls on the ground, whose unit RTX does not tell; this gives its pictures' brightness on the shipped street."""
 LOADING = 3600
 """Updates of the application in which a stage's assets must be loaded."""
 
@@ -89,12 +92,14 @@ class Pictures:
         light = Rendering(
             fog=float(sample.hints.get("fog_extinction", 0.0)),
             exposure=sample.hints.get("exposure"),
-            key=KEYS.get(sample.conditions.get("light", ""), 1.0),
+            key=KEYS.get(sample.conditions.get("light", ""), DAY_KEY),
         )
         return {n: await asyncio.to_thread(self._eyes[n].finish, taken, view, poses[n], light, tick) for n, (taken, view) in shots.items()}
 
     async def _warm_up(self, count: int, poses: Poses, paths: Paths) -> None:
         """Wait for assets, and let a first picture pass, with which shaders are compiled."""
+        for eye in self._eyes.values():
+            await asyncio.to_thread(eye.prepare)
         await assets_loaded()
         with suppress(NotReady):
             await self._step(count, poses, paths)

@@ -123,11 +123,8 @@ def _measure_part(spec: RunSpec, reference: ReferenceSet, part: str) -> dict[str
 
 async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) -> ReferenceData:
     """A stand-in: the same scenes with a hidden response of every sensor, never shown to feedback but through its frames."""
-    from tailgate.config.load import dump
-
-    hidden = hidden_settings(initial, spec.budget.seed)
-    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(hidden.items())}
-    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": plain}))
+    aside = aside_of(spec.backend)
+    await aside(_write_hidden, spec, initial)
     frames = int(spec.budget.reference.options.get("frames", 6))
     note = "The reference is a stand-in, simulated with a hidden sensor response: this run shows the loop and says nothing about a real sensor."
     data = ReferenceData("standin", notes=[note])
@@ -141,8 +138,16 @@ async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) 
     await asyncio.gather(*(engine.submit(job) for job in sorted(missing, key=lambda job: job["scenario"])))
     for part, job in jobs:
         file = spec.out / "evidence" / f"{job['reference']}.npz"
-        data.groups[part][job["reference"]] = [Evidence.load(file)]
+        data.groups[part][job["reference"]] = [await aside(Evidence.load, file)]
     return data
+
+
+def _write_hidden(spec: RunSpec, initial: dict[str, Setting]) -> None:
+    from tailgate.config.load import dump
+
+    hidden = hidden_settings(initial, spec.budget.seed)
+    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(hidden.items())}
+    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": plain}))
 
 
 def hidden_settings(initial: dict[str, Setting], seed: int) -> dict[str, Setting]:
