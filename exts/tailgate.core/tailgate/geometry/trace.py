@@ -138,13 +138,24 @@ class TraceScene:
 
 def collapse_repeats(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Collapse all but the first of the triangles with the same three corner positions to a point, so that no ray meets two of them."""
-    _, place = np.unique(points, axis=0, return_inverse=True)
-    corners = np.sort(place.reshape(-1)[triangles], axis=1)
-    _, first = np.unique(corners, axis=0, return_index=True)
-    if len(first) == len(triangles):
+    key = corner_keys(points)[triangles].sum(1, dtype=np.uint64)
+    ascending = np.sort(key)
+    twice = ascending[1:][ascending[1:] == ascending[:-1]]
+    suspects = np.flatnonzero(np.isin(key, twice)) if len(twice) else []
+    if len(suspects) == 0:
         return triangles
-    repeated = np.ones(len(triangles), bool)
-    repeated[first] = False
+    corners = points[triangles[suspects]]
+    _, place = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
+    _, first = np.unique(np.sort(place.reshape(-1, 3), axis=1), axis=0, return_index=True)
+    repeated = np.delete(suspects, first)
     out = triangles.copy()
     out[repeated] = out[repeated][:, :1]
     return out
+
+
+def corner_keys(points: np.ndarray) -> np.ndarray:
+    """A number per point, uint64 [V], the same for the same position: a multiply-and-shift hash (Dietzfelbinger et al. 1997) of its coordinates."""
+    bits = (np.ascontiguousarray(points, np.float32) + np.float32(0.0)).view(np.uint32).astype(np.uint64)
+    with np.errstate(over="ignore"):
+        mixed = (bits * np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)).sum(1, dtype=np.uint64)
+        return (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -25,10 +25,10 @@ def triangle_tree(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     Returns:
         float32 [R, 8], aligned to cache lines; children and faces are int32 bits.
     """
-    a, b, c = (points[triangles[:, k]].astype(np.float64) for k in range(3))
-    faces = np.flatnonzero(np.cross(b - a, c - a).any(1)).astype(np.int32)
-    corners = np.ascontiguousarray(points[triangles[faces]], np.float32)
-    tree = build(corners.min(1), corners.max(1), LEAF)
+    faces = np.flatnonzero(has_area(points, triangles)).astype(np.int32)
+    corners = points[triangles[faces]]
+    a, b, c = (corners[:, k] for k in range(3))
+    tree = build(np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c), LEAF)
     leaf = (tree["count"] > 0) & (tree["node"] < 0)
     nodes, leaves = len(leaf), int(leaf.sum())
     rows = aligned_rows(NODE_ROWS * nodes + LEAF_ROWS * leaves)
@@ -42,6 +42,15 @@ def triangle_tree(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     table[:, :9] = np.where(used[:, None], corners.reshape(-1, 9)[item].transpose(0, 2, 1), np.nan)
     table[:, 9] = np.where(used, faces[item], -1).astype(np.int32).view(np.float32)
     return rows
+
+
+def has_area(points: np.ndarray, triangles: np.ndarray, block: int = 1 << 16) -> np.ndarray:
+    """Whether each triangle has an area, bool [F]; looked at in blocks that fit a cache."""
+    out = np.empty(len(triangles), bool)
+    for first in range(0, len(triangles), block):
+        a, b, c = (points[triangles[first : first + block, k]].astype(np.float64) for k in range(3))
+        out[first : first + block] = np.cross(b - a, c - a).any(1)
+    return out
 
 
 def instance_tree(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from tailgate.config.scenario import OPEN_STAGE
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.packages import need
 from tailgate.runtime.backends import backend_class
+from tailgate.validate.emd import pot
 
 if TYPE_CHECKING:
     from tailgate.config.budget import Cell
@@ -37,9 +38,11 @@ def check_packages(spec: RunSpec) -> None:
     """Import what the end of a run needs (data sets, contact sheet, report, class gate), so that its absence is told before the first clip."""
     used = ["pyarrow", "cv2", "PIL", "jinja2"]
     used += ["pycocotools"] if "coco" in spec.budget.output.formats else []
-    used += ["scipy", "ot"] if spec.budget.reference.kind != "none" else []
     for module in used:
         need(module)
+    if spec.budget.reference.kind != "none":
+        need("scipy")
+        pot()
 
 
 def rehearse(spec: RunSpec) -> None:

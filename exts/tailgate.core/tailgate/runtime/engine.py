@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from tailgate.errors import TailgateError, UserError
+from tailgate.packages import found
 from tailgate.runtime.backends import backend_class
 from tailgate.runtime.spec import RunSpec
 
@@ -95,6 +96,7 @@ def _start_worker(spec: dict[str, Any], parent: int) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(parent)
+    _one_thread()
     from tailgate.runtime.worker import Worker
 
     _worker = Worker(RunSpec.from_json(spec))
@@ -105,6 +107,15 @@ def _run_job(job: Job) -> Result:
         return asyncio.run(_worker.run(job))
     except UserError as error:
         return {"user_error": str(error)}
+
+
+def _one_thread() -> None:
+    """Numeric libraries take one thread in a worker: between calls others would wait in a busy loop, on the core of another worker."""
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    loaded = found("threadpoolctl")
+    if loaded:
+        loaded.threadpool_limits(1)
 
 
 def _die_with(parent: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,9 @@ class MeshData:
     flaws: tuple[str, ...] = ()
 
 
+BLOCK = 500_000
+"""Triangles that are looked at in one piece."""
+
 CoordinateName = Callable[["Usd.Prim"], "str | None"]
 """Name of the texture coordinates that the material of a part asks for."""
 
@@ -79,21 +82,35 @@ def triangulate(counts: np.ndarray, indices: np.ndarray, points: np.ndarray) -> 
     polygon = np.repeat(np.arange(len(counts)), fans)
     step = np.arange(len(polygon)) - np.repeat(np.cumsum(fans) - fans, fans)
     corners = starts[polygon][:, None] + np.stack([np.zeros_like(step), step + 1, step + 2], 1)
-    concave = concave_polygons(corners, polygon, points[indices], len(counts)) if len(polygon) else []
-    for p in concave:
+    for p in concave_polygons(corners, polygon, counts, points[indices]):
         ring = starts[p] + np.arange(counts[p])
         corners[polygon == p] = ring[clip_ears(points[indices[ring]])]
     return corners, polygon
 
 
-def concave_polygons(corners: np.ndarray, polygon: np.ndarray, corner_points: np.ndarray, count: int) -> np.ndarray:
-    """Polygons whose fan has a triangle turned against the polygon's own normal (Newell's sum), int [n]."""
-    a, b, c = (corner_points[corners[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    total = np.zeros((count, 3))
-    np.add.at(total, polygon, normal)
-    against = (normal * total[polygon]).sum(1) < -1e-9 * np.maximum((total[polygon] ** 2).sum(1), 1e-30)
-    return np.unique(polygon[against])
+def concave_polygons(corners: np.ndarray, polygon: np.ndarray, counts: np.ndarray, corner_points: np.ndarray) -> np.ndarray:
+    """Polygons whose fan has a triangle turned against the polygon's own normal (Newell's sum), int [n]; see ``triangulate``."""
+    found = [np.zeros(0, np.int64)]
+    fans = np.flatnonzero(counts[polygon] > 3)
+    ends = np.flatnonzero(np.diff(polygon[fans], append=-1)) + 1
+    for first, last in blocks(ends):
+        own, of = corners[fans[first:last]], polygon[fans[first:last]]
+        normal = double_areas(corner_points, own)
+        starts = np.flatnonzero(np.diff(of, prepend=-1))
+        total = np.repeat(np.add.reduceat(normal, starts), np.diff(starts, append=len(of)), axis=0)
+        against = (normal * total).sum(1) < -1e-9 * np.maximum((total**2).sum(1), 1e-30)
+        found.append(np.unique(of[against]))
+    return np.concatenate(found)
+
+
+def blocks(ends: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges of about ``BLOCK`` rows that end where groups of rows do (ascending), so that a large mesh does not take memory many times over."""
+    first = 0
+    while first < (ends[-1] if len(ends) else 0):
+        last = int(ends[min(np.searchsorted(ends, first + BLOCK), len(ends) - 1)])
+        yield first, last
+        first = last
+        breathe()
 
 
 def clip_ears(ring: np.ndarray) -> np.ndarray:
@@ -144,13 +161,28 @@ def corner_values(values: np.ndarray, kind: str, corners: np.ndarray, indices: n
     return values[rows]
 
 
+def double_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Normals of faces as long as twice their areas, [F, 3]."""
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    return np.cross(b - a, c - a)
+
+
+def flat_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Each face's own normal at its corners, float32 [F, 3, 3]."""
+    out = np.empty((len(triangles), 3, 3), np.float32)
+    for first in range(0, len(triangles), BLOCK):
+        area = double_areas(points, triangles[first : first + BLOCK])
+        out[first : first + BLOCK] = (area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-30))[:, None]
+        breathe()
+    return out
+
+
 def smooth_normals(points: np.ndarray, triangles: np.ndarray, crease_deg: float) -> np.ndarray:
     """Corner normals averaged over the faces at a point that lie within ``crease_deg`` of the corner's own face, float32 [F, 3, 3]."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    area = np.cross(b - a, c - a)
-    face = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-30)
     if crease_deg <= 0:
-        return np.repeat(face[:, None], 3, 1).astype(np.float32)
+        return flat_normals(points, triangles)
+    area = double_areas(points, triangles)
+    face = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-30)
     _, place = np.unique(np.round(points, 6), axis=0, return_inverse=True)
     vertex = place.reshape(-1)[triangles].ravel()
     owner = np.repeat(np.arange(len(triangles)), 3)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from types import ModuleType
+
 import numpy as np
 
 from tailgate.packages import need
@@ -22,6 +26,18 @@ def emd(p: np.ndarray, q: np.ndarray) -> float:
     return transport(costs(checked(p, REAL), checked(q, SYNTHETIC)))[0]
 
 
+def pot() -> ModuleType:
+    """POT. It imports every array library whose arrays it would take; torch, not needed here, alone takes seconds and 200 MB."""
+    switch = "POT_BACKEND_DISABLE_PYTORCH"
+    if "torch" in sys.modules or switch in os.environ:
+        return need("ot")
+    os.environ[switch] = "1"
+    try:
+        return need("ot")
+    finally:
+        del os.environ[switch]
+
+
 def costs(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Distances [m] between all pairs of points [n, 3] and [m, 3], float64 [n, m], of clouds small enough for it."""
     from scipy.spatial.distance import cdist
@@ -33,7 +49,7 @@ def costs(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def transport(cost: np.ndarray) -> tuple[float, np.ndarray]:
     """Least mean cost [m] of moving uniform mass along a cost matrix [n, m], and the dual potential of the rows [n]: with uniform weights
     mean(f) + mean over columns of min over rows of (c - f) is a lower bound for any cost matrix c of the same rows, and exact for this one."""
-    ot = need("ot")
+    ot = pot()
     value, log = ot.emd2(ot.unif(cost.shape[0]), ot.unif(cost.shape[1]), cost, numItermax=10_000_000, log=True)
     return float(value), log["u"]
 
