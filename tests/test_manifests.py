@@ -37,8 +37,8 @@ def test_versions_and_modules_agree():
         assert (ROOT / module["path"] / module["name"] / "__init__.py").is_file()
     packages = {f"{m['path']}/{m['name']}" for m in root["python"]["module"]}
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    assert packages <= set(shipped["targets"]["wheel"]["packages"])
-    assert {m["path"] for m in root["python"]["module"]} <= set(shipped["dev-mode-dirs"])
+    assert packages == set(shipped["targets"]["wheel"]["packages"])
+    assert {m["path"] for m in root["python"]["module"]} == set(shipped["dev-mode-dirs"])
 
 
 @pytest.mark.parametrize("folder", PARTS)
