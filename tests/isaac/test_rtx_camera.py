@@ -72,6 +72,7 @@ MODELS = {
     "oblong pixels": pinhole(*SIZE, FOCAL_PX).model_copy(update={"fy": 95.0}),
     "lens": CameraModel(width=96, height=72, fx=80, fy=82, cx=45, cy=37, lens=BENT),
     "fisheye": CameraModel(width=96, height=72, fx=60, fy=60, cx=47.5, cy=35.5, lens=ROUND),
+    "black corners": CameraModel(width=96, height=72, fx=30, fy=30, cx=47.5, cy=35.5, lens=ROUND.model_copy(update={"fov_deg": 130.0})),
     "one row": pinhole(96, 1, FOCAL_PX),
     "near and far": pinhole(*SIZE, FOCAL_PX, near=9.0, far=20.0),
     "focus": pinhole(*SIZE, FOCAL_PX, focus=Focus(distance=8.0, opening_mm=30.0, views=3)),
@@ -82,8 +83,10 @@ MODELS = {
 def test_every_kind_of_camera(sim60, name):
     sensors = rig(MODELS[name])
     with opened(sim60, sensors, views=True) as backend:
-        got = capture(sim60, backend)
+        got = capture(sim60, backend, Sample(FrameId("test", 0, 0), hints={"fog_extinction": 0.01}))
     want, near = embedded(sensors), 1e-4
+    black = got.sensors["camera"].channels["HdrColor"][..., 3] == 0
+    assert black.any() == (name == "black corners") and not got.sensors["camera"].channels["rgb"][black, :3].any()
     assert differing(want, got, (*COLOUR, "distance_to_camera", "distance_to_image_plane", "normals")) == []
     for channel in ("distance_to_camera", "distance_to_image_plane", "normals"):
         a, b = (frame.sensors["camera"].channels[channel] for frame in (want, got))
@@ -227,4 +230,4 @@ def test_labels_and_depth_of_the_kernel_are_those_of_its_twin():
         assert np.array_equal(image, rows[..., n])
     hit = np.isfinite(depth)
     assert np.array_equal(film.normals.numpy(), np.where(hit[..., None], [0, 0, -1, 1], 0)), "normals face the camera, which looks along +z"
-    assert (film.hdr.numpy() == 65504).all()
+    assert (film.hdr.numpy()[..., :3] == 65504).all() and (film.hdr.numpy()[..., 3] == 1).all()

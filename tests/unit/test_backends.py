@@ -137,3 +137,18 @@ def test_a_paused_run_waits():
         return held, seen
 
     assert asyncio.run(steps()) == (([0], True), [0, 1, 2])
+
+
+def test_a_class_imported_anew_takes_its_place():
+    from tailgate.registry import Registry
+
+    def made(module: str) -> type:
+        return type("Plugin", (), {"name": "one", "__module__": module})
+
+    registry = Registry("plugin", "tailgate.none")
+    old, new = made("package.a"), made("package.a")
+    registry.register(old)
+    registry.register(old)
+    assert registry.register(new) is registry.get("one") is new
+    with pytest.raises(ValueError, match="'one' is registered twice: package.a and package.b"):
+        registry.register(made("package.b"))

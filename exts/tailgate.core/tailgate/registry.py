@@ -22,10 +22,12 @@ class Registry:
         self._loaded = False
 
     def register(self, cls: type) -> type:
-        """Add a class under ``cls.name``; usable as a decorator. A second class of the same name is refused."""
-        held = self._classes.setdefault(cls.name, cls)
-        if held is not cls:
+        """Add a class under ``cls.name``; usable as a decorator. Another class of the same name is refused; the same one imported anew (hot reload)
+        takes its place."""
+        held = self._classes.get(cls.name, cls)
+        if (held.__module__, held.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"{self.kind} '{cls.name}' is registered twice: {held.__module__} and {cls.__module__}")
+        self._classes[cls.name] = cls
         return cls
 
     def unregister(self, cls: type) -> None:

@@ -29,6 +29,7 @@ HINTS = {
     "exposure": "supported: factor on radiance before the tone curve; chosen from the image when absent",
     "motion_blur": "refused: RTX takes each picture at one moment",
     "rolling_shutter": "refused: RTX takes each picture at one moment",
+    "transparency": "refused: RTX shows panes as their materials say",
     "ego_speed": "supported: [m/s] forward, moves LiDARs that Tailgate traces during a sweep; cameras see one moment",
     "ego_yaw_rate": "supported: [deg/s] to the left, turns LiDARs that Tailgate traces during a sweep; cameras see one moment",
 }

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 from tailgate.geometry.quiet import wp
-from tailgate.render.raytrace.camera_kernels import Camera, camera_direction
+from tailgate.render.raytrace.camera_kernels import GRAZING, Camera, along_axis, camera_direction
 from tailgate.render.raytrace.image_kernels import filmic, srgb8
 
 wp.set_module_options({"enable_backward": False})
 
 SKY_DISTANCE = wp.constant(400.0)
 """Length of air before the sky [m], as in the embedded renderer."""
+AWAY = wp.constant(0.2)
+"""Cosine to the line of sight from which a normal belongs to the other side; less is a smooth surface's at its outline."""
 BRIGHTEST = wp.constant(65504.0)
 """Largest number of 16 bits: what is brighter is cut there, so that no picture holds an infinity."""
 
@@ -75,18 +77,24 @@ def place_of(names: Names, id: wp.uint32) -> int:
 
 @wp.kernel
 def take_kernel(given: Buffers, camera: Camera, names: Names, film: Film):
-    """Copy one pixel: depth beyond ``far`` is no depth, normals face the camera, ids become labels; twin: ``taken_twin``."""
+    """Copy one pixel: depth beyond ``far`` is no depth, normals face the camera, ids become labels, outside a fisheye's circle it is black, with a
+    fourth component of 0; twin: ``taken_twin``."""
     y, x = wp.tid()
-    for c in range(4):
+    direction = camera_direction(camera, float(x), float(y))
+    along = along_axis(camera, direction, float(y))
+    imaged = along >= camera.fisheye.edge
+    for c in range(3):
         value = float(given.hdr[y, x, c])
-        film.hdr[y, x, c] = wp.where(wp.isnan(value), 0.0, wp.clamp(value, 0.0, BRIGHTEST))
+        film.hdr[y, x, c] = wp.where(imaged and not wp.isnan(value), wp.clamp(value, 0.0, BRIGHTEST), 0.0)
+    film.hdr[y, x, 3] = wp.where(imaged, 1.0, 0.0)
     plane = given.image_plane[y, x] * given.metres
-    hit = wp.isfinite(plane)
-    near_enough = hit and plane <= camera.far
-    film.image_plane[y, x] = wp.where(near_enough, plane, wp.inf)
-    film.camera[y, x] = wp.where(near_enough, given.camera[y, x] * given.metres, wp.inf)
+    distance = given.camera[y, x] * given.metres
+    hit = imaged and wp.isfinite(distance)
+    near_enough = hit and (plane <= camera.far or along <= GRAZING)
+    film.image_plane[y, x] = wp.where(near_enough and along > GRAZING, plane, wp.inf)
+    film.camera[y, x] = wp.where(near_enough, distance, wp.inf)
     normal = given.R_world_stage * wp.vec3(given.normals[y, x, 0], given.normals[y, x, 1], given.normals[y, x, 2])
-    if wp.dot(normal, camera_direction(camera, float(x), float(y))) > 0.0:
+    if wp.dot(normal, wp.normalize(direction)) > AWAY:
         normal = -normal
     for c in range(3):
         film.normals[y, x, c] = wp.where(hit, normal[c], 0.0)
@@ -94,9 +102,9 @@ def take_kernel(given: Buffers, camera: Camera, names: Names, film: Film):
     id = given.id[y, x]
     at = place_of(names, id)
     row = wp.vec3i(0, 0, -1)
-    if at >= 0:
+    if at >= 0 and imaged:
         row = names.row[at]
-    elif id > wp.uint32(1):
+    elif id > wp.uint32(1) and imaged:
         wp.atomic_add(film.unnamed, 0, 1)
     film.semantic[y, x] = wp.uint32(row[0])
     film.instance[y, x] = wp.uint32(row[1])
@@ -114,12 +122,13 @@ def sky_kernel(hdr: wp.array(dtype=wp.float32, ndim=3), camera: wp.array(dtype=w
     """Add up the radiance of the sky and of everything, one row of ``total`` per image row: sky red, green, blue, pixels; then the same of all."""
     y = wp.tid()
     for x in range(hdr.shape[1]):
-        sky = wp.where(wp.isfinite(camera[y, x]), 0.0, 1.0)
+        inside = hdr[y, x, 3]
+        sky = wp.where(wp.isfinite(camera[y, x]), 0.0, inside)
         for c in range(3):
             total[y, c] += sky * hdr[y, x, c]
             total[y, 4 + c] += hdr[y, x, c]
         total[y, 3] += sky
-        total[y, 7] += 1.0
+        total[y, 7] += inside
 
 
 @wp.kernel
@@ -128,7 +137,7 @@ def fog_kernel(distance: wp.array(dtype=wp.float32, ndim=2), extinction: float, 
     y, x = wp.tid()
     clear = wp.exp(-extinction * wp.where(wp.isfinite(distance[y, x]), distance[y, x], SKY_DISTANCE))
     for c in range(3):
-        hdr[y, x, c] = hdr[y, x, c] * clear + haze[c] * (1.0 - clear)
+        hdr[y, x, c] = hdr[y, x, c] * clear + haze[c] * (1.0 - clear) * hdr[y, x, 3]
 
 
 @wp.kernel
@@ -177,7 +186,7 @@ def add_fog(film: Film, extinction: float) -> None:
     wp.launch(sky_kernel, dim=height, inputs=[film.hdr, film.camera, total], device=device)
     sums = total.numpy().astype(np.float64).sum(0)
     seen = sums[:4] if sums[3] > 0 else sums[4:]
-    haze = wp.vec3(*map(float, seen[:3] / seen[3]))
+    haze = wp.vec3(*map(float, seen[:3] / max(seen[3], 1.0)))
     wp.launch(fog_kernel, dim=(height, width), inputs=[film.camera, float(extinction), haze, film.hdr], device=device)
 
 

@@ -172,7 +172,8 @@ class Renderer:
             seen, movers = self._seen(state)
             view = look_with_camera(scene, cameras[views // 2], intrinsics, np.stack([pose, pose]), seen, film.truth.mover)
         self.traced += 1
-        slot = film.pixels.slot.numpy().reshape(resolution[1], resolution[0])
+        slot, pane = film.pixels.slot.numpy(), film.pixels.pane.numpy()
+        slot = np.where(pane >= 0, pane, slot).reshape(resolution[1], resolution[0])
         bounds = {str(m.prim.GetPath()): (m.lower, m.upper) for m in self.arrays.movers if not np.array_equal(m.lower, m.upper)}
         things = {text: things_of(stage, self.labels(text), slot, self.arrays.slot_prims, bounds) for text in needs.filters}
         others = sorted({p for t in things.values() for p in t.paths} - set(bounds)) if needs.view else []
