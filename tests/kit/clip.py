@@ -10,7 +10,7 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 KIT = {"numpy", "warp", "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "pxr"}
-OWN = {"tailgate", "tailgate_randomizers", "small_street"}
+OWN = {"tailgate", "tailgate_randomizers", "tailgate_rtx", "tailgate_ui", "small_street"}
 
 
 class OnlyKit(MetaPathFinder):

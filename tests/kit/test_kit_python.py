@@ -15,7 +15,7 @@ from tailgate.packages import KIT_PACKAGES, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("TAILGATE_KIT_PYTHON")
-SOURCES = [str(ROOT / "exts/tailgate.core"), str(ROOT / "randomizers/tailgate.randomizers")]
+SOURCES = [str(ROOT / folder) for folder in ("exts/tailgate.core", "exts/tailgate.rtx", "randomizers/tailgate.randomizers")]
 HERE = [str(ROOT / "tests"), str(Path(__file__).parent)]
 NEEDS_MORE = ("tailgate.cli", "tailgate.runtime.progress")
 """The command line and its progress bars, which nothing in Kit imports."""
