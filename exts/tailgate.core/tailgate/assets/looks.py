@@ -14,7 +14,7 @@ coatings against heat take part of the near infrared (Rubin 1985, Solar Energy M
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,8 @@ Color = tuple[float, float, float]
 @dataclass(frozen=True)
 class Look:
     """Material of one part. Colours are linear RGB 0..1; ``reflectance`` is Lambertian at 905 nm, 0..1, or a retroreflector's above 1. An ``opacity``
-    below 1 makes a pane, whose glass passes ``transmittance`` of light at 905 nm, as much as of visible light if left out."""
+    below 1 makes a pane, whose glass passes ``transmittance`` of light at 905 nm, as much as of visible light if left out; ``clearcoat`` is the share
+    of a polished clear coat."""
 
     color: Color
     reflectance: float
@@ -35,6 +36,7 @@ class Look:
     emissive: Color = (0.0, 0.0, 0.0)
     opacity: float = 1.0
     transmittance: float | None = None
+    clearcoat: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ def luminance(color: Color) -> float:
 def paint(color: Color, roughness: float = 0.25) -> Look:
     """Gloss paint: reflectance from 0.08 (black) to 0.8 (white)."""
     return Look(color, 0.08 + 0.72 * min(1.0, luminance(color) / 0.8), roughness)
+
+
+def lacquer(color: Color) -> Look:
+    """Car paint: a broad sheen under a clear coat."""
+    return replace(paint(color, 0.35), clearcoat=1.0)
 
 
 def cloth(color: Color) -> Look:

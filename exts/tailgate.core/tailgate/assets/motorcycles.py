@@ -12,7 +12,7 @@ import numpy as np
 from tailgate.assets.body import Seat, seated
 from tailgate.assets.draw import Color, Draw
 from tailgate.assets.figure import figure
-from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, PLATE, RUBBER, Look, Part, lamp, paint, retro
+from tailgate.assets.looks import BLACK_PLASTIC, DARK_METAL, METAL, PLATE, RUBBER, Look, Part, lacquer, lamp, paint, retro
 from tailgate.assets.mesh_kit import Mesh, box, ellipsoid, join, lathe, rod, spline, tube
 from tailgate.assets.people import draw_body, draw_clothes
 from tailgate.assets.vehicles import road_wheel
@@ -131,7 +131,7 @@ def _machine(fit: MotorcycleFit, color: Color) -> list[Part]:
     hugger = tube(rear + (fit.radius + 0.035) * np.stack([np.cos(a), 0 * a, np.sin(a)], 1), np.tile([[0.085, 0.008]], (8, 1)), 8)
     chain = rod((-0.1, 0.14, 0.38), rear + [0, 0.14, 0], 0.018, 5)
     return [
-        Part("paint", paint(color), join(*painted), 60),
+        Part("paint", lacquer(color), join(*painted), 60),
         Part("plastic_seat", Look((0.02, 0.02, 0.021), 0.3, 0.8), saddle, 60),
         Part("metal_dark", DARK_METAL, join(*block, *frame, *pegs, chain)),
         Part("metal", METAL, join(pipe, muffler)),
@@ -163,7 +163,7 @@ def _scooter(fit: MotorcycleFit, color: Color) -> list[Part]:
     engine = box((0.55, 0.16, 0.2), (fit.rear[0] + 0.2, 0.14, fit.radius + 0.02), 0.05)
     muffler = rod((fit.rear[0] + 0.2, -0.17, fit.radius - 0.02), (fit.rear[0] - 0.22, -0.19, fit.radius + 0.08), 0.06, 12, True)
     parts = [
-        Part("paint", paint(color), join(shield, cover), 60),
+        Part("paint", lacquer(color), join(shield, cover), 60),
         Part("plastic", BLACK_PLASTIC, join(board, belly, rod(head + [0.0, 0, -0.05], fit.front + [-0.03, 0, 0.1], 0.05, 10))),
         Part("plastic_seat", Look((0.03, 0.025, 0.022), 0.3, 0.8), saddle, 60),
         Part("metal_dark", DARK_METAL, join(engine, muffler)),
@@ -177,7 +177,7 @@ def _scooter(fit: MotorcycleFit, color: Color) -> list[Part]:
 def motorcycle_parts(draw: Draw, fit: MotorcycleFit) -> list[Part]:
     """All parts of a motorcycle or scooter; ``color`` linear RGB, ``top_case``."""
     color = draw.color("color", BIKE_COLORS, None, 0.02)
-    steering = [Part(p.name, paint(color) if p.name == "paint" else p.look, p.mesh, p.crease_deg) for p in _steering(fit)]
+    steering = [Part(p.name, lacquer(color) if p.name == "paint" else p.look, p.mesh, p.crease_deg) for p in _steering(fit)]
     parts = [*(_scooter if fit.style == "scooter" else _machine)(fit, color), *steering, *_wheels(fit)]
     if draw.chance("top_case", 0.3) and fit.style != "sport":
         parts.append(

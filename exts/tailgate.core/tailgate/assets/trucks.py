@@ -11,7 +11,7 @@ import numpy as np
 
 from tailgate.assets.cabin import cockpit, furnished, seat, tub
 from tailgate.assets.draw import Color, Draw
-from tailgate.assets.looks import BLACK_PLASTIC, CONTOUR, DARK_METAL, METAL, MIRROR, PLATE, RUBBER, WINDOW, Look, Part, lamp, paint, retro
+from tailgate.assets.looks import BLACK_PLASTIC, CONTOUR, DARK_METAL, METAL, MIRROR, PLATE, RUBBER, WINDOW, Look, Part, lacquer, lamp, paint, retro
 from tailgate.assets.mesh_kit import Mesh, box, cells, clean, join, lathe, loft, rod, rounded_rectangle
 from tailgate.assets.vehicles import wheels_at
 from tailgate.assets.write import grounded
@@ -204,7 +204,7 @@ def build_truck(draw: Draw) -> list[Part]:
     fenders = [_fender(axle_front, wheel, width / 2 - 0.16), _fender(axle_rear, wheel, width / 2 - 0.30)]
     return grounded(
         [
-            Part("paint_cab", paint(draw.color("cab_color", CAB_COLORS, (40, 12, 16, 8, 8, 16), 0.02)), clean(paint_cab), 35),
+            Part("paint_cab", lacquer(draw.color("cab_color", CAB_COLORS, (40, 12, 16, 8, 8, 16), 0.02)), clean(paint_cab), 35),
             Part("glass", WINDOW, glass),
             *_cab_interior(clean(paint_cab), (front - 0.06, cab_length, width * 0.97, belt)),
             *_cab_details(front - 0.06, width * 0.97, low, belt),
@@ -255,7 +255,7 @@ def build_bus(draw: Draw) -> list[Part]:
     tails = box((0.05, 0.16, 0.55), (rear + 0.005, half * 0.86, 1.0), 0.02).with_mirror()
     return grounded(
         [
-            Part("paint_body", paint(draw.color("color", BUS_COLORS, None, 0.02)), join(clean(shell), roof_unit), 35),
+            Part("paint_body", lacquer(draw.color("color", BUS_COLORS, None, 0.02)), join(clean(shell), roof_unit), 35),
             Part("glass", WINDOW, glass),
             *furnished(clean(shell), _bus_seats(front, rear), [cockpit(front - 0.22, 1.02, 2.2, 0.62), _bus_floor(front, rear)], 0.03),
             Part("mirror", MIRROR, box((0.006, 0.13, 0.30), (front + 0.047, half + 0.10, 2.25)).with_mirror()),

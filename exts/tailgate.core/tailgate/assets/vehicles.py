@@ -13,7 +13,7 @@ import numpy as np
 
 from tailgate.assets.cabin import bench, cockpit, furnished, seat, tub
 from tailgate.assets.draw import Color, Draw
-from tailgate.assets.looks import BLACK_PLASTIC, METAL, MIRROR, PLATE, PRIVACY, RUBBER, WINDOW, Part, lamp, paint, retro
+from tailgate.assets.looks import BLACK_PLASTIC, METAL, MIRROR, PLATE, PRIVACY, RUBBER, WINDOW, Part, lacquer, lamp, retro
 from tailgate.assets.mesh_kit import Mesh, box, cells, clean, ellipse, ellipsoid, extrude, join, lathe, loft
 from tailgate.assets.wheels import tyre
 from tailgate.assets.write import grounded
@@ -296,7 +296,7 @@ def _details(shape: Shape, color: Color) -> list[Part]:
     plates = join(box((0.012, 0.50, 0.11), (half + 0.004, 0, shape.sill + 0.26)), box((0.012, 0.50, 0.11), (-half - 0.004, 0, shape.deck - 0.32)))
     return [
         Part("plastic", BLACK_PLASTIC, join(under, middle, grille, intake, rear, *handles, stems)),
-        Part("paint", paint(color), mirror),
+        Part("paint", lacquer(color), mirror),
         Part("mirror", MIRROR, faces),
         Part("lamp_front", lamp((0.80, 0.82, 0.85), 0.15), front_lamp),
         Part("lamp_rear", lamp((0.42, 0.015, 0.015), 0.1), rear_lamp),
@@ -328,7 +328,7 @@ def passenger_vehicle(draw: Draw, shape: Shape, color: Color, spokes: int, steel
     track = shape.width / 2 - 0.115
     dark = draw.chance("privacy", 0.3)
     return [
-        Part("paint", paint(color), join(clean(body), clean(roof)), 38),
+        Part("paint", lacquer(color), join(clean(body), clean(roof)), 38),
         Part("glass", WINDOW, glass, 50),
         *([Part("glass_rear", PRIVACY if dark else WINDOW, behind, 50)] if len(behind.triangles) else []),
         *_interior(shape, clean(roof)),

@@ -83,6 +83,7 @@ def write_material(stage: Usd.Stage, path: str, look: Look) -> UsdShade.Material
         ("metallic", Sdf.ValueTypeNames.Float, float(look.metallic)),
         ("emissiveColor", Sdf.ValueTypeNames.Color3f, Gf.Vec3f(*map(float, look.emissive))),
         ("opacity", Sdf.ValueTypeNames.Float, float(look.opacity)),
+        *((("clearcoat", Sdf.ValueTypeNames.Float, float(look.clearcoat)),) if look.clearcoat else ()),
     ):
         shader.CreateInput(name, kind).Set(value)
     material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.stage.images import ImageStore
-from tailgate.stage.shaders import FAMILIES, GLASS, PREVIEW, TEXTURED, Family, find_shader, omni_texture, tinted
+from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, UNSAID, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
 from tailgate.turns import breathe
 
@@ -41,6 +41,7 @@ class Surface:
         pane: how light passes through: ``PRESENCE``, ``FACE``, ``SHEET``, or -1 where it does not.
         tint: share of light that passes head-on, without losses at the faces, linear RGB.
         infrared: the same at 905 nm.
+        coat: amount, roughness and head-on reflectance of a clear coat over all this.
     """
 
     diffuse: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -54,15 +55,16 @@ class Surface:
     pane: int = -1
     tint: tuple[float, float, float] = (0.0, 0.0, 0.0)
     infrared: float = 0.0
+    coat: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def row(self) -> list[float]:
         """The numbers of ``COLUMNS`` as the renderer stores them."""
-        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared]
+        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared, *self.coat]
         return [*self.diffuse, self.roughness, self.metallic, *self.emissive, *optics]
 
 
-COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED = 17, slice(5, 8), 8, 11, 12, slice(13, 17)
-"""Numbers per material, and the places of ``emissive``, ``opacity``, ``cutout``, ``pane`` and of what passes (``tint``, ``infrared``) among them."""
+COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED, COAT = 20, slice(5, 8), 8, 11, 12, slice(13, 17), 17
+"""Numbers per material, and the places of emission, opacity, cut-out, pane and what passes; where the coat's three begin."""
 
 
 def clouded(table: np.ndarray, share: float) -> np.ndarray:
@@ -182,12 +184,13 @@ class MaterialReader:
     def read(self) -> Surface:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
         breathe()
-        got = {**PREVIEW, **GLASS, **self._family.surface(self._values())}
+        got = {**PREVIEW, **UNSAID, **self._family.surface(self._values())}
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)
             got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
         diffuse = (1.0, 1.0, 1.0) if self.tinted else tuple(float(c) for c in got["diffuseColor"])
-        f0 = ((float(got["ior"]) - 1) / (float(got["ior"]) + 1)) ** 2
+        f0 = head_on(float(got["ior"]))
+        coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
         given, through = (a.Get() if a else None for a in (self._reflectance, self._transmittance))
@@ -208,6 +211,7 @@ class MaterialReader:
             pane=pane,
             tint=tint,
             infrared=float(LUMINANCE @ np.array(tint)) if through is None else float(np.clip(through, 0.0, 1.0)),
+            coat=coat if coat[0] > 0 else (0.0, 0.0, 0.0),
         )
 
     def _cutout(self, opacity: float, threshold: float, presence: bool) -> tuple[float, float]:
@@ -217,6 +221,11 @@ class MaterialReader:
         if threshold > 0:
             return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
         return (2.0, 0.0) if presence and opacity < GONE else (0.0, min(max(opacity, 0.0), 1.0))
+
+
+def head_on(ior: float) -> float:
+    """Reflectance of a dielectric's face seen head-on."""
+    return ((ior - 1) / (ior + 1)) ** 2
 
 
 NODES = {"base_color": "diffuseColor", "specular_roughness": "roughness", "metalness": "metallic", "base_metalness": "metallic",

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 PREVIEW = {
     "diffuseColor": (0.18, 0.18, 0.18), "roughness": 0.5, "metallic": 0.0, "emissiveColor": (0.0, 0.0, 0.0), "opacity": 1.0,
     "opacityMode": "transparent", "opacityThreshold": 0.0, "ior": 1.5, "useSpecularWorkflow": 0, "specularColor": (0.0, 0.0, 0.0),
+    "clearcoat": 0.0, "clearcoatRoughness": 0.01,
 }  # fmt: skip
 """Inputs that are honoured and their fallbacks in the UsdPreviewSurface specification."""
-GLASS = {"tint": (1.0, 1.0, 1.0), "thin": True}
-"""What UsdPreviewSurface cannot say and other families do: the colour of light that passed once, and whether a surface stands for a whole sheet or is
-one face of a solid."""
+UNSAID = {"tint": (1.0, 1.0, 1.0), "thin": True, "coat_ior": None}
+"""What UsdPreviewSurface cannot say and other families do: the colour of light that passed once, whether a surface stands for a whole sheet or is one
+face of a solid, and the index of the clear coat where it is not the surface's."""
 TEXTURED = ("diffuseColor", "roughness", "metallic", "emissiveColor", "opacity", "normal")
 """Inputs that may come from a texture, in the order of the renderer's table."""
 
@@ -32,7 +33,7 @@ class Family:
     Attributes:
         name: for messages.
         defaults: its inputs that matter and their fallbacks.
-        surface: from the values of these inputs to those of ``PREVIEW`` and ``GLASS``.
+        surface: from the values of these inputs to those of ``PREVIEW`` and ``UNSAID``.
         files: asset input -> (``TEXTURED`` input, channel, input that must not be false or None).
         ignored: inputs without an equivalent and the value at which they mean nothing.
     """
@@ -59,7 +60,15 @@ def omni_pbr(v: dict) -> dict:
         "opacity": v["opacity_constant"] if v["enable_opacity"] else 1.0,
         "opacityMode": "presence",
         "opacityThreshold": v["opacity_threshold"],
+        "clearcoat": v["clearcoat_weight"] if v["enable_clearcoat"] else 0.0,
+        "clearcoatRoughness": v["clearcoat_reflection_roughness"],
+        "coat_ior": v["clearcoat_ior"],
     }
+
+
+def coat(weight: float, roughness: float, ior: float) -> dict:
+    """A clear coat over a surface."""
+    return {"clearcoat": weight, "clearcoatRoughness": roughness, "coat_ior": ior}
 
 
 def clear(presence: float, weight: float, colour: Any, thin: bool) -> dict:
@@ -77,6 +86,7 @@ def omni_surface(v: dict) -> dict:
         "metallic": v["metalness"],
         "emissiveColor": tinted(v["emission_color"], v["emission_weight"], v["emission_intensity"]),
         "ior": v["specular_reflection_ior"],
+        **coat(v["coat_weight"], v["coat_roughness"], v["coat_ior"]),
         **clear(
             v["geometry_opacity"] if v["enable_opacity"] else 1.0,
             v["specular_transmission_weight"],
@@ -94,6 +104,7 @@ def standard_surface(v: dict) -> dict:
         "metallic": v["metalness"],
         "emissiveColor": tinted(v["emission_color"], v["emission"]),
         "ior": v["specular_IOR"],
+        **coat(v["coat"], v["coat_roughness"], v["coat_IOR"]),
         **clear(float(np.mean(v["opacity"])), v["transmission"], v["transmission_color"], v["thin_walled"]),
     }
 
@@ -106,6 +117,7 @@ def open_pbr(v: dict) -> dict:
         "metallic": v["base_metalness"],
         "emissiveColor": tinted(v["emission_color"], v["emission_luminance"]),
         "ior": v["specular_ior"],
+        **coat(v["coat_weight"], v["coat_roughness"], v["coat_ior"]),
         **clear(v["geometry_opacity"], v["transmission_weight"], v["transmission_color"], v["geometry_thin_walled"]),
     }
 
@@ -122,6 +134,7 @@ OMNI_PBR = Family(
         "diffuse_color_constant": (0.2, 0.2, 0.2), "diffuse_tint": WHITE, "albedo_add": 0.0, "albedo_brightness": 1.0,
         "reflection_roughness_constant": 0.5, "metallic_constant": 0.0, "emissive_color": (1.0, 0.1, 0.1), "emissive_intensity": 40.0,
         "enable_emission": False, "opacity_constant": 1.0, "enable_opacity": False, "opacity_threshold": 0.0,
+        "enable_clearcoat": False, "clearcoat_weight": 1.0, "clearcoat_reflection_roughness": 0.0, "clearcoat_ior": 1.56,
     },
     omni_pbr,
     {
@@ -129,11 +142,11 @@ OMNI_PBR = Family(
         "metallic_texture": ("metallic", 0, "metallic_texture_influence"), "normalmap_texture": ("normal", -1, None),
         "opacity_texture": ("opacity", 0, "enable_opacity"), "emissive_mask_texture": ("emissiveColor", -1, "enable_emission"),
     },
-    {"enable_clearcoat": False, "project_uvw": False},
+    {"project_uvw": False},
 )  # fmt: skip
 FAMILIES = {
-    "UsdPreviewSurface": Family("UsdPreviewSurface", PREVIEW, dict, ignored={"clearcoat": 0.0, "displacement": 0.0}),
-    "ND_UsdPreviewSurface_surfaceshader": Family("MaterialX UsdPreviewSurface", PREVIEW, dict, ignored={"clearcoat": 0.0, "displacement": 0.0}),
+    "UsdPreviewSurface": Family("UsdPreviewSurface", PREVIEW, dict, ignored={"displacement": 0.0}),
+    "ND_UsdPreviewSurface_surfaceshader": Family("MaterialX UsdPreviewSurface", PREVIEW, dict, ignored={"displacement": 0.0}),
     "OmniPBR": OMNI_PBR,
     "OmniPBR_Opacity": OMNI_PBR,
     "OmniSurface": Family(
@@ -142,11 +155,11 @@ FAMILIES = {
             "diffuse_reflection_weight": 0.8, "diffuse_reflection_color": WHITE, "specular_reflection_roughness": 0.2,
             "specular_reflection_ior": 1.5, "metalness": 0.0, "emission_weight": 0.0, "emission_color": WHITE, "emission_intensity": 1.0,
             "enable_opacity": False, "geometry_opacity": 1.0, "specular_transmission_weight": 0.0, "specular_transmission_color": WHITE,
-            "thin_walled": False,
+            "thin_walled": False, "coat_weight": 0.0, "coat_roughness": 0.0, "coat_ior": 1.5,
         },
         omni_surface,
         {"diffuse_reflection_color_image": ("diffuseColor", -1, None), "geometry_normal_image": ("normal", -1, None)},
-        {"coat_weight": 0.0, "subsurface_weight": 0.0},
+        {"subsurface_weight": 0.0},
     ),
     "OmniGlass": Family("OmniGlass", {"glass_color": WHITE, "frosting_roughness": 0.0, "glass_ior": 1.491, "thin_walled": False}, glass),
     "ND_standard_surface_surfaceshader": Family(
@@ -154,19 +167,20 @@ FAMILIES = {
         {
             "base": 1.0, "base_color": (0.8, 0.8, 0.8), "specular_roughness": 0.2, "metalness": 0.0, "emission": 0.0, "emission_color": WHITE,
             "opacity": WHITE, "specular_IOR": 1.5, "transmission": 0.0, "transmission_color": WHITE, "thin_walled": False,
+            "coat": 0.0, "coat_roughness": 0.1, "coat_IOR": 1.5,
         },
         standard_surface,
-        ignored={"coat": 0.0, "subsurface": 0.0},
+        ignored={"subsurface": 0.0},
     ),
     "ND_open_pbr_surface_surfaceshader": Family(
         "MaterialX open_pbr_surface",
         {
             "base_weight": 1.0, "base_color": (0.8, 0.8, 0.8), "specular_roughness": 0.3, "base_metalness": 0.0, "emission_luminance": 0.0,
             "emission_color": WHITE, "geometry_opacity": 1.0, "specular_ior": 1.5, "transmission_weight": 0.0, "transmission_color": WHITE,
-            "geometry_thin_walled": False,
+            "geometry_thin_walled": False, "coat_weight": 0.0, "coat_roughness": 0.0, "coat_ior": 1.6,
         },
         open_pbr,
-        ignored={"coat_weight": 0.0, "subsurface_weight": 0.0},
+        ignored={"subsurface_weight": 0.0},
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import BLOCK, strips
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth, mirror_kernel, radiance_kernel, see_kernel, sky_kernel, sun_kernel
+from tailgate.render.raytrace.coat_kernel import coat_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.direct import MIRROR_BELOW
 from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
@@ -150,6 +151,8 @@ class CameraFilm:
         hdr, other = self.hdr
         film.diffuse, film.mirrored = diffuse, mirrored
         launch(radiance_kernel, [camera, self.pixels, light, film, samples], [])
+        if scene.tables.coats:
+            launch(coat_kernel, [scene.scene, scene.tables, camera, self.pixels, light, film, samples], [])
         if scene.tables.panes:
             launch(pane_kernel, [scene.scene, scene.tables, camera, self.pixels, light, samples], [hdr])
         exposure = quality.exposure

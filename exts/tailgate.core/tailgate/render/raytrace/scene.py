@@ -9,7 +9,7 @@ from tailgate.geometry.rays import Scene
 from tailgate.geometry.trace import TraceScene
 from tailgate.render.raytrace.atlas import Atlas, build_atlas
 from tailgate.stage.extract import StageArrays
-from tailgate.stage.materials import CUTOUT, PANE, clouded
+from tailgate.stage.materials import COAT, CUTOUT, PANE, clouded
 from tailgate.stage.watch import StageState
 
 wp.set_module_options({"enable_backward": False})
@@ -25,7 +25,8 @@ class Tables:
     ``base`` has one row per instance: its first face, first coloured face (-1: white), first face with texture coordinates (-1: none), first slot.
     ``face_st`` are the two ways on a face [m, own frame] along which s and t grow by 1. ``slot`` = material, semantic id, instance id, mover.
     ``material`` columns are those of ``tailgate.stage.materials.Surface.row``; ``texture_of`` has a material's textures in the order of
-    ``tailgate.stage.shaders.TEXTURED``. ``textures``, ``cutouts`` and ``panes`` are 0 where no material has any.
+    ``tailgate.stage.shaders.TEXTURED``. ``textures``, ``cutouts``, ``panes`` and ``coats`` are 0
+    where no material has any.
     """
 
     base: wp.array(dtype=wp.vec4i)
@@ -41,6 +42,7 @@ class Tables:
     textures: wp.int32
     cutouts: wp.int32
     panes: wp.int32
+    coats: wp.int32
 
 
 class DeviceScene:
@@ -101,6 +103,7 @@ class DeviceScene:
         materials = clouded(state.materials, transparency)
         self.tables.cutouts = int((materials[:, CUTOUT] > 0).any())
         self.tables.panes = int((materials[:, PANE] >= 0).any())
+        self.tables.coats = int((materials[:, COAT] > 0).any())
         self.tables.material = wp.array(materials, dtype=wp.float32, device=self.device)
         self.instance_of_mover = {int(self._mover[i]): row for row, i in enumerate(shown) if self._mover[i] >= 0}
 
