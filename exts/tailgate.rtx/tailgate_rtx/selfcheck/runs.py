@@ -74,8 +74,10 @@ async def check_lidar(found: Findings, device: str) -> None:
 
 
 def _by_rtx(mounted: MountedSensor) -> MountedSensor:
-    lidar = mounted.model.type == "lidar"
-    return replace(mounted, model=mounted.model.model_copy(update={"tracer": "rtx"})) if lidar else mounted
+    """A LiDAR as RTX can trace it: its own beams, one return."""
+    if mounted.model.type != "lidar":
+        return mounted
+    return replace(mounted, model=mounted.model.model_copy(update={"tracer": "rtx", "sub_rays": 1, "ghosts": False, "returns": "strongest"}))
 
 
 async def check_restore(found: Findings, device: str) -> None:
