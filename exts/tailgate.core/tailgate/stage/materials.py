@@ -13,7 +13,7 @@ from tailgate.stage.textures import Texture, asset_path, held, read_texture
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
-    from pxr import Usd, UsdShade
+    from pxr import Sdf, Usd, UsdShade
 
     from tailgate.stage.walk import Notes
 
@@ -117,6 +117,7 @@ class MaterialReader:
                 if held(shader, name, nothing) != nothing:
                     notes.count(f"{self._family.name} input {name} is not honoured", self.path)
         self._reflectance, self._transmittance = (self._material.GetPrim().GetAttribute(name) for name in (REFLECTANCE, TRANSMITTANCE))
+        self._paths = {a.GetPath() for a in (*self._attributes.values(), self._reflectance, self._transmittance) if a}
         names = sorted({t.coordinates for t in self.textures.values()})
         self.coordinates = names[0] if names else None
         if len(names) > 1:
@@ -173,6 +174,10 @@ class MaterialReader:
     def prim_paths(self) -> set[str]:
         """Paths of the prims whose attributes the constants come from."""
         return {self.path, *(a.GetPrimPath().pathString for a in self._attributes.values()), *self._shaders}
+
+    def holds(self, path: Sdf.Path) -> bool:
+        """Whether an attribute's value is one of those that ``read`` reads, so that nothing needs to be resolved after it has changed."""
+        return not self._family.files and path in self._paths
 
     def _values(self) -> dict[str, Any]:
         """Values of the family's own inputs."""

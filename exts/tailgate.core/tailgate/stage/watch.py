@@ -26,6 +26,9 @@ def of_application(path: Sdf.Path) -> bool:
     root = path.pathString.lstrip("/").partition("/")[0]
     return root in APPLICATION or root.startswith("OmniverseKit_")
 
+CONNECTIONS = "connectionPaths"
+"""USD's field of an attribute that names what it is connected to."""
+
 
 @dataclass
 class StageState:
@@ -77,6 +80,7 @@ class StageWatch:
         self.arrays.skipped = sorted({*self.arrays.skipped, *notes.sorted(), *self._absent()})
         self._material_of = {path: row for row, reader in self.arrays.readers.items() for path in reader.prim_paths()}
         self._dirty_materials: set[int] = set()
+        self._rewired_materials: set[int] = set()
         self._outdated = False
         self._T_world_stage = world_correction(self.stage)
         movers = [UsdGeom.Xformable(m.prim) for m in self.arrays.movers]
@@ -101,12 +105,12 @@ class StageWatch:
     def _on_change(self, notice: Usd.Notice.ObjectsChanged, sender: Usd.Stage) -> None:
         self._state = None
         for path in notice.GetChangedInfoOnlyPaths():
-            self._classify(path)
+            self._classify(path, CONNECTIONS in notice.GetChangedFields(path))
         for path in notice.GetResyncedPaths():
-            self._classify(path, resynced=True)
+            self._classify(path, rewired=True, resynced=True)
 
-    def _classify(self, path: Sdf.Path, resynced: bool = False) -> None:
-        """Sort one change into: read anyway, one material, without meaning here, or everything."""
+    def _classify(self, path: Sdf.Path, rewired: bool, resynced: bool = False) -> None:
+        """Sort one change into: read anyway, values or more of one material, without meaning here, or everything."""
         prim = path.GetPrimPath()
         if of_application(prim):
             return
@@ -116,6 +120,8 @@ class StageWatch:
             row = self._material_of.get(prim.pathString)
             if row is not None:
                 self._dirty_materials.add(row)
+                if rewired or not self.arrays.readers[row].holds(path):
+                    self._rewired_materials.add(row)
                 return
             if path.name.startswith(("tailgate:", "ui:", "userProperties:")):
                 return
@@ -137,9 +143,11 @@ class StageWatch:
         if self._outdated:
             self._read()
         for row in sorted(self._dirty_materials):
-            self.arrays.readers[row].resolve(Notes())
+            if row in self._rewired_materials:
+                self.arrays.readers[row].resolve(Notes())
             self._materials[row] = self.arrays.readers[row].read().row()
         self._dirty_materials.clear()
+        self._rewired_materials.clear()
         cache = UsdGeom.XformCache(Usd.TimeCode.EarliestTime())
         T_world_rig = np.eye(4)
         rig = self.stage.GetPrimAtPath(RIG)
