@@ -243,31 +243,63 @@ def test_tone_twin():
 
     hdr = np.random.default_rng(1).uniform(0, 4, (500, 4)).astype(np.float32)
     rgb = wp.zeros((500, 4), dtype=wp.uint8, device="cpu")
-    wp.launch(tone_kernel, dim=500, inputs=[wp.array(hdr, dtype=wp.vec4, device="cpu"), 0.7], outputs=[rgb], device="cpu")
+    wp.launch(tone_kernel, dim=50, inputs=[wp.array(hdr, dtype=wp.vec4, device="cpu"), 0.7, 10], outputs=[rgb], device="cpu")
     assert np.abs(rgb.numpy()[:, :3].astype(int) - tone_twin(hdr, 0.7)).max() <= 1
 
 
-def test_smoothing_twin_and_edges():
+def smoothed(source, pixels_of, how, strip):
+    """One pass of ``smooth_kernel`` over ``source`` [H, W, 4], ``strip`` pixels per thread, of the pixels that ``pixels_of`` fills."""
     import warp as wp
-    from tailgate.render.raytrace.camera import CameraFilm, camera_of, smoothing_pass
-    from tailgate.render.raytrace.image_kernels import smooth_kernel
+    from tailgate.render.raytrace.camera import CameraFilm, camera_of
+    from tailgate.render.raytrace.smoothing import smooth_kernel
 
-    rng, (h, w) = np.random.default_rng(2), (12, 16)
-    model = kit.pinhole(w, h, 20.0)
-    film, camera = CameraFilm(w, h, "cpu"), camera_of(model, np.eye(4))
-    source = rng.uniform(size=(h, w, 4)).astype(np.float32)
-    t = np.where(np.arange(w) < 8, 5.0, 20.0) * np.ones((h, 1))
+    h, w = source.shape[:2]
+    film, camera = CameraFilm(w, h, "cpu"), camera_of(kit.pinhole(w, h, 20.0), np.eye(4))
+    camera.strip = strip
+    for name, values in pixels_of.items():
+        kind = wp.float32 if values.ndim == 2 else wp.vec3
+        setattr(film.pixels, name, wp.array(values.reshape(h * w, -1).squeeze().astype(np.float32), dtype=kind, device="cpu"))
+    given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
+    wp.launch(smooth_kernel, dim=h * w // strip, inputs=[camera, film.pixels, how, given], outputs=[film.light[1]], device="cpu")
+    return film.light[1].numpy().reshape(h, w, 4)
+
+
+@pytest.fixture
+def noisy():
+    """A step between two walls with bumpy normals: source [H, W, 4] and pixels."""
+    rng, (h, w) = np.random.default_rng(2), (12, 45)
+    model, source = kit.pinhole(w, h, 20.0), rng.uniform(size=(h, w, 4)).astype(np.float32)
+    t = np.where(np.arange(w) < 21, 5.0, 20.0) * np.ones((h, 1))
     normal = rng.normal([0, 0, -4.0], 1.0, (h, w, 3))
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    film.pixels.t = wp.array(t.ravel().astype(np.float32), device="cpu")
-    film.pixels.normal = wp.array(normal.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
     v, u = np.mgrid[:h, :w]
-    position = np.stack([(u - model.cx) / 20.0, (v - model.cy) / 20.0, np.ones((h, w))], -1) * t[..., None]
-    film.pixels.way = wp.array(position.reshape(-1, 3).astype(np.float32), dtype=wp.vec3, device="cpu")
-    given = wp.array(source.reshape(-1, 4), dtype=wp.vec4, device="cpu")
-    wp.launch(smooth_kernel, dim=h * w, inputs=[camera, film.pixels, smoothing_pass(2), given], outputs=[film.light[1]], device="cpu")
-    expected = smooth_twin(source, normal, position, 3.0 * 2 * t / 20.0, 2)
-    np.testing.assert_allclose(film.light[1].numpy().reshape(h, w, 4), expected, atol=2e-5)
+    way = np.stack([(u - model.cx) / 20.0, (v - model.cy) / 20.0, np.ones((h, w))], -1) * t[..., None]
+    return source, {"t": t, "normal": normal, "way": way, "material": rng.uniform(size=(h, w, 3))}
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_smoothing_twin(noisy, step):
+    from tailgate.render.raytrace.camera import smoothing_pass
+
+    source, pixels = noisy
+    expected = smooth_twin(source, pixels["normal"], pixels["way"], 3.0 * step * pixels["t"] / 20.0, step)
+    for strip in (45, 1):
+        np.testing.assert_allclose(smoothed(source, pixels, smoothing_pass(step), strip), expected, atol=2e-5)
+
+
+def test_eight_pixels_at_once_are_smoothed_like_one(noisy):
+    """Sparse sources, sky, surfaces that keep their value and pixels without a like neighbour."""
+    from tailgate.render.raytrace.camera import smoothing_pass
+
+    source, pixels = noisy
+    v, u = np.mgrid[:12, :45]
+    source[(u + v) % 2 == 1] = 0.0
+    pixels["t"][4:7, 9:30] = -1.0
+    pixels["normal"][4:7, 9:30] = 0.0
+    pixels["normal"][9, 10:40] = [0.0, 1.0, 0.0]
+    pixels["normal"][9, 10:40:2] = [0.0, -1.0, 0.0]
+    for how in (smoothing_pass(1, colour_sparse=1), smoothing_pass(1, fourth_sparse=1, roughest=0.5), smoothing_pass(4, sharp=1.0)):
+        np.testing.assert_allclose(smoothed(source, pixels, how, 45), smoothed(source, pixels, how, 1), atol=2e-6)
 
 
 def test_sky_mean_and_twin():

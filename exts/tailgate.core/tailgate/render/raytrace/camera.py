@@ -14,11 +14,12 @@ from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth,
 from tailgate.render.raytrace.coat_kernel import coat_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.direct import MIRROR_BELOW
-from tailgate.render.raytrace.image_kernels import Pass, add_kernel, edge_kernel, smooth_kernel, tone_kernel
+from tailgate.render.raytrace.image_kernels import add_kernel, edge_kernel, tone_kernel
 from tailgate.render.raytrace.lens import fisheye_of
 from tailgate.render.raytrace.pane_kernels import behind_kernel, pane_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
+from tailgate.render.raytrace.smoothing import Pass, smooth_kernel
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class CameraFilm:
                 total = total or wp.zeros_like(hdr)
                 wp.launch(add_kernel, dim=hdr.shape, inputs=[hdr, 1.0 / len(cameras), total], device=self.device)
         hdr = total or hdr
-        wp.launch(tone_kernel, dim=hdr.shape, inputs=[hdr, exposure], outputs=[self.rgb], device=self.device)
+        threads, strip = strips(self.width * self.height, self.device, self.width)
+        wp.launch(tone_kernel, dim=threads, inputs=[hdr, exposure, strip], outputs=[self.rgb], device=self.device)
         return {**self._channels(hdr), "exposure": np.array([exposure], np.float32)}
 
     def _radiance(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> tuple[wp.array, float]:

@@ -73,8 +73,11 @@ def alone_kernel(
 ):  # fmt: skip
     """Test each pixel of each window against its object alone, if ``mover`` does not show it there; count (inside, outside the image) and bound what
     is hit. The black around a fisheye's circle is outside and bounds nothing. A thread works through ``strip`` pixels."""
+    at = window_of(windows, wp.tid() * strip)
     for k in range(wp.tid() * strip, wp.min((wp.tid() + 1) * strip, cells)):
-        window = windows[window_of(windows, k)]
+        while at + 1 < windows.shape[0] and windows[wp.min(at + 1, windows.shape[0] - 1)].first <= k:
+            at += 1
+        window = windows[at]
         x = window.x + (k - window.first) % window.width * window.stride
         y = window.y + (k - window.first) / window.width * window.stride
         inside = x >= 0 and y >= 0 and x < camera.width and y < camera.height
@@ -102,8 +105,11 @@ def alone_rays_kernel(
 ):
     """Test each firing of each window (x = column, y = beam) against its object alone, through its panes as the light goes. ``around`` is the columns
     of a whole turn."""
+    at = window_of(windows, wp.tid() * strip)
     for k in range(wp.tid() * strip, wp.min((wp.tid() + 1) * strip, cells)):
-        window = windows[window_of(windows, k)]
+        while at + 1 < windows.shape[0] and windows[wp.min(at + 1, windows.shape[0] - 1)].first <= k:
+            at += 1
+        window = windows[at]
         column = (window.x + (k - window.first) % window.width) % around
         firing = (k - window.first) / window.width * spin.columns + column
         if column < spin.columns and spin.live[firing] == 1:
