@@ -25,9 +25,10 @@ def main() -> None:
         out = Path(folder) / "run"
         rounds = ("limits.rounds=3", f"limits.batch_clips={clips}", "limits.batches_per_round=2")
         targets = tuple(f"cells[{i}].target=100000" for i in range(4))
-        warm = RunOptions(configs_root() / "budgets" / "quickstart.yaml", out / "warm", overrides=("limits.rounds=1", "limits.batch_clips=6", *targets))
+        budget = configs_root() / "budgets" / "quickstart.yaml"
+        warm = RunOptions(budget, out / "warm", overrides=("limits.rounds=1", "limits.batch_clips=6", *targets))
         execute(warm, "local", 2, lambda event: None)
-        options = RunOptions(configs_root() / "budgets" / "quickstart.yaml", out / "run", overrides=(*rounds, *targets, "gate.mode=report"))
+        options = RunOptions(budget, out / "run", overrides=(*rounds, *targets, "gate.mode=report"))
         start = time.perf_counter()
         execute(options, "local", 2, lambda event: None)
         elapsed = time.perf_counter() - start

@@ -16,18 +16,17 @@ from tailgate.stage.walk import Notes
 if TYPE_CHECKING:
     from pxr import Sdf, Usd, UsdGeom
 
-
 APPLICATION = ("Render", "Replicator", "Orchestrator")
 """Root prims that an application (Kit) keeps on a stage for its render products and graphs; its viewport cameras begin with ``OmniverseKit_``."""
+
+CONNECTIONS = "connectionPaths"
+"""USD's field of an attribute that names what it is connected to."""
 
 
 def of_application(path: Sdf.Path) -> bool:
     """Whether a prim is the application's own and no part of the scene."""
     root = path.pathString.lstrip("/").partition("/")[0]
     return root in APPLICATION or root.startswith("OmniverseKit_")
-
-CONNECTIONS = "connectionPaths"
-"""USD's field of an attribute that names what it is connected to."""
 
 
 @dataclass
