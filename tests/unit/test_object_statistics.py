@@ -65,6 +65,14 @@ def test_one_value_per_object_in_its_sector():
     assert all(total.counts[name].sum() == 2 for name in OBJECT_STATISTICS)
 
 
+@pytest.mark.parametrize(("away", "reach"), [(25.0, "0-30 m"), (31.0, "30-60 m"), (99.0, "60-100 m"), (101.0, "100+ m")])
+def test_strata_tell_how_far_an_object_stands(away, reach):
+    far = Box("building", away, 0.0, 0.0, (3.0, 9.0, 9.0))
+    objects = Objects(np.array([1], np.int32), ["building"], far.pose[None], far.extent[None], [""])
+    counts = Sketch.total(object_sketches(scan(far), objects)).counts["points_per_object"]
+    assert [OBJECT_STATISTICS["points_per_object"].strata[k] for k in np.flatnonzero(counts.sum(axis=1))] == [f"large, {reach}"]
+
+
 def test_objects_without_boxes_add_nothing():
     nothing = Objects(np.array([1], np.int32), ["object"], np.full((1, 4, 4), np.nan), np.full((1, 3), np.nan), [""])
     assert Sketch.total(object_sketches(scan(CAR), nothing)).counts == {}

@@ -21,8 +21,9 @@ from tailgate.validate.sketch import Sketch, Statistic
 
 LARGE = 2.0
 """Longest side of a box from which an object counts as large [m]: vehicles above, people and things below."""
-FAR = 30.0
-"""Distance from which an object counts as far [m]."""
+DISTANCES = (0.0, 30.0, 60.0, 100.0)
+"""Where strata of distance begin [m]. In one log of Argoverse 2 a vehicle returns 0.43 of the rays that meet its box at 20-30 m, 0.2 at 45-80 m,
+0.06 beyond 120 m: what stands within one stratum must stand about equally far."""
 NEARBY = 0.5
 """Reach of ``box_fit`` and ``box_depth`` around a box [m]."""
 GROUND = 0.25
@@ -30,7 +31,8 @@ GROUND = 0.25
 MIN_RAYS = 8
 """Fewest rays, or returns, from which an object's value is formed."""
 
-_STRATA = tuple(f"{size}, {distance}" for size in ("small", "large") for distance in (f"0-{FAR:g} m", f"{FAR:g}+ m"))
+_REACHES = (*(f"{low:g}-{high:g} m" for low, high in zip(DISTANCES[:-1], DISTANCES[1:], strict=True)), f"{DISTANCES[-1]:g}+ m")
+_STRATA = tuple(f"{size}, {reach}" for size in ("small", "large") for reach in _REACHES)
 _BELOW = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0)
 _MIN_OBJECTS = 10
 
@@ -64,7 +66,8 @@ def object_sketches(sensor: SensorFrame, objects: Objects) -> list[Sketch]:
 
 def _measured(rays: BoxRays, size: np.ndarray) -> tuple[int, int, tuple[float, float, float]]:
     """Sector, stratum and the values of OBJECT_STATISTICS of one object."""
-    stratum = 2 * int(size.max() >= LARGE) + int(np.linalg.norm(rays.origin) >= FAR)
+    reach = int(np.searchsorted(DISTANCES, np.linalg.norm(rays.origin), side="right")) - 1
+    stratum = len(DISTANCES) * int(size.max() >= LARGE) + reach
     values = (np.nan,) * 3 if len(rays.range) < MIN_RAYS else (returns_per_area(rays, size), fit(rays, size), depth(rays, size))
     return int(sector_of(np.array(rays.azimuth))), stratum, values
 
