@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 import numpy as np
@@ -13,7 +15,7 @@ from tailgate.calibrate.tabletop import perfect_frame, random_tabletop
 from tailgate.config.sensor import CameraModel
 from tailgate.distributions import Ranged
 from tailgate.errors import UserError
-from tailgate.frames import Intrinsics, SensorFrame
+from tailgate.frames import SensorFrame
 from tailgate.reference.reader import ReferenceSet
 from tailgate.rng import kernel_seed, rng
 from tailgate.sensors.camera import measure_depth
@@ -25,18 +27,22 @@ from tailgate.validate.sketch import Sketch
 
 FITTED = {name: statistic for name, statistic in DEPTH_STATISTICS.items() if name not in IMAGE_STATISTICS}
 """Statistics of depth alone."""
-_NOISE, _EDGES, _HOLES = ("depth_noise", "depth_noise_fine"), ("edge_fattening", "edge_roughness", "mixed_pixels"), ("depth_hole_rate",)
+_NOISE = ("depth_noise", "depth_noise_fine", "depth_noise_spectrum")
+_EDGES = ("edge_fattening", "edge_roughness", "mixed_pixels")
+_COLOUR = ("colour_edges",)
+_HOLES = ("depth_hole_rate",)
 SEEN_BY = {
     "axial_noise": _NOISE,
+    "near_noise": _NOISE,
     "noise_window": _NOISE,
-    "disparity_step": _NOISE,
-    "depth_step": _NOISE,
+    "noise_rows": _NOISE,
+    "noise_grain": _NOISE,
+    "noise_period": _NOISE,
     "grazing_noise": _NOISE,
-    "lateral_noise": _EDGES,
-    "edge_window": _EDGES,
-    "fattening": _EDGES,
-    "edge_loss": _EDGES,
-    "mixed_pixels": _EDGES,
+    "speckle": _EDGES,
+    "support": _EDGES,
+    "fattening": _COLOUR,
+    "registration": _COLOUR,
     "projector_offset": _EDGES,
     "camera_offset": _EDGES,
     "grazing_limit": _HOLES,
@@ -72,10 +78,24 @@ def estimate_depth(reference: ReferenceSet, sensor: str, model: CameraModel, see
     return fit_depth_response(sketches, perfect_views(model, SCENES, seed), model, seed).estimates
 
 
-def perfect_views(model: CameraModel, count: int, seed: int = 0) -> list[SensorFrame]:
-    """Exact views of random table tops as the camera would have them."""
-    intrinsics = Intrinsics(model.width, model.height, model.fx, model.fy, model.cx, model.cy)
-    return [perfect_frame(random_tabletop(rng(seed, "calibrate", 0, i, 0, "tabletop")), intrinsics) for i in range(count)]
+def perfect_views(model: CameraModel, count: int, seed: int = 0, poses: Sequence[tuple[float, float]] = ()) -> list[SensorFrame]:
+    """Exact views of random table tops, a quarter of the camera's image each: scenes tell more than pixels.
+
+    Args:
+        model: the camera.
+        count: scenes.
+        seed: of the scenes.
+        poses: as in ``support.support_pose``, those that the camera had; others are drawn where there are none.
+    """
+    views, k = [], model.intrinsics
+    width, height = k.width // 2, k.height // 2
+    for i in range(count):
+        draw = rng(seed, "calibrate", 0, i, 0, "tabletop")
+        pose = poses[int(draw.integers(len(poses)))] if poses else None
+        left, top = int(draw.integers(k.width - width + 1)), int(draw.integers(k.height - height + 1))
+        part = replace(k, width=width, height=height, cx=k.cx - left, cy=k.cy - top)
+        views.append(perfect_frame(random_tabletop(draw, pose), part))
+    return views
 
 
 def fit_depth_response(reference: Sequence[Sketch], perfect: Sequence[SensorFrame], model: CameraModel, seed: int = 0) -> Fit:
@@ -116,10 +136,14 @@ def simulated_sketches(perfect: Sequence[SensorFrame], model: CameraModel, param
     """Depth statistics of exact views after the response, one sketch a view."""
     from tailgate.geometry.quiet import wp
 
-    response, out = KinectResponse.from_params(params), []
-    for i, view in enumerate(perfect):
+    response = KinectResponse.from_params(params)
+
+    def one(i: int) -> list[Sketch]:
+        view = perfect[i]
         depth, rgb = (wp.array(np.ascontiguousarray(view.channel(name)), device="cpu") for name in ("distance_to_image_plane", "rgb"))
         measured = measure_depth(depth, rgb, model, response, kernel_seed(seed, "calibrate", i)).numpy()
         kept = {name: view.channels[name] for name in ("semantic_segmentation", "instance_segmentation", "rgb") if name in view.channels}
-        out += depth_sketches(replace(view, channels={**kept, "distance_to_image_plane": measured}), colour=False)
-    return out
+        return depth_sketches(replace(view, channels={**kept, "distance_to_image_plane": measured}), colour=False)
+
+    with ThreadPoolExecutor(min(len(perfect), os.cpu_count() or 1)) as pool:
+        return [sketch for found in pool.map(one, range(len(perfect))) for sketch in found]

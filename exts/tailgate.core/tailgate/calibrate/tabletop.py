@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailgate.frames import Intrinsics, ObjectView, SensorFrame
+from tailgate.sensors.noise_field import pcg3d_twin
 
 TABLE, OBJECT = 1, 2
 FLOOR_DROP = 0.75
@@ -25,6 +26,7 @@ class Solid:
         yaw: turn about z [rad].
         round: a cylinder.
         albedo: linear red, green, blue, 0..1.
+        print: size of the patches that its faces are printed with [m] and standard deviation of the log of their tone.
     """
 
     centre: tuple[float, float]
@@ -32,6 +34,7 @@ class Solid:
     yaw: float
     round: bool
     albedo: tuple[float, float, float]
+    print: tuple[float, float] = (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,33 @@ class TableTop:
     solids: tuple[Solid, ...]
 
 
-def random_tabletop(rng: np.random.Generator) -> TableTop:
-    """Draw a scene: camera 0.4-0.75 m over the table looking down 25-45 degrees, 4 to 8 solids of 4-30 cm where the camera looks."""
-    height, pitch = rng.uniform(0.4, 0.75), np.deg2rad(rng.uniform(25, 45))
-    aim = min(height / np.tan(pitch), 1.2)
+HEIGHT = 0.575
+"""Height of the camera over the table [m] at which solids have the sizes of groceries."""
+
+
+def random_tabletop(rng: np.random.Generator, pose: tuple[float, float] | None = None) -> TableTop:
+    """Draw a scene: 4 to 8 solids of 4-30 cm where the camera looks; all lengths grow with the height of the camera.
+
+    Args:
+        pose: height of the camera over the table [m] and downward look [rad]; by default 0.4-0.75 m and 25-45 degrees are drawn.
+    """
+    height, pitch = pose or (rng.uniform(0.4, 0.75), np.deg2rad(rng.uniform(25, 45)))
+    scale = height / HEIGHT
+    aim = min(height / np.tan(pitch), 1.2 * scale)
     solids = []
     for _ in range(int(rng.integers(4, 9))):
-        size = rng.uniform((0.05, 0.05, 0.04), (0.25, 0.2, 0.3))
-        centre = aim + rng.uniform(-0.15, 0.35), rng.uniform(-0.3, 0.3)
-        albedo = np.clip(rng.beta(0.8, 1.2) * rng.uniform(0.6, 1.4, 3), 0.005, 0.95)
+        size = scale * rng.uniform((0.05, 0.05, 0.04), (0.25, 0.2, 0.3))
+        centre = aim + scale * rng.uniform(-0.15, 0.35), scale * rng.uniform(-0.3, 0.3)
+        albedo = np.clip(rng.beta(0.8, 1.2) * rng.uniform(0.6, 1.4, 3), 0.015, 0.95)
         upright = bool(rng.random() < 0.4)
         if upright:
             size[0] *= 0.6
-        numbers = [tuple(map(float, part)) for part in (centre, size, albedo)]
-        solids.append(Solid(*numbers[:2], float(rng.uniform(0, np.pi)), upright, numbers[2]))
-    far = aim + float(rng.uniform(0.4, 0.9))
+        numbers = [tuple(map(float, part)) for part in (centre, size, albedo, (scale * rng.uniform(0.008, 0.04), rng.uniform(0.0, 0.8)))]
+        solids.append(Solid(*numbers[:2], float(rng.uniform(0, np.pi)), upright, *numbers[2:]))
+    far = aim + scale * float(rng.uniform(0.7, 1.4))
     tone = float(rng.uniform(0.3, 0.7))
-    return TableTop(float(height), float(pitch), (0.05, far, float(rng.uniform(0.5, 0.8))), (tone, tone * 0.85, tone * 0.7), tuple(solids))
+    table = (0.05 * scale, float(far), scale * float(rng.uniform(0.7, 1.1)))
+    return TableTop(float(height), float(pitch), table, (tone, tone * 0.85, tone * 0.7), tuple(solids))
 
 
 def perfect_frame(scene: TableTop, intrinsics: Intrinsics) -> SensorFrame:
@@ -86,8 +99,17 @@ def perfect_frame(scene: TableTop, intrinsics: Intrinsics) -> SensorFrame:
         nearer = t < best["t"]
         best["t"] = np.where(nearer, t, best["t"])
         best["instance"][nearer], best["semantic"][nearer] = number, OBJECT
-        best["normal"][nearer], best["albedo"][nearer] = normal[nearer], solid.albedo
+        best["normal"][nearer] = normal[nearer]
+        best["albedo"][nearer] = np.clip(np.array(solid.albedo) * _print(solid, origin + t[nearer][:, None] * rays[nearer])[:, None], 0.0, 0.95)
     return _sensor_frame(best, R, origin, intrinsics)
+
+
+def _print(solid: Solid, points: np.ndarray) -> np.ndarray:
+    """Tone of the printed patches at points of a solid's surface [n, 3], about 1, [n]: one a cell of space, from the hash of its address."""
+    size, spread = solid.print
+    cell = np.floor((points - (*solid.centre, 0.0)) / size + 0.37).astype(np.int64).astype(np.uint32)
+    word = pcg3d_twin(*cell.T)[0]
+    return np.exp(spread * (np.sqrt(12.0) * (word / 2.0**32 - 0.5)))
 
 
 def _planes(scene: TableTop, origin: np.ndarray, rays: np.ndarray) -> dict[str, np.ndarray]:

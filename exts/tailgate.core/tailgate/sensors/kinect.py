@@ -1,12 +1,13 @@
 """Depth response of a structured-light camera (Kinect v1, Xtion): what block matching of an infrared pattern makes of the true depth.
 
 Sources: Khoshelham and Elberink 2012, "Accuracy and resolution of Kinect depth data" (disparity, its 1/8 px step, random error growing with z²);
-Nguyen, Izadi and Lovell 2012, "Modeling Kinect sensor noise" (axial and lateral noise against the angle of incidence); Mallick et al. 2014,
-"Characterizations of noise in Kinect depth images" (shadow bands, holes at grazing and dark surfaces).
+Nguyen, Izadi and Lovell 2012, "Modeling Kinect sensor noise" (axial noise against distance and incidence); Mallick et al. 2014,
+"Characterizations of noise in Kinect depth images" (shadow bands, holes at grazing and dark surfaces); edges as in ``matching``.
 
-The depth image is registered to the colour camera, which sits between the infrared projector on its right and the infrared camera on its left.
-A surface point is measured where both see it: what the projector misses is the wide band left of an object, what the infrared camera misses the
-narrow one on its right.
+The depth image is that of the infrared camera, moved to the viewpoint of the colour camera, which sits between the infrared projector on its right
+and the infrared camera on its left. What the projector does not light is missing left of near objects, and windows grow into it from both sides. What
+the infrared camera does not see is missing on their right: a band as wide as the move tears open, with two outlines of one shape. So that surfaces do
+not crack, the move gives each depth to 2 x 2 pixels, of which the nearest stay.
 """
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
@@ -18,19 +19,14 @@ from statistics import NormalDist
 
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
+from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, shadowed, spread_kernel, surface_kernel
+from tailgate.sensors.matching import Window, match
+from tailgate.sensors.noise_field import noise_fields
 
 wp.set_module_options({"enable_backward": False})
 
 DISPARITY_CONSTANT = 586.0 * 0.075
 """Infrared focal length times base line [px m] (Khoshelham and Elberink 2012): disparity = DISPARITY_CONSTANT / z."""
-EDGE_JUMP = wp.constant(0.03)
-"""Step of inverse depth [1/m] that counts as a depth edge: 3 cm at 1 m."""
-SHADOW_JUMP = wp.constant(0.01)
-"""An occluder is nearer by at least this inverse depth [1/m]."""
-SHADOW_REACH = wp.constant(0.6)
-"""Half the width of a pixel seen from the projector, with a tenth of a pixel of slack [px]."""
-MAX_EDGE = 16
-"""Furthest pixel that an edge changes, beside shadows [px]."""
 
 
 @dataclass(frozen=True)
@@ -39,34 +35,40 @@ class KinectResponse:
 
     Attributes:
         axial_noise: standard deviation of depth at 1 m, growing with z² [mm].
-        noise_window: side of the matching window, over which axial noise is one [px].
+        near_noise: standard deviation of depth that does not grow, added in square [mm].
+        noise_window, noise_rows: width and height of the matching window, over which noise is one and edges are decided [px].
+        noise_grain: share of the noise's variance that every pixel has for itself.
+        noise_period: disparity over which noise runs through a period, since interpolation between pixels errs by where it lies between them [px]:
+            noise is less alike from row to row on a slanted surface; 0 for noise that does not depend on disparity.
         disparity_step: quantization of disparity [px].
         depth_step: quantization of the depth that is handed out [mm].
-        grazing_noise: growth of axial noise with incidence θ, as a share of it per θ² / (π/2 - θ)².
-        lateral_noise: standard deviation of an edge's position [px]; inside a surface nothing moves.
-        edge_window: side of the window over which an edge moves as one [px].
-        fattening: growth of near surfaces over far ones [px].
-        edge_loss: mean width of the missing band on the far side of any depth edge [px].
-        mixed_pixels: share of far-side edge pixels with a depth between the two surfaces.
+        grazing_noise: growth of noise with incidence θ, as a share of it per θ² / (π/2 - θ)².
+        speckle: standard deviation of the log of the pattern's contrast from pixel to pixel: how ragged outlines are.
+        support: share of a window's pattern that must lie on one surface for it to be found.
+        fattening: how much more the pattern on a window's nearest surface counts, as a share.
         projector_offset: distance of the projector to the right of the image's viewpoint [m].
-        camera_offset: distance of the infrared camera to the left of it [m].
+        camera_offset: distance of the infrared camera to the left of it [m]; 0 for depth that was never moved.
+        registration: columns that moved depth lies right of the colour image [px].
         grazing_limit: incidence beyond which nothing returns [deg].
         dark_limit: linear luminance below which nothing returns, 0..1.
         dropout: share of other surface that is lost, in patches as large as the matching window.
     """
 
     axial_noise: float = 0.0
+    near_noise: float = 0.0
     noise_window: float = 1.0
+    noise_rows: float = 1.0
+    noise_grain: float = 0.0
+    noise_period: float = 0.0
     disparity_step: float = 0.0
     depth_step: float = 0.0
     grazing_noise: float = 0.0
-    lateral_noise: float = 0.0
-    edge_window: float = 1.0
+    speckle: float = 0.0
+    support: float = 0.0
     fattening: float = 0.0
-    edge_loss: float = 0.0
-    mixed_pixels: float = 0.0
     projector_offset: float = 0.0
     camera_offset: float = 0.0
+    registration: float = 0.0
     grazing_limit: float = 90.0
     dark_limit: float = 0.0
     dropout: float = 0.0
@@ -81,179 +83,113 @@ class KinectResponse:
         """Value of a standard normal field below which a pixel is lost."""
         return NormalDist().inv_cdf(self.dropout) if 0 < self.dropout < 1 else (-1e9 if self.dropout <= 0 else 1e9)
 
+    @property
+    def window(self) -> Window:
+        """The matching window."""
+        return Window(self.noise_rows, self.noise_window, self.support, self.speckle, self.fattening)
 
-@wp.struct
-class Optics:
-    """Pinhole and range limits: focal length [px], nearest and furthest measurable depth [m]."""
+    @property
+    def turn(self) -> float:
+        """Phase of noise per inverse depth [rad m]."""
+        return 2.0 * math.pi * DISPARITY_CONSTANT / self.noise_period if self.noise_period > 0 else 0.0
 
-    f: wp.float32
-    near: wp.float32
-    far: wp.float32
+    def seen_width(self, width: int, focal: float, near: float) -> int:
+        """Columns of the infrared camera's image that hold all the colour camera sees in ``width`` columns."""
+        return width + math.ceil(self.camera_offset * focal / near)
 
 
 @wp.struct
 class Response:
-    """``KinectResponse`` as kernel arguments: noise in inverse depth [1/m], offsets times focal length [px m], incidence in radians."""
+    """``KinectResponse`` as kernel arguments: noise in inverse depth [1/m], near noise in depth [m], turn of noise per inverse depth [rad m],
+    base line times focal length [px m], radians."""
 
     axial: wp.float32
+    near_noise: wp.float32
+    grain: wp.float32
+    turn: wp.float32
     step: wp.float32
     depth_step: wp.float32
     grazing_noise: wp.float32
-    lateral: wp.float32
-    fattening: wp.float32
-    edge_loss: wp.float32
-    mixed: wp.float32
-    projector: wp.float32
-    camera: wp.float32
+    base: wp.float32
     grazing_limit: wp.float32
-    dark_limit: wp.float32
     dropout: wp.float32
 
 
 @wp.kernel
-def surface_kernel(
-    depth: wp.array(dtype=wp.float32, ndim=2),
-    optics: Optics,
+def lit_kernel(
     inverse: wp.array(dtype=wp.float32, ndim=2),
-    nearest: wp.array(dtype=wp.float32),
+    luminance: wp.array(dtype=wp.float32, ndim=2),
+    noise: wp.array(dtype=wp.float32, ndim=3),
+    limit: float,
+    lit: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Inverse depth [1/m] (0: nothing, or out of range) and its largest value in each row; one thread a row."""
-    y = wp.tid()
-    largest = float(0.0)
-    for x in range(depth.shape[1]):
-        z = depth[y, x]
-        q = float(0.0)
-        if z >= optics.near and z <= optics.far:
-            q = 1.0 / z
-        inverse[y, x] = q
-        largest = wp.max(largest, q)
-    nearest[y] = largest
-
-
-@wp.func
-def slope(before: float, here: float, after: float):
-    """The flatter of the two one-sided differences, 0 where there is no neighbour."""
-    a = here - before
-    b = after - here
-    if before <= 0.0:
-        a = b
-    if after <= 0.0:
-        b = a
-    if before <= 0.0 and after <= 0.0:
-        return 0.0
-    if wp.abs(a) < wp.abs(b):
-        return a
-    return b
-
-
-@wp.func
-def incidence(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, f: float):
-    """Angle between the optical axis and the surface normal [rad]; on a plane inverse depth is linear in pixels: tan θ = f |∇q| / q."""
-    h = inverse.shape[0]
-    w = inverse.shape[1]
-    q = inverse[y, x]
-    dx = slope(inverse[y, wp.max(x - 1, 0)], q, inverse[y, wp.min(x + 1, w - 1)])
-    dy = slope(inverse[wp.max(y - 1, 0), x], q, inverse[wp.min(y + 1, h - 1), x])
-    return wp.atan(f * wp.sqrt(dx * dx + dy * dy) / q)
-
-
-@wp.func
-def shadowed(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, shift: float, nearest: float):
-    """Whether a nearer surface hides pixel (y, x) from a viewpoint further along the row.
-
-    ``shift`` is the viewpoint's offset times the focal length [px m], positive to the right: a surface of inverse depth q moves by -shift q [px].
-    """
-    q = inverse[y, x]
-    side = int(1)
-    if shift < 0.0:
-        side = int(-1)
-    reach = wp.abs(shift)
-    last = int(wp.ceil(reach * (nearest - q) + 1.0))
-    for k in range(1, last + 1):
-        other = x + side * k
-        if other >= 0 and other < inverse.shape[1]:
-            step = inverse[y, other] - q
-            if step > SHADOW_JUMP and wp.abs(float(k) - reach * step) <= SHADOW_REACH:
-                return True
-    return False
-
-
-@wp.func
-def nearer_neighbour(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, k: int):
-    """Largest inverse depth among the pixels k steps left, right, above and below."""
-    h = inverse.shape[0]
-    w = inverse.shape[1]
-    a = wp.max(inverse[y, wp.max(x - k, 0)], inverse[y, wp.min(x + k, w - 1)])
-    b = wp.max(inverse[wp.max(y - k, 0), x], inverse[wp.min(y + k, h - 1), x])
-    return wp.max(a, b)
+    """Inverse depth of surfaces bright enough to show the pattern, else 0."""
+    y, x = wp.tid()
+    lit[y, x] = 0.0
+    if luminance[y, x] >= limit * (1.0 + 0.3 * noise[1, y, x]):
+        lit[y, x] = inverse[y, x]
 
 
 @wp.kernel
-def observe_kernel(
-    inverse: wp.array(dtype=wp.float32, ndim=2),
+def seen_kernel(
+    surface: wp.array(dtype=wp.float32, ndim=2),
     nearest: wp.array(dtype=wp.float32),
-    luminance: wp.array(dtype=wp.float32, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
-    edges: wp.array(dtype=wp.float32, ndim=3),
     optics: Optics,
     r: Response,
-    out: wp.array(dtype=wp.float32, ndim=2),
+    seen: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Measured depth [m], inf where there is none. ``noise`` [2, H, W]: axial, patches; ``edges`` [2, H, W]: lateral along y and x.
-
-    Half an image away a field is independent of here; mixed pixels and the widths of edge bands are read there.
-    """
+    """Take from ``seen``, the lit surfaces, what a darker one hides, what the projector does not reach and what it meets too obliquely."""
     y, x = wp.tid()
-    fy = (y + inverse.shape[0] / 2) % inverse.shape[0]
-    fx = (x + inverse.shape[1] / 2) % inverse.shape[1]
-    breadth = edges[0, fy, fx]
-    out[y, x] = wp.inf
-    sy = wp.clamp(y + int(wp.rint(r.lateral * edges[0, y, x])), 0, inverse.shape[0] - 1)
-    sx = wp.clamp(x + int(wp.rint(r.lateral * edges[1, y, x])), 0, inverse.shape[1] - 1)
-    if inverse[y, x] > 0.0 and wp.abs(inverse[sy, sx] - inverse[y, x]) <= EDGE_JUMP:
-        sy = y
-        sx = x
-    q = inverse[sy, sx]
+    q = surface[y, x]
+    if q <= 0.0 or seen[y, x] < q:
+        seen[y, x] = 0.0
+    elif r.base > 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
+        seen[y, x] = 0.0
+    elif incidence(surface, y, x, optics.f) + 0.05 * noise[1, y, x] > r.grazing_limit:
+        seen[y, x] = 0.0
+
+
+@wp.kernel
+def disparity_kernel(
+    surface: wp.array(dtype=wp.float32, ndim=2),
+    noise: wp.array(dtype=wp.float32, ndim=3),
+    white: wp.array(dtype=wp.float32, ndim=3),
+    optics: Optics,
+    r: Response,
+    matched: wp.array(dtype=wp.float32, ndim=2),
+):
+    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``noise`` [2, H, W]: what windows share, and patches; ``white``
+    [2, H, W]: of each pixel."""
+    y, x = wp.tid()
+    q = matched[y, x]
     if q <= 0.0:
         return
-    theta = incidence(inverse, sy, sx, optics.f)
-    grown = int(wp.rint(wp.max(r.fattening + 0.5 * breadth, 0.0)))
-    if r.fattening <= 0.0:
-        grown = int(0)
-    lost = int(wp.rint(r.edge_loss * wp.max(1.0 + 0.7 * breadth, 0.0)))
-    covered = bool(False)
-    missing = bool(False)
-    for k in range(1, wp.min(grown + wp.max(lost, 1), MAX_EDGE) + 1):
-        near = nearer_neighbour(inverse, sy, sx, k)
-        allowed = EDGE_JUMP + wp.tan(theta) * q / optics.f * float(k)
-        if not covered and not missing and near - q > allowed:
-            if k <= grown:
-                q = near
-                covered = bool(True)
-            elif k <= grown + lost:
-                missing = bool(True)
-            elif k == grown + 1 and noise[0, fy, fx] < r.mixed:
-                q = 0.5 * (q + near)
-                covered = bool(True)
-    if missing:
+    if noise[1, y, x] < r.dropout:
+        matched[y, x] = 0.0
         return
-    if not covered:
-        if r.projector > 0.0 and shadowed(inverse, sy, sx, r.projector, nearest[sy]):
-            return
-        if r.camera > 0.0 and shadowed(inverse, sy, sx, -r.camera, nearest[sy]):
-            return
-        if theta + 0.05 * noise[1, y, x] > r.grazing_limit:
-            return
-    if noise[1, y, x] < r.dropout or luminance[y, x] < r.dark_limit * (1.0 + 0.3 * noise[1, y, x]):
-        return
+    theta = float(0.0)
+    if surface[y, x] > 0.0:
+        theta = incidence(surface, y, x, optics.f)
     oblique = theta / wp.max(1.5707964 - theta, 0.1)
-    q = q + r.axial * (1.0 + r.grazing_noise * oblique * oblique) * noise[0, y, x]
+    near = r.near_noise * q * q
+    spread = wp.sqrt(r.axial * r.axial + near * near) * (1.0 + r.grazing_noise * oblique * oblique)
+    smooth = wp.cos(r.turn * q) * noise[0, y, x] + wp.sin(r.turn * q) * noise[1, y, x]
+    q = q + spread * (wp.sqrt(1.0 - r.grain) * smooth + wp.sqrt(r.grain) * white[0, y, x])
     if r.step > 0.0:
         q = wp.rint(q / r.step) * r.step
-    if q > 0.0:
-        z = 1.0 / q
-        if r.depth_step > 0.0:
-            z = wp.rint(z / r.depth_step) * r.depth_step
+    matched[y, x] = wp.max(q, 0.0)
+
+
+@wp.kernel
+def depth_kernel(inverse: wp.array(dtype=wp.float32, ndim=2), optics: Optics, step: float, out: wp.array(dtype=wp.float32, ndim=2)):
+    """Depth as handed out [m], inf where there is none."""
+    y, x = wp.tid()
+    out[y, x] = wp.inf
+    if inverse[y, x] > 0.0:
+        z = 1.0 / inverse[y, x]
+        if step > 0.0:
+            z = wp.rint(z / step) * step
         if z >= optics.near and z <= optics.far:
             out[y, x] = z
 
@@ -271,17 +207,14 @@ def response_struct(response: KinectResponse, f: float) -> Response:
     """Kernel arguments of a response for a camera of focal length ``f`` [px]."""
     r = Response()
     r.axial = response.axial_noise * 1e-3
+    r.near_noise = response.near_noise * 1e-3
+    r.grain = min(max(response.noise_grain, 0.0), 1.0)
+    r.turn = response.turn
     r.step = response.disparity_step / DISPARITY_CONSTANT
     r.depth_step = response.depth_step * 1e-3
     r.grazing_noise = response.grazing_noise
-    r.lateral = response.lateral_noise
-    r.fattening = response.fattening
-    r.edge_loss = response.edge_loss
-    r.mixed = NormalDist().inv_cdf(min(max(response.mixed_pixels, 1e-9), 1 - 1e-9))
-    r.projector = response.projector_offset * f
-    r.camera = response.camera_offset * f
+    r.base = (response.projector_offset + response.camera_offset) * f
     r.grazing_limit = math.radians(response.grazing_limit)
-    r.dark_limit = response.dark_limit
     r.dropout = response.dropout_quantile
     return r
 
@@ -297,17 +230,32 @@ def respond_depth(depth: wp.array, luminance: wp.array, focal: float, limits: tu
         response: values of the settings.
         seed: 31-bit seed.
     """
-    from tailgate.sensors.noise_field import noise_fields
-
-    device, shape = depth.device, depth.shape
-    noise = noise_fields(seed, 1, shape, response.noise_window, device)
-    edges = noise_fields(kernel_seed(seed, "edges"), 1, shape, response.edge_window, device)
-    inverse = wp.empty(shape, dtype=wp.float32, device=device)
-    nearest = wp.empty(shape[0], dtype=wp.float32, device=device)
-    out = wp.empty(shape, dtype=wp.float32, device=device)
-    optics = Optics()
+    device, (height, width) = depth.device, depth.shape
+    shape = height, response.seen_width(width, focal, limits[0])
+    noise = noise_fields(seed, 1, shape, (response.noise_rows, response.noise_window), device)
+    white = noise_fields(kernel_seed(seed, "white"), 1, shape, device=device)
+    optics, r = Optics(), response_struct(response, focal)
     optics.f, optics.near, optics.far = focal, *limits
-    wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
-    arguments = [inverse, nearest, luminance, noise, edges, optics, response_struct(response, focal), out]
-    wp.launch(observe_kernel, dim=shape, inputs=arguments, device=device)
+    surface, seen, out = (wp.empty(depth.shape, dtype=wp.float32, device=device) for _ in range(3))
+    nearest = wp.empty(height, dtype=wp.float32, device=device)
+    wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
+    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, seen], device=device)
+    move = response.camera_offset * focal
+    if move > 0.0:
+        surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))
+        wp.launch(close_kernel, dim=height, inputs=[surface], device=device)
+    wp.launch(seen_kernel, dim=shape, inputs=[surface, nearest, noise, optics, r, seen], device=device)
+    found = match(surface, seen, white[1], response.window)
+    wp.launch(disparity_kernel, dim=shape, inputs=[surface, noise, white, optics, r, found], device=device)
+    if move > 0.0:
+        narrow, found = _moved(found, (-move, response.registration), depth.shape), wp.empty(depth.shape, dtype=wp.float32, device=device)
+        wp.launch(spread_kernel, dim=depth.shape, inputs=[narrow, found], device=device)
+    wp.launch(depth_kernel, dim=depth.shape, inputs=[found, optics, r.depth_step, out], device=device)
+    return out
+
+
+def _moved(image: wp.array, shift: tuple[float, float], shape: tuple[int, int]) -> wp.array:
+    """The image of inverse depth q moved by shift[0] q + shift[1] columns, in an image of this shape."""
+    out = wp.zeros(shape, dtype=wp.float32, device=image.device)
+    wp.launch(move_kernel, dim=shape[0], inputs=[image, *shift, out], device=image.device)
     return out

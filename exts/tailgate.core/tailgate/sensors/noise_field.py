@@ -46,10 +46,10 @@ def unit_interval(word: wp.uint32):
 
 
 @wp.kernel
-def white_kernel(seed: wp.uint32, origin: int, out: wp.array(dtype=wp.float32, ndim=3)):
-    """Fill fields 2 j and 2 j + 1 with one Box-Muller pair per pixel; ``out`` [2 pairs, rows, columns] starts at address (origin, origin)."""
+def white_kernel(seed: wp.uint32, top: int, left: int, out: wp.array(dtype=wp.float32, ndim=3)):
+    """Fill fields 2 j and 2 j + 1 with one Box-Muller pair per pixel; ``out`` [2 pairs, rows, columns] starts at address (top, left)."""
     j, y, x = wp.tid()
-    a, b, c = pcg3d(wp.uint32(x + origin), wp.uint32(y + origin), seed + wp.uint32(j) * wp.uint32(1640531527))
+    a, b, c = pcg3d(wp.uint32(x + left), wp.uint32(y + top), seed + wp.uint32(j) * wp.uint32(1640531527))
     radius = wp.sqrt(-2.0 * wp.log(unit_interval(a)))
     angle = 6.2831855 * unit_interval(b)
     out[2 * j, y, x] = radius * wp.cos(angle)
@@ -80,17 +80,16 @@ def smooth_rows_kernel(
     out[k, y, x] = total
 
 
-def taps_of(window: float) -> np.ndarray:
-    """Gaussian weights with unit sum of squares, float32 [2 r + 1], r = ceil(2.2 sigma), sigma = window / (2 sqrt(pi)).
+def window_weights(width: float) -> np.ndarray:
+    """Share of each pixel that a flat window centred on one covers, float64 [2 r + 1], r = ceil(width / 2 - 1 / 2): 1 inside, less at the ends."""
+    half = 0.5 * min(max(width, 1.0), MAX_WINDOW)
+    k = np.arange(-math.ceil(half - 0.5), math.ceil(half - 0.5) + 1)
+    return np.clip(np.minimum(k + 0.5, half) - np.maximum(k - 0.5, -half), 0.0, 1.0)
 
-    The window is the equivalent width: averaging over it divides the variance of white noise as a flat window of that width does. It acts smoothly
-    on every statistic; a flat window with partly weighted ends does not.
-    """
-    if window <= 1.0:
-        return np.ones(1, np.float32)
-    sigma = min(window, MAX_WINDOW) / (2 * math.sqrt(math.pi))
-    radius = math.ceil(2.2 * sigma)
-    weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+
+def taps_of(width: float) -> np.ndarray:
+    """``window_weights`` with unit sum of squares, float32."""
+    weight = window_weights(width)
     return (weight / np.sqrt((weight**2).sum())).astype(np.float32)
 
 
@@ -99,27 +98,25 @@ def _origin(taps: np.ndarray) -> int:
     return int(MAX_WINDOW) - len(taps) // 2
 
 
-def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: float, device: str = "cpu") -> wp.array:
+def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, float] = (1.0, 1.0), device: str = "cpu") -> wp.array:
     """Independent unit-variance Gaussian fields, Warp float32 [2 pairs, H, W] on ``device``.
 
     Args:
         seed: 31-bit seed (``tailgate.rng.kernel_seed``).
         pairs: half the number of fields.
         shape: (H, W).
-        window: equivalent width of the smoothing [px]; 1 gives white noise. The correlation at lag k along a line is exp(-pi k² / window²).
+        window: height and width of the flat window that white noise is averaged over [px]; 1 leaves it white. The correlation at lag k along a line
+            is 1 - k / width, as that of two windows which overlap by so much.
         device: Warp device.
     """
-    taps = taps_of(window)
-    height, width, extra = *shape, len(taps) - 1
-    white = wp.empty((2 * pairs, height + extra, width + extra), dtype=wp.float32, device=device)
-    wp.launch(white_kernel, dim=(pairs, height + extra, width + extra), inputs=[wp.uint32(seed), _origin(taps), white], device=device)
-    if not extra:
-        return white
-    weights = wp.array(taps, dtype=wp.float32, device=device)
-    rows = wp.empty((2 * pairs, height, width + extra), dtype=wp.float32, device=device)
-    wp.launch(smooth_columns_kernel, dim=rows.shape, inputs=[white, weights, rows], device=device)
-    out = wp.empty((2 * pairs, height, width), dtype=wp.float32, device=device)
-    wp.launch(smooth_rows_kernel, dim=out.shape, inputs=[rows, weights, out], device=device)
+    taps = [taps_of(side) for side in window]
+    (height, width), (more_rows, more_columns) = shape, (len(t) - 1 for t in taps)
+    out = wp.empty((2 * pairs, height + more_rows, width + more_columns), dtype=wp.float32, device=device)
+    wp.launch(white_kernel, dim=(pairs, *out.shape[1:]), inputs=[wp.uint32(seed), *map(_origin, taps), out], device=device)
+    for kernel, weights, extra in ((smooth_columns_kernel, taps[0], (more_rows, 0)), (smooth_rows_kernel, taps[1], (0, more_columns))):
+        if len(weights) > 1:
+            src, out = out, wp.empty((2 * pairs, *(n - e for n, e in zip(out.shape[1:], extra, strict=True))), dtype=wp.float32, device=device)
+            wp.launch(kernel, dim=out.shape, inputs=[src, wp.array(weights, dtype=wp.float32, device=device), out], device=device)
     return out
 
 
@@ -136,16 +133,17 @@ def pcg3d_twin(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray,
     return a, b, c
 
 
-def noise_fields_twin(seed: int, pairs: int, shape: tuple[int, int], window: float) -> np.ndarray:
+def noise_fields_twin(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
     """Readable twin of ``noise_fields``, float64 [2 pairs, H, W]."""
-    taps = taps_of(window).astype(np.float64)
-    height, width, extra = *shape, len(taps) - 1
-    y, x = (np.uint32(_origin(taps)) + np.indices((height + extra, width + extra), dtype=np.uint32)).astype(np.uint32)
+    down, across = (taps_of(side).astype(np.float64) for side in window)
+    height, width = shape
+    y, x = np.indices((height + len(down) - 1, width + len(across) - 1), dtype=np.uint32)
+    y, x = (a + np.uint32(_origin(taps)) for a, taps in ((y, down), (x, across)))
     fields = []
     for j in range(pairs):
         key = np.full_like(x, (seed + j * 1640531527) & 0xFFFFFFFF)
         a, b = (((w >> np.uint32(8)).astype(np.float64) + 0.5) / 2**24 for w in pcg3d_twin(x, y, key)[:2])
         fields += [np.sqrt(-2 * np.log(a)) * np.cos(2 * np.pi * b), np.sqrt(-2 * np.log(a)) * np.sin(2 * np.pi * b)]
     white = np.stack(fields)
-    rows = sum(w * white[:, i : i + height] for i, w in enumerate(taps))
-    return sum(w * rows[:, :, i : i + width] for i, w in enumerate(taps))
+    rows = sum(w * white[:, i : i + height] for i, w in enumerate(down))
+    return sum(w * rows[:, :, i : i + width] for i, w in enumerate(across))

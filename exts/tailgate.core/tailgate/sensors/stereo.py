@@ -1,6 +1,6 @@
 """Depth response of an active stereo camera (Intel RealSense D400): block matching between two infrared images, helped by a projected pattern.
 
-What matching makes of a depth image is shared with ``kinect``: disparity noise smooth over the window, steps, growth and loss at edges, and a shadow,
+What matching makes of a depth image is shared with ``kinect``: disparity noise smooth over the window, steps, edges decided by windows, and a shadow,
 here of what the right imager does not see, left of near objects. Sources: Grunnet-Jepsen, Sweetser and Woodfill 2018, "Best-known-methods for tuning
 Intel RealSense D400 depth cameras" (depth RMS = z² subpixel RMS / (focal length x base line)); Keselman et al. 2017, "Intel RealSense stereoscopic
 depth cameras" (matching, subpixel steps, pattern). Where neither the surface nor the pattern has contrast there is nothing to match: the pattern's
@@ -16,7 +16,8 @@ import numpy as np
 
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
-from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, Optics, incidence, respond_depth, surface_kernel
+from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, surface_kernel
+from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
 wp.set_module_options({"enable_backward": False})
@@ -40,15 +41,17 @@ class StereoResponse:
 
     baseline: float = 0.05
     subpixel_rms: float = 0.0
+    near_noise: float = 0.0
     noise_window: float = 1.0
+    noise_rows: float = 1.0
+    noise_grain: float = 0.0
+    noise_period: float = 0.0
     disparity_step: float = 0.0
     depth_step: float = 0.0
     grazing_noise: float = 0.0
-    lateral_noise: float = 0.0
-    edge_window: float = 1.0
+    speckle: float = 0.0
+    support: float = 0.0
     fattening: float = 0.0
-    edge_loss: float = 0.0
-    mixed_pixels: float = 0.0
     occlusion: float = 0.0
     grazing_limit: float = 90.0
     dark_limit: float = 0.0
@@ -66,7 +69,9 @@ class StereoResponse:
         shared = {f.name: getattr(self, f.name) for f in fields(KinectResponse) if hasattr(self, f.name)}
         per_pixel = 1.0 / (focal * self.baseline)
         step = self.disparity_step * per_pixel * DISPARITY_CONSTANT
-        own = {"axial_noise": 1e3 * self.subpixel_rms * per_pixel, "disparity_step": step, "projector_offset": self.occlusion * self.baseline}
+        period = self.noise_period * per_pixel * DISPARITY_CONSTANT
+        own = {"axial_noise": 1e3 * self.subpixel_rms * per_pixel, "disparity_step": step, "noise_period": period}
+        own["projector_offset"] = self.occlusion * self.baseline
         return KinectResponse(**{**shared, **own})
 
 
@@ -108,7 +113,7 @@ def respond_stereo(depth: wp.array, luminance: wp.array, focal: float, limits: t
     optics = Optics()
     optics.f, optics.near, optics.far = focal, *limits
     wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
-    noise = noise_fields(kernel_seed(seed, "texture"), 1, shape, response.noise_window, device)
+    noise = noise_fields(kernel_seed(seed, "texture"), 1, shape, (response.noise_rows, response.noise_window), device)
     arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, focal, out]
     wp.launch(match_kernel, dim=shape, inputs=arguments, device=device)
     return out
@@ -118,7 +123,7 @@ def respond_stereo_twin(
     depth: np.ndarray, luminance: np.ndarray, focal: float, limits: tuple[float, float], response: StereoResponse, seed: int
 ) -> np.ndarray:
     """Twin of ``respond_stereo`` on numpy arrays, float64 [H, W]."""
-    from tailgate.sensors.kinect_twin import incidence_twin, respond_depth_twin
+    from tailgate.sensors.kinect_twin import respond_depth_twin
 
     out = respond_depth_twin(depth, luminance, focal, limits, response.matching(focal), seed)
     if response.texture_limit <= 0:
@@ -130,5 +135,5 @@ def respond_stereo_twin(
     step = np.abs(padded[:, 2:] - padded[:, :-2])
     own = sum(step[i : i + h, j : j + w] for i in range(2 * side + 1) for j in range(2 * side + 1)) * 0.5 / (2 * side + 1) ** 2
     projected = response.pattern * luminance * np.cos(incidence_twin(inverse, focal)) * inverse**2
-    noise = noise_fields_twin(kernel_seed(seed, "texture"), 1, depth.shape, response.noise_window)[0]
+    noise = noise_fields_twin(kernel_seed(seed, "texture"), 1, depth.shape, (response.noise_rows, response.noise_window))[0]
     return np.where((inverse > 0) & (own + projected < response.texture_limit * (1 + 0.3 * noise)), np.inf, out)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tailgate.geometry.quiet import wp
-from tailgate.sensors.kinect import Optics, incidence, surface_kernel
+from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, surface_kernel
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 from tailgate.sensors.optics import spread_taps
 
@@ -126,7 +126,7 @@ def respond_tof(depth: wp.array, luminance: wp.array, intrinsics: object, limits
     phasor, out = wp.empty(shape, dtype=wp.vec3, device=device), wp.empty(shape, dtype=wp.float32, device=device)
     wp.launch(phasor_kernel, dim=shape, inputs=[inverse, luminance, along, intrinsics.fx, r.wrap, phasor], device=device)
     optics.near, optics.far = limits
-    noise = noise_fields(seed, 1, shape, 1.0, device)
+    noise = noise_fields(seed, 1, shape, device=device)
     values = wp.vec3(r.phase_noise, max(r.amplitude_limit, 1e-12), 1e-3 * r.depth_step)
     wp.launch(phase_kernel, dim=shape, inputs=[spread(phasor, r.spread), noise, along, optics, r.wrap, values, out], device=device)
     return out
@@ -136,8 +136,6 @@ def respond_tof_twin(
     depth: np.ndarray, luminance: np.ndarray, intrinsics: object, limits: tuple[float, float], r: TofResponse, seed: int
 ) -> np.ndarray:
     """Twin of ``respond_tof`` on numpy arrays, float64 [H, W]."""
-    from tailgate.sensors.kinect_twin import incidence_twin
-
     along, seen = ray_lengths(depth.shape, intrinsics).astype(np.float64), np.isfinite(depth) & (depth > 1e-3)
     inverse = np.where(seen, 1 / np.where(seen, depth, 1.0), 0.0)
     distance = along * np.where(seen, depth, 1.0)
@@ -148,7 +146,7 @@ def respond_tof_twin(
     for axis in (0, 1):
         padded = np.pad(phasor, [(radius, radius) if a == axis else (0, 0) for a in range(2)], mode="edge")
         phasor = sum(w * np.take(padded, range(i, i + phasor.shape[axis]), axis=axis) for i, w in enumerate(taps))
-    noise = noise_fields_twin(seed, 1, depth.shape, 1.0)
+    noise = noise_fields_twin(seed, 1, depth.shape)
     phasor = phasor + r.phase_noise * (noise[0] + 1j * noise[1])
     z = np.angle(phasor) / (2 * math.pi) % 1.0 * r.wrap / along
     z = np.rint(z / (1e-3 * r.depth_step)) * 1e-3 * r.depth_step if r.depth_step > 0 else z

@@ -14,7 +14,7 @@ import numpy as np
 from tailgate.validate.depth_image import DepthImage, Steps
 from tailgate.validate.sketch import Sketch, Statistic
 
-JUMP = (0.1, 0.2, 0.3, 0.45)
+JUMP = (0.06, 0.1, 0.15, 0.2, 0.25, 0.3, 0.37, 0.45, 0.55, 0.7)
 """Limits of the strata of an edge's step in inverse depth [1/m]."""
 ROUGHNESS_ROWS = (1, 4)
 LABEL_REACH = 10

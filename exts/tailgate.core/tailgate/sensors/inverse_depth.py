@@ -1,0 +1,212 @@
+"""An image of inverse depth, in which a plane is linear: incidence, what other viewpoints see of it, and its move to one of them."""
+# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tailgate.geometry.quiet import wp
+
+wp.set_module_options({"enable_backward": False})
+
+EDGE_JUMP = 0.03
+"""Step of inverse depth between neighbouring pixels [1/m] from which they belong to two surfaces: 3 cm at 1 m."""
+SHADOW_JUMP = 0.01
+"""An occluder is nearer by at least this inverse depth [1/m]."""
+SHADOW_REACH = 0.6
+"""Half the width of a pixel seen from elsewhere, with a tenth of a pixel of slack [px]."""
+_EDGE, _SHADOW, _REACH = (wp.constant(v) for v in (EDGE_JUMP, SHADOW_JUMP, SHADOW_REACH))
+
+
+@wp.struct
+class Optics:
+    """Pinhole and range limits: focal length [px], nearest and furthest measurable depth [m]."""
+
+    f: wp.float32
+    near: wp.float32
+    far: wp.float32
+
+
+@wp.kernel
+def surface_kernel(
+    depth: wp.array(dtype=wp.float32, ndim=2),
+    optics: Optics,
+    inverse: wp.array(dtype=wp.float32, ndim=2),
+    nearest: wp.array(dtype=wp.float32),
+):
+    """Inverse depth [1/m] (0: nothing, or out of range) and its largest value in each row; one thread a row."""
+    y = wp.tid()
+    largest = float(0.0)
+    for x in range(depth.shape[1]):
+        z = depth[y, x]
+        q = float(0.0)
+        if z >= optics.near and z <= optics.far:
+            q = 1.0 / z
+        inverse[y, x] = q
+        largest = wp.max(largest, q)
+    nearest[y] = largest
+
+
+@wp.func
+def slope(before: float, here: float, after: float):
+    """The flatter of the two one-sided differences, 0 where there is no neighbour."""
+    a = here - before
+    b = after - here
+    if before <= 0.0:
+        a = b
+    if after <= 0.0:
+        b = a
+    if before <= 0.0 and after <= 0.0:
+        return 0.0
+    if wp.abs(a) < wp.abs(b):
+        return a
+    return b
+
+
+@wp.func
+def gradient(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int):
+    """Length of the surface's gradient of inverse depth [1/m/px]."""
+    h = inverse.shape[0]
+    w = inverse.shape[1]
+    q = inverse[y, x]
+    dx = slope(inverse[y, wp.max(x - 1, 0)], q, inverse[y, wp.min(x + 1, w - 1)])
+    dy = slope(inverse[wp.max(y - 1, 0), x], q, inverse[wp.min(y + 1, h - 1), x])
+    return wp.sqrt(dx * dx + dy * dy)
+
+
+@wp.func
+def incidence(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, f: float):
+    """Angle between the optical axis and the surface normal [rad]; on a plane inverse depth is linear in pixels: tan θ = f |∇q| / q."""
+    return wp.atan(f * gradient(inverse, y, x) / inverse[y, x])
+
+
+@wp.func
+def shadowed(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, shift: float, nearest: float):
+    """Whether a nearer surface hides pixel (y, x) from a viewpoint further along the row.
+
+    ``shift`` is the viewpoint's offset times the focal length [px m], positive to the right: a surface of inverse depth q moves by -shift q [px].
+    """
+    q = inverse[y, x]
+    side = int(1)
+    if shift < 0.0:
+        side = int(-1)
+    reach = wp.abs(shift)
+    last = int(wp.ceil(reach * (nearest - q) + 1.0))
+    for k in range(1, last + 1):
+        other = x + side * k
+        if other >= 0 and other < inverse.shape[1]:
+            step = inverse[y, other] - q
+            if step > _SHADOW and wp.abs(float(k) - reach * step) <= _REACH:
+                return True
+    return False
+
+
+@wp.kernel
+def move_kernel(src: wp.array(dtype=wp.float32, ndim=2), shift: float, aside: float, out: wp.array(dtype=wp.float32, ndim=2)):
+    """Move every pixel of inverse depth q along its row by ``shift`` q + ``aside`` [px], the nearest wins; one thread a row.
+
+    Surfaces stay closed: a pixel fills the columns up to that of its neighbour on the same surface.
+    """
+    y = wp.tid()
+    for x in range(src.shape[1]):
+        q = src[y, x]
+        if q > 0.0:
+            at = int(wp.rint(float(x) + shift * q + aside))
+            last = at
+            if x + 1 < src.shape[1]:
+                beside = src[y, x + 1]
+                if beside > 0.0 and wp.abs(beside - q) <= _EDGE:
+                    last = wp.max(at, int(wp.rint(float(x + 1) + shift * beside + aside)) - 1)
+            for c in range(wp.max(at, 0), wp.min(last + 1, out.shape[1])):
+                if q > out[y, c]:
+                    out[y, c] = q
+
+
+@wp.kernel
+def spread_kernel(src: wp.array(dtype=wp.float32, ndim=2), out: wp.array(dtype=wp.float32, ndim=2)):
+    """Nearest of each pixel and those above it, left of it and both."""
+    y, x = wp.tid()
+    above = wp.max(y - 1, 0)
+    left = wp.max(x - 1, 0)
+    out[y, x] = wp.max(wp.max(src[y, x], src[above, x]), wp.max(src[y, left], src[above, left]))
+
+
+@wp.kernel
+def close_kernel(inverse: wp.array(dtype=wp.float32, ndim=2)):
+    """Fill what no pixel of a row moved to with the further surface beside it; one thread a row."""
+    y = wp.tid()
+    last = float(0.0)
+    start = int(0)
+    for x in range(inverse.shape[1]):
+        q = inverse[y, x]
+        if q > 0.0:
+            if last > 0.0:
+                for c in range(start, x):
+                    inverse[y, c] = wp.min(last, q)
+            last = q
+            start = x + 1
+
+
+def incidence_twin(inverse: np.ndarray, focal: float) -> np.ndarray:
+    """Angle between the optical axis and the surface normal [rad], [H, W]."""
+    return np.where(inverse > 0, np.arctan(focal * gradient_twin(inverse) / np.where(inverse > 0, inverse, 1.0)), 0.0)
+
+
+def gradient_twin(inverse: np.ndarray) -> np.ndarray:
+    """Length of the surfaces' gradient of inverse depth [1/m/px], [H, W]."""
+    parts = []
+    for axis in (0, 1):
+        step = np.diff(inverse, axis=axis)
+        both = np.minimum(*(np.take(inverse, range(s, inverse.shape[axis] - 1 + s), axis=axis) for s in (0, 1))) > 0
+        step = np.where(both, step, np.nan)
+        pad = np.full_like(np.take(inverse, [0], axis=axis), np.nan)
+        before, after = np.concatenate([pad, step], axis=axis), np.concatenate([step, pad], axis=axis)
+        before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
+        parts.append(np.nan_to_num(np.where(np.abs(before) < np.abs(after), before, after)))
+    return np.hypot(*parts)
+
+
+def shadow_twin(inverse: np.ndarray, shift: float) -> np.ndarray:
+    """Pixels hidden from a viewpoint offset by ``shift`` / focal length along the rows (> 0: to the right), bool [H, W]."""
+    hidden = np.zeros(inverse.shape, dtype=bool)
+    if shift == 0.0:
+        return hidden
+    image, out = (inverse, hidden) if shift > 0 else (inverse[:, ::-1], hidden[:, ::-1])
+    width = image.shape[1]
+    for k in range(1, min(width, math.ceil(abs(shift) * image.max() + 1) + 1)):
+        step = image[:, k:] - image[:, : width - k]
+        out[:, : width - k] |= (step > SHADOW_JUMP) & (np.abs(k - abs(shift) * step) <= SHADOW_REACH)
+    return hidden
+
+
+def move_twin(inverse: np.ndarray, shift: float, aside: float, width: int) -> np.ndarray:
+    """Twin of ``move_kernel`` into an image of ``width`` columns."""
+    out = np.zeros((len(inverse), width))
+    at = np.rint(np.arange(inverse.shape[1]) + shift * inverse + aside).astype(int)
+    last = at.copy()
+    same = (inverse[:, 1:] > 0) & (inverse[:, :-1] > 0) & (np.abs(np.diff(inverse, axis=1)) <= EDGE_JUMP)
+    last[:, :-1] = np.where(same, np.maximum(at[:, 1:] - 1, at[:, :-1]), at[:, :-1])
+    rows, columns = np.nonzero(inverse > 0)
+    first, last, q = at[rows, columns], last[rows, columns], inverse[rows, columns]
+    for k in range(int((last - first).max(initial=-1)) + 1):
+        use = (first + k <= last) & (first + k >= 0) & (first + k < width)
+        np.maximum.at(out, (rows[use], first[use] + k), q[use])
+    return out
+
+
+def spread_twin(inverse: np.ndarray) -> np.ndarray:
+    """Twin of ``spread_kernel``."""
+    padded = np.pad(inverse, ((1, 0), (1, 0)), mode="edge")
+    return np.maximum.reduce([padded[i : i + inverse.shape[0], j : j + inverse.shape[1]] for i in (0, 1) for j in (0, 1)])
+
+
+def close_twin(inverse: np.ndarray) -> np.ndarray:
+    """Twin of ``close_kernel``."""
+    columns = np.arange(inverse.shape[1])
+    before = np.maximum.accumulate(np.where(inverse > 0, columns, -1), axis=1)
+    after = np.minimum.accumulate(np.where(inverse > 0, columns, len(columns))[:, ::-1], axis=1)[:, ::-1]
+    inside = (before >= 0) & (after < len(columns))
+    ends = (np.take_along_axis(inverse, np.clip(end, 0, len(columns) - 1), axis=1) for end in (before, after))
+    return np.where(inverse > 0, inverse, np.where(inside, np.minimum(*ends), 0.0))
