@@ -13,7 +13,7 @@ from tailgate.sensors.lidar import LidarResponse, Limits, loss_probability, resp
 from tailgate.sensors.lidar_kernels import launch_response
 
 SHAPE = (32, 600, 2)
-ALL = LidarResponse(0.02, 5e-4, 0.01, 0.5, 0.02, 0.02, 0.05, 0.001, 0.05, 0.5, 60.0, 0.8, 0.7, 0.6, 0.3, 0.2, 0.01)
+ALL = LidarResponse(0.02, 5e-4, 0.01, 0.5, 0.3, 0.4, 0.02, 0.02, 0.05, 0.001, 0.05, 0.5, 0.4, 60.0, 0.7, 0.8, 0.7, 0.6, 0.3, 0.2, 0.5, 0.01)
 
 
 def _exact(seed=0):
@@ -46,6 +46,33 @@ def test_the_default_response_changes_nothing():
     r, intensity = (a.numpy() for a in launch_response(exact, LidarResponse(), Limits(0.0, 1e3, 0.0), 1, "cpu"))
     np.testing.assert_array_equal(r, exact[0])
     np.testing.assert_allclose(intensity, np.where(exact[0] > 0, exact[2], 0), atol=1e-6)
+
+
+def test_tails_leave_the_variance():
+    """A normal times a lognormal factor has the kurtosis 3 exp(4 tail²)."""
+    limits, flat = Limits(0.0, 1e3, 0.0), _flat()
+    law = LidarResponse(noise_sigma=0.02, noise_tail=0.3, intensity_spread=0.05, intensity_tail=0.3)
+    r, intensity = (a.numpy()[..., 0] for a in launch_response(flat, law, limits, 5, "cpu"))
+    for error, spread in ((r - 20.0, 0.02), (np.log(intensity / np.median(intensity)), 0.05)):
+        assert error.std() == pytest.approx(spread, rel=0.02)
+        assert np.mean(error**4) / error.var() ** 2 == pytest.approx(3 * np.exp(4 * 0.3**2), rel=0.08)
+
+
+def test_grain_is_each_returns_own():
+    """Of noise and losses, a share comes one by one; the rest lasts over columns."""
+    limits, flat = Limits(0.0, 1e3, 0.0), _flat()
+    for grain in (0.0, 0.4, 1.0):
+        law = LidarResponse(noise_sigma=0.02, noise_correlation=0.9, noise_grain=grain, drop_base=0.2, drop_correlation=0.9, drop_grain=grain)
+        out = launch_response(flat, law, limits, 5, "cpu")[0].numpy()[..., 0]
+        missing = out <= 0
+        assert missing.mean() == pytest.approx(0.2, abs=0.01)
+        pairs = ~missing[:, 1:] & ~missing[:, :-1]
+        error = out - 20.0
+        assert error[~missing].std() == pytest.approx(0.02, rel=0.03)
+        beside = np.mean((error[:, 1:] * error[:, :-1])[pairs]) / error[~missing].var()
+        assert beside == pytest.approx(0.9 * (1 - grain), abs=0.02)
+        again = missing[:, 1:][missing[:, :-1]].mean()
+        assert again == pytest.approx(0.2, abs=0.01) if grain == 1.0 else again > 0.2 + 0.4 * (1 - grain)
 
 
 def test_noise_follows_its_law():

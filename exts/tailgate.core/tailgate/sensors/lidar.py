@@ -4,18 +4,23 @@ Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of s
 
 Laws (r range [m], θ incidence, ρ reflectance):
 
-* range error: N(0, s²), correlated along the beam's sweep, + a constant per beam;
+* range error: N(0, s²), of which a share is each return's own and the rest correlated along the beam's sweep, + a constant per beam; surfaces
+  differ in relief and texture, so that s itself spreads: times exp(noise_tail·N(0, 1) - noise_tail²), which leaves the variance (likewise the
+  intensity's);
   s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
   footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J. 66, 389-399).
-* signal: m = (ρ / 0.1)·cos θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended Lambertian target (Wagner et al. 2006, ISPRS J. 60,
-  100-112); it is detected with probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
-* further losses: drop_base + drop_near·exp(-r / 5 m) + drop_per_metre·r + drop_incidence·(1 - cos θ)², correlated along the beam's sweep.
+* signal: m = (ρ / 0.1)·cos^signal_incidence θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended target (Wagner et al. 2006, ISPRS
+  J. 60, 100-112), Lambertian at exponent 1; rough ground returns more at grazing incidence (Oren and Nayar 1994, SIGGRAPH). It is detected with
+  probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
+* further losses: drop_base + drop_near·exp(-r / 5 m) + drop_per_metre·r + drop_incidence·(1 - cos θ)². A share of all losses
+  comes one by one, the others in patches along the beam's sweep: glass, dark paint and wet ground lose returns over many columns.
 * intensity: intensity_gain·0.3·(ρ / 0.3)^intensity_contrast·cos^intensity_incidence θ·(10 m / r)^intensity_range·
-  exp(intensity_spread·N(0, 1) - 2 a r), clipped to 0..1, stored in steps.
+  exp(intensity_spread·exp(intensity_tail·N(0, 1) - intensity_tail²)·N(0, 1) - 2 a r), clipped to 0..1, stored in steps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -36,11 +41,15 @@ MAX_TAN = 20.0
 """tan θ is capped here (87.1 deg)."""
 MID_REFLECTANCE = 0.3
 """Reflectance that contrast leaves as it is."""
-TAPS = 16
-"""Length of the moving average that correlates noise and losses along a beam [columns]."""
+TAPS = 64
+"""Longest moving average that correlates noise and losses along a beam [columns]."""
+LEAST_TAP = math.log(0.05)
+"""Log of the smallest weight of that average, the largest being 1."""
+MAX_CORRELATION = 0.96
+"""Correlation of neighbouring columns that this length can still hold."""
 BIAS_SEED = 7919
 """Seed of the per-beam range offsets: they belong to the device, not to the frame."""
-NOISE, DROP, INTENSITY, BIAS, AIR, PLACE = range(6)
+NOISE, DROP, INTENSITY, BIAS, AIR, PLACE, NOISE_GRAIN, DROP_GRAIN, NOISE_TAIL, INTENSITY_TAIL = range(10)
 """Random streams of one cell."""
 BEYOND = 1 << 30
 """Added to the number of a cell before a scan's first column where the scan does not wrap."""
@@ -54,19 +63,24 @@ class LidarResponse:
         noise_sigma: range noise at normal incidence and short range [m].
         noise_per_metre: growth of range noise with range [m/m].
         noise_incidence: range noise per unit tan of incidence [m].
-        noise_correlation: correlation of range noise between neighbouring columns of a beam, 0..0.85.
+        noise_correlation: correlation of the correlated range noise between neighbouring columns of a beam, 0..0.96.
+        noise_grain: share of the noise's variance that every return has for itself.
+        noise_tail: standard deviation of the log of the noise's strength from return to return: 0 for a normal distribution, more for heavier tails.
         beam_bias: standard deviation of the beams' constant range offsets [m].
         drop_base: share of returns lost anywhere.
         drop_near: further share lost at zero range, decaying over 5 m.
         drop_per_metre: further share lost per metre [1/m].
         drop_incidence: further share lost at grazing incidence.
-        drop_correlation: correlation of losses between neighbouring columns of a beam, 0..0.85.
+        drop_correlation: correlation between neighbouring columns of a beam of what decides about losses in patches, 0..0.96.
+        drop_grain: share of losses that come one by one.
         range_10pct: range at which half of the returns of a 10 % target at normal incidence are detected [m]; 0 for no limit.
+        signal_incidence: exponent of cos θ in the signal that is detected or not.
         intensity_gain: intensity over reflectance of a 30 % target at normal incidence and 10 m.
         intensity_contrast: exponent of reflectance: 1 for a linear receiver, less for one that compresses.
         intensity_incidence: exponent of cos θ.
         intensity_range: exponent of (10 m / r).
         intensity_spread: standard deviation of the log of intensity.
+        intensity_tail: standard deviation of the log of that spread from return to return, as of the noise.
         intensity_step: storage step of intensity, 0 for none.
         backscatter: light that fog, rain or snow sends back, as a share of its extinction [1/sr]; 0 for none.
         scatter_spread: standard deviation of the log of what a slice of air sends back: fog below 0.5, rain and snow 1 and more.
@@ -79,18 +93,23 @@ class LidarResponse:
     noise_per_metre: float = 0.0
     noise_incidence: float = 0.0
     noise_correlation: float = 0.0
+    noise_grain: float = 0.0
+    noise_tail: float = 0.0
     beam_bias: float = 0.0
     drop_base: float = 0.0
     drop_near: float = 0.0
     drop_per_metre: float = 0.0
     drop_incidence: float = 0.0
     drop_correlation: float = 0.0
+    drop_grain: float = 0.0
     range_10pct: float = 0.0
+    signal_incidence: float = 1.0
     intensity_gain: float = 1.0
     intensity_contrast: float = 1.0
     intensity_incidence: float = 0.0
     intensity_range: float = 0.0
     intensity_spread: float = 0.0
+    intensity_tail: float = 0.0
     intensity_step: float = 0.0
     backscatter: float = 0.0
     scatter_spread: float = 0.0
@@ -245,21 +264,31 @@ def respond_lidar_twin(
     ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
     sigma = np.sqrt(p.noise_sigma**2 + (p.noise_per_metre * r) ** 2 + (p.noise_incidence * tan) ** 2)
     cells = cell_numbers(r.shape)
-    noisy = r + sigma * _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap) + p.beam_bias * normal_twin(BIAS_SEED, ring, BIAS)
+    shared = _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap)
+    error = np.sqrt(1 - p.noise_grain) * shared + np.sqrt(p.noise_grain) * normal_twin(seed, cells, NOISE_GRAIN)
+    noisy = r + sigma * _tail_twin(seed, cells, NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_twin(BIAS_SEED, ring, BIAS)
     if limits.range_step > 0:
         noisy = np.floor(noisy / limits.range_step + 0.5) * limits.range_step
     lost = _loss_twin(r, cosine, reflectance * air, p)
     if sure is not None:
         unlost = replace(p, drop_base=0.0, drop_near=0.0, drop_per_metre=0.0, drop_incidence=0.0)
         lost[..., sure:] = _loss_twin(r, cosine, reflectance * air, unlost)[..., sure:]
-    keep = (r > 0) & (normal_cdf_twin(_latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap)) >= lost)
+    patches = normal_cdf_twin(_latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap))
+    single = normal_cdf_twin(normal_twin(seed, cells, DROP_GRAIN))
+    keep = (r > 0) & (1 - patches <= (1 - lost) ** (1 - p.drop_grain)) & (1 - single <= (1 - lost) ** p.drop_grain)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
-    scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(p.intensity_spread * normal_twin(seed, cells, INTENSITY))
+    speckle = p.intensity_spread * _tail_twin(seed, cells, INTENSITY_TAIL, p.intensity_tail) * normal_twin(seed, cells, INTENSITY)
+    scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(speckle)
     tone = MID_REFLECTANCE * (np.maximum(reflectance, 1e-4) / MID_REFLECTANCE) ** p.intensity_contrast
     intensity = np.clip(p.intensity_gain * tone * cosine**p.intensity_incidence * scale, 0, 1)
     if p.intensity_step > 0:
         intensity = np.minimum(np.floor(intensity / p.intensity_step + 0.5) * p.intensity_step, 1.0)
     return np.where(keep, noisy, 0).astype(np.float32), np.where(keep, intensity, 0).astype(np.float32)
+
+
+def _tail_twin(seed: int, cells: np.ndarray, stream: int, tail: float) -> np.ndarray:
+    """Factor on a normal that gives it heavier tails and leaves its variance."""
+    return np.exp(tail * normal_twin(seed, cells, stream) - tail**2)
 
 
 def loss_probability(r: Any, cosine: Any, reflectance: Any, response: LidarResponse) -> np.ndarray:
@@ -271,7 +300,7 @@ def _loss_twin(r: np.ndarray, cosine: np.ndarray, signal: np.ndarray, p: LidarRe
     rate = p.drop_base + p.drop_near * np.exp(-r / NEAR_LENGTH) + p.drop_per_metre * r + p.drop_incidence * (1 - cosine) ** 2
     detected = np.ones_like(r)
     if p.range_10pct > 0:
-        m = signal / 0.1 * cosine * (p.range_10pct / np.maximum(r, 1e-3)) ** 2
+        m = signal / 0.1 * cosine**p.signal_incidence * (p.range_10pct / np.maximum(r, 1e-3)) ** 2
         m4 = np.minimum(m, 1e4) ** 4
         detected = m4 / (1 + m4)
     return 1 - (1 - np.clip(rate, 0, 1)) * detected
@@ -303,8 +332,8 @@ def cell_numbers(shape: tuple[int, ...]) -> np.ndarray:
 
 def taps_of(correlation: float) -> np.ndarray:
     """Weights of the moving average whose neighbours correlate at ``correlation`` (a truncated AR(1) response), unit variance, float32 [taps]."""
-    rho = min(max(correlation, 0.0), 0.85)
-    weights = rho ** np.arange(1 if rho == 0 else TAPS, dtype=np.float64)
+    rho = min(max(correlation, 0.0), MAX_CORRELATION)
+    weights = rho ** np.arange(1 if rho == 0 else min(TAPS, math.ceil(LEAST_TAP / math.log(rho))), dtype=np.float64)
     return (weights / np.linalg.norm(weights)).astype(np.float32)
 
 

@@ -10,12 +10,16 @@ from tailgate.sensors.lidar import (
     BIAS,
     BIAS_SEED,
     DROP,
+    DROP_GRAIN,
     INTENSITY,
     INTENSITY_REFERENCE,
+    INTENSITY_TAIL,
     MAX_TAN,
     MID_REFLECTANCE,
     NEAR_LENGTH,
     NOISE,
+    NOISE_GRAIN,
+    NOISE_TAIL,
     LidarResponse,
     Limits,
     taps_of,
@@ -23,7 +27,8 @@ from tailgate.sensors.lidar import (
 
 wp.set_module_options({"enable_backward": False})
 
-_INTENSITY, _BIAS = wp.constant(INTENSITY), wp.constant(BIAS)
+_INTENSITY, _BIAS, _NOISE_GRAIN, _DROP_GRAIN = (wp.constant(v) for v in (INTENSITY, BIAS, NOISE_GRAIN, DROP_GRAIN))
+_NOISE_TAIL, _INTENSITY_TAIL = wp.constant(NOISE_TAIL), wp.constant(INTENSITY_TAIL)
 _BIAS_SEED, _BEYOND = wp.constant(BIAS_SEED), wp.constant(BEYOND)
 _MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, INTENSITY_REFERENCE, MID_REFLECTANCE))
 
@@ -33,17 +38,22 @@ class _Device:
     noise_sigma: wp.float32
     noise_per_metre: wp.float32
     noise_incidence: wp.float32
+    noise_grain: wp.float32
+    noise_tail: wp.float32
     beam_bias: wp.float32
     drop_base: wp.float32
     drop_near: wp.float32
     drop_per_metre: wp.float32
     drop_incidence: wp.float32
+    drop_grain: wp.float32
     range_10pct: wp.float32
+    signal_incidence: wp.float32
     intensity_gain: wp.float32
     intensity_contrast: wp.float32
     intensity_incidence: wp.float32
     intensity_range: wp.float32
     intensity_spread: wp.float32
+    intensity_tail: wp.float32
     intensity_step: wp.float32
     range_min: wp.float32
     range_max: wp.float32
@@ -109,10 +119,18 @@ def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, stray: bool, p:
     detected = wp.float32(1.0)
     if p.range_10pct > 0.0:
         reach = p.range_10pct / wp.max(r, 1.0e-3)
-        m = wp.min(signal / 0.1 * cosine * reach * reach, 1.0e4)
+        m = wp.min(signal / 0.1 * wp.pow(cosine, p.signal_incidence) * reach * reach, 1.0e4)
         m4 = m * m * m * m
         detected = m4 / (1.0 + m4)
     return 1.0 - (1.0 - wp.clamp(rate, 0.0, 1.0)) * detected
+
+
+@wp.func
+def _tail(seed: wp.int32, cell: wp.int32, stream: wp.int32, tail: wp.float32) -> wp.float32:
+    """Factor on a normal that gives it heavier tails and leaves its variance."""
+    if tail <= 0.0:
+        return wp.float32(1.0)
+    return wp.exp(tail * normal_of(seed, cell, stream) - tail * tail)
 
 
 @wp.kernel
@@ -139,18 +157,25 @@ def _respond(
     cosine = wp.clamp(incidence[i, j, e], 1.0e-3, 1.0)
     rho = reflectance[i, j, e]
     air = wp.exp(-2.0 * p.extinction * r)
-    if normal_cdf(_along_beam(loss, i, j, e, loss_taps)) < _loss(r, cosine, rho * air, e >= sure, p):
+    kept = 1.0 - _loss(r, cosine, rho * air, e >= sure, p)
+    cell = (e * exact.shape[0] + i) * exact.shape[1] + j
+    if 1.0 - normal_cdf(_along_beam(loss, i, j, e, loss_taps)) > wp.pow(kept, 1.0 - p.drop_grain):
+        return
+    if p.drop_grain > 0.0 and 1.0 - normal_cdf(normal_of(seed, cell, _DROP_GRAIN)) > wp.pow(kept, p.drop_grain):
         return
     tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
     sigma = wp.sqrt(p.noise_sigma * p.noise_sigma + far * far + slope * slope)
-    cell = (e * exact.shape[0] + i) * exact.shape[1] + j
-    noisy = r + sigma * _along_beam(noise, i, j, e, noise_taps) + p.beam_bias * normal_of(_BIAS_SEED, i, _BIAS)
+    error = wp.sqrt(1.0 - p.noise_grain) * _along_beam(noise, i, j, e, noise_taps)
+    if p.noise_grain > 0.0:
+        error = error + wp.sqrt(p.noise_grain) * normal_of(seed, cell, _NOISE_GRAIN)
+    noisy = r + sigma * _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_of(_BIAS_SEED, i, _BIAS)
     if p.range_step > 0.0:
         noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
     if noisy < p.range_min or noisy > p.range_max:
         return
-    scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(p.intensity_spread * normal_of(seed, cell, _INTENSITY))
+    speckle = p.intensity_spread * _tail(seed, cell, _INTENSITY_TAIL, p.intensity_tail) * normal_of(seed, cell, _INTENSITY)
+    scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(speckle)
     tone = _MID * wp.pow(wp.max(rho, 1.0e-4) / _MID, p.intensity_contrast)
     value = wp.clamp(p.intensity_gain * tone * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
     if p.intensity_step > 0.0:
