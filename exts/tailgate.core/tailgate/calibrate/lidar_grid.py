@@ -32,6 +32,10 @@ MIN_BLIND = 2.0
 """Narrowest blind sector [deg]: a mast is wider, a gap between returns is not."""
 SEEN = 0.9
 """Share of columns in which something must return before empty ones count as blind."""
+MIN_HIDDEN = 3
+"""Narrowest part of a beam's turn that counts as hidden by the vehicle [columns]."""
+DOWN, SURE = 4.0, 0.9
+"""Beams that look down by so much [deg] and return from so large a share of the cells in which they ever do can tell what the vehicle hides."""
 TRIM = 3.5
 """Returns off their cone by this many robust standard deviations are left out."""
 
@@ -45,6 +49,7 @@ class GridEstimate:
         direction: "cw" or "ccw", None where the scans do not tell.
         elevation, aside, height: per beam, in the model's order [deg], [deg], [m].
         blind: sectors [deg], as in ``LidarModel``; None where the scans do not tell.
+        hidden: sectors of each beam [deg], as in ``LidarModel``; None where the scans do not tell.
     """
 
     columns: Estimate
@@ -54,6 +59,7 @@ class GridEstimate:
     aside: list[Estimate]
     height: list[Estimate]
     blind: list[tuple[float, float]] | None
+    hidden: list[list[tuple[float, float]]] | None
 
     def applied(self, model: LidarModel) -> LidarModel:
         """The model with what was identified in place of its table."""
@@ -70,6 +76,8 @@ class GridEstimate:
             new["beam_height_m"] = _kept(self.height, model.beam_height_m or [0.0] * len(self.height), 4)
         if self.blind is not None:
             new["blind_sectors_deg"] = self.blind
+        if self.hidden is not None:
+            new["hidden_sectors_deg"] = self.hidden if any(self.hidden) else []
         return LidarModel.model_validate(model.model_dump() | new)
 
     def rows(self, model: LidarModel) -> dict[str, Estimate]:
@@ -89,18 +97,21 @@ class GridEstimate:
             out.append("the scans carry no firing times: sense of rotation and azimuth offsets stay the table's, the rate follows from the columns")
         if self.blind is None:
             out.append("too few columns return anything to tell blind sectors")
+        if self.hidden is None:
+            out.append("the scans show one place only: what the vehicle hides cannot be told from what never returns there")
         silent = [str(k) for k, e in enumerate(self.elevation) if not e.identifiable]
         if silent:
             out.append(f"beams {', '.join(silent)} returned too little: their elevations stay the table's")
         return out
 
 
-def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel) -> GridEstimate:
+def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int = 1) -> GridEstimate:
     """Estimate the firing grid.
 
     Args:
         scans: organised scans of one device with as many rings as the model has beams, both from the highest to the lowest.
         model: the device's table; what cannot be identified stays as it says.
+        places: how many places the scans show; from two on, they tell what the vehicle hides.
 
     Raises:
         UserError: no scans, or another number of beams.
@@ -116,7 +127,8 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel) -> GridEstima
     rate = head[0] if head else _derived_rate(columns, model)
     cones = _cones(pool, model)
     aside = head[2] if head else [_kept_as_is(v) for v in model.azimuth_offset_deg or [0.0] * len(cones)]
-    return GridEstimate(columns, rate, head[1] if head else None, [c[0] for c in cones], aside, [c[1] for c in cones], blind_sectors(scans))
+    seen = (blind_sectors(scans), hidden_sectors(scans) if places > 1 else None)
+    return GridEstimate(columns, rate, head[1] if head else None, [c[0] for c in cones], aside, [c[1] for c in cones], *seen)
 
 
 def blind_sectors(scans: Sequence[SensorFrame]) -> list[tuple[float, float]] | None:
@@ -129,12 +141,36 @@ def blind_sectors(scans: Sequence[SensorFrame]) -> list[tuple[float, float]] | N
         bins[(azimuth / width).astype(np.int64) % n] = True
     if bins.mean() < SEEN:
         return None
-    first = int(np.argmax(bins))
-    turned = np.roll(bins, -first)
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], turned, [True]]).astype(np.int8)))
+    return _empty_sectors(bins, MIN_BLIND / width)
+
+
+def hidden_sectors(scans: Sequence[SensorFrame]) -> list[list[tuple[float, float]]]:
+    """Sectors [deg, counter-clockwise] of each beam without a return in any scan, to a column.
+
+    Parts of the vehicle stand in the way of beams that look down: they return from the ground, or not at all. Beams that look level, and those that
+    lose returns elsewhere too, tell nothing, for the sky and the range limit look alike.
+    """
+    beams, n = np.asarray(scans[0].channel("range")).shape[0], max(np.asarray(s.channel("range")).shape[1] for s in scans)
+    fired, held = np.zeros((beams, n)), np.zeros((beams, n))
+    for scan in scans:
+        ring, column = np.indices(np.asarray(scan.channel("range")).shape[:2])
+        cell = (np.asarray(scan.channel("azimuth"), np.float64) % 360.0 * n / 360.0).astype(np.int64)[ring, column] % n
+        np.add.at(fired, (ring, cell), 1.0)
+        np.add.at(held, (ring, cell), np.asarray(scan.channel("range"))[..., 0] > 0)
+    down = np.median(np.asarray(scans[0].channel("elevation")), axis=1) < -DOWN
+    seen = held > 0
+    share = np.where(seen, held, 0).sum(axis=1) / np.maximum(np.where(seen, fired, 0).sum(axis=1), 1)
+    return [_empty_sectors(seen[k] | (fired[k] == 0), MIN_HIDDEN) if down[k] and share[k] >= SURE else [] for k in range(beams)]
+
+
+def _empty_sectors(bins: np.ndarray, least: float) -> list[tuple[float, float]]:
+    """Runs of at least ``least`` empty bins of a turn [deg]; bool [n]."""
+    if not bins.any():
+        return [(-180.0, 180.0)]
+    width, first = 360.0 / len(bins), int(np.argmax(bins))
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], np.roll(bins, -first), [True]]).astype(np.int8)))
     runs = zip(edges[::2], edges[1::2], strict=True)
-    angle = [((first + a) * width, (first + b) * width) for a, b in runs if (b - a) * width >= MIN_BLIND]
-    return [(_wrapped(a), _wrapped(b)) for a, b in angle]
+    return [(_wrapped((first + a) * width), _wrapped((first + b) * width)) for a, b in runs if b - a >= least]
 
 
 def _wrapped(angle: float) -> float:

@@ -33,6 +33,7 @@ class LidarModel(Model):
         direction: sense of rotation seen from above, "cw" or "ccw".
         azimuth_start_deg, azimuth_fov_deg: first column's azimuth and the swept sector [deg].
         blind_sectors_deg: azimuth sectors from .. to [deg, counter-clockwise] in which nothing is fired or everything is masked.
+        hidden_sectors_deg: the same for each beam, one list per beam or empty: what the vehicle hides of it.
         divergence_mrad: horizontal and vertical full angle of the beam at 1/e^2 of its intensity [mrad].
         pulse_ns: length of the pulse at half maximum [ns]; echoes closer than half of it times the speed of light merge.
         sub_rays: rays traced per beam: 1 along its axis, or 7 over its ellipse (mixed pixels and several echoes, at seven times the cost).
@@ -59,6 +60,7 @@ class LidarModel(Model):
     azimuth_start_deg: float = 180.0
     azimuth_fov_deg: float = Field(360.0, gt=0, le=360)
     blind_sectors_deg: list[tuple[Finite, Finite]] = []
+    hidden_sectors_deg: list[list[tuple[Finite, Finite]]] = []
     divergence_mrad: tuple[Annotated[float, Field(ge=0, le=50)], Annotated[float, Field(ge=0, le=50)]] = (0.0, 0.0)
     pulse_ns: float = Field(6.0, gt=0, le=100)
     sub_rays: Literal[1, 7] = 1
@@ -81,10 +83,10 @@ class LidarModel(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
-        for name in ("azimuth_offset_deg", "firing_us", "beam_height_m"):
+        for name, what in {**dict.fromkeys(("azimuth_offset_deg", "firing_us", "beam_height_m"), "numbers"), "hidden_sectors_deg": "lists"}.items():
             values = getattr(self, name)
             if values and len(values) != len(self.elevation_deg):
-                raise ValueError(f"{name} must hold {len(self.elevation_deg)} numbers, one per beam, got {len(values)}")
+                raise ValueError(f"{name} must hold {len(self.elevation_deg)} {what}, one per beam, got {len(values)}")
         if not self.range_min < self.range_max:
             raise ValueError(f"range_min must be below range_max, got {self.range_min} and {self.range_max}")
         if self.sub_rays > 1 and not any(self.divergence_mrad):

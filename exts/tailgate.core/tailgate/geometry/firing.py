@@ -21,7 +21,7 @@ class FiringGrid:
         azimuth, elevation: of every cell in the sensor's frame at the moment it fires [deg], float32 (beams, columns); azimuth in [-180, 180).
         time: since the sweep began [ns], int32 (beams, columns).
         height: of every beam's origin in the sensor's frame [m], float32 (beams,).
-        live: False in blind sectors, bool (beams, columns).
+        live: False in blind and hidden sectors, bool (beams, columns).
         sweep: duration of a sweep [ns].
     """
 
@@ -49,8 +49,9 @@ def firing_grid(model: LidarModel) -> FiringGrid:
     time = np.rint(sweep * head / model.columns + late[:, None]).astype(np.int32)
     height = np.asarray(model.beam_height_m or np.zeros(beams), np.float32)
     live = np.ones(azimuth.shape, dtype=bool)
-    for first, last in model.blind_sectors_deg:
-        live &= (azimuth - first) % 360.0 > (last - first) % 360.0
+    for beam in range(beams):
+        for first, last in (*model.blind_sectors_deg, *(model.hidden_sectors_deg[beam] if model.hidden_sectors_deg else ())):
+            live[beam] &= (azimuth[beam] - first) % 360.0 > (last - first) % 360.0
     return FiringGrid(azimuth.astype(np.float32), elevation.astype(np.float32), time, height, live, round(sweep))
 
 
