@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tailgate.calibrate.depth import perfect_views
+from tailgate.calibrate.camera import perfect_views
 from tailgate.config.rig import load_sensor
 from tailgate.frames import Intrinsics, ObjectView, SensorFrame
 from tailgate.sensors import nominal

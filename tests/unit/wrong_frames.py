@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import handmade
 import numpy as np
-from tailgate.calibrate.depth import perfect_views
+from tailgate.calibrate.camera import perfect_views
 from tailgate.config.rig import load_sensor
 from tailgate.frames import Frame, FrameId, Objects
 from tailgate.sensors import nominal
@@ -32,10 +32,11 @@ def lidar_frame(boxes: list[handmade.Box] = handmade.STREET, beams: int = 48, co
 
 
 def rgbd_frame() -> Frame:
-    """A table top through the Kinect's response; objects without 3-D boxes, as a labelled recording has them."""
+    """A table top through the Kinect's response, its picture noisy and kept as it is; objects without 3-D boxes, as a labelled recording has them."""
     model, _ = load_sensor("kinect_v1")
     perfect = perfect_views(model, 1, 3)[0]
-    sensor = replace(perfect, channels=respond_camera(perfect, model, nominal(model), 7))
+    params = {**nominal(model), "shot_noise": 5e-4, "jpeg_loss": 0.0}
+    sensor = replace(perfect, channels=respond_camera(perfect, model, params, 7))
     ids = np.unique(np.asarray(sensor.channels["instance_segmentation"]))
     ids, n = ids[ids > 0].astype(np.int32), int((ids > 0).sum())
     objects = Objects(ids, ["object"] * n, np.full((n, 4, 4), np.nan), np.full((n, 3), np.nan), [""] * n)

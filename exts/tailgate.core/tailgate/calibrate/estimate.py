@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHARP = 0.1
+"""An interval that reaches so far, as a share of the value, on either side identifies a setting."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -23,3 +26,15 @@ class Estimate:
     n: int
     identifiable: bool
     why: str
+
+    @property
+    def margin(self) -> float:
+        """Half the interval as a share of the value; infinite at 0."""
+        return 0.5 * (self.high - self.low) / abs(self.value) if self.value else float("inf")
+
+    @property
+    def state(self) -> str:
+        """"identified" within ``SHARP``, "roughly" where the reference decided it less sharply, else "not identified"."""
+        if not self.identifiable:
+            return "not identified"
+        return "identified" if self.margin <= SHARP else "roughly"

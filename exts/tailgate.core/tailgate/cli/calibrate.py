@@ -22,16 +22,33 @@ def _calibrate() -> None:
 
 @calibrate.command("sensor")
 def calibrate_sensor(
-    reference: Annotated[Path, typer.Option("--reference", help="Folder of recordings.")],
-    sensor: Annotated[str, typer.Option(help="Sensor model to start from: a name in configs/sensors or a file.")],
-    kind: Annotated[str, typer.Option(help="Layout: kitti, mosd or av2.")] = "kitti",
-    out: Annotated[Path, typer.Option("-o", "--out", help="Sensor model to write.")] = Path("sensor.yaml"),
+    reference: Reference,
+    sensor: Annotated[str | None, typer.Option(help="Model to start from, a name in configs/sensors or a file; else the one recorded.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Layout; guessed where not given.")] = None,
+    option: Annotated[list[str], typer.Option("--option", help="key=value for the reader.")] = [],  # noqa: B006 (typer copies it)
+    holdout: Annotated[bool, typer.Option("--holdout", help="Also fit to some places and judge on the others.")] = False,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Sensor model to write; a page of the same name lies beside it.")] = Path("sensor.yaml"),
+    seed: Annotated[int, typer.Option(help="Of scenes and noise.")] = 0,
+    as_json: Json = False,
 ) -> None:
-    """Estimate a sensor's noise, losses and intensity law from real recordings."""
-    from tailgate.runtime.sensor_fit import fit_sensor
+    """Estimate a sensor's grid, noise, losses, edges and intensity law from real recordings, with intervals, and say what cannot be told."""
+    from tailgate.ledger.ledger import write_atomically
+    from tailgate.report.sensor_page import print_sensor, write_sensor_page
+    from tailgate.runtime.folder import check_writable
+    from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
 
-    fit_sensor(reference, kind, sensor, out).print(console)
-    console.print(f"sensor model: {out}", soft_wrap=True)
+    page = out.with_suffix(".html")
+    check_writable(out)
+    check_writable(page)
+    with bars() as shown:
+        fit = fit_sensor(SensorRequest(reference, sensor, kind, pairs("--option", option), holdout, seed, shown.tick))
+    write_atomically(out, fit.text)
+    write_sensor_page(fit.record, page)
+    if as_json:
+        print_json(fit.record.to_json())
+        return
+    print_sensor(fit.record, console)
+    console.print(f"sensor model: {out}, page: {page}", soft_wrap=True)
 
 
 @calibrate.command("gate")

@@ -42,20 +42,20 @@ def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Set
 
 
 def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting]) -> dict[str, Any]:
-    from tailgate.calibrate.depth import fit_depth_response
+    from tailgate.calibrate.camera import fit_camera, perfect_views
     from tailgate.calibrate.lidar import fit_response
 
     blocks = [b for found in reference.blocks("feedback").values() for b in found]
     if model.type == "lidar":
-        return fit_response(blocks, scans[:SCANS], model, prior)
-    if model.depth == "kinect_v1":
-        settled = model.model_copy(update={"response": {**model.response, **prior}})
-        return fit_depth_response(blocks, [_exact(s) for s in scans[:IMAGES]], settled).estimates
-    return {}
+        return fit_response(blocks, scans[:SCANS], model, prior).estimates
+    if model.depth == "none":
+        return {}
+    settled = model.model_copy(update={"response": {**model.response, **prior}})
+    return fit_camera(blocks, [_exact(s) for s in scans[:IMAGES]], settled, pictures=perfect_views(settled, IMAGES)).estimates
 
 
 def _exact(view: SensorFrame) -> SensorFrame:
-    """The view with its true depth in place of the measured one."""
+    """The view with its true depth in place of the measured one; its colour is as measured."""
     return replace(view, channels={**view.channels, "distance_to_image_plane": view.channel("distance_to_image_plane_true")})
 
 

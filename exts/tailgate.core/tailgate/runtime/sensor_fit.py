@@ -1,92 +1,155 @@
-"""``calibrate sensor``: a sensor model whose response settings are estimated from real recordings."""
+"""``calibrate sensor``: a sensor model whose response is estimated from real recordings, and how near it comes to recordings it never saw."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tailgate.calibrate.bench import CameraBench, LidarBench
+from tailgate.calibrate.estimate import Estimate
+from tailgate.calibrate.holdout import HeldOut, Recorded, average, distances, folds
 from tailgate.config.budget import Reference
 from tailgate.config.load import dump
 from tailgate.config.rig import load_sensor
+from tailgate.config.sensor import CameraModel, LidarModel
+from tailgate.config.setting import Setting
+from tailgate.distributions import Constant, Ranged
 from tailgate.errors import UserError
 from tailgate.feedback.estimate import apply_estimates
-from tailgate.ledger.ledger import write_atomically
+from tailgate.frames import SensorFrame
+from tailgate.reference.reader import ReferenceSet
+from tailgate.report.sensor_page import SensorRecord, SettingRow
+from tailgate.runtime.measured import Source, Tick
+from tailgate.sensors import nominal
 
-if TYPE_CHECKING:
-    from rich.console import Console
+GRID_SCANS = 16
+"""Most scans a firing grid is read from."""
 
-STREETS = 4
-"""Exact scans of simple streets that a LiDAR's response is fitted on."""
+
+@dataclass(frozen=True)
+class SensorRequest:
+    """What to calibrate, and on what.
+
+    Attributes:
+        reference: folder of recordings.
+        sensor: name or path of the sensor model to start from; None: the model the recordings name.
+        kind: layout of the folder; guessed from what lies in it where not given.
+        options: of its reader.
+        holdout: also judge fits on places they have not seen.
+        seed: of scenes and noise.
+        tick: hears how far the work is.
+    """
+
+    reference: Path
+    sensor: str | None = None
+    kind: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    holdout: bool = False
+    seed: int = 0
+    tick: Tick = lambda words, done, total: None
 
 
 @dataclass(frozen=True)
 class SensorFit:
-    """A calibrated model and the estimates behind it."""
+    """A calibrated model and the record of how it was found."""
 
-    text: str
-    estimates: dict[str, Any]
-    notes: list[str]
+    model: LidarModel | CameraModel
+    record: SensorRecord
 
-    def print(self, console: Console) -> None:
-        """Every parameter with its interval, and what could not be identified."""
-        from rich.table import Table
-
-        table = Table("parameter", "estimate", "interval", "real measurements", "", box=None)
-        for name, e in self.estimates.items():
-            word = "" if e.identifiable else "[yellow]hardly identified[/yellow]"
-            table.add_row(name, f"{e.value:.4g}", f"{e.low:.3g} … {e.high:.3g}", f"{e.n:,}", word)
-        console.print(table)
-        for note in self.notes:
-            console.print(f"[yellow]note:[/yellow] {note}")
+    @property
+    def text(self) -> str:
+        """The model as YAML."""
+        return dump(self.model)
 
 
-def fit_sensor(reference: Path, kind: str, sensor: str, out: Path) -> SensorFit:
-    """Estimate a model's calibrated response settings from the feedback part of a reference and write the model.
+def fit_sensor(request: SensorRequest) -> SensorFit:
+    """Estimate a model's calibrated settings from the feedback part of a reference, so that a run's hold-out stays unseen.
 
-    Args:
-        reference: folder of recordings.
-        kind: "kitti", "mosd" or "av2".
-        sensor: name or path of the sensor model to start from.
-        out: YAML file to write.
+    Raises:
+        UserError: a folder that does not read, or recordings of another sensor.
     """
     from tailgate.reference import open_reference
 
-    model, name = load_sensor(sensor)
-    found = open_reference(Reference(kind=kind, root="."), reference)
-    names = [n for n, recorded in found.sensors.items() if recorded == name]
-    if not names:
-        raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}, not of {name}", reference)
-    grid, notes = {}, list(found.notes)
+    source = Source.find(request.reference, request.kind, request.options)
+    found = open_reference(Reference(kind=source.kind, root=".", options=dict(source.options)), source.root)
+    model, name, heads = _model(found, request.sensor, source.root)
+    frames = _read(found, found.split["feedback"], heads, model, request.tick)
+    bench = _bench(frames, model, request.seed)
+    request.tick("fitting", 0, 1)
+    fit = bench.fit([b for frame in frames for b in frame.blocks])
+    request.tick("fitting", 1, 1)
+    cut, held, notes = "", [], [*found.notes, *bench.notes]
+    if request.holdout:
+        cut, held = _held_out([*frames, *_read(found, found.split["holdout"], heads, model, request.tick)], model, request)
+        notes += [] if held else ["The reference shows one place: there is nothing to judge the fit on that it has not seen."]
+    rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in fit.estimates.items()]
+    record = SensorRecord(name, source.kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
+    return SensorFit(_fitted(bench.model, fit.estimates), record)
+
+
+def _model(found: ReferenceSet, wanted: str | None, root: Path) -> tuple[LidarModel | CameraModel, str, list[str]]:
+    """The model to start from, as its recordings were taken, its device and the sensors of the recordings that are of it."""
+    if wanted is None and len(set(found.sensors.values())) > 1:
+        raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}: name one with --sensor", root)
+    model, name = load_sensor(wanted or next(iter(found.sensors.values())))
+    heads = [n for n, recorded in found.sensors.items() if recorded == name]
+    if not heads:
+        raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}, not of {name}", root)
     if model.type == "lidar":
-        model, grid, told = _grid(found, names, model.model_copy(update={"device": name}))
-        notes += told
-    estimates = _estimate(found, names, model)
-    response, _ = apply_estimates(model.response, estimates)
-    text = dump(model.model_copy(update={"response": response}))
-    write_atomically(out, text)
-    return SensorFit(text, {**grid, **estimates}, notes)
+        return model.model_copy(update={"device": name}), name, heads
+    k = found.read(found.split["feedback"][0]).sensors[heads[0]].intrinsics
+    return model.model_copy(update={n: getattr(k, n) for n in ("width", "height", "fx", "fy", "cx", "cy")} if k else {}), name, heads
 
 
-def _grid(found: Any, names: list[str], model: Any) -> tuple[Any, dict[str, Any], list[str]]:
-    """The model with the firing grid of its recordings, the grid's estimates and what could not be told. Several heads of a kind keep the table."""
-    from tailgate.calibrate.lidar_grid import estimate_grid
+def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: LidarModel | CameraModel, tick: Tick) -> list[Recorded]:
+    """Measure frames one by one; the scans of some and the poses of all are kept."""
+    out, every = [], max(1, -(-len(names) // GRID_SCANS))
+    for k, name in enumerate(names):
+        sensors = [found.read(name).sensors[head] for head in heads]
+        out.append(_recorded(found.group_of(name).partition("#")[0], sensors, model, k % every == 0))
+        tick("measuring", k + 1, len(names))
+    return out
 
-    if len(names) > 1:
-        return model, {}, [f"{len(names)} heads of one kind: the beam table stays that of the data sheet"]
-    grid = estimate_grid([found.read(n).sensors[names[0]] for n in found.split["feedback"]], model)
-    return grid.applied(model), grid.rows(model), grid.notes()
 
-
-def _estimate(found: Any, names: list[str], model: Any) -> dict[str, Any]:
-    if model.type == "camera":
-        from tailgate.calibrate.depth import estimate_depth
-
-        return estimate_depth(found, names[0], model)
-    from tailgate.calibrate.lidar import fit_response
-    from tailgate.calibrate.scene import street_scan
+def _recorded(recording: str, sensors: list[SensorFrame], model: LidarModel | CameraModel, keep: bool) -> Recorded:
+    from tailgate.calibrate.camera import camera_blocks
+    from tailgate.calibrate.support import support_pose
     from tailgate.validate.lidar_statistics import lidar_sketches
 
-    frames = [found.read(n) for n in found.split["feedback"]]
-    blocks = [b for frame in frames for name in names for b in lidar_sketches(frame.sensors[name])]
-    return fit_response(blocks, [street_scan(model, k) for k in range(STREETS)], model, model.response)
+    if model.type == "lidar":
+        return Recorded(recording, [b for scan in sensors for b in lidar_sketches(scan)], tuple(sensors) if keep else ())
+    pose = support_pose(sensors[0]) if model.depth != "none" else None
+    return Recorded(recording, camera_blocks(sensors[0]), (), pose, "semantic_segmentation" in sensors[0].channels)
+
+
+def _bench(frames: Sequence[Recorded], model: LidarModel | CameraModel, seed: int) -> LidarBench | CameraBench:
+    return (LidarBench if model.type == "lidar" else CameraBench).of(frames, model, seed)
+
+
+def _held_out(frames: Sequence[Recorded], model: LidarModel | CameraModel, request: SensorRequest) -> tuple[str, list[HeldOut]]:
+    """The real test: what is held out, and each statistic over all folds."""
+    words, cut = folds(frames)
+    found, before, statistics = [], None, {}
+    for k, fold in enumerate(cut):
+        request.tick("judging on what it has not seen", k, len(cut))
+        bench = _bench(fold.frames, model, request.seed)
+        before = before or type(bench)(model, seed=request.seed).simulate(nominal(model))
+        after = bench.simulate(nominal(_fitted(bench.model, bench.fit(fold.known).estimates)))
+        statistics = bench.statistics
+        found.append(distances(fold, before, after, statistics))
+        request.tick("judging on what it has not seen", k + 1, len(cut))
+    return words, average(found, statistics)
+
+
+def _fitted(model: LidarModel | CameraModel, estimates: Mapping[str, Estimate]) -> LidarModel | CameraModel:
+    """The model with its estimates."""
+    return model.model_copy(update={"response": apply_estimates(model.response, estimates)[0]})
+
+
+def _row(name: str, e: Estimate, setting: Setting | None = None) -> SettingRow:
+    dist = setting.dist if setting else None
+    unit = dist.unit if isinstance(dist, (Constant, Ranged)) else ""
+    bounds = (dist.low, dist.high) if isinstance(dist, Ranged) else None
+    return SettingRow(name, unit, setting.why if setting else "", e.value, e.low, e.high, e.n, e.state, e.margin, e.why, bounds)

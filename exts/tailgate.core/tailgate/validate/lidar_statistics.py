@@ -8,6 +8,8 @@ synthetic scans. Where the source stored coordinates in steps above MAX_STEP (ch
 * ``range_noise`` [m]: distance of a return from its plane, with the sign of the range error, divided by sqrt(1 + leverage) so that it spreads as one
   return does. It is taken perpendicular to the plane: along the beam, relief of a few millimetres would drown every device at grazing incidence.
 * ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
+* ``noise_spectrum``: share of the pairs of returns a lag apart on a beam that lie on one side of their planes, each beam's own offset taken out.
+  Correlation and share: see ``depth_statistics``.
 * ``intensity``: intensity of returns on planes, by range and incidence; not counted in a scan that holds none (0 everywhere).
 * ``intensity_texture``: its change from return to return on the same planes: distance from the mean of both neighbours on the beam over that mean.
   Dark and bright places agree about it far better than about intensity itself.
@@ -46,6 +48,9 @@ MIN_COSINE = float(np.cos(np.deg2rad(ANGLE_EDGES[-2])))
 MAX_STEP = 0.016
 """Coarsest storage step of coordinates at which range noise is still counted [m]: its own spread is step / sqrt(12) = 4.6 mm."""
 
+LAGS = (1, 3, 8)
+"""Lags of the noise spectrum [columns]: neighbours, within the wide window, beyond it."""
+
 _STRATA = tuple(
     f"{RANGE_EDGES[i]:g}-{RANGE_EDGES[i + 1]:g} m, {ANGLE_EDGES[j]:g}-{ANGLE_EDGES[j + 1]:g} deg"
     for i in range(len(RANGE_EDGES) - 1)
@@ -60,6 +65,7 @@ LIDAR_STATISTICS: dict[str, Statistic] = {
     "hole_rate": Statistic("hole_rate", "share", (-0.5, 0.5, 1.5), _STRATA),
     "range_noise": Statistic("range_noise", "m", _NOISE_EDGES, _STRATA),
     "beam_noise": Statistic("beam_noise", "m", _NOISE_EDGES, _STRATA),
+    "noise_spectrum": Statistic("noise_spectrum", "share", (-0.5, 0.5, 1.5), tuple(f"{lag} columns" for lag in LAGS), 1000),
     "intensity": Statistic("intensity", "1", tuple(0.02 * k - 0.005 for k in range(52)), _STRATA),
     "intensity_texture": Statistic("intensity_texture", "1", tuple(2.0 * (k / 30) ** 2 for k in range(31)), _STRATA),
     "run_length": Statistic("run_length", "cells", tuple(k + 0.5 for k in range(MAX_RUN + 1)), _RANGE_STRATA, 50),
@@ -166,6 +172,23 @@ def along_beam_residual(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     return (rng - 1.0 / (before + (after - before) * share)) / np.sqrt(1.0 + share**2 + (1.0 - share) ** 2)
 
 
+def noise_spectrum(cells: Cells, wrap: bool) -> list[np.ndarray]:
+    """For each of LAGS, 1 where a return and the one that many columns on lie on one side of their planes, 0 where they do not, NaN where either
+    tells nothing, (beams, columns)."""
+    sign = np.full(cells.residual.shape, np.nan)
+    for beam, (stratum, residual) in enumerate(zip(cells.noise_stratum, cells.residual, strict=True)):
+        use = stratum >= 0
+        if use.any():
+            sign[beam, use] = np.sign(residual[use] - np.median(residual[use]))
+    out = []
+    for lag in LAGS:
+        product = sign * np.roll(sign, -lag, axis=1)
+        if not wrap:
+            product[:, -lag:] = np.nan
+        out.append(np.where(np.isnan(product) | (product == 0), np.nan, (product > 0).astype(np.float64)))
+    return out
+
+
 def intensity_texture(rng: np.ndarray, intensity: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     """Distance of each return's intensity from the mean of both neighbours on its beam, over that mean; NaN without both or where they are 0.
 
@@ -201,6 +224,8 @@ def lidar_sketches(sensor: SensorFrame, device: str | None = None) -> list[Sketc
     sketches = [Sketch() for _ in range(SECTORS)]
     for name, (stratum, value) in found.items():
         add_blocks(sketches, LIDAR_STATISTICS[name], cells.sector, stratum, value)
+    for band, alike in enumerate(noise_spectrum(cells, wraps(host(sensor.channel("azimuth"))))):
+        add_blocks(sketches, LIDAR_STATISTICS["noise_spectrum"], cells.sector, np.where(np.isnan(alike), -1, band), alike)
     add_blocks(sketches, LIDAR_STATISTICS["run_length"], run_sector, runs.stratum, runs.length.astype(np.float64))
     return sketches
 

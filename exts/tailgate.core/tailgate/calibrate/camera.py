@@ -1,0 +1,167 @@
+"""Fit a camera's response to recordings: depth noise, shadows, edges and holes; noise, sharpness and compression of its colour image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from tailgate.calibrate.indirect import Fit, Problem, fit
+from tailgate.calibrate.tabletop import perfect_frame, random_tabletop
+from tailgate.config.sensor import CameraModel
+from tailgate.distributions import Ranged
+from tailgate.errors import UserError
+from tailgate.frames import SensorFrame
+from tailgate.rng import kernel_seed, rng
+from tailgate.sensors.camera import depth_response, measure_depth
+from tailgate.sensors.colour import ColourResponse, respond_colour
+from tailgate.sensors.response import nominal
+from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
+from tailgate.validate.image_statistics import image_sketch
+from tailgate.validate.sketch import Sketch
+
+_NOISE, _HOLES = ("depth_noise", "depth_noise_fine", "depth_noise_spectrum"), ("depth_hole_rate",)
+_EDGES, _ALIGNED = ("edge_fattening", "edge_roughness", "mixed_pixels"), ("colour_edges",)
+_PICTURE = ("rgb_noise", "rgb_noise_spectrum", "sharpness")
+PICTURE = ("shot_noise", "read_noise", "blur", "jpeg_loss")
+"""Settings of the colour response that the noise and the sharpness of pictures tell."""
+SEEN_BY = {
+    **dict.fromkeys(("axial_noise", "near_noise", "subpixel_rms", "phase_noise", "noise_window", "noise_rows", "noise_grain"), _NOISE),
+    **dict.fromkeys(("noise_period", "grazing_noise"), _NOISE),
+    **dict.fromkeys(("speckle", "support", "projector_offset", "camera_offset", "spread"), _EDGES),
+    **dict.fromkeys(("fattening", "registration"), _ALIGNED),
+    **dict.fromkeys(("grazing_limit", "dark_limit", "dropout", "texture_limit", "amplitude_limit"), _HOLES),
+    **dict.fromkeys(PICTURE, _PICTURE),
+}
+"""Response setting -> the statistics it is fitted against."""
+DEVICE_STATISTICS = {name: DEPTH_STATISTICS[name] for name in (*_NOISE, *_HOLES, *_EDGES, *_ALIGNED, *_PICTURE)}
+"""Statistics that tell of the camera: not of its labels, and not of the light and the colours of the place."""
+
+
+def camera_blocks(sensor: SensorFrame) -> list[Sketch]:
+    """Sketches of a recorded frame: of its depth and colour, or of a colour image alone."""
+    if "distance_to_image_plane" in sensor.channels:
+        return depth_sketches(sensor)
+    rgb = np.asarray(sensor.channel("rgb"))
+    return [image_sketch(rgb, np.zeros(rgb.shape[:2], dtype=int))]
+
+
+def perfect_views(model: CameraModel, count: int, seed: int = 0, poses: Sequence[tuple[float, float]] = ()) -> list[SensorFrame]:
+    """Exact views of random table tops, a quarter of the camera's image each: scenes tell more than pixels.
+
+    Args:
+        model: the camera.
+        count: scenes.
+        seed: of the scenes.
+        poses: as in ``support.support_pose``, those that the camera had; others are drawn where there are none.
+    """
+    views, k = [], model.intrinsics
+    width, height = k.width // 2, k.height // 2
+    for i in range(count):
+        draw = rng(seed, "calibrate", 0, i, 0, "tabletop")
+        pose = poses[int(draw.integers(len(poses)))] if poses else None
+        left, top = int(draw.integers(k.width - width + 1)), int(draw.integers(k.height - height + 1))
+        part = replace(k, width=width, height=height, cx=k.cx - left, cy=k.cy - top)
+        views.append(perfect_frame(random_tabletop(draw, pose), part))
+    return views
+
+
+def fit_camera(
+    reference: Sequence[Sketch], perfect: Sequence[SensorFrame], model: CameraModel, seed: int = 0, pictures: Sequence[SensorFrame] | None = None
+) -> Fit:
+    """Choose the response so that the statistics of responded views match those of the reference.
+
+    Args:
+        reference: sketches of real frames (``camera_blocks``), one per frame or recording.
+        perfect: exact views: ``rgb``, with a depth principle ``distance_to_image_plane``, and segmentations where the reference has labels.
+        model: with bounds; parameters that are not estimated take their nominal value.
+        seed: of the simulated noise.
+        pictures: exact views of other scenes to fit the colour response on, where the colour of ``perfect`` is not exact.
+
+    Raises:
+        UserError: no frames on either side, or no setting to estimate.
+    """
+    if not reference or not perfect:
+        raise UserError(f"calibration needs at least one real and one exact frame, got {len(reference)} and {len(perfect)}")
+    priors = calibrated_priors(model)
+    if not priors:
+        raise UserError("the camera's response must hold settings with role: calibrated and bounds, got none that a statistic sees")
+    fixed = nominal(model)
+    depth = _Latest(lambda p: _depth(perfect, model, p, seed))
+    colour = _Latest(lambda p: _colour(perfect if pictures is None else pictures, p, seed))
+
+    def simulate(values: dict[str, float]) -> list[list[Sketch]]:
+        params = {**fixed, **values}
+        return [[view] for view in (*depth(_own(model, params, True)), *colour(_own(model, params, False)))]
+
+    return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate))
+
+
+def calibrated_priors(model: CameraModel) -> dict[str, Ranged]:
+    """Bounds of the settings that may be estimated."""
+    return {n: s.dist for n, s in model.response.items() if n in SEEN_BY and s.role == "calibrated" and isinstance(s.dist, Ranged)}
+
+
+def simulated_views(perfect: Sequence[SensorFrame], model: CameraModel, params: Mapping[str, float], seed: int) -> list[Sketch]:
+    """Statistics of exact views after the response, one sketch a view."""
+    parts = _depth(perfect, model, _own(model, params, True), seed), _colour(perfect, _own(model, params, False), seed)
+    return [a + b for a, b in zip(*parts, strict=True)]
+
+
+class _Latest:
+    """A function that remembers its last argument: while settings of depth are searched, the colour image stays."""
+
+    def __init__(self, made: Callable[[dict[str, float]], list[Sketch]]):
+        self.made, self.params, self.found = made, None, []
+
+    def __call__(self, params: dict[str, float]) -> list[Sketch]:
+        if params != self.params:
+            self.params, self.found = params, self.made(params)
+        return self.found
+
+
+def _own(model: CameraModel, params: Mapping[str, float], depth: bool) -> dict[str, float]:
+    """The settings of the depth response, or of the colour response."""
+    known = asdict(depth_response(model, {})) if depth and model.depth != "none" else {} if depth else asdict(ColourResponse())
+    return {name: float(value) for name, value in params.items() if name in known}
+
+
+def _each(perfect: Sequence[SensorFrame], one: Callable[[int], Sketch]) -> list[Sketch]:
+    with ThreadPoolExecutor(min(len(perfect), os.cpu_count() or 1)) as pool:
+        return list(pool.map(one, range(len(perfect))))
+
+
+def _depth(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str, float], seed: int) -> list[Sketch]:
+    from tailgate.geometry.quiet import wp
+
+    if model.depth == "none":
+        return [Sketch() for _ in perfect]
+    response = depth_response(model, params)
+
+    def one(i: int) -> Sketch:
+        view = perfect[i]
+        depth, rgb = (wp.array(np.ascontiguousarray(view.channel(name)), device="cpu") for name in ("distance_to_image_plane", "rgb"))
+        own = model.model_copy(update={name: getattr(view.intrinsics, name) for name in ("width", "height", "fx", "fy", "cx", "cy")})
+        measured = measure_depth(depth, rgb, own, response, kernel_seed(seed, "calibrate", i)).numpy()
+        kept = {name: view.channels[name] for name in ("semantic_segmentation", "instance_segmentation", "rgb") if name in view.channels}
+        return depth_sketches(replace(view, channels={**kept, "distance_to_image_plane": measured}), colour=False)[0]
+
+    return _each(perfect, one)
+
+
+def _colour(perfect: Sequence[SensorFrame], params: dict[str, float], seed: int) -> list[Sketch]:
+    from tailgate.geometry.quiet import wp
+
+    response = ColourResponse.from_params({name: value for name, value in params.items() if name in PICTURE or name == "mosaic"})
+
+    def one(i: int) -> Sketch:
+        view = perfect[i]
+        exact = wp.array(np.ascontiguousarray(view.channel("rgb")), dtype=wp.uint8, device="cpu")
+        picture = respond_colour(exact, view.intrinsics, response, (kernel_seed(seed, "picture", i), seed)).numpy()
+        objects = np.asarray(view.channels.get("instance_segmentation", np.zeros(picture.shape[:2])))
+        return image_sketch(picture, np.minimum(objects, 1).astype(int))
+
+    return _each(perfect, one)

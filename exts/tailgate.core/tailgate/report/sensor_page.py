@@ -1,0 +1,182 @@
+"""What ``calibrate sensor`` found, for people: tables for the terminal, and a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from tailgate.report import charts
+from tailgate.report.page import svg, template
+from tailgate.report.words import metric_words
+
+LIMIT = 1.3
+"""Largest distance to unseen places, in units of what real places differ by, that counts as met."""
+STATES = {"identified": "ok", "roughly": "provisional", "not identified": "failed"}
+COLORS = {"identified": "green", "roughly": "yellow", "not identified": "red"}
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting: its estimate in its unit, what it means, and its bounds where it has such; states as in ``calibrate.estimate``."""
+
+    name: str
+    unit: str
+    meaning: str
+    value: float
+    low: float
+    high: float
+    n: int
+    state: str
+    margin: float
+    why: str
+    bounds: tuple[float, float] | None
+
+    @property
+    def interval(self) -> str:
+        """The 95 % interval."""
+        return f"{self.low:.4g} … {self.high:.4g}" if math.isfinite(self.low) else "unknown"
+
+    @property
+    def verdict(self) -> str:
+        """State with the share by which the value may be off."""
+        return f"{self.state} ±{self.margin:.0%}" if self.state != "not identified" and self.margin < 1 else self.state
+
+
+class HeldOutLike(Protocol):
+    """A statistic on unseen places; see ``calibrate.holdout.HeldOut``."""
+
+    statistic: str
+    unit: str
+    before: float
+    after: float
+    between: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class SensorRecord:
+    """A calibration.
+
+    Attributes:
+        sensor: device.
+        kind: layout of the reference.
+        frames: frames it was fitted to.
+        settings: grid and response.
+        cut: what was held out in turn; "" where nothing was.
+        held: statistics on unseen places.
+        notes: what every output repeats.
+        distance: scaled distance to the reference before and after the fit.
+    """
+
+    sensor: str
+    kind: str
+    frames: int
+    settings: Sequence[SettingRow]
+    cut: str = ""
+    held: Sequence[HeldOutLike] = ()
+    notes: Sequence[str] = ()
+    distance: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def beyond(self) -> list[HeldOutLike]:
+        """Statistics that stay further from unseen places than LIMIT."""
+        return [h for h in self.held if h.ratio > LIMIT]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        held = [{n: getattr(h, n) for n in ("statistic", "unit", "before", "after", "between", "ratio")} for h in self.held]
+        rest = {n: getattr(self, n) for n in ("sensor", "kind", "frames", "cut", "notes", "distance")}
+        return {**rest, "settings": [_finite(asdict(s)) for s in self.settings], "holdout": held, "limit": LIMIT}
+
+
+def sentences(record: SensorRecord) -> list[str]:
+    """The result in words."""
+    count = {state: sum(s.state == state for s in record.settings) for state in STATES}
+    out = [f"Of {len(record.settings)} settings {count['identified']} are identified, {count['roughly']} roughly, {count['not identified']} not."]
+    if record.held:
+        far = ", ".join(metric_words(h.statistic) for h in record.beyond)
+        met = len(record.held) - len(record.beyond)
+        words = f"On {record.cut} it has not seen, {met} of {len(record.held)} statistics lie within {LIMIT:g} times what real ones differ by"
+        out.append(f"{words}; beyond: {far}." if far else f"{words}.")
+    return out
+
+
+def print_sensor(record: SensorRecord, console: Console) -> None:
+    """Settings with intervals, what is weakly known and why, then the hold-out."""
+    table = Table("setting", "estimate", "95 % interval", "", box=None)
+    for row in record.settings:
+        table.add_row(row.name, f"{row.value:.4g} {_short(row.unit)}", row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
+    console.print(table)
+    for row in record.settings:
+        if row.state == "not identified":
+            console.print(f"[red]{row.name}[/red]: {row.why}", soft_wrap=True)
+    if record.held:
+        table = Table("on what it has not seen", "before", "after", "real : real", "ratio", box=None)
+        for held in record.held:
+            color, unit = "yellow" if held.ratio > LIMIT else "green", f" \\[{held.unit}]" if held.unit not in ("1", "share") else ""
+            numbers = (f"{v:.3g}" for v in (held.before, held.after, held.between))
+            table.add_row(metric_words(held.statistic) + unit, *numbers, f"[{color}]{held.ratio:.2f}[/{color}]")
+        console.print(table)
+    for sentence in sentences(record):
+        console.print(sentence, soft_wrap=True)
+    for note in record.notes:
+        console.print(f"[yellow]note:[/yellow] {note}", soft_wrap=True)
+
+
+def write_sensor_page(record: SensorRecord, out: Path) -> Path:
+    """Write the page; it needs no network, no script and no other file."""
+    from tailgate.ledger.ledger import write_atomically
+
+    strips = [svg(interval_strip(row)) if row.bounds else "" for row in record.settings]
+    bars = [svg(ratio_bar(held)) for held in record.held]
+    page = template("sensor.html.j2").render(
+        record=record, sentences=sentences(record), strips=strips, bars=bars, states=STATES, limit=LIMIT, metric_words=metric_words
+    )
+    write_atomically(out, page)
+    return out
+
+
+def interval_strip(row: SettingRow, width: int = 170) -> str:
+    """The interval and the estimate within the bounds, on a log scale where those span a decade."""
+    low, high = row.bounds
+    logs = low > 0 and high / low >= 10
+
+    def at(value: float) -> float:
+        share = math.log(max(value, low) / low) / math.log(high / low) if logs else (value - low) / (high - low)
+        return 4 + (width - 8) * min(max(share, 0.0), 1.0)
+
+    color = {"identified": charts.GREEN, "roughly": charts.ORANGE}.get(row.state, charts.GREY)
+    body = charts.rect(4, 8, width - 8, 4, charts.PALE, 2)
+    body += charts.rect(at(row.low), 6, max(at(row.high) - at(row.low), 1.5), 8, color, 2, 'fill-opacity="0.45"')
+    body += charts.dot(at(row.value), 10, 3.6, color)
+    return charts.svg(width, 20, body, f"{row.name}: {row.value:.3g} in {low:g} … {high:g}")
+
+
+def ratio_bar(held: HeldOutLike, width: int = 260) -> str:
+    """Before (pale) and after the fit in units of what real places differ by, on a log scale from 0.5 to 50; the line is the limit."""
+
+    def at(ratio: float) -> float:
+        return (width - 4) * min(max(math.log(max(ratio, 0.5) / 0.5) / math.log(100.0), 0.0), 1.0)
+
+    before = held.before / max(held.between, 1e-12)
+    body = charts.rect(0, 5, at(before), 10, charts.PALE, 2)
+    body += charts.rect(0, 5, max(at(held.ratio), 2), 10, charts.ORANGE if held.ratio > LIMIT else charts.GREEN, 2)
+    body += charts.line(at(LIMIT), 1, at(LIMIT), 19, charts.INK, 1.5)
+    return charts.svg(width, 20, body, f"{held.statistic}: {before:.2f} before, {held.ratio:.2f} after")
+
+
+def _short(unit: str) -> str:
+    return unit if len(unit) <= 6 else ""
+
+
+def _finite(value: Any) -> Any:
+    """The same with infinities as None, which JSON knows."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
