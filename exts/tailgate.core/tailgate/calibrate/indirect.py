@@ -71,7 +71,7 @@ class _Auxiliary:
     """Turns sketches into the auxiliary vector; strata, scales and weights are set by the reference and one simulation."""
 
     def __init__(self, problem: Problem, scenes: Sequence[Sequence[Sketch]]):
-        self.parts = []
+        self.parts, self.share = [], {}
         simulated = [block for scene in scenes for block in scene]
         totals = [Sketch.total(blocks) for blocks in (problem.reference, simulated)]
         for name, statistic in problem.statistics.items():
@@ -82,6 +82,9 @@ class _Auxiliary:
                 cdf = np.cumsum(real[row]) / real[row].sum()
                 spread = max(float((cdf * (1 - cdf) * widths).sum()), 1e-3 * float(widths.sum()))
                 self.parts.append((name, int(row), np.sqrt(widths / spread)))
+                self.share[name, int(row)] = float(np.minimum(real[row].sum(), made[row].sum()))
+            held = [v for (own, _), v in self.share.items() if own == name]
+            self.share.update({key: (v / np.mean(held)) ** 0.25 for key, v in self.share.items() if key[0] == name})
         self._weigh(_Known.of(problem.reference, scenes, self))
 
     def _weigh(self, known: _Known) -> None:
@@ -90,7 +93,7 @@ class _Auxiliary:
         weighed, at = [], 0
         for name, row, scale in self.parts:
             own = float(variance[at : at + len(scale)].sum())
-            weighed.append((name, row, scale / np.sqrt(own + _MISFIT**2)))
+            weighed.append((name, row, scale * self.share[name, row] / np.sqrt(own + _MISFIT**2)))
             at += len(scale)
         self.parts = weighed
 

@@ -21,7 +21,7 @@ from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed
 from tailgate.sensors.lidar import respond_lidar
-from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS, lidar_sketches, sector_of
 from tailgate.validate.sketch import Sketch
 
 _NOISE, _LIGHT = ("range_noise", "beam_noise", "noise_spectrum"), ("intensity", "intensity_texture")
@@ -34,8 +34,8 @@ SEEN_BY = {
     **dict.fromkeys(("intensity_spread", "intensity_tail"), _LIGHT),
 }
 """Response setting -> the statistics it is fitted against."""
-MAX_CELLS = 240_000
-"""Cells of exact scans that pass through the response each time: nearly two sweeps of 64 beams, in sectors from all scans."""
+MOST_SECTORS = 24
+"""Azimuth sectors of exact scans that pass through the response each time: those of two scans, from as many scans as there are."""
 
 
 def fit_response(
@@ -88,14 +88,15 @@ def exact_scan(scan: SensorFrame) -> SensorFrame:
 
 
 def _sectors(scans: list[SensorFrame]) -> list[SensorFrame]:
-    """From every scan one sector, each further round than the last, together at most MAX_CELLS cells (and at least 64 columns each)."""
-    total = sum(int(np.prod(s.channel("range").shape)) for s in scans)
-    share, out = min(1.0, MAX_CELLS / total), []
+    """From every scan as many neighbouring azimuth sectors, further round than the last one's, together at most MOST_SECTORS and at least one each."""
+    share, out = min(max(MOST_SECTORS // len(scans), 1), SECTORS), []
     for k, scan in enumerate(scans):
         beams, columns = scan.channel("range").shape[:2]
-        width = max(min(64, columns), int(columns * share))
-        start = (columns * k) // len(scans)
-        pick = (start + np.arange(width)) % columns
+        azimuth = np.deg2rad(np.asarray(scan.channel("azimuth"), np.float64))
+        sector = sector_of(np.rad2deg(np.angle(np.exp(1j * azimuth).mean(axis=0))))
+        inside = np.flatnonzero((sector - k * share) % SECTORS < share)
+        turn = int(np.argmax(np.diff(inside, append=inside[0] + columns))) + 1
+        pick = np.roll(inside, -turn)
         grids = {n: np.asarray(c) for n, c in scan.channels.items()}
         cut = {n: c[:, pick] if c.ndim >= 2 and c.shape[:2] == (beams, columns) else c for n, c in grids.items()}
         out.append(replace(scan, channels=cut))

@@ -14,8 +14,9 @@ Laws (r range [m], θ incidence, ρ reflectance):
   probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
 * further losses: drop_base + drop_near·exp(-r / 5 m) + drop_per_metre·r + drop_incidence·(1 - cos θ)². A share of all losses
   comes one by one, the others in patches along the beam's sweep: glass, dark paint and wet ground lose returns over many columns.
-* intensity: intensity_gain·0.3·(ρ / 0.3)^intensity_contrast·cos^intensity_incidence θ·(10 m / r)^intensity_range·
-  exp(intensity_spread·exp(intensity_tail·N(0, 1) - intensity_tail²)·N(0, 1) - 2 a r), clipped to 0..1, stored in steps.
+* intensity: intensity_gain·0.3·(ρ / 0.3)^intensity_contrast·cos^intensity_incidence θ·(10 m / max(r, 10 m))^intensity_range·
+  exp(intensity_spread·exp(intensity_tail·N(0, 1) - intensity_tail²)·N(0, 1) - 2 a r), clipped to 0..1, stored in steps. Within 10 m what a
+  receiver focused further away loses makes up for the range (near-distance effect, Kashani et al. 2015, Sensors 15, 28099-28128).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class LidarResponse:
         intensity_gain: intensity over reflectance of a 30 % target at normal incidence and 10 m.
         intensity_contrast: exponent of reflectance: 1 for a linear receiver, less for one that compresses.
         intensity_incidence: exponent of cos θ.
-        intensity_range: exponent of (10 m / r).
+        intensity_range: exponent of (10 m / r) beyond 10 m.
         intensity_spread: standard deviation of the log of intensity.
         intensity_tail: standard deviation of the log of that spread from return to return, as of the noise.
         intensity_step: storage step of intensity, 0 for none.
@@ -259,7 +260,6 @@ def respond_lidar_twin(
     p = response
     cosine = np.clip(cosine, 1e-3, 1.0)
     tan = np.minimum(np.sqrt(1 - cosine**2) / cosine, MAX_TAN)
-    safe = np.maximum(r, 1e-3)
     air = np.exp(-2 * limits.extinction * r)
     ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
     sigma = np.sqrt(p.noise_sigma**2 + (p.noise_per_metre * r) ** 2 + (p.noise_incidence * tan) ** 2)
@@ -278,7 +278,7 @@ def respond_lidar_twin(
     keep = (r > 0) & (1 - patches <= (1 - lost) ** (1 - p.drop_grain)) & (1 - single <= (1 - lost) ** p.drop_grain)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
     speckle = p.intensity_spread * _tail_twin(seed, cells, INTENSITY_TAIL, p.intensity_tail) * normal_twin(seed, cells, INTENSITY)
-    scale = (INTENSITY_REFERENCE / safe) ** p.intensity_range * air * np.exp(speckle)
+    scale = (INTENSITY_REFERENCE / np.maximum(r, INTENSITY_REFERENCE)) ** p.intensity_range * air * np.exp(speckle)
     tone = MID_REFLECTANCE * (np.maximum(reflectance, 1e-4) / MID_REFLECTANCE) ** p.intensity_contrast
     intensity = np.clip(p.intensity_gain * tone * cosine**p.intensity_incidence * scale, 0, 1)
     if p.intensity_step > 0:

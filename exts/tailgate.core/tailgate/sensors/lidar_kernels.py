@@ -175,7 +175,7 @@ def _respond(
     if noisy < p.range_min or noisy > p.range_max:
         return
     speckle = p.intensity_spread * _tail(seed, cell, _INTENSITY_TAIL, p.intensity_tail) * normal_of(seed, cell, _INTENSITY)
-    scale = wp.pow(_TEN / wp.max(r, 1.0e-3), p.intensity_range) * air * wp.exp(speckle)
+    scale = wp.pow(_TEN / wp.max(r, _TEN), p.intensity_range) * air * wp.exp(speckle)
     tone = _MID * wp.pow(wp.max(rho, 1.0e-4) / _MID, p.intensity_contrast)
     value = wp.clamp(p.intensity_gain * tone * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
     if p.intensity_step > 0.0:

@@ -8,7 +8,7 @@ synthetic scans. Where the source stored coordinates in steps above MAX_STEP (ch
 * ``range_noise`` [m]: distance of a return from its plane, with the sign of the range error, divided by sqrt(1 + leverage) so that it spreads as one
   return does. It is taken perpendicular to the plane: along the beam, relief of a few millimetres would drown every device at grazing incidence.
 * ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
-* ``noise_spectrum``: share of the pairs of returns a lag apart on a beam that lie on one side of their planes, each beam's own offset taken out.
+* ``noise_spectrum``: share of the pairs of returns a lag apart on a beam that lie on one side of their planes, each beam's offset in a sector taken out.
   Correlation and share: see ``depth_statistics``.
 * ``intensity``: intensity of returns on planes, by range and incidence; not counted in a scan that holds none (0 everywhere).
 * ``intensity_texture``: its change from return to return on the same planes: distance from the mean of both neighbours on the beam over that mean.
@@ -176,10 +176,14 @@ def noise_spectrum(cells: Cells, wrap: bool) -> list[np.ndarray]:
     """For each of LAGS, 1 where a return and the one that many columns on lie on one side of their planes, 0 where they do not, NaN where either
     tells nothing, (beams, columns)."""
     sign = np.full(cells.residual.shape, np.nan)
-    for beam, (stratum, residual) in enumerate(zip(cells.noise_stratum, cells.residual, strict=True)):
-        use = stratum >= 0
-        if use.any():
-            sign[beam, use] = np.sign(residual[use] - np.median(residual[use]))
+    ring, column = np.nonzero(cells.noise_stratum >= 0)
+    block, residual = ring * SECTORS + cells.sector[ring, column], cells.residual[ring, column]
+    order = np.lexsort((residual, block))
+    first = np.flatnonzero(np.diff(block[order], prepend=-1))
+    count = np.diff(first, append=len(order))
+    middle = np.zeros(cells.sector.shape[0] * SECTORS)
+    middle[block[order[first]]] = residual[order[first + count // 2]] if len(first) else 0.0
+    sign[ring, column] = np.sign(residual - middle[block])
     out = []
     for lag in LAGS:
         product = sign * np.roll(sign, -lag, axis=1)
