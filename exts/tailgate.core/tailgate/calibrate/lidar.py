@@ -88,7 +88,7 @@ def exact_scan(scan: SensorFrame) -> SensorFrame:
 
 
 def _sectors(scans: list[SensorFrame]) -> list[SensorFrame]:
-    """From every scan as many neighbouring azimuth sectors, further round than the last one's, together at most MOST_SECTORS and at least one each."""
+    """From every scan as many neighbouring azimuth sectors, further round than the last one's: MOST_SECTORS in all at most, at least one each."""
     share, out = min(max(MOST_SECTORS // len(scans), 1), SECTORS), []
     for k, scan in enumerate(scans):
         beams, columns = scan.channel("range").shape[:2]

@@ -9,9 +9,12 @@ from tailgate.frames import ObjectView, SensorFrame
 from tailgate.geometry.firing import firing_grid, from_the_origin
 from tailgate.geometry.local_planes import directions
 from tailgate.rng import rng
+from tailgate.sensors.noise_field import pcg3d_twin
 
 SENSOR_HEIGHT = 1.8
 """Height of the LiDAR above the road [m]."""
+PATCHES, TONES = (0.1, 2.0), 0.6
+"""Sizes of painted patches [m] and the largest standard deviation of the log of their tones."""
 _MATERIALS = {"road": 0.17, "pavement": 0.3, "facade": 0.35, "plant": 0.4, "paint": 0.35, "dark": 0.08}
 """Mean reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019)."""
 
@@ -41,6 +44,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
         _facades(best, draw, side * draw.uniform(8.0, 18.0))
     for _ in range(boxes):
         _box(best, draw, kerb)
+    best.paint(draw)
     rng_, incidence, reflectance = (channel * grid.live[..., None] for channel in best.result(model))
     rng_, el = from_the_origin(rng_, grid)
     beams = len(model.elevation_deg)
@@ -70,6 +74,7 @@ class _Nearest:
         self.t = np.full(rays.shape[:2], np.inf)
         self.cosine = np.zeros(rays.shape[:2])
         self.reflectance = np.zeros(rays.shape[:2])
+        self.surface, self.count = np.zeros(rays.shape[:2], dtype=np.int64), 0
 
     def plane(self, normal: np.ndarray, offset: float, reflectance: np.ndarray | float, keep=None) -> None:
         """Add the plane normal·p = offset; ``keep(points [n, 3]) -> bool [n]`` cuts it."""
@@ -81,6 +86,7 @@ class _Nearest:
             hit[hit] = keep(self.rays[hit] * t[hit][:, None] + self.height[hit][:, None] * [0.0, 0.0, 1.0])
         self.t[hit], self.cosine[hit] = t[hit], np.abs(slope[hit])
         self.reflectance[hit] = np.broadcast_to(reflectance, self.t.shape)[hit]
+        self._own(hit)
 
     def box(self, centre: np.ndarray, half: np.ndarray, yaw: float, reflectance: float) -> None:
         """Add a box that stands upright, by slabs (Kay and Kajiya 1986)."""
@@ -98,6 +104,20 @@ class _Nearest:
         cells = tuple(index[hit] for index in near)
         self.t[cells], self.reflectance[cells] = t[hit], reflectance
         self.cosine[cells] = np.abs(d[hit, axis[hit]])
+        self._own(cells)
+
+    def _own(self, cells) -> None:
+        """Give cells to a new surface."""
+        self.count += 1
+        self.surface[cells] = self.count
+
+    def paint(self, draw: np.random.Generator) -> None:
+        """Give surfaces patches of another tone, as markings, bricks and windows do: a tone per cube of space, of a size of each surface's own."""
+        size, spread = np.exp(draw.uniform(*np.log(PATCHES), self.count + 1)), draw.uniform(0.0, TONES, self.count + 1)
+        points = self.rays * np.where(np.isfinite(self.t), self.t, 0.0)[..., None]
+        cube = np.floor(points / size[self.surface][..., None]).astype(np.int64).astype(np.uint32)
+        word = pcg3d_twin(*np.moveaxis(cube, -1, 0))[0]
+        self.reflectance = np.clip(self.reflectance * np.exp(spread[self.surface] * np.sqrt(12.0) * (word / 2.0**32 - 0.5)), 0.0, 0.95)
 
     def result(self, model: LidarModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Range, incidence and reflectance, float32 (beams, columns, 1); 0 where nothing lies within the model's limits."""

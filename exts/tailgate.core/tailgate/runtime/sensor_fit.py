@@ -80,20 +80,20 @@ def fit_sensor(request: SensorRequest) -> SensorFit:
     request.tick("fitting", 0, 1)
     fit = bench.fit([b for frame in frames for b in frame.blocks])
     request.tick("fitting", 1, 1)
-    cut, held, notes = "", [], [*found.notes, *bench.notes]
+    others = sorted({*found.sensors.values()} - {name})
+    cut, held, notes = "", [], [*found.notes, *bench.notes, *(f"The recordings are also of {other}: --sensor {other} fits it." for other in others)]
     if request.holdout:
         cut, held = _held_out([*frames, *_read(found, found.split["holdout"], heads, model, request.tick)], model, request)
         notes += [] if held else ["The reference shows one place: there is nothing to judge the fit on that it has not seen."]
-    rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in fit.estimates.items()]
+    settings = {**fit.estimates, **_unseen(bench.model, fit.estimates)}
+    rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
     record = SensorRecord(name, source.kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
     return SensorFit(_fitted(bench.model, fit.estimates), record)
 
 
 def _model(found: ReferenceSet, wanted: str | None, root: Path) -> tuple[LidarModel | CameraModel, str, list[str]]:
     """The model to start from, as its recordings were taken, its device and the sensors of the recordings that are of it."""
-    if wanted is None and len(set(found.sensors.values())) > 1:
-        raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}: name one with --sensor", root)
-    model, name = load_sensor(wanted or next(iter(found.sensors.values())))
+    model, name = load_sensor(wanted or _recorded_device(found, root))
     heads = [n for n, recorded in found.sensors.items() if recorded == name]
     if not heads:
         raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}, not of {name}", root)
@@ -101,6 +101,16 @@ def _model(found: ReferenceSet, wanted: str | None, root: Path) -> tuple[LidarMo
         return model.model_copy(update={"device": name}), name, heads
     k = found.read(found.split["feedback"][0]).sensors[heads[0]].intrinsics
     return model.model_copy(update={n: getattr(k, n) for n in ("width", "height", "fx", "fy", "cx", "cy")} if k else {}), name, heads
+
+
+def _recorded_device(found: ReferenceSet, root: Path) -> str:
+    """The device of the recordings, or the only one among them that measures depth."""
+    devices = sorted(set(found.sensors.values()))
+    models = {d: load_sensor(d)[0] for d in devices} if len(devices) > 1 else {}
+    deep = [d for d, m in models.items() if m.type == "lidar" or m.depth != "none"] or devices
+    if len(deep) > 1:
+        raise UserError(f"holds recordings of {', '.join(devices)}: name one with --sensor", root)
+    return deep[0]
 
 
 def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: LidarModel | CameraModel, tick: Tick) -> list[Recorded]:
@@ -141,6 +151,12 @@ def _held_out(frames: Sequence[Recorded], model: LidarModel | CameraModel, reque
         found.append(distances(fold, before, after, statistics))
         request.tick("judging on what it has not seen", k + 1, len(cut))
     return words, average(found, statistics)
+
+
+def _unseen(model: LidarModel | CameraModel, estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Settings to be calibrated that no statistic of a recording tells: they stay as they are."""
+    free = {n: s.dist for n, s in model.response.items() if s.role == "calibrated" and isinstance(s.dist, Ranged) and n not in estimates}
+    return {n: Estimate(d.mean, d.low, d.high, 0, False, "no statistic of a recording tells it") for n, d in free.items()}
 
 
 def _fitted(model: LidarModel | CameraModel, estimates: Mapping[str, Estimate]) -> LidarModel | CameraModel:

@@ -4,11 +4,10 @@ Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of s
 
 Laws (r range [m], θ incidence, ρ reflectance):
 
-* range error: N(0, s²), of which a share is each return's own and the rest correlated along the beam's sweep, + a constant per beam; surfaces
-  differ in relief and texture, so that s itself spreads: times exp(noise_tail·N(0, 1) - noise_tail²), which leaves the variance (likewise the
-  intensity's);
-  s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
-  footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J. 66, 389-399).
+* range error: N(0, s²) + a constant per beam; s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
+  footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J. 66, 389-399); it is correlated along the beam's sweep, and so
+  is what noise_grain leaves of the others, that share being each return's own. Surfaces differ in relief and texture, so s itself spreads: times
+  exp(noise_tail·N(0, 1) - noise_tail²), which leaves the variance (likewise the intensity's).
 * signal: m = (ρ / 0.1)·cos^signal_incidence θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended target (Wagner et al. 2006, ISPRS
   J. 60, 100-112), Lambertian at exponent 1; rough ground returns more at grazing incidence (Oren and Nayar 1994, SIGGRAPH). It is detected with
   probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
@@ -65,7 +64,7 @@ class LidarResponse:
         noise_per_metre: growth of range noise with range [m/m].
         noise_incidence: range noise per unit tan of incidence [m].
         noise_correlation: correlation of the correlated range noise between neighbouring columns of a beam, 0..0.96.
-        noise_grain: share of the noise's variance that every return has for itself.
+        noise_grain: share of the noise's variance, that of incidence apart, which every return has for itself.
         noise_tail: standard deviation of the log of the noise's strength from return to return: 0 for a normal distribution, more for heavier tails.
         beam_bias: standard deviation of the beams' constant range offsets [m].
         drop_base: share of returns lost anywhere.
@@ -262,11 +261,11 @@ def respond_lidar_twin(
     tan = np.minimum(np.sqrt(1 - cosine**2) / cosine, MAX_TAN)
     air = np.exp(-2 * limits.extinction * r)
     ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
-    sigma = np.sqrt(p.noise_sigma**2 + (p.noise_per_metre * r) ** 2 + (p.noise_incidence * tan) ** 2)
+    device, relief = p.noise_sigma**2 + (p.noise_per_metre * r) ** 2, (p.noise_incidence * tan) ** 2
     cells = cell_numbers(r.shape)
     shared = _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap)
-    error = np.sqrt(1 - p.noise_grain) * shared + np.sqrt(p.noise_grain) * normal_twin(seed, cells, NOISE_GRAIN)
-    noisy = r + sigma * _tail_twin(seed, cells, NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_twin(BIAS_SEED, ring, BIAS)
+    error = np.sqrt((1 - p.noise_grain) * device + relief) * shared + np.sqrt(p.noise_grain * device) * normal_twin(seed, cells, NOISE_GRAIN)
+    noisy = r + _tail_twin(seed, cells, NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_twin(BIAS_SEED, ring, BIAS)
     if limits.range_step > 0:
         noisy = np.floor(noisy / limits.range_step + 0.5) * limits.range_step
     lost = _loss_twin(r, cosine, reflectance * air, p)

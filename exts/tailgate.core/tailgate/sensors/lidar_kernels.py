@@ -165,11 +165,11 @@ def _respond(
         return
     tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
-    sigma = wp.sqrt(p.noise_sigma * p.noise_sigma + far * far + slope * slope)
-    error = wp.sqrt(1.0 - p.noise_grain) * _along_beam(noise, i, j, e, noise_taps)
+    device = p.noise_sigma * p.noise_sigma + far * far
+    error = wp.sqrt((1.0 - p.noise_grain) * device + slope * slope) * _along_beam(noise, i, j, e, noise_taps)
     if p.noise_grain > 0.0:
-        error = error + wp.sqrt(p.noise_grain) * normal_of(seed, cell, _NOISE_GRAIN)
-    noisy = r + sigma * _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_of(_BIAS_SEED, i, _BIAS)
+        error = error + wp.sqrt(p.noise_grain * device) * normal_of(seed, cell, _NOISE_GRAIN)
+    noisy = r + _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_of(_BIAS_SEED, i, _BIAS)
     if p.range_step > 0.0:
         noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
     if noisy < p.range_min or noisy > p.range_max:

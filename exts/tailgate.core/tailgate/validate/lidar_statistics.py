@@ -8,8 +8,8 @@ synthetic scans. Where the source stored coordinates in steps above MAX_STEP (ch
 * ``range_noise`` [m]: distance of a return from its plane, with the sign of the range error, divided by sqrt(1 + leverage) so that it spreads as one
   return does. It is taken perpendicular to the plane: along the beam, relief of a few millimetres would drown every device at grazing incidence.
 * ``beam_noise`` [m]: the same against the two neighbours on the same beam only, which a constant offset of the beam cannot move.
-* ``noise_spectrum``: share of the pairs of returns a lag apart on a beam that lie on one side of their planes, each beam's offset in a sector taken out.
-  Correlation and share: see ``depth_statistics``.
+* ``noise_spectrum``: share of the pairs of returns a lag apart on a beam that lie on one side of their planes, each beam's offset in a sector taken
+  out. Correlation and share: see ``depth_statistics``.
 * ``intensity``: intensity of returns on planes, by range and incidence; not counted in a scan that holds none (0 everywhere).
 * ``intensity_texture``: its change from return to return on the same planes: distance from the mean of both neighbours on the beam over that mean.
   Dark and bright places agree about it far better than about intensity itself.
