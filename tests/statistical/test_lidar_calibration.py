@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tailgate.calibrate.lidar import SEEN_BY, fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
+from tailgate.calibrate.range_offsets import beam_range_offsets
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.errors import UserError
@@ -119,6 +120,19 @@ def test_a_hidden_grid_is_found_with_firing_times():
     np.testing.assert_allclose(off - off.mean(), 0.0, atol=0.03)
     np.testing.assert_allclose(found.elevation_deg, hidden.elevation_deg, atol=0.005)
     assert found.beam_height_m == [] and found.blind_sectors_deg == []
+
+
+def test_hidden_range_errors_of_beams_are_found():
+    """But for what neighbouring beams share, which bends no surface; a head without such errors shows none."""
+    table = load_sensor("hdl64e")[0].model_copy(update={"columns": 720})
+    truth = np.random.default_rng(8).normal(0.0, 0.025, 64)
+    scans = _scans(table.model_copy(update={"range_offset_m": truth.tolist()}), range(4), {"noise_sigma": 0.012, "noise_correlation": 0.8})
+    found = beam_range_offsets(scans)
+    assert all(e.identifiable for e in found)
+    value = np.array([e.value for e in found])
+    assert np.diff(value - truth).std() < 0.1 * np.diff(truth).std() and np.corrcoef(value, truth)[0, 1] > 0.9
+    exact = beam_range_offsets(_scans(table, range(2), {"noise_sigma": 0.012}))
+    assert all(e.value == 0.0 for e in exact)
 
 
 def test_what_the_vehicle_hides_is_found_from_two_places():

@@ -75,6 +75,12 @@ def test_grain_is_each_returns_own():
         assert again == pytest.approx(0.2, abs=0.01) if grain == 1.0 else again > 0.2 + 0.4 * (1 - grain)
 
 
+def test_each_beam_has_its_own_offset():
+    offsets = np.linspace(-0.3, 0.3, 64)
+    r = launch_response(_flat(), LidarResponse(), Limits(0.0, 1e3, 0.0, offsets=tuple(offsets)), 1, "cpu")[0].numpy()
+    np.testing.assert_allclose(r[..., 0] - 20.0, np.broadcast_to(offsets[:, None], r.shape[:2]), atol=1e-4)
+
+
 def test_noise_follows_its_law():
     limits = Limits(0.0, 1e3, 0.0)
     for r, cosine in ((5.0, 1.0), (50.0, 1.0), (20.0, 0.2)):

@@ -1,7 +1,8 @@
 """The real test of a calibration: fitted to some places of a reference, judged on others it never saw.
 
-For every statistic of the sensor three distances to the unseen places, W1 within strata: that of the model before it was fitted, that of the fitted
-one, and that of the places it was fitted to. The last is what real places differ by, and no fit can be asked for less.
+For every statistic of the sensor three distances to an unseen place, W1 within strata: that of the model before it was fitted, that of the fitted
+one, and, on average, that of each place it was fitted to. The last is what two real places differ by, and no fit can be asked for less. Many places
+poured together show what is wrong at all of them: between all unseen and all known ones chance is left alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import SECTORS
-from tailgate.validate.sketch import Sketch, Statistic, common_mix, compare, summarize
+from tailgate.validate.sketch import Sketch, Statistic, StratumDistance, common_mix, compare, summarize
 
 FOLDS, PARTS = 3, 4
 """How often places are held out: recordings are dealt to three folds, one recording is cut in four."""
@@ -44,13 +45,18 @@ class Fold:
 
     Attributes:
         frames: those whose recordings, poses and grids the fit may know.
-        known: blocks it is fitted to.
-        unseen: blocks it is judged on.
+        known: blocks of each place it is fitted to.
+        unseen: blocks of each place it is judged on.
     """
 
     frames: list[Recorded]
-    known: list[Sketch]
-    unseen: list[Sketch]
+    known: list[list[Sketch]]
+    unseen: list[list[Sketch]]
+
+    @property
+    def blocks(self) -> list[Sketch]:
+        """Blocks it is fitted to."""
+        return [block for place in self.known for block in place]
 
 
 def folds(frames: Sequence[Recorded]) -> tuple[str, list[Fold]]:
@@ -61,32 +67,35 @@ def folds(frames: Sequence[Recorded]) -> tuple[str, list[Fold]]:
     """
     recordings = sorted({f.recording for f in frames})
     if len(recordings) > 1:
-        dealt = [recordings[k::FOLDS] for k in range(min(FOLDS, len(recordings)))]
-        return "recordings", [_fold(frames, [f for f in frames if f.recording in held]) for held in dealt]
+        return "recordings", _deal([[f for f in frames if f.recording == name] for name in recordings], FOLDS)
     if frames and all(f.scans or len(f.blocks) % SECTORS == 0 for f in frames):
-        return "quarter turns", [_quarter(frames, k) for k in range(PARTS)]
-    runs = np.array_split(np.arange(len(frames)), min(PARTS, len(frames))) if len(frames) > 1 else []
-    return "runs of images", [_fold(frames, [frames[i] for i in run]) for run in runs]
+        blocks = [(i % SECTORS * PARTS // SECTORS, block) for f in frames for i, block in enumerate(f.blocks)]
+        turns = [[block for k, block in blocks if k == turn] for turn in range(PARTS)]
+        return "quarter turns", [Fold(list(frames), turns[:k] + turns[k + 1 :], [turns[k]]) for k in range(PARTS)]
+    runs = [[frames[i] for i in run] for run in np.array_split(np.arange(len(frames)), min(PARTS, len(frames)))] if len(frames) > 1 else []
+    return "runs of images", _deal(runs, PARTS)
 
 
-def _fold(frames: Sequence[Recorded], held: list[Recorded]) -> Fold:
-    known = [f for f in frames if not any(f is h for h in held)]
-    return Fold(known, *([b for f in part for b in f.blocks] for part in (known, held)))
-
-
-def _quarter(frames: Sequence[Recorded], k: int) -> Fold:
-    inside = [(i % SECTORS * PARTS // SECTORS == k, block) for f in frames for i, block in enumerate(f.blocks)]
-    return Fold(list(frames), *([b for held, b in inside if held == wanted] for wanted in (False, True)))
+def _deal(places: list[list[Recorded]], most: int) -> list[Fold]:
+    """Places dealt to at most ``most`` folds, each held out in one."""
+    out = []
+    for k in range(min(most, len(places))):
+        known, held = ([p for i, p in enumerate(places) if (i % most == k) == wanted] for wanted in (False, True))
+        blocks = ([[b for f in place for b in f.blocks] for place in part] for part in (known, held))
+        out.append(Fold([f for place in known for f in place], *blocks))
+    return out
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A statistic on unseen places, averaged over the folds.
+    """A statistic on unseen places, averaged over them and over the folds.
 
     Attributes:
         statistic, unit: name, and unit of the distances.
-        before, after: distance of the model before and after the fit.
-        between: distance of the places it was fitted to.
+        before, after: distance of the model to an unseen place, before and after the fit.
+        between: distance of a place it was fitted to.
+        together: distance of all unseen places as one to the fitted model.
+        apart: distance of all unseen places as one to all that it was fitted to as one.
     """
 
     statistic: str
@@ -94,23 +103,45 @@ class HeldOut:
     before: float
     after: float
     between: float
+    together: float
+    apart: float
 
     @property
     def ratio(self) -> float:
-        """After, in units of what real places differ by."""
+        """After, in units of what two real places differ by."""
         return self.after / max(self.between, 1e-12)
 
+    @property
+    def common(self) -> float:
+        """All unseen places as one, in units of what they differ by from the known ones."""
+        return self.together / max(self.apart, 1e-12)
 
-def distances(fold: Fold, before: Sketch, after: Sketch, statistics: Mapping[str, Statistic]) -> dict[str, tuple[float, float, float]]:
-    """Before, after and between of each statistic that all sides hold enough of; strata weigh by the smallest count among the sides."""
-    known, unseen = Sketch.total(fold.known), Sketch.total(fold.unseen)
+
+def distances(fold: Fold, before: Sketch, after: Sketch, statistics: Mapping[str, Statistic]) -> dict[str, tuple[float, ...]]:
+    """The distances of ``HeldOut`` by statistic, where all sides hold enough of it."""
+    known, unseen = ([Sketch.total(place) for place in part] for part in (fold.known, fold.unseen))
+    single: dict[str, list[tuple[float, ...]]] = {}
+    for place in unseen:
+        of_model = [compare(place, side, statistics) for side in (before, after)]
+        for other in known:
+            for name, found in _side_by_side([*of_model, compare(place, other, statistics)], [place, before, after, other], statistics).items():
+                single.setdefault(name, []).append(found)
+    sides = [Sketch.total(unseen), after, Sketch.total(known)]
+    together = _side_by_side([compare(sides[0], side, statistics) for side in sides[1:]], sides, statistics)
+    return {name: (*np.mean(found, axis=0), *together[name]) for name, found in single.items()}
+
+
+def _side_by_side(
+    found: Sequence[Sequence[StratumDistance]], sides: Sequence[Sketch], statistics: Mapping[str, Statistic]
+) -> dict[str, tuple[float, ...]]:
+    """Distances summed over the strata that all sides hold enough of, which weigh by the smallest count among them."""
     least = {(n, stratum): s.min_count for n, s in statistics.items() for stratum in s.strata}
-    mix = {key: n if n >= least[key] else 0.0 for key, n in common_mix([known, unseen, before, after], statistics).items()}
-    found = [summarize(compare(unseen, side, statistics), mix) for side in (before, after, known)]
-    return {name: tuple(side[name] for side in found) for name in found[0]}
+    mix = {key: n if n >= least[key] else 0.0 for key, n in common_mix(sides, statistics).items()}
+    sums = [summarize(one, mix) for one in found]
+    return {name: tuple(one[name] for one in sums) for name in sums[0]}
 
 
-def average(found: Sequence[Mapping[str, tuple[float, float, float]]], statistics: Mapping[str, Statistic]) -> list[HeldOut]:
+def average(found: Sequence[Mapping[str, tuple[float, ...]]], statistics: Mapping[str, Statistic]) -> list[HeldOut]:
     """Mean over the folds that could judge a statistic."""
     rows = []
     for name, statistic in statistics.items():

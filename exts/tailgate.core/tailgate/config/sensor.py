@@ -26,6 +26,7 @@ class LidarModel(Model):
         firing_us: moment of each beam's pulse after the first of its column [us]; one number per beam or empty where all fire at once.
         beam_height_m: height of each beam's origin above the sensor's [m]; one number per beam or empty for none. Ranges and elevations of a scan
             are those of its points as seen from the sensor's origin.
+        range_offset_m: constant error of each beam's range [m], what the factory's calibration left; one number per beam or empty for none.
         columns: firings per revolution.
         rate_hz: revolutions per second.
         range_min, range_max: [m].
@@ -51,6 +52,7 @@ class LidarModel(Model):
     azimuth_offset_deg: list[Finite] = []
     firing_us: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = []
     beam_height_m: list[Finite] = []
+    range_offset_m: list[Finite] = []
     columns: int = Field(gt=0, le=16384)
     rate_hz: float = Field(10.0, ge=0.5, le=1000)
     range_min: float = Field(0.5, ge=0)
@@ -83,7 +85,8 @@ class LidarModel(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
-        for name, what in {**dict.fromkeys(("azimuth_offset_deg", "firing_us", "beam_height_m"), "numbers"), "hidden_sectors_deg": "lists"}.items():
+        numbers = ("azimuth_offset_deg", "firing_us", "beam_height_m", "range_offset_m")
+        for name, what in {**dict.fromkeys(numbers, "numbers"), "hidden_sectors_deg": "lists"}.items():
             values = getattr(self, name)
             if values and len(values) != len(self.elevation_deg):
                 raise ValueError(f"{name} must hold {len(self.elevation_deg)} {what}, one per beam, got {len(values)}")

@@ -57,6 +57,7 @@ class HeldOutLike(Protocol):
     after: float
     between: float
     ratio: float
+    common: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SensorRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        held = [{n: getattr(h, n) for n in ("statistic", "unit", "before", "after", "between", "ratio")} for h in self.held]
+        held = [{n: getattr(h, n) for n in ("statistic", "unit", "before", "after", "between", "ratio", "common")} for h in self.held]
         rest = {n: getattr(self, n) for n in ("sensor", "kind", "frames", "cut", "notes", "distance")}
         return {**rest, "settings": [_finite(asdict(s)) for s in self.settings], "holdout": held, "limit": LIMIT}
 
@@ -102,7 +103,7 @@ def sentences(record: SensorRecord) -> list[str]:
     if record.held:
         far = ", ".join(metric_words(h.statistic) for h in record.beyond)
         met = len(record.held) - len(record.beyond)
-        words = f"On {record.cut} it has not seen, {met} of {len(record.held)} statistics lie within {LIMIT:g} times what real ones differ by"
+        words = f"From {record.cut} it has not seen, {met} of {len(record.held)} statistics lie within {LIMIT:g} times what two real ones differ by"
         out.append(f"{words}; beyond: {far}." if far else f"{words}.")
     return out
 
@@ -117,11 +118,11 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
         if row.state == "not identified":
             console.print(f"[red]{row.name}[/red]: {row.why}", soft_wrap=True)
     if record.held:
-        table = Table("on what it has not seen", "before", "after", "real : real", "ratio", box=None)
+        table = Table("on what it has not seen", "before", "after", "real : real", "ratio", "all as one", box=None)
         for held in record.held:
             color, unit = "yellow" if held.ratio > LIMIT else "green", f" \\[{held.unit}]" if held.unit not in ("1", "share") else ""
             numbers = (f"{v:.3g}" for v in (held.before, held.after, held.between))
-            table.add_row(metric_words(held.statistic) + unit, *numbers, f"[{color}]{held.ratio:.2f}[/{color}]")
+            table.add_row(metric_words(held.statistic) + unit, *numbers, f"[{color}]{held.ratio:.2f}[/{color}]", f"{held.common:.2f}")
         console.print(table)
     for sentence in sentences(record):
         console.print(sentence, soft_wrap=True)

@@ -146,7 +146,7 @@ def _held_out(frames: Sequence[Recorded], model: LidarModel | CameraModel, reque
         request.tick("judging on what it has not seen", k, len(cut))
         bench = _bench(fold.frames, model, request.seed)
         before = before or type(bench)(model, seed=request.seed).simulate(nominal(model))
-        after = bench.simulate(nominal(_fitted(bench.model, bench.fit(fold.known).estimates)))
+        after = bench.simulate(nominal(_fitted(bench.model, bench.fit(fold.blocks).estimates)))
         statistics = bench.statistics
         found.append(distances(fold, before, after, statistics))
         request.tick("judging on what it has not seen", k + 1, len(cut))

@@ -4,10 +4,11 @@ Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of s
 
 Laws (r range [m], θ incidence, ρ reflectance):
 
-* range error: N(0, s²) + a constant per beam; s² = noise_sigma² + (noise_per_metre·r)² + (noise_incidence·tan θ)². The last term is the share of the
-  footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J. 66, 389-399); it is correlated along the beam's sweep, and so
-  is what noise_grain leaves of the others, that share being each return's own. Surfaces differ in relief and texture, so s itself spreads: times
-  exp(noise_tail·N(0, 1) - noise_tail²), which leaves the variance (likewise the intensity's).
+* range error: N(0, s²) + a constant per beam (range_offset_m of the model, and beam_bias·N(0, 1)); s² = noise_sigma² + (noise_per_metre·r)²
+  + (noise_incidence·tan θ)². The last term is the share of the footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J.
+  66, 389-399); it is correlated along the beam's sweep, and so is what noise_grain leaves of the others, that share being each return's own.
+  Surfaces differ in relief and texture, so s itself spreads: times exp(noise_tail·N(0, 1) - noise_tail²), which leaves the variance (likewise the
+  intensity's).
 * signal: m = (ρ / 0.1)·cos^signal_incidence θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended target (Wagner et al. 2006, ISPRS
   J. 60, 100-112), Lambertian at exponent 1; rough ground returns more at grazing incidence (Oren and Nayar 1994, SIGGRAPH). It is detected with
   probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
@@ -66,7 +67,7 @@ class LidarResponse:
         noise_correlation: correlation of the correlated range noise between neighbouring columns of a beam, 0..0.96.
         noise_grain: share of the noise's variance, that of incidence apart, which every return has for itself.
         noise_tail: standard deviation of the log of the noise's strength from return to return: 0 for a normal distribution, more for heavier tails.
-        beam_bias: standard deviation of the beams' constant range offsets [m].
+        beam_bias: standard deviation of the beams' constant range offsets [m] that the model's ``range_offset_m`` does not name.
         drop_base: share of returns lost anywhere.
         drop_near: further share lost at zero range, decaying over 5 m.
         drop_per_metre: further share lost per metre [1/m].
@@ -138,6 +139,7 @@ class Limits:
         extinction: of the air [1/m].
         wrap: the last column borders the first.
         pulse: length of the pulse in range [m].
+        offsets: constant error of each beam's range [m]; empty for none.
     """
 
     range_min: float
@@ -146,13 +148,18 @@ class Limits:
     extinction: float = 0.0
     wrap: bool = True
     pulse: float = 0.9
+    offsets: tuple[float, ...] = ()
 
 
 def limits_of(model: LidarModel, extinction: float = 0.0) -> Limits:
     """Limits of a sensor model in air of this extinction [1/m]."""
-    return Limits(
-        model.range_min, model.range_max, model.range_step, float(extinction), model.azimuth_fov_deg > 359.0, METRES_PER_NS * model.pulse_ns
-    )
+    wrap, pulse = model.azimuth_fov_deg > 359.0, METRES_PER_NS * model.pulse_ns
+    return Limits(model.range_min, model.range_max, model.range_step, float(extinction), wrap, pulse, tuple(model.range_offset_m))
+
+
+def range_offsets(response: LidarResponse, limits: Limits, beams: int) -> np.ndarray:
+    """Constant error of each beam's range [m], float64 [beams]: what the model names, and the same draw for every frame of what it does not."""
+    return np.resize(limits.offsets or (0.0,), beams) + response.beam_bias * normal_twin(BIAS_SEED, np.arange(beams), BIAS)
 
 
 def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, float], seed: int, extinction: float = 0.0) -> dict[str, Any]:
@@ -260,12 +267,11 @@ def respond_lidar_twin(
     cosine = np.clip(cosine, 1e-3, 1.0)
     tan = np.minimum(np.sqrt(1 - cosine**2) / cosine, MAX_TAN)
     air = np.exp(-2 * limits.extinction * r)
-    ring = np.broadcast_to(np.arange(r.shape[0])[:, None, None], r.shape)
     device, relief = p.noise_sigma**2 + (p.noise_per_metre * r) ** 2, (p.noise_incidence * tan) ** 2
     cells = cell_numbers(r.shape)
     shared = _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap)
     error = np.sqrt((1 - p.noise_grain) * device + relief) * shared + np.sqrt(p.noise_grain * device) * normal_twin(seed, cells, NOISE_GRAIN)
-    noisy = r + _tail_twin(seed, cells, NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_twin(BIAS_SEED, ring, BIAS)
+    noisy = r + _tail_twin(seed, cells, NOISE_TAIL, p.noise_tail) * error + range_offsets(p, limits, len(r))[:, None, None]
     if limits.range_step > 0:
         noisy = np.floor(noisy / limits.range_step + 0.5) * limits.range_step
     lost = _loss_twin(r, cosine, reflectance * air, p)

@@ -7,8 +7,6 @@ from typing import Any
 from tailgate.geometry.quiet import wp
 from tailgate.sensors.lidar import (
     BEYOND,
-    BIAS,
-    BIAS_SEED,
     DROP,
     DROP_GRAIN,
     INTENSITY,
@@ -22,14 +20,15 @@ from tailgate.sensors.lidar import (
     NOISE_TAIL,
     LidarResponse,
     Limits,
+    range_offsets,
     taps_of,
 )
 
 wp.set_module_options({"enable_backward": False})
 
-_INTENSITY, _BIAS, _NOISE_GRAIN, _DROP_GRAIN = (wp.constant(v) for v in (INTENSITY, BIAS, NOISE_GRAIN, DROP_GRAIN))
+_INTENSITY, _NOISE_GRAIN, _DROP_GRAIN = (wp.constant(v) for v in (INTENSITY, NOISE_GRAIN, DROP_GRAIN))
 _NOISE_TAIL, _INTENSITY_TAIL = wp.constant(NOISE_TAIL), wp.constant(INTENSITY_TAIL)
-_BIAS_SEED, _BEYOND = wp.constant(BIAS_SEED), wp.constant(BEYOND)
+_BEYOND = wp.constant(BEYOND)
 _MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, INTENSITY_REFERENCE, MID_REFLECTANCE))
 
 
@@ -40,7 +39,6 @@ class _Device:
     noise_incidence: wp.float32
     noise_grain: wp.float32
     noise_tail: wp.float32
-    beam_bias: wp.float32
     drop_base: wp.float32
     drop_near: wp.float32
     drop_per_metre: wp.float32
@@ -142,6 +140,7 @@ def _respond(
     noise_taps: wp.array(dtype=wp.float32),
     loss: wp.array3d(dtype=wp.float32),
     loss_taps: wp.array(dtype=wp.float32),
+    offset: wp.array(dtype=wp.float32),
     p: _Device,
     seed: wp.int32,
     sure: wp.int32,
@@ -169,7 +168,7 @@ def _respond(
     error = wp.sqrt((1.0 - p.noise_grain) * device + slope * slope) * _along_beam(noise, i, j, e, noise_taps)
     if p.noise_grain > 0.0:
         error = error + wp.sqrt(p.noise_grain * device) * normal_of(seed, cell, _NOISE_GRAIN)
-    noisy = r + _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + p.beam_bias * normal_of(_BIAS_SEED, i, _BIAS)
+    noisy = r + _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + offset[i]
     if p.range_step > 0.0:
         noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
     if noisy < p.range_min or noisy > p.range_max:
@@ -211,11 +210,12 @@ def launch_response(
         white = wp.empty((beams, columns + len(taps) - 1, echoes), dtype=wp.float32, device=device)
         wp.launch(_white, dim=white.shape, inputs=[int(seed), stream, columns, int(limits.wrap)], outputs=[white], device=device)
         fields += [white, wp.array(taps, dtype=wp.float32, device=device)]
+    offset = wp.array(range_offsets(response, limits, arrays[0].shape[0]).astype(np.float32), dtype=wp.float32, device=device)
     out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]
     wp.launch(
         _respond,
         dim=arrays[0].shape,
-        inputs=[*arrays, *fields, p, int(seed), arrays[0].shape[2] if sure is None else sure],
+        inputs=[*arrays, *fields, offset, p, int(seed), arrays[0].shape[2] if sure is None else sure],
         outputs=out,
         device=device,
     )
