@@ -200,15 +200,6 @@ def test_the_renderer_must_draw_where_we_compute(sim60):
         wp.get_device = wp_device
 
 
-def test_kernels_compile_for_cuda(tmp_path):
-    """Needs no GPU."""
-    from tailgate_rtx import image_kernels
-
-    if not hasattr(wp, "compile_aot_module") or 80 not in wp.get_cuda_supported_archs():
-        pytest.skip("this Warp cannot compile for a device that is not here")
-    wp.compile_aot_module(image_kernels, arch=[80], module_dir=tmp_path)
-
-
 def test_labels_and_depth_of_the_kernel_are_those_of_its_twin():
     from tailgate.render.raytrace.camera import camera_of
     from tailgate_rtx.image_kernels import names_of, new_buffers, new_film, take_kernel, taken_twin

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from tailgate.geometry import rays as ray_kernels
 from tailgate.geometry import wide_check, wide_tree
-from tailgate.geometry.quiet import wp
 from tailgate.geometry.trace import TraceScene
 from tailgate.geometry.twins import trace_twin
 
@@ -217,15 +215,3 @@ def test_a_walk_that_does_not_compile_or_differs_leaves_the_stock_trees(monkeypa
         finally:
             monkeypatch.undo()
             wide_check.wide_trees_work.cache_clear()
-
-
-def test_ray_kernels_compile_for_cuda(tmp_path):
-    """Needs no GPU; the stacks of Warp's queries must fit the shared memory of a block of ``BLOCK`` threads."""
-    if not hasattr(wp, "compile_aot_module") or 80 not in wp.get_cuda_supported_archs():
-        pytest.skip("this Warp cannot compile for a device that is not here")
-    threads = wp.get_module_options(module=ray_kernels)["block_dim"]
-    wp.set_module_options({"block_dim": ray_kernels.BLOCK}, module=ray_kernels)
-    try:
-        wp.compile_aot_module(ray_kernels, arch=[80], module_dir=tmp_path)
-    finally:
-        wp.set_module_options({"block_dim": threads}, module=ray_kernels)

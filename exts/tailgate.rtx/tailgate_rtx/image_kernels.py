@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.camera_kernels import GRAZING, Camera, along_axis, camera_direction
-from tailgate.render.raytrace.image_kernels import filmic, srgb8
+from tailgate.render.raytrace.tone import tone_map
 
 wp.set_module_options({"enable_backward": False})
 
@@ -140,15 +140,6 @@ def fog_kernel(distance: wp.array(dtype=wp.float32, ndim=2), extinction: float, 
         hdr[y, x, c] = hdr[y, x, c] * clear + haze[c] * (1.0 - clear) * hdr[y, x, 3]
 
 
-@wp.kernel
-def picture_kernel(hdr: wp.array(dtype=wp.float32, ndim=3), exposure: float, rgb: wp.array(dtype=wp.uint8, ndim=3)):
-    """Expose, tone-map and encode as the embedded renderer does."""
-    y, x = wp.tid()
-    for c in range(3):
-        rgb[y, x, c] = srgb8(filmic(hdr[y, x, c] * exposure))
-    rgb[y, x, 3] = wp.uint8(255)
-
-
 def new_buffers(T_world_stage: np.ndarray) -> Buffers:
     """Buffers to fill in; ``T_world_stage`` [4, 4] is ``tailgate.stage.extract.world_correction``."""
     out, metres = Buffers(), float(np.linalg.norm(T_world_stage[:3, 0]))
@@ -201,9 +192,10 @@ def probe(film: Film) -> tuple[np.ndarray, np.ndarray]:
 
 
 def picture(film: Film, exposure: float) -> Any:
-    """Colours at an exposure, Warp uint8 [H, W, 4]."""
-    rgb = wp.empty(film.hdr.shape, dtype=wp.uint8, device=film.hdr.device)
-    wp.launch(picture_kernel, dim=film.camera.shape, inputs=[film.hdr, exposure, rgb], device=film.hdr.device)
+    """Colours at an exposure as the embedded renderer gives them, Warp uint8 [H, W, 4]."""
+    hdr, n = film.hdr, film.camera.size
+    rgb = wp.empty(hdr.shape, dtype=wp.uint8, device=hdr.device)
+    tone_map(wp.array(ptr=hdr.ptr, shape=n, dtype=wp.vec4, device=hdr.device), exposure, rgb.reshape((n, 4)))
     return rgb
 
 

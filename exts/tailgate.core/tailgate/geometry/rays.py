@@ -9,7 +9,9 @@ equal hits comes back never depends on the order of the walk: the lower instance
 
 from __future__ import annotations
 
-from tailgate.geometry.quiet import wp
+from typing import Any
+
+from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.wide_check import wide_trees_work
 from tailgate.geometry.wide_walk import wide_blocked, wide_closest, wide_entry
 
@@ -28,6 +30,11 @@ def strips(items: int, device: str, length: int = 256) -> tuple[int, int]:
     it takes to trace a ray, so it works through ``length`` items; on CUDA through one."""
     strip = length if wp.get_device(device).is_cpu else 1
     return -(-items // strip), strip
+
+
+def launch(kernel: Any, dim: int | tuple[int, ...], inputs: list[Any], outputs: list[Any], device: str) -> None:
+    """Launch any kernel of a module that traces rays: such a module is compiled for blocks of ``BLOCK`` threads alone."""
+    wp.launch(kernel, dim=dim, inputs=inputs, outputs=outputs, device=device, block_dim=BLOCK)
 
 
 @wp.struct
@@ -218,7 +225,7 @@ def instance_entry(scene: Scene, instance: int, origin: wp.vec3, direction: wp.v
     return float(-1.0)
 
 
-@wp.func
+@outlined
 def occluded(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) -> bool:
     """True if anything is hit with t < t_max."""
     if WIDE:

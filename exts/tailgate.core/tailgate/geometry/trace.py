@@ -123,7 +123,7 @@ class TraceScene:
             origins, directions: world space [N, 3] m; one origin [3] serves all directions.
             t_max: largest parameter, in lengths of the direction.
         """
-        from tailgate.geometry.rays import BLOCK, trace_kernel
+        from tailgate.geometry.rays import launch, trace_kernel
 
         wp = self.wp
         directions = np.ascontiguousarray(directions, np.float32).reshape(-1, 3)
@@ -132,7 +132,7 @@ class TraceScene:
         kinds = (wp.float32, wp.int32, wp.int32, wp.vec2, wp.vec3)
         out = [wp.empty(n, dtype=kind, device=self.device) for kind in kinds]
         rays = [wp.array(a, dtype=wp.vec3, device=self.device, copy=False) for a in (origins, directions)]
-        wp.launch(trace_kernel, dim=n, inputs=[self.scene, *rays, float(t_max)], outputs=out, device=self.device, block_dim=BLOCK)
+        launch(trace_kernel, n, [self.scene, *rays, float(t_max)], out, self.device)
         return Hits(*(a.numpy() for a in out))
 
 

@@ -1,4 +1,5 @@
 """Images on a device: texels with their mip levels in two flat arrays, sampled in kernels; twin: ``sample_twin``."""
+# ruff: noqa: UP018  (Warp takes int(0) as a variable and 0 as a constant)
 
 from __future__ import annotations
 
@@ -96,9 +97,12 @@ def bilinear(atlas: Atlas, image: Image, level: int, s: float, t: float) -> wp.v
     j = int(fy)
     a = x - fx
     b = y - fy
-    low = texel(atlas, image, base, size, i, j) * (1.0 - a) + texel(atlas, image, base, size, i + 1, j) * a
-    high = texel(atlas, image, base, size, i, j + 1) * (1.0 - a) + texel(atlas, image, base, size, i + 1, j + 1) * a
-    return low * (1.0 - b) + high * b
+    value = wp.vec4()
+    k = int(0)
+    while k < 4:
+        value += texel(atlas, image, base, size, i + k % 2, j + k / 2) * (wp.where(k % 2 == 0, 1.0 - a, a) * wp.where(k < 2, 1.0 - b, b))
+        k += 1
+    return value
 
 
 @wp.func
@@ -111,10 +115,14 @@ def sample(atlas: Atlas, use: int, st: wp.vec2, footprint: float) -> wp.vec4:
     texels = footprint * stretch * wp.sqrt(float(image.width) * float(image.height))
     level = wp.clamp(wp.log2(wp.max(texels, 1.0e-6)), 0.0, float(image.levels - 1))
     low = int(wp.floor(level))
-    value = bilinear(atlas, image, low, s, t)
     blend = level - float(low)
-    if blend > 0.0:
-        value = value * (1.0 - blend) + bilinear(atlas, image, wp.min(low + 1, image.levels - 1), s, t) * blend
+    value = wp.vec4()
+    k = int(0)
+    while k < 2:
+        share = wp.where(k == 0, 1.0 - blend, blend)
+        if share > 0.0:
+            value += bilinear(atlas, image, wp.min(low + k, image.levels - 1), s, t) * share
+        k += 1
     return wp.cw_mul(value, image.scale) + image.bias
 
 

@@ -9,17 +9,18 @@ import numpy as np
 
 from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import BLOCK, strips
+from tailgate.geometry.rays import launch, strips
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth, mirror_kernel, radiance_kernel, see_kernel, sky_kernel, sun_kernel
 from tailgate.render.raytrace.coat_kernel import coat_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
 from tailgate.render.raytrace.direct import MIRROR_BELOW
-from tailgate.render.raytrace.image_kernels import add_kernel, edge_kernel, tone_kernel
+from tailgate.render.raytrace.edges import edge_kernel
 from tailgate.render.raytrace.lens import fisheye_of
 from tailgate.render.raytrace.pane_kernels import behind_kernel, pane_kernel
 from tailgate.render.raytrace.scene import DeviceScene
 from tailgate.render.raytrace.shading import Light
 from tailgate.render.raytrace.smoothing import Pass, smooth_kernel
+from tailgate.render.raytrace.tone import add_kernel, tone_map
 
 
 @dataclass(frozen=True)
@@ -119,49 +120,48 @@ class CameraFilm:
                 total = total or wp.zeros_like(hdr)
                 wp.launch(add_kernel, dim=hdr.shape, inputs=[hdr, 1.0 / len(cameras), total], device=self.device)
         hdr = total or hdr
-        threads, strip = strips(self.width * self.height, self.device, self.width)
-        wp.launch(tone_kernel, dim=threads, inputs=[hdr, exposure, strip], outputs=[self.rgb], device=self.device)
+        tone_map(hdr, exposure, self.rgb)
         return {**self._channels(hdr), "exposure": np.array([exposure], np.float32)}
 
     def _radiance(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> tuple[wp.array, float]:
         """Radiance at one moment and its exposure."""
         threads, camera.strip = strips(self.width * self.height, self.device, self.width)
 
-        def launch(kernel: Any, inputs: list, outputs: list) -> None:
-            wp.launch(kernel, dim=threads, inputs=inputs, outputs=outputs, device=self.device, block_dim=BLOCK)
+        def run(kernel: Any, inputs: list, outputs: list) -> None:
+            launch(kernel, threads, inputs, outputs, self.device)
 
-        launch(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
+        run(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
         if scene.tables.panes:
-            launch(behind_kernel, [scene.scene, scene.tables, camera], [self.pixels])
+            run(behind_kernel, [scene.scene, scene.tables, camera], [self.pixels])
         diffuse, mirrored, spare = self.light
         film = Film()
         film.diffuse, film.mirrored, film.hdr = diffuse, mirrored, self.hdr[0]
         sparse = int(quality.samples <= 1 and quality.smoothing > 0)
         lit, samples = [scene.scene, scene.tables, camera, self.pixels, light, film], max(quality.samples, 1)
-        launch(sun_kernel, [*lit, samples, sparse], [])
-        launch(sky_kernel, [*lit, samples, sparse], [])
-        launch(mirror_kernel, [*lit, samples], [])
+        run(sun_kernel, [*lit, samples, sparse], [])
+        run(sky_kernel, [*lit, samples, sparse], [])
+        run(mirror_kernel, [*lit, samples], [])
         for number in range(quality.smoothing):
             how = smoothing_pass(2**number, float(number > 1), colour_sparse=sparse * (number == 0))
-            launch(smooth_kernel, [camera, self.pixels, how, diffuse], [spare])
+            run(smooth_kernel, [camera, self.pixels, how, diffuse], [spare])
             diffuse, spare = spare, diffuse
         roughest = 1.0 if light.lamps or samples > 1 else float(MIRROR_BELOW)
         for number in range(min(quality.smoothing, 2 if light.lamps else 1)):
             how = smoothing_pass(1 + number, fourth_sparse=sparse * (number == 0), roughest=roughest)
-            launch(smooth_kernel, [camera, self.pixels, how, mirrored], [spare])
+            run(smooth_kernel, [camera, self.pixels, how, mirrored], [spare])
             mirrored, spare = spare, mirrored
         hdr, other = self.hdr
         film.diffuse, film.mirrored = diffuse, mirrored
-        launch(radiance_kernel, [camera, self.pixels, light, film, samples], [])
+        run(radiance_kernel, [camera, self.pixels, light, film, samples], [])
         if scene.tables.coats:
-            launch(coat_kernel, [scene.scene, scene.tables, camera, self.pixels, light, film, samples], [])
+            run(coat_kernel, [scene.scene, scene.tables, camera, self.pixels, light, film, samples], [])
         if scene.tables.panes:
-            launch(pane_kernel, [scene.scene, scene.tables, camera, self.pixels, light, samples], [hdr])
+            run(pane_kernel, [scene.scene, scene.tables, camera, self.pixels, light, samples], [hdr])
         exposure = quality.exposure
         if exposure is None:
             exposure = auto_exposure(hdr.numpy(), self.pixels.t.numpy() > 0, light, quality.key)
         if quality.edges:
-            launch(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
+            run(edge_kernel, [scene.scene, scene.tables, camera, self.pixels, float(exposure), hdr], [other])
             hdr = other
         return hdr, float(exposure)
 

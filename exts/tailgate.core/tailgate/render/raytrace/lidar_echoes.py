@@ -18,7 +18,7 @@ from tailgate.config.sensor import LidarModel
 from tailgate.frames import LIDAR_CHANNELS
 from tailgate.geometry.firing import FiringGrid, from_the_origin
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import BLOCK
+from tailgate.geometry.rays import launch
 from tailgate.render.raytrace.lidar_kernels import GHOSTS, RAYS, Rays, Spin, fire_kernel
 from tailgate.render.raytrace.scene import DeviceScene, Tables
 
@@ -200,7 +200,7 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
         setattr(echoes, name, wp.zeros((firings, kept), dtype=wp.float32, device=device))
     echoes.ray = wp.full((firings, kept), -1, dtype=wp.int32, device=device)
     inputs = [scene.scene, scene.tables, spin, model.sub_rays, int(model.ghosts)]
-    wp.launch(fire_kernel, dim=(firings, model.sub_rays), inputs=inputs, outputs=[rays], device=device, block_dim=BLOCK)
+    launch(fire_kernel, (firings, model.sub_rays), inputs, [rays], device)
     power = wp.zeros((firings, kept), dtype=wp.float32, device=device)
     width = 0.25e-3 * max(model.divergence_mrad) if model.sub_rays > 1 else 0.0
     wp.launch(echo_kernel, dim=firings, inputs=[rays, METRES_PER_NS * model.pulse_ns, width, power], outputs=[echoes], device=device)

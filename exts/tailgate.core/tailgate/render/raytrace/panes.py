@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.geometry.quiet import wp
+from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Hit, Scene, occluded
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.surface import LAYERS, nearest, slot_of, step_past
@@ -95,7 +95,7 @@ def pane_at(tables: Tables, material: int, cosine: float) -> Pane:
     return out
 
 
-@wp.func
+@outlined
 def sight(scene: Scene, tables: Tables, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Sight:
     """Nearest hit with t <= t_max that is no pane."""
     out = Sight()

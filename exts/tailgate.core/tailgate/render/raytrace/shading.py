@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tailgate.geometry.quiet import wp
+from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.dome import Dome, dome_radiance
 from tailgate.render.raytrace.lamps import PI, Lamp, lamp_irradiance, luminance
@@ -98,7 +98,7 @@ def noise(p: wp.vec3) -> float:
     """Value noise in [0, 1] on the unit lattice, smooth between its points: ``hash01`` of the eight corners around, which a CPU takes at once."""
 
 
-@wp.func
+@outlined
 def sky(light: Light, direction: wp.vec3) -> wp.vec3:
     """Smooth sky radiance: a gradient from horizon to zenith, the ground's below, haze around the sun, and the dome's image."""
     up = direction[2]

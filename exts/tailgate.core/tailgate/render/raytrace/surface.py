@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tailgate.geometry.quiet import wp
+from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Hit, Scene, closest_hit, instance_entry, world_normal
 from tailgate.render.raytrace.atlas import sample
 from tailgate.render.raytrace.scene import Tables
@@ -142,7 +142,7 @@ def three_channels(tables: Tables, use: int, st: wp.vec2, footprint: float) -> w
     return wp.vec3(value[0], value[1], value[2])
 
 
-@wp.func
+@outlined
 def textured(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, width: float, point: Point) -> Point:
     """Replace a point's constants by what its textures say over ``width`` [m] across the ray."""
     if tables.textures == 0:
@@ -154,19 +154,24 @@ def textured(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, width: 
         return point
     st = coordinates(tables, hit)
     footprint = st_footprint(scene, tables, hit, direction, width)
-    if uses[0] >= 0:
-        out.base = wp.cw_mul(three_channels(tables, uses[0], st, footprint) * tables.material[m, 8], corner_tint(tables, hit))
-    if uses[1] >= 0:
-        out.roughness = wp.clamp(one_channel(tables, uses[1], st, footprint), 0.0, 1.0)
-    if uses[2] >= 0:
-        out.metallic = wp.clamp(one_channel(tables, uses[2], st, footprint), 0.0, 1.0)
-    if uses[3] >= 0:
-        out.emissive = three_channels(tables, uses[3], st, footprint)
-    if uses[5] >= 0 and tables.base[hit.instance][2] >= 0:
-        world = bent_normal(scene, tables, hit, three_channels(tables, uses[5], st, footprint))
-        world = wp.where(wp.dot(world_normal(scene, hit.instance, local_normal(tables, hit)), point.normal) < 0.0, -world, world)
-        if wp.dot(world, point.face_normal) > 0.02 and wp.dot(world, direction) < 0.0:
-            out.normal = world
+    use = int(0)
+    while use < 6:
+        if use != 4 and uses[use] >= 0:
+            value = three_channels(tables, uses[use], st, footprint)
+            if use == 0:
+                out.base = wp.cw_mul(value * tables.material[m, 8], corner_tint(tables, hit))
+            if use == 1:
+                out.roughness = wp.clamp(value[0], 0.0, 1.0)
+            if use == 2:
+                out.metallic = wp.clamp(value[0], 0.0, 1.0)
+            if use == 3:
+                out.emissive = value
+            if use == 5 and tables.base[hit.instance][2] >= 0:
+                world = bent_normal(scene, tables, hit, value)
+                world = wp.where(wp.dot(world_normal(scene, hit.instance, local_normal(tables, hit)), point.normal) < 0.0, -world, world)
+                if wp.dot(world, point.face_normal) > 0.02 and wp.dot(world, direction) < 0.0:
+                    out.normal = world
+        use += 1
     return out
 
 
@@ -195,7 +200,7 @@ def step_past(t: float) -> float:
     return t * (1.0 + 4.0e-6) + 1.0e-5
 
 
-@wp.func
+@outlined
 def nearest(scene: Scene, tables: Tables, origin: wp.vec3, direction: wp.vec3, t_max: float) -> Hit:
     """Nearest hit with t <= t_max that is not in a cut-out hole."""
     start = float(0.0)

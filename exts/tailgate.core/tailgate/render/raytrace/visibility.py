@@ -8,7 +8,7 @@ import numpy as np
 
 from tailgate.frames import Intrinsics, ObjectView
 from tailgate.geometry.quiet import wp
-from tailgate.geometry.rays import BLOCK, Scene, strips
+from tailgate.geometry.rays import Scene, launch, strips
 from tailgate.render.raytrace.camera_kernels import Camera, along_axis, camera_direction, camera_origin
 from tailgate.render.raytrace.lidar_kernels import Spin, firing_direction, firing_origin
 from tailgate.render.raytrace.scene import DeviceScene, Tables
@@ -150,7 +150,7 @@ def count_visible(mover: wp.array, width: int, seen: Seen, device: str) -> tuple
     """Pixels per object in an image of mover rows and their bounds, int32 [N] and [N, 4]."""
     count = wp.zeros(max(seen.movers, 1), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(seen.movers, 1), 1)), dtype=wp.int32, device=device)
-    wp.launch(count_kernel, dim=mover.shape[0], inputs=[mover, width], outputs=[count, box], device=device)
+    launch(count_kernel, mover.shape[0], [mover, width], [count, box], device)
     return count.numpy()[seen.mover], box.numpy()[seen.mover]
 
 
@@ -246,7 +246,7 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
     if cells:
         dim, strip = strips(cells, device)
         inputs = [scene.scene, scene.tables, camera, mover, windows, cells, strip]
-        wp.launch(alone_kernel, dim=dim, inputs=inputs, outputs=[count, box], device=device, block_dim=BLOCK)
+        launch(alone_kernel, dim, inputs, [count, box], device)
     inside, outside = count.numpy()[:n, 0], count.numpy()[:n, 1]
     loose = box.numpy()[:n].astype(np.float32)
     loose = np.clip(loose, 0, np.array([intrinsics.width - 1, intrinsics.height - 1] * 2))
@@ -280,7 +280,7 @@ def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray
     if cells:
         dim, strip = strips(cells, device)
         inputs = [scene.scene, scene.tables, spin, around, windows, cells, strip]
-        wp.launch(alone_rays_kernel, dim=dim, inputs=inputs, outputs=[count], device=device, block_dim=BLOCK)
+        launch(alone_rays_kernel, dim, inputs, [count], device)
     nothing = np.full((n, 4), -1.0)
     return view(seen, pose, (visible, count.numpy()[:n], np.zeros(n)), (nothing, nothing))
 
