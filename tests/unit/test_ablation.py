@@ -29,8 +29,20 @@ def test_from_ideal_to_the_furthest_bound(sensor, parameter, values):
 
 
 def test_everything_else_is_off_but_what_the_device_is():
-    model, drawn = load_sensor("d435")[0], levels("d435", "fattening")[2]
+    model, drawn = load_sensor("d435")[0], levels("d435", "grazing_noise")[2]
     perfect = ideal(model)
-    others = {n: v for n, v in drawn.items() if n != "fattening"}
+    others = {n: v for n, v in drawn.items() if n != "grazing_noise"}
     fixed = {"disparity_step", "depth_step", "baseline", "pattern", "saturation"}
     assert all(v == perfect[n] for n, v in others.items() if n not in fixed) and drawn["disparity_step"] == 1 / 32
+
+
+@pytest.mark.parametrize(
+    ("sensor", "parameter", "base"),
+    [("vlp16", "noise_tail", {"noise_sigma": 0.04}), ("vlp16", "drop_grain", {"drop_base": 0.06}), ("d435", "noise_grain", {"subpixel_rms": 0.15})],
+)
+def test_what_shapes_an_effect_shows_with_it(sensor, parameter, base):
+    """At every level alike, and only what the device has."""
+    drawn, perfect = levels(sensor, parameter), ideal(load_sensor(sensor)[0])
+    for level in drawn:
+        assert {n: level[n] for n in base} == base and set(level) <= set(load_sensor(sensor)[0].response)
+    assert drawn[0][parameter] == perfect[parameter] < drawn[1][parameter] < drawn[2][parameter]

@@ -27,6 +27,15 @@ FOGGY = {"fog_extinction": 0.03}
 AIR = {"range_10pct": 60.0, "backscatter": 0.015, "scatter_spread": 0.4, "overlap": 5.0}
 GLARE = {"range_10pct": 60.0, "bloom_level": 1e-3, "bloom_width": 0.6}
 """Settings of a LiDAR that only show together: a row of one of them holds the others at these values."""
+SHAPED = (
+    (("noise_correlation", "noise_grain", "noise_tail"), {"noise_sigma": 0.04}),
+    (("drop_correlation", "drop_grain"), {"drop_base": 0.06}),
+    (("intensity_tail",), {"intensity_spread": 0.3}),
+    (("signal_incidence",), {"range_10pct": 20.0}),
+    (("noise_window", "noise_rows", "noise_grain", "noise_period"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),
+    (("speckle", "support", "fattening"), {"noise_window": 9.0, "noise_rows": 7.0, "projector_offset": 0.075, "occlusion": 1.0}),
+)
+"""Settings that only shape another effect: a row of one of them shows that effect at these values of those that the device has."""
 
 
 def ablation(options: RunOptions, out: Path, count: int) -> None:
@@ -106,7 +115,8 @@ def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, paramet
     ideal = off.sensors[sensor][parameter]
     strong = max((dist.low, dist.high), key=lambda bound: abs(bound - ideal))
     company = next((group for group in (AIR, GLARE) if parameter in group and parameter != "range_10pct"), {})
-    values = {**off.sensors[sensor], **company, parameter: ideal + share * (strong - ideal)}
+    shaped = {n: v for names, base in SHAPED if parameter in names for n, v in base.items() if n in model.response}
+    values = {**off.sensors[sensor], **company, **shaped, parameter: ideal + share * (strong - ideal)}
     return replace(off, sensors={**off.sensors, sensor: values}, hints={**off.hints, **(FOGGY if company is AIR else {})})
 
 
