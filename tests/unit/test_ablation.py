@@ -29,9 +29,9 @@ def test_from_ideal_to_the_furthest_bound(sensor, parameter, values):
 
 
 def test_everything_else_is_off_but_what_the_device_is():
-    model, drawn = load_sensor("d435")[0], levels("d435", "grazing_noise")[2]
+    model, drawn = load_sensor("d435")[0], levels("d435", "grazing_limit")[2]
     perfect = ideal(model)
-    others = {n: v for n, v in drawn.items() if n != "grazing_noise"}
+    others = {n: v for n, v in drawn.items() if n != "grazing_limit"}
     fixed = {"disparity_step", "depth_step", "baseline", "pattern", "saturation"}
     assert all(v == perfect[n] for n, v in others.items() if n not in fixed) and drawn["disparity_step"] == 1 / 32
 
