@@ -3,7 +3,7 @@
 The auxiliary vector is the cumulative histogram of every statistic and stratum, scaled so that its squared difference is the Cramér distance over the
 reference's own spread: unit-free, smooth where the settings act smoothly, and small when the 1-D Wasserstein distance is. Each stratum weighs by how
 well it is known, at first at the middle of the bounds and then at the best point so far (two-step estimation, Hansen 1982). The distance is minimised
-by Gauss-Newton steps from the middle, or from an end that suits better, with the pull of a uniform prior back to the middle.
+by Gauss-Newton steps from the middle, or from an end that suits far better, with the pull of a uniform prior back to the middle.
 
 Blocks of one scene share its materials and surfaces, so they tell less than as many blocks of different scenes. How much less is learnt where scenes
 are told apart, on the simulated side, and widens the intervals (the design effect of cluster samples, Kish 1965).
@@ -162,16 +162,18 @@ class _Search:
         return scenes, self.auxiliary(total(scenes)) - self.target
 
     def scatter(self, family: np.ndarray) -> None:
-        """Start one setting of a family from an end of its bounds where that suits the reference better: an effect that is strong at the middle can
-        hide the others, and steps from there then lead elsewhere."""
+        """Start one setting of a family from an end of its bounds where that halves the distance: an effect that is strong at the middle can hide the
+        others, and steps from there then lead elsewhere."""
         rows, start = self.mask[:, family].any(axis=1), self.best
+        least = self._loss(start, self.residual, rows) / 4.0
         for k in family:
             for end in (_MARGIN, 1.0 - _MARGIN):
                 trial = start.copy()
                 trial[k] = end
                 scenes, residual = self.evaluate(trial)
-                if self._loss(trial, residual, rows) < self._loss(self.best, self.residual, rows):
-                    self.best, self.scenes, self.residual = trial, scenes, residual
+                loss = self._loss(trial, residual, rows)
+                if loss < least:
+                    self.best, self.scenes, self.residual, least = trial, scenes, residual, loss
 
     def descend(self, family: np.ndarray, width: float) -> float:
         """Levenberg-Marquardt steps of one family, the others held: a Jacobian, then trials with Broyden updates until two steps were taken.
