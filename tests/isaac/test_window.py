@@ -324,6 +324,7 @@ def test_kits_loop_is_never_held(files):
             user.sim.ui.click("Run")
             user.until(lambda: not user.state.run.active)
         own, waited = sorted(user.gaps), sorted(user.turns)
-    assert len(own) > 200 and len(waited) > 20
+    # How many turns the work takes depends on how fast the machine is; some there must be, or nothing was looked at.
+    assert len(own) > 200 and len(waited) > 4
     assert own[-1] < 0.05, [round(t, 3) for t in own[-8:]]
     assert waited[-1] < 0.1 and waited[-2] < 0.05, [round(t, 3) for t in waited[-8:]]

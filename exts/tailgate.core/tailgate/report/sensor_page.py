@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tailgate.report import charts
 from tailgate.report.page import svg, template
 from tailgate.report.words import metric_words
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LIMIT = 1.3
 """Largest distance to unseen places, in units of what real places differ by, that counts as met."""
@@ -110,6 +110,8 @@ def sentences(record: SensorRecord) -> list[str]:
 
 def print_sensor(record: SensorRecord, console: Console) -> None:
     """Settings with intervals, what is weakly known and why, then the hold-out."""
+    from rich.table import Table
+
     table = Table("setting", "estimate", "95 % interval", "", box=None)
     for row in record.settings:
         table.add_row(row.name, f"{row.value:.4g} {_short(row.unit)}", row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
