@@ -18,7 +18,7 @@ from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS
 from tailgate.validate.sketch import Sketch, Statistic
 
-STREETS, VIEWS = 24, 20
+STREETS, VIEWS = 24, 24
 """Exact streets and table tops that a response is fitted on."""
 FRESH = 1000
 """First of the scenes that a fit is judged on, which it has not seen."""

@@ -31,9 +31,9 @@ PICTURE = ("shot_noise", "read_noise", "blur", "jpeg_loss")
 SEEN_BY = {
     **dict.fromkeys(("axial_noise", "near_noise", "subpixel_rms", "phase_noise", "noise_window", "noise_rows", "noise_grain"), _NOISE),
     **dict.fromkeys(("noise_period", "grazing_noise"), _NOISE),
-    **dict.fromkeys(("speckle", "support", "projector_offset", "camera_offset", "spread"), _EDGES),
+    **dict.fromkeys(("speckle", "support", "projector_offset", "camera_offset", "spread", "grazing_limit", "dark_limit"), (*_EDGES, *_HOLES)),
     **dict.fromkeys(("fattening", "registration"), _ALIGNED),
-    **dict.fromkeys(("grazing_limit", "dark_limit", "dropout", "texture_limit", "amplitude_limit"), _HOLES),
+    **dict.fromkeys(("dropout", "texture_limit", "amplitude_limit"), _HOLES),
     **dict.fromkeys(PICTURE, _PICTURE),
 }
 """Response setting -> the statistics it is fitted against."""

@@ -297,9 +297,10 @@ def _why(column: np.ndarray, statistic: np.ndarray, known: bool, resolution: flo
         return "no statistic of the reference responds to it"
     power = {name: float((column[statistic == name] ** 2).sum()) for name in sorted(set(statistic))}
     ranked = sorted(power, key=lambda n: -power[n])[:2]
-    names = " and ".join(n for n in ranked if power[n] > 0.15 * sum(power.values()))
+    strong = [n for n in ranked if power[n] > 0.15 * sum(power.values())]
+    moving = " and ".join(strong) + (" moves" if len(strong) == 1 else " move")
     if known:
-        return f"it moves {names}"
+        return f"it moves {' and '.join(strong)}"
     if resolution >= _DECIDED:
-        return f"{names} move with it, but its interval is as wide as half its bounds, so it stays wide"
-    return f"{names} move with it, but the reference decides only {max(resolution, 0):.0%} of it, so it stays wide"
+        return f"{moving} with it, but its interval is as wide as half its bounds, so it stays wide"
+    return f"{moving} with it, but the reference decides only {max(resolution, 0):.0%} of it, so it stays wide"

@@ -38,6 +38,11 @@ class SettingRow:
     bounds: tuple[float, float] | None
 
     @property
+    def estimate(self) -> str:
+        """The value in the unit of its interval."""
+        return f"{self.value:.4g} {_short(self.unit)}".strip()
+
+    @property
     def interval(self) -> str:
         """The 95 % interval."""
         return f"{self.low:.4g} … {self.high:.4g}" if math.isfinite(self.low) else "unknown"
@@ -114,7 +119,7 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
 
     table = Table("setting", "estimate", "95 % interval", "", box=None)
     for row in record.settings:
-        table.add_row(row.name, f"{row.value:.4g} {_short(row.unit)}", row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
+        table.add_row(row.name, row.estimate, row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
     console.print(table)
     for row in record.settings:
         if row.state == "not identified":
@@ -175,7 +180,7 @@ def ratio_bar(held: HeldOutLike, width: int = 260) -> str:
 
 
 def _short(unit: str) -> str:
-    return unit if len(unit) <= 6 else ""
+    return unit if len(unit) <= 9 else ""
 
 
 def _finite(value: Any) -> Any:

@@ -44,7 +44,7 @@ class KinectResponse:
         depth_step: quantization of the depth that is handed out [mm].
         grazing_noise: growth of noise with incidence θ, as a share of it per θ² / (π/2 - θ)².
         speckle: standard deviation of the log of the pattern's contrast from pixel to pixel: how ragged outlines are.
-        support: share of a window's pattern that must lie on one surface for it to be found.
+        support: share of a window's pattern that must be seen for its surface to be found.
         fattening: how much more the pattern on a window's nearest surface counts, as a share.
         projector_offset: distance of the projector to the right of the image's viewpoint [m].
         camera_offset: distance of the infrared camera to the left of it [m]; 0 for depth that was never moved.

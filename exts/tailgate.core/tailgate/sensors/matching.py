@@ -4,7 +4,8 @@ Structured light and stereo compare windows, not pixels (Scharstein and Szeliski
 correspondence algorithms"). A window across an edge holds two surfaces: the one with more contrast wins, so an outline runs where the pattern happens
 to put it, ragged over lengths of the window, and what is narrower than half a window vanishes. Near surfaces win more often than their share and so
 grow over far ones ("foreground fattening"). A window that reaches into a shadow, where no pattern is, still finds the surface beside it as long as
-enough of it is seen: near and far surfaces alike grow into the shadow. No depth between two surfaces comes out.
+enough of its pattern is seen: near and far surfaces alike grow into the shadow. Where all of it is seen one surface is found, however few pixels it
+won by: between two lit surfaces nothing is missing. No depth between two surfaces comes out.
 """
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
@@ -20,7 +21,10 @@ from tailgate.sensors.noise_field import window_weights
 
 wp.set_module_options({"enable_backward": False})
 
-_EDGE = wp.constant(EDGE_JUMP)
+STEEPEST = 0.005
+"""Change of inverse depth per pixel up to which the pattern beside a pixel still counts for it [1/m/px]: a window has one disparity, and the sliver
+of a steeper flank does not win it. On the base line of a Kinect that is a fifth of a pixel of disparity per pixel, a whole one over half a window."""
+_EDGE, _STEEPEST = wp.constant(EDGE_JUMP), wp.constant(STEEPEST)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Window:
 
     Attributes:
         rows, columns: its height and width [px].
-        support: share of the window's pattern that must belong to one surface.
+        support: share of the window's pattern that must be seen, on whatever surface.
         speckle: standard deviation of the log of the pattern's contrast from pixel to pixel.
         fattening: how much more the pattern on its nearest surface counts, as a share.
     """
@@ -122,26 +126,28 @@ def vote_kernel(
     fattening: float,
     out: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Inverse depth that each window finds, 0 where none has enough support; its own, the nearest and the furthest surface stand for election."""
+    """Inverse depth that each window finds, 0 where too little of it is seen; its own, the nearest and the furthest surface stand for election."""
     y, x = wp.tid()
     own = seen[y, x]
     steep = float(0.0)
     if surface[y, x] > 0.0:
-        steep = gradient(surface, y, x)
+        steep = wp.min(gradient(surface, y, x), _STEEPEST)
     down = rows.shape[0] / 2
     across = columns.shape[0] / 2
     if own > 0.0 and high[y, x] - low[y, x] <= _EDGE + steep * float(down + across):
         out[y, x] = own
         return
     whole = float(0.0)
+    shown = float(0.0)
     furthest = high[y, x]
     for i in range(wp.max(y - down, 0), wp.min(y + down + 1, seen.shape[0])):
         for j in range(wp.max(x - across, 0), wp.min(x + across + 1, seen.shape[1])):
-            whole += rows[i - y + down] * columns[j - x + across]
+            share = rows[i - y + down] * columns[j - x + across] * pattern[i, j]
+            whole += share
             if seen[i, j] > 0.0:
+                shown += share
                 furthest = wp.min(furthest, seen[i, j])
     best = float(0.0)
-    backed = float(0.0)
     found = float(0.0)
     for k in range(3):
         candidate = own
@@ -156,10 +162,9 @@ def vote_kernel(
                 weight = votes * (1.0 + fattening)
             if weight > best:
                 best = weight
-                backed = votes
                 found = q
     out[y, x] = 0.0
-    if found > 0.0 and backed >= support * whole:
+    if shown >= support * whole:
         out[y, x] = found
 
 
@@ -194,29 +199,29 @@ def match_twin(surface: np.ndarray, seen: np.ndarray, contrast: np.ndarray, wind
     rows, columns = (window_weights(side) for side in (window.rows, window.columns))
     down, across = len(rows) // 2, len(columns) // 2
     weight = np.exp(window.speckle * contrast - 0.5 * window.speckle**2)
-    padded = [np.pad(a, ((down, down), (across, across))) for a in (seen, weight, np.ones(seen.shape))]
+    padded = [np.pad(a, ((down, down), (across, across))) for a in (seen, weight)]
 
     def inside() -> object:
         for i, j in np.ndindex(len(rows), len(columns)):
             cut = (slice(i, i + seen.shape[0]), slice(j, j + seen.shape[1]))
             yield abs(i - down) + abs(j - across), (i - down) ** 2 + (j - across) ** 2, rows[i] * columns[j], *(p[cut] for p in padded)
 
-    high, low, furthest, whole = (np.full(seen.shape, v) for v in (0.0, np.inf, np.inf, 0.0))
-    for _, _, share, q, _, real in inside():
-        high, whole = np.maximum(high, q), whole + share * real
-        low, furthest = np.where(real > 0, np.minimum(low, q), low), np.where(q > 0, np.minimum(furthest, q), furthest)
-    steep = np.where(surface > 0, gradient_twin(surface), 0.0)
+    high, low, furthest, whole, shown = (np.full(seen.shape, v) for v in (0.0, np.inf, np.inf, 0.0, 0.0))
+    for _, _, share, q, c in inside():
+        high, whole, shown = np.maximum(high, q), whole + share * c, shown + share * np.where(q > 0, c, 0.0)
+        low, furthest = np.where(c > 0, np.minimum(low, q), low), np.where(q > 0, np.minimum(furthest, q), furthest)
+    steep = np.where(surface > 0, np.minimum(gradient_twin(surface), STEEPEST), 0.0)
     alone = (seen > 0) & (high - low <= EDGE_JUMP + steep * (down + across))
-    best, backed, found = (np.zeros(seen.shape) for _ in range(3))
+    best, found = (np.zeros(seen.shape) for _ in range(2))
     others = (np.where(np.isfinite(c) & (np.abs(c - seen) > EDGE_JUMP), c, 0.0) for c in (high, furthest))
     for candidate in (seen, *others):
         votes, nearest, closest = np.zeros(seen.shape), np.zeros(seen.shape), np.full(seen.shape, np.inf)
-        for steps, away, share, q, c, _ in inside():
+        for steps, away, share, q, c in inside():
             member = (q > 0) & (candidate > 0) & (np.abs(q - candidate) <= EDGE_JUMP + steep * steps)
             votes += np.where(member, share * c, 0.0)
             nearer = member & (away < closest)
             nearest, closest = np.where(nearer, q, nearest), np.where(nearer, away, closest)
         weight = np.where(high - candidate <= EDGE_JUMP, 1 + window.fattening, 1.0) * votes
         wins = weight > best
-        best, backed, found = (np.where(wins, new, old) for new, old in ((weight, best), (votes, backed), (nearest, found)))
-    return np.where(alone, seen, np.where(backed >= window.support * whole, found, 0.0))
+        best, found = (np.where(wins, new, old) for new, old in ((weight, best), (nearest, found)))
+    return np.where(alone, seen, np.where(shown >= window.support * whole, found, 0.0))
