@@ -37,6 +37,8 @@ SEEN_BY = {
     **dict.fromkeys(PICTURE, _PICTURE),
 }
 """Response setting -> the statistics it is fitted against."""
+FELT_BY = dict.fromkeys(("noise_window", "noise_rows"), _EDGES)
+"""Windows are fitted to noise, which tells them best, and decide edges: their error is one of what is fitted to edges."""
 DEVICE_STATISTICS = {name: DEPTH_STATISTICS[name] for name in (*_NOISE, *_HOLES, *_EDGES, *_ALIGNED, *_PICTURE)}
 """Statistics that tell of the camera: not of its labels, and not of the light and the colours of the place."""
 
@@ -97,7 +99,7 @@ def fit_camera(
         params = {**fixed, **values}
         return [[view] for view in (*depth(_own(model, params, True)), *colour(_own(model, params, False)))]
 
-    return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate))
+    return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate, FELT_BY))
 
 
 def calibrated_priors(model: CameraModel) -> dict[str, Ranged]:

@@ -12,7 +12,7 @@ are told apart, on the simulated side, and widens the intervals (the design effe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class Problem:
         statistics: which statistics to match.
         priors: setting -> bounds; the middle is where the search starts.
         seen_by: setting -> the statistics it is fitted against; what it does to others is left out. Settings seen by the same ones are a family.
+        felt_by: setting -> further statistics that it moves without being fitted against them: its error is one of the settings that are.
         simulate: settings' values -> for each scene the sketches of its blocks; the same random numbers at every call.
     """
 
@@ -60,6 +61,7 @@ class Problem:
     priors: Mapping[str, Ranged]
     seen_by: Mapping[str, Sequence[str]]
     simulate: Callable[[dict[str, float]], list[list[Sketch]]]
+    felt_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class _Search:
         """
         start = self.best[family]
         rows = self.mask[:, family].any(axis=1)
-        self.J[:, family] = J = self._jacobian(family, width)
+        self.J[:, family] = J = self._jacobian(family, width) * self.mask[:, family]
         taken, damping = 0, _DAMPING
         for _ in range(_TRIALS):
             H = J.T @ J + self.ridge * np.eye(len(family))
@@ -215,13 +217,16 @@ class _Search:
             step = np.zeros(len(self.names))
             step[k] = width if self.best[k] <= 0.5 else -width
             columns.append((self.evaluate(self.best + step)[1] - self.residual) / step[k])
-        return np.stack(columns, axis=1) * self.mask[:, family]
+        return np.stack(columns, axis=1)
 
-    def sensitivity(self) -> np.ndarray:
-        """Jacobian of all settings at the best point, [components, settings]."""
+    def sensitivity(self) -> tuple[np.ndarray, np.ndarray]:
+        """Jacobian of all settings at the best point, [components, settings]: in what they are fitted against, and in what else feels them."""
+        statistic = self.auxiliary.statistic_of()
+        felt = np.stack([np.isin(statistic, self.problem.felt_by.get(name, ())) for name in self.names], axis=1) & ~self.mask
+        whole = np.zeros_like(self.J)
         for family in self.families():
-            self.J[:, family] = self._jacobian(family, _STEPS[0])
-        return self.J
+            whole[:, family] = self._jacobian(family, _STEPS[0])
+        return whole * self.mask, whole * felt
 
     def families(self) -> list[np.ndarray]:
         """Settings that are fitted against the same statistics, as indices, in the order of ``seen_by``."""
@@ -251,11 +256,12 @@ def fit(problem: Problem) -> Fit:
         moving = [family for family in moving if search.descend(family, _STEPS[min(k, 1)]) > _STILL or not k]
     search.weigh()
     unfitted = search.auxiliary(total(search.first)) - search.target
-    J = search.sensitivity()
+    J, felt = search.sensitivity()
     H = J.T @ J + search.ridge * np.eye(len(search.names))
     gain = np.linalg.solve(H, J.T)
     resolution = np.diag(gain @ J)
     pulled = (search.ridge * np.linalg.inv(H) @ np.linalg.inv(H)).diagonal()
+    gain = np.linalg.solve(np.eye(len(search.names)) + gain @ felt, gain)
     spread = np.sqrt(_Known.of(problem.reference, search.scenes, search.auxiliary).variances(gain) + pulled)
     counted = {name: int(sum(np.sum(s.counts.get(name, 0.0)) for s in problem.reference)) for name in problem.statistics}
     estimates = {}
