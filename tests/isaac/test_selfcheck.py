@@ -6,11 +6,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tailgate_rtx.selfcheck import ONLY_IN, check_versions, sources
 from tailgate_rtx.selfcheck.annotators import check_annotators
 from tailgate_rtx.selfcheck.calls import check_calls
 from tailgate_rtx.selfcheck.found import Findings
+from tailgate_rtx.selfcheck.runs import growth_per_clip
 
 LAUNCH = Path(__file__).with_name("launch.py")
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "isaac_selfcheck.py"
@@ -59,6 +61,14 @@ def test_calls_that_do_not_bind_are_named(sim, tmp_path):
     rep = "omni.replicator.core"
     assert set(said) == {f"{rep}.create.render_product", f"{rep}.annotators.obtain", "omni.usd.get_contexts", "calls that bind"}
     assert "mine.py:5" in said[f"{rep}.create.render_product"] and "sharpness" in said[f"{rep}.create.render_product"]
+
+
+def test_memory_that_steps_once_does_not_grow():
+    clips = np.arange(50)
+    step = 2.0 + 0.3 * (clips >= 45)
+    assert growth_per_clip(step) == 0.0
+    noise = 0.05 * np.sin(7.0 * clips)
+    assert growth_per_clip(2.0 + 0.01 * clips + noise) == pytest.approx(0.01, rel=0.3)
 
 
 def test_versions(sim51):
