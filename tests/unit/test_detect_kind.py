@@ -76,6 +76,7 @@ def test_a_run_without_a_dataset(tmp_path):
     [
         ([], "holds nothing: name the kind"),
         (["notes.txt", "my_rgb_0000.png"], r"basicwriter.*holds my_rgb_0000.png, notes.txt: name the kind"),
+        (["b.npz"], r"holds b.npz: say what the arrays are in a sensor.yaml"),
         (["scan.ply", "rgb_0000.png"], r"could be of 2 kinds: files named as Replicator.*\(basicwriter\); scan.ply \(clouds\)"),
     ],
 )

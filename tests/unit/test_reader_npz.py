@@ -10,7 +10,7 @@ from sweeps import Sweep, room_sweep, same_cloud
 from tailgate.errors import UserError
 from tailgate.reference.npz import NpzReader
 from tailgate.reference.open import open_reader
-from tailgate.reference.points import rings_from_elevation
+from tailgate.reference.points import Returns, rings_from_elevation, rings_of_table, sweep_channels
 from tailgate.reference.recording import recording_of
 
 SCAN = """kind: lidar_scan
@@ -123,6 +123,27 @@ def test_rings_of_a_bare_cloud_survive_strays_and_silent_beams():
     ring = rings_from_elevation(elevation, 5, "x")
     assert np.array_equal(ring[:-2], np.repeat(np.arange(5), 400)) and np.all(ring[-2:] < 0)
     assert rings_from_elevation(elevation[:800], 16, "x").max() >= 1
+
+
+def test_silent_beams_of_a_known_device_keep_their_rows():
+    table = np.array([15.0, 10.0, 7.0, 2.0, -4.0, -9.0, -20.0])
+    spoke, gen = np.array([1, 2, 3, 5]), np.random.default_rng(4)
+    elevation = np.repeat(table[spoke], 50) + gen.normal(0, 0.05, 200)
+    ring = np.repeat(np.arange(4), 50)
+    ring[7] = -1
+    found = rings_of_table(ring, elevation, table)
+    assert found[7] == -1 and np.array_equal(np.delete(found, 7), np.delete(np.repeat(spoke, 50), 7))
+    assert np.array_equal(rings_of_table(ring, elevation, table[:4]), ring)
+
+
+def test_a_bare_cloud_of_a_known_device_has_all_its_beams(tmp_path):
+    sweep = room_sweep()
+    low = sweep.xyz.reshape(-1, 3)[np.argsort(-sweep.elevation.reshape(-1))][3 * sweep.elevation.shape[1] :]
+    table = np.sort(np.median(sweep.elevation, axis=1))[::-1]
+    channels, _ = sweep_channels(Returns(low, np.zeros(len(low), np.float32)), table, "x")
+    assert len(channels["range"]) == len(table)
+    silent = ~(channels["range"] > 0).any(axis=(1, 2))
+    assert np.array_equal(np.flatnonzero(silent), [0, 1, 2]) and np.isfinite(channels["elevation"]).all()
 
 
 def test_crowded_firings_take_the_free_column(tmp_path):

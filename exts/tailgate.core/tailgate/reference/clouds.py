@@ -59,7 +59,7 @@ class CloudOptions(Model):
 
     Attributes:
         beams: number of beams of the device, for clouds without a ring.
-        model: the device; a sensor model of this name gives ``beams``.
+        model: the device; a sensor model of this name gives ``beams`` and their elevations.
         height: of the sensor above the ground [m].
         intensity_full: the stored value that means 1; absent: the most an integer field can hold, 1 for a real number.
         origin: where the sensor stood, in the file's own coordinates and units.
@@ -154,10 +154,8 @@ def cloud_channels(cloud: Cloud, options: CloudOptions, path: Path) -> tuple[dic
     if cloud.rows > 1:
         return _organised(cloud.rows, Returns(xyz, intensity, None, extra), path)
     ring = cloud.find("ring")
-    beams = options.beams or beams_of_model(options.model)
-    if ring is not None:
-        return sweep_channels(Returns(xyz, intensity, _whole(ring, "ring", path), extra), None, path)
-    return sweep_channels(Returns(xyz, intensity, None, extra), beams, path)
+    held = Returns(xyz, intensity, None if ring is None else _whole(ring, "ring", path), extra)
+    return sweep_channels(held, beams_of_model(options.model, options.beams), path)
 
 
 def _organised(rows: int, returns: Returns, path: Path) -> tuple[dict[str, np.ndarray], Placing]:

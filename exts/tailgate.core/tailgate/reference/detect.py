@@ -40,7 +40,9 @@ def detect(root: str | Path) -> tuple[str, Path]:
     if not found:
         held = sorted(p.name for p in root.iterdir())
         beginning = ", ".join(held[:5]) + (", …" if len(held) > 5 else "") if held else "nothing"
-        raise UserError(f"must be a layout that can be read ({', '.join(sorted(SIGNS))}); it holds {beginning}: name the kind", root)
+        arrays = any(Path(name).suffix in (".npz", ".npy") for name in held)
+        way = f"say what the arrays are in a {SENSOR_FILE} beside them (docs/score.md), or name the kind" if arrays else "name the kind"
+        raise UserError(f"must be a layout that can be read ({', '.join(sorted(SIGNS))}); it holds {beginning}: {way}", root)
     signs = "; ".join(f"{sign} ({kind})" for kind, sign in sorted(found.items()))
     raise UserError(f"could be of {len(found)} kinds: {signs}: name the kind", root)
 

@@ -268,7 +268,7 @@ def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.
     if points.time is not None:
         extra["time_offset"] = np.rint(np.nan_to_num(arrays.scaled(points.time, count)) * _SECOND_NS).astype(np.int32)
     ring = None if points.ring is None else arrays.shaped(points.ring, count).astype(np.int64)
-    beams = points.beams or (beams_of_model(points.model) if ring is None else None)
+    beams = beams_of_model(points.model, points.beams)
     return sweep_channels(Returns(xyz, intensity.astype(np.float32), ring, extra), beams, arrays.path)
 
 

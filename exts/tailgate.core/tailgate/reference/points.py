@@ -109,13 +109,14 @@ def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:
 
 
 def sweep_channels(
-    returns: Returns, beams: int | None, file: object, ordered: bool = False, grid: Grid | None = None
+    returns: Returns, beams: int | np.ndarray | None, file: object, ordered: bool = False, grid: Grid | None = None
 ) -> tuple[dict[str, np.ndarray], Placing]:
     """Organised channels of a sweep, beams from the highest to the lowest.
 
     Args:
         returns: as stored; fillers are dropped here.
-        beams: beams of the device; absent: the rings that are there, or the lines of elevation where they are unambiguous.
+        beams: elevation of each beam of the device [deg], those that returned nothing then keep their row; or only how many there are. Absent: the
+            rings that are there, or the lines of elevation where they are unambiguous.
         file: named in complaints.
         ordered: rings run from the highest beam down already and keep their numbers.
         grid: where each return sits, if known; rows as in ``returns``.
@@ -133,11 +134,15 @@ def sweep_channels(
     horizontal = np.hypot(held.xyz[:, 0], held.xyz[:, 1])
     elevation = np.rad2deg(np.arctan2(held.xyz[:, 2], horizontal))
     azimuth = np.rad2deg(np.arctan2(held.xyz[:, 1], held.xyz[:, 0])) % 360.0
+    table = np.sort(beams)[::-1] if isinstance(beams, np.ndarray) else None
+    count = len(table) if table is not None else beams
     if held.ring is None:
-        ring = rings_from_elevation(elevation, beams, file)
+        ring = rings_from_elevation(elevation, count, file)
     else:
         ring = held.ring.astype(np.int32) if ordered else from_highest(held.ring, elevation)
-    rows = max(int(ring.max()) + 1, beams if ordered and beams else 0)
+    if table is not None and not ordered:
+        ring = rings_of_table(ring, elevation, table)
+    rows = max(int(ring.max()) + 1, count if count and (ordered or table is not None) else 0)
     known = ring >= 0
     if grid is not None:
         cells = Grid(ring, grid.column[real], grid.columns)
@@ -167,13 +172,42 @@ def _grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) -> Grid
     return Grid(grid.ring, column, int(column.max()) + 1)
 
 
-def beams_of_model(model: str) -> int | None:
-    """Number of beams of a sensor model of this name; None where there is none."""
+def beams_of_model(model: str, count: int | None = None) -> np.ndarray | int | None:
+    """Elevation of each beam [deg] of a sensor model of this name; ``count`` where there is none, or none with so many beams."""
     try:
         found, _ = load_sensor(model)
     except UserError:
-        return None
-    return len(found.elevation_deg) if isinstance(found, LidarModel) else None
+        return count
+    if not isinstance(found, LidarModel) or count not in (None, len(found.elevation_deg)):
+        return count
+    return np.array(found.elevation_deg)
+
+
+def rings_of_table(ring: np.ndarray, elevation: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Rings that count the beams which returned something, renumbered by the device's table, int32 [n]; -1 stays.
+
+    Beams keep their order, so this is the alignment of two falling sequences that leaves the least sum of differences (dynamic programming, Needleman
+    and Wunsch 1970, with gaps on one side alone).
+
+    Args:
+        ring: from the highest beam that returned something down, without gaps, [n].
+        elevation: of each return [deg], [n].
+        table: of the device from the highest beam down [deg], [beams]; more rings than this stay as they are.
+    """
+    lines = int(ring.max()) + 1
+    if lines >= len(table):
+        return ring
+    median = np.array([np.median(elevation[ring == k]) for k in range(lines)])
+    cost = np.full((lines + 1, len(table) + 1), np.inf)
+    cost[0] = 0.0
+    for k in range(lines):
+        taken = cost[k, :-1] + np.abs(table - median[k])
+        cost[k + 1, 1:] = np.minimum.accumulate(taken)
+    beam, rows = len(table), np.zeros(lines, np.int32)
+    for k in reversed(range(lines)):
+        beam = int(np.argmax(cost[k + 1, 1 : beam + 1] == cost[k + 1, beam]))
+        rows[k] = beam
+    return np.where(ring >= 0, rows[ring], -1).astype(np.int32)
 
 
 def from_highest(ring: np.ndarray, elevation: np.ndarray) -> np.ndarray:
