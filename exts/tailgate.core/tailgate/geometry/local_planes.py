@@ -59,49 +59,48 @@ def wraps(azimuth: np.ndarray) -> bool:
     return bool(abs(np.median(steps)) * azimuth.shape[1] > 350.0)
 
 
-@wp.struct
-class _Sums:
-    n: wp.int32
-    m: wp.mat33d
-    b: wp.vec3d
-    c: wp.float64
+MOMENTS = wp.types.vector(length=11, dtype=wp.float64)
+"""What one return, direction q and range r, adds to the fit: r^4 q q^T (upper triangle), r^3 q, r^2, and one."""
+
+
+@wp.kernel
+def _moments(rng: wp.array2d(dtype=wp.float32), ray: wp.array2d(dtype=wp.vec3d), out: wp.array2d(dtype=MOMENTS)):
+    i, j = wp.tid()
+    r = wp.float64(rng[i, j])
+    if r > wp.float64(0.0):
+        v = ray[i, j] * (r * r)
+        b = v * r
+        one = wp.float64(1.0)
+        out[i, j] = MOMENTS(v[0] * v[0], v[0] * v[1], v[0] * v[2], v[1] * v[1], v[1] * v[2], v[2] * v[2], b[0], b[1], b[2], r * r, one)
+    else:
+        out[i, j] = MOMENTS()
 
 
 @wp.func
-def _add(s: _Sums, q: wp.vec3d, d: wp.vec3d, e: wp.vec3d, f: wp.vec3d, r: wp.float64) -> _Sums:
-    along = wp.dot(q, d)
-    if r > wp.float64(0.0) and along > wp.float64(0.5):
-        x = wp.vec3d(wp.float64(1.0), wp.dot(q, e) / along, wp.dot(q, f) / along)
-        w = r * r
-        u = wp.float64(1.0) / (r * along)
-        s.n = s.n + 1
-        s.m = s.m + wp.outer(x, x) * (w * w)
-        s.b = s.b + x * (w * w * u)
-        s.c = s.c + w * w * u * u
-    return s
-
-
-@wp.func
-def _plane(s: _Sums) -> wp.vec4d:
-    """Range at the cell [m], |cos| of incidence, perpendicular spread [m], leverage; NaN range without a fit."""
+def _plane(s: MOMENTS, d: wp.vec3d) -> wp.vec4d:
+    """Range along ``d`` [m], |cos| of incidence, perpendicular spread [m], leverage; NaN range without a fit."""
     nothing = wp.vec4d(wp.float64(wp.nan), wp.float64(wp.nan), wp.float64(wp.nan), wp.float64(wp.nan))
-    if s.n < 4:
+    if s[10] < wp.float64(3.5):
         return nothing
-    inverse = wp.inverse(s.m)
-    a = inverse * s.b
-    if not (a[0] > wp.float64(1.0e-4)):
+    m = wp.mat33d(s[0], s[1], s[2], s[1], s[3], s[4], s[2], s[4], s[5])
+    inverse = wp.inverse(m)
+    b = wp.vec3d(s[6], s[7], s[8])
+    a = inverse * b
+    along = wp.dot(a, d)
+    if not (along > wp.float64(1.0e-4)):
         return nothing
-    r = wp.float64(1.0) / a[0]
-    cosine = a[0] / wp.length(a)
-    error = wp.max(s.c - wp.dot(s.b, a), wp.float64(0.0)) / wp.float64(s.n)
-    lever = r * r * r * r * inverse[0, 0]
+    r = wp.float64(1.0) / along
+    cosine = along / wp.length(a)
+    squares = s[9] - wp.float64(2.0) * wp.dot(b, a) + wp.dot(a, m * a)  # what rounding does to a hardly changes this sum, for a is where it is least
+    error = wp.max(squares, wp.float64(0.0)) / s[10]
+    lever = r * r * r * r * wp.dot(d, inverse * d)
     return wp.vec4d(r, cosine, wp.sqrt(error) * cosine, lever)
 
 
 @wp.kernel
 def _fit(
-    rng: wp.array2d(dtype=wp.float32),
     ray: wp.array2d(dtype=wp.vec3d),
+    moments: wp.array2d(dtype=MOMENTS),
     wrap: wp.int32,
     near_count: wp.array2d(dtype=wp.int32),
     wide_count: wp.array2d(dtype=wp.int32),
@@ -109,12 +108,9 @@ def _fit(
     wide: wp.array2d(dtype=wp.vec4f),
 ):
     i, j = wp.tid()
-    rows, cols = rng.shape[0], rng.shape[1]
-    d = ray[i, j]
-    e = wp.normalize(wp.vec3d(-d[1], d[0], wp.float64(0.0)))
-    f = wp.cross(d, e)
-    inner = _Sums()
-    outer = _Sums()
+    rows, cols = ray.shape[0], ray.shape[1]
+    inner = MOMENTS()
+    outer = MOMENTS()
     for k in range(5):
         row = i + k - 2
         if row >= 0 and row < rows:
@@ -123,16 +119,14 @@ def _fit(
                 if wrap != 0:
                     col = (col + cols) % cols
                 if col >= 0 and col < cols and not (k == 2 and h == 4):
-                    r = wp.float64(rng[row, col])
-                    q = ray[row, col]
-                    outer = _add(outer, q, d, e, f, r)
+                    outer += moments[row, col]
                     if k >= 1 and k <= 3 and h >= 3 and h <= 5:
-                        inner = _add(inner, q, d, e, f, r)
-    near_count[i, j] = inner.n
-    wide_count[i, j] = outer.n
-    p = _plane(inner)
+                        inner += moments[row, col]
+    near_count[i, j] = wp.int32(inner[10])
+    wide_count[i, j] = wp.int32(outer[10])
+    p = _plane(inner, ray[i, j])
     near[i, j] = wp.vec2f(wp.float32(p[0]), wp.float32(p[2]))
-    p = _plane(outer)
+    p = _plane(outer, ray[i, j])
     wide[i, j] = wp.vec4f(wp.float32(p[0]), wp.float32(p[1]), wp.float32(p[2]), wp.float32(p[3]))
 
 
@@ -147,10 +141,12 @@ def local_planes(rng: Any, azimuth: Any, elevation: Any, device: str = "cpu") ->
     rng = np.ascontiguousarray(np.asarray(rng, dtype=np.float32))
     azimuth = np.asarray(azimuth)
     shape = rng.shape
-    near_count, wide_count = (wp.zeros(shape, dtype=wp.int32, device=device) for _ in range(2))
-    near, wide = wp.zeros(shape, dtype=wp.vec2f, device=device), wp.zeros(shape, dtype=wp.vec4f, device=device)
+    near_count, wide_count = (wp.empty(shape, dtype=wp.int32, device=device) for _ in range(2))
+    near, wide = wp.empty(shape, dtype=wp.vec2f, device=device), wp.empty(shape, dtype=wp.vec4f, device=device)
     rays = wp.array(directions(azimuth, elevation), dtype=wp.vec3d, device=device)
-    inputs = [wp.array(rng, dtype=wp.float32, device=device), rays, int(wraps(azimuth))]
+    moments = wp.empty(shape, dtype=MOMENTS, device=device)
+    wp.launch(_moments, dim=shape, inputs=[wp.array(rng, dtype=wp.float32, device=device), rays], outputs=[moments], device=device)
+    inputs = [rays, moments, int(wraps(azimuth))]
     wp.launch(_fit, dim=shape, inputs=inputs, outputs=[near_count, wide_count, near, wide], device=device)
     n, w = near.numpy(), wide.numpy()
     return LocalPlanes(near_count.numpy(), n[..., 0], n[..., 1], wide_count.numpy(), w[..., 0], w[..., 2], w[..., 1], w[..., 3])
@@ -164,9 +160,6 @@ def local_planes_twin(rng: np.ndarray, azimuth: np.ndarray, elevation: np.ndarra
 
 def _twin_window(rng: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, half: tuple[int, int]) -> tuple[np.ndarray, ...]:
     d = directions(azimuth, elevation)
-    e = np.stack([-d[..., 1], d[..., 0], np.zeros_like(rng)], axis=-1)
-    e /= np.linalg.norm(e, axis=-1, keepdims=True)
-    f = np.cross(d, e)
     rows, cols = rng.shape
     n, m, b, c = np.zeros(rng.shape, np.int32), np.zeros((*rng.shape, 3, 3)), np.zeros((*rng.shape, 3)), np.zeros(rng.shape)
     for dr in range(-half[0], half[0] + 1):
@@ -174,25 +167,24 @@ def _twin_window(rng: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, ha
             row, col = np.meshgrid(np.arange(rows) + dr, np.arange(cols) + dc, indexing="ij")
             inside = (row >= 0) & (row < rows) & (wraps(azimuth) | ((col >= 0) & (col < cols))) & ((dr, dc) != (0, 0))
             row, col = np.clip(row, 0, rows - 1), col % cols
-            q, r = d[row, col], rng[row, col]
-            along = (q * d).sum(-1)
-            use = inside & (r > 0) & (along > 0.5)
-            r, along = np.where(use, r, 1.0), np.where(use, along, 1.0)
-            x = np.stack([np.ones_like(r), (q * e).sum(-1) / along, (q * f).sum(-1) / along], axis=-1)
-            weight, u = np.where(use, r**4, 0.0), 1 / (r * along)
-            n += use
-            m += weight[..., None, None] * x[..., :, None] * x[..., None, :]
-            b += (weight * u)[..., None] * x
-            c += weight * u * u
-    return (n, *_twin_plane(n, m, b, c))
+            r = np.where(inside, rng[row, col], 0.0)
+            v = d[row, col] * (r**2)[..., None]
+            n += r > 0
+            m += v[..., :, None] * v[..., None, :]
+            b += r[..., None] * v
+            c += r**2
+    return (n, *_twin_plane(d, n, m, b, c))
 
 
-def _twin_plane(n: np.ndarray, m: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, ...]:
+def _twin_plane(d: np.ndarray, n: np.ndarray, m: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, ...]:
     enough = (n >= 4) & (np.abs(np.linalg.det(m)) > 0)
     inverse = np.linalg.inv(np.where(enough[..., None, None], m, np.eye(3)))
     a = (inverse @ b[..., None])[..., 0]
-    valid = enough & (a[..., 0] > 1e-4)
-    a = np.where(valid[..., None], a, np.nan)
-    r, cosine = 1 / a[..., 0], a[..., 0] / np.linalg.norm(a, axis=-1)
-    rms = np.sqrt(np.maximum(c - (b * a).sum(-1), 0) / np.maximum(n, 1)) * cosine
-    return tuple(v.astype(np.float32) for v in (r, cosine, rms, r**4 * inverse[..., 0, 0]))
+    along = (a * d).sum(-1)
+    valid = enough & (along > 1e-4)
+    a, along = np.where(valid[..., None], a, np.nan), np.where(valid, along, np.nan)
+    r, cosine = 1 / along, along / np.linalg.norm(a, axis=-1)
+    squares = c - 2 * (b * a).sum(-1) + np.einsum("...i,...ij,...j", a, m, a)
+    rms = np.sqrt(np.maximum(squares, 0) / np.maximum(n, 1)) * cosine
+    lever = r**4 * np.einsum("...i,...ij,...j", d, inverse, d)
+    return tuple(v.astype(np.float32) for v in (r, cosine, rms, lever))
