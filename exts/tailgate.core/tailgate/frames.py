@@ -6,6 +6,7 @@ z up. ``T_a_b`` maps points of frame b into frame a (column vectors). Channel na
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -227,15 +228,22 @@ class SensorFrame:
             raise MissingChannel(f"channel '{name}' is not given by this backend (it gives: {', '.join(sorted(self.channels))})")
         return self.channels[name]
 
-    def points(self) -> dict[str, np.ndarray]:
-        """LiDAR returns as a list: ``xyz`` [n, 3] in the sensor frame [m] and one [n] array per channel, in (column, beam, echo) order."""
+    def points(self, channels: Iterable[str] = LIDAR_CHANNELS) -> dict[str, np.ndarray]:
+        """LiDAR returns as a list, in (column, beam, echo) order.
+
+        Args:
+            channels: which of LIDAR_CHANNELS to list, where the scan has them.
+
+        Returns:
+            ``xyz`` [n, 3] in the sensor frame [m], ``ring``, ``column`` and the channels, [n] each.
+        """
         rng = host(self.channel("range"))
         order = np.nonzero(rng.transpose(1, 0, 2) > 0)
         cell = (order[1], order[0], order[2])
-        az, el = (np.deg2rad(host(self.channel(c)).astype(np.float64))[cell[:2]] for c in ("azimuth", "elevation"))
-        r = rng[cell].astype(np.float64)
-        xyz = np.stack([r * np.cos(el) * np.cos(az), r * np.cos(el) * np.sin(az), r * np.sin(el)], axis=1).astype(np.float32)
-        out = {name: host(self.channels[name])[cell] for name in LIDAR_CHANNELS if name in self.channels}
+        az, el = (np.deg2rad(host(self.channel(c))) for c in ("azimuth", "elevation"))
+        ray = np.stack([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)], axis=-1)
+        xyz = (ray[cell[:2]] * rng[cell][:, None]).astype(np.float32)
+        out = {name: host(self.channels[name])[cell] for name in channels if name in self.channels}
         return {"xyz": xyz, **out, "ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}
 
 

@@ -45,16 +45,19 @@ class LocalPlanes:
 
 
 def directions(azimuth: Any, elevation: Any) -> np.ndarray:
-    """Unit vectors of beams, float64 [..., 3], x forward, y left, z up; angles [deg]."""
-    az, el = np.deg2rad(np.asarray(azimuth, dtype=np.float64)), np.deg2rad(np.asarray(elevation, dtype=np.float64))
-    return np.stack([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)], axis=-1)
+    """Unit vectors of beams, float64 [..., 3], x forward, y left, z up; angles [deg], as exact as they are stored."""
+    az, el = np.deg2rad(azimuth), np.deg2rad(elevation)
+    flat = np.cos(el)
+    out = np.empty((*np.shape(flat), 3))
+    out[..., 0], out[..., 1], out[..., 2] = flat * np.cos(az), flat * np.sin(az), np.sin(el)
+    return out
 
 
 def wraps(azimuth: np.ndarray) -> bool:
     """Whether the last column of a (beams, columns) azimuth grid borders the first; a few beams tell."""
     if azimuth.shape[1] < 8:
         return False
-    some = azimuth[:: max(1, len(azimuth) // 8)].astype(np.float64)
+    some = azimuth[:: max(1, len(azimuth) // 2)].astype(np.float64)
     steps = (np.diff(some, axis=1) + 180.0) % 360.0 - 180.0
     return bool(abs(np.median(steps)) * azimuth.shape[1] > 350.0)
 

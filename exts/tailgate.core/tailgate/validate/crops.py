@@ -128,7 +128,7 @@ def lidar_crops(
 
 @dataclass(frozen=True)
 class _Returns:
-    """Returns of a scan by rising world x; ``instance``, ``intensity`` and ``features`` are None where the scan has none."""
+    """Returns of a scan in the world [m]; ``instance``, ``intensity`` and ``features`` are None where the scan has none."""
 
     world: np.ndarray
     origin: np.ndarray
@@ -139,7 +139,7 @@ class _Returns:
     def in_box(self, size: np.ndarray, pose: np.ndarray) -> _Seen:
         """Those inside a box, in its frame."""
         reach = 0.5 * np.linalg.norm(size) + 2 * MARGIN
-        near = np.arange(*np.searchsorted(self.world[:, 0], (pose[0, 3] - reach, pose[0, 3] + reach)))
+        near = np.flatnonzero(np.abs(self.world[:, 0] - pose[0, 3]) <= reach)
         local, half = (self.world[near] - pose[:3, 3]) @ pose[:3, :3], size / 2
         inside = (np.abs(local[:, :2]) <= half[:2] + MARGIN).all(axis=1)
         inside &= (local[:, 2] >= -half[2] + min(0.05, 0.1 * size[2])) & (local[:, 2] <= half[2] + MARGIN)
@@ -163,14 +163,12 @@ class _Returns:
 
 
 def _returns(sensor: SensorFrame, features: np.ndarray | None) -> _Returns:
-    points = sensor.points()
+    points = sensor.points(("time_offset", "instance", "intensity"))
     world = _to_world(sensor, points["xyz"].astype(np.float64), points.get("time_offset"))
-    order = np.argsort(world[:, 0], kind="stable")
-    instance, intensity = (points[name][order] if name in points else None for name in ("instance", "intensity"))
     if features is not None:
         cells = np.nonzero(host(sensor.channel("range")).transpose(1, 0, 2) > 0)
-        features = _sampled(features, (cells[1][order], cells[0][order]), host(sensor.channel("range")).shape)
-    return _Returns(world[order], sensor.T_world_sensor.mean(axis=0)[:3, 3], instance, intensity, features)
+        features = _sampled(features, (cells[1], cells[0]), host(sensor.channel("range")).shape)
+    return _Returns(world, sensor.T_world_sensor.mean(axis=0)[:3, 3], points.get("instance"), points.get("intensity"), features)
 
 
 def camera_crops(

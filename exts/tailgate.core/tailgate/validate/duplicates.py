@@ -25,21 +25,26 @@ _BLOCK = 2**22
 
 def signature(frame: Frame) -> np.ndarray:
     """Difference hash of each sensor, uint8 [sensors, 32], in the frame's order: of a camera's luminance, of a LiDAR's inverse first range."""
-    pictures = [_picture(sensor) for sensor in frame.sensors.values()]
-    return np.stack([_hash(p) for p in pictures if p is not None]) if any(p is not None for p in pictures) else np.zeros((0, 32), np.uint8)
+    grids = [_grid(sensor) for sensor in frame.sensors.values()]
+    return np.stack([_hash(g) for g in grids if g is not None]) if any(g is not None for g in grids) else np.zeros((0, 32), np.uint8)
 
 
-def _picture(sensor: SensorFrame) -> np.ndarray | None:
+def _grid(sensor: SensorFrame) -> np.ndarray | None:
     if sensor.kind == "lidar":
         first = host(sensor.channel("range"))[..., 0]
-        return np.divide(1.0, first, out=np.zeros_like(first), where=first > 0)
-    return host(sensor.channels["rgb"])[..., :3] @ _LUMINANCE if "rgb" in sensor.channels else None
+        return _averaged(np.divide(1.0, first, out=np.zeros_like(first), where=first > 0))
+    return _averaged(host(sensor.channels["rgb"]))[..., :3] @ _LUMINANCE if "rgb" in sensor.channels else None
 
 
-def _hash(picture: np.ndarray) -> np.ndarray:
-    rows, columns = (np.linspace(0, size, cells + 1).astype(int) for size, cells in zip(picture.shape, (ROWS, COLUMNS + 1), strict=True))
-    cells = np.add.reduceat(np.add.reduceat(picture, rows[:-1], axis=0), columns[:-1], axis=1, dtype=np.float64)
-    cells /= np.maximum(np.diff(rows), 1)[:, None] * np.maximum(np.diff(columns), 1)
+def _averaged(picture: np.ndarray) -> np.ndarray:
+    """Means over the cells of the grid, float64 [ROWS, COLUMNS + 1, ...], of a picture [H, W, ...]."""
+    rows, columns = (np.linspace(0, size, cells + 1).astype(int) for size, cells in zip(picture.shape, (ROWS, COLUMNS + 1), strict=False))
+    sums = np.add.reduceat(picture, rows[:-1], axis=0, dtype=np.float32 if picture.dtype == np.float32 else np.int32)
+    area = np.maximum(np.diff(rows), 1)[:, None] * np.maximum(np.diff(columns), 1)
+    return np.add.reduceat(sums, columns[:-1], axis=1, dtype=np.float64) / area.reshape(*area.shape, *[1] * (picture.ndim - 2))
+
+
+def _hash(cells: np.ndarray) -> np.ndarray:
     return np.packbits(np.diff(cells, axis=1) > STEP * np.abs(cells).mean())
 
 

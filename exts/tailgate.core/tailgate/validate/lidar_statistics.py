@@ -26,7 +26,7 @@ import numpy as np
 
 from tailgate.frames import SensorFrame, host
 from tailgate.geometry.local_planes import LocalPlanes, local_planes, wraps
-from tailgate.validate.sketch import Sketch, Statistic, add_blocks
+from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
 RANGE_EDGES = (1.0, 6.0, 12.0, 25.0, 50.0, 120.0)
 """Strata of range [m]."""
@@ -45,6 +45,7 @@ SMOOTH, SMOOTH_SHARE = 0.02, 2.0
 """See ``noise_tolerance``."""
 MIN_COSINE = float(np.cos(np.deg2rad(ANGLE_EDGES[-2])))
 """Range noise is counted up to 80 deg of incidence: beyond, the distance from a plane is the surface's relief and not the device's noise."""
+_COSINE_EDGES = tuple(-np.cos(np.deg2rad(ANGLE_EDGES)))
 MAX_STEP = 0.016
 """Coarsest storage step of coordinates at which range noise is still counted [m]: its own spread is step / sqrt(12) = 4.6 mm."""
 
@@ -89,12 +90,11 @@ def noise_tolerance(wide_rms: np.ndarray) -> float:
 
 def stratum_of(rng: np.ndarray, cosine: np.ndarray) -> np.ndarray:
     """Index of the range x incidence stratum, -1 outside; range [m], |cos| of incidence."""
+    out = np.full(np.shape(rng), -1)
     with np.errstate(invalid="ignore"):
-        i = np.searchsorted(RANGE_EDGES, rng, side="right") - 1
-        angle = np.rad2deg(np.arccos(np.clip(cosine, 0.0, 1.0)))
-        j = np.minimum(np.searchsorted(ANGLE_EDGES, angle, side="right") - 1, len(ANGLE_EDGES) - 2)
-        known = np.isfinite(rng) & np.isfinite(cosine) & (i >= 0) & (i < len(RANGE_EDGES) - 1)
-    return np.where(known, i * (len(ANGLE_EDGES) - 1) + j, -1)
+        known = (rng >= RANGE_EDGES[0]) & (rng < RANGE_EDGES[-1]) & np.isfinite(cosine)
+    out[known] = bins(rng[known], RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + bins(-cosine[known], _COSINE_EDGES)
+    return out
 
 
 @dataclass(frozen=True)
@@ -166,16 +166,15 @@ def along_beam_residual(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     """
     before, after = _beside(np.where(rng > 0, 1.0 / np.where(rng > 0, rng, 1.0), np.nan), azimuth)
     back = (azimuth - np.roll(azimuth, 1, axis=1) + 180.0) % 360.0 - 180.0
-    ahead = (np.roll(azimuth, -1, axis=1) - azimuth + 180.0) % 360.0 - 180.0
-    span = back + ahead
+    span = back + np.roll(back, -1, axis=1)
     share = np.where(np.abs(span) > 1e-6, back / np.where(np.abs(span) > 1e-6, span, 1.0), np.nan)
     return (rng - 1.0 / (before + (after - before) * share)) / np.sqrt(1.0 + share**2 + (1.0 - share) ** 2)
 
 
 def noise_spectrum(cells: Cells, wrap: bool) -> list[np.ndarray]:
-    """For each of LAGS, 1 where a return and the one that many columns on lie on one side of their planes, 0 where they do not, NaN where either
-    tells nothing, (beams, columns)."""
-    sign = np.full(cells.residual.shape, np.nan)
+    """For each of LAGS, 1 where a return and the one that many columns on lie on one side of their planes, -1 where they do not, 0 where either
+    tells nothing, int8 (beams, columns)."""
+    sign = np.zeros(cells.residual.shape, np.int8)
     ring, column = np.nonzero(cells.noise_stratum >= 0)
     block, residual = ring * SECTORS + cells.sector[ring, column], cells.residual[ring, column]
     order = np.lexsort((residual, block))
@@ -188,8 +187,8 @@ def noise_spectrum(cells: Cells, wrap: bool) -> list[np.ndarray]:
     for lag in LAGS:
         product = sign * np.roll(sign, -lag, axis=1)
         if not wrap:
-            product[:, -lag:] = np.nan
-        out.append(np.where(np.isnan(product) | (product == 0), np.nan, (product > 0).astype(np.float64)))
+            product[:, -lag:] = 0
+        out.append(product)
     return out
 
 
@@ -229,7 +228,9 @@ def lidar_sketches(sensor: SensorFrame, device: str | None = None) -> list[Sketc
     for name, (stratum, value) in found.items():
         add_blocks(sketches, LIDAR_STATISTICS[name], cells.sector, stratum, value)
     for band, alike in enumerate(noise_spectrum(cells, wraps(host(sensor.channel("azimuth"))))):
-        add_blocks(sketches, LIDAR_STATISTICS["noise_spectrum"], cells.sector, np.where(np.isnan(alike), -1, band), alike)
+        told = alike.nonzero()
+        value = (alike[told] > 0).astype(np.float64)
+        add_blocks(sketches, LIDAR_STATISTICS["noise_spectrum"], cells.sector[told], np.full(len(value), band), value)
     add_blocks(sketches, LIDAR_STATISTICS["run_length"], run_sector, runs.stratum, runs.length.astype(np.float64))
     return sketches
 
@@ -261,17 +262,18 @@ def missing_runs(rng: np.ndarray, wrap: bool) -> Runs:
     ring, column = np.nonzero(rng > 0)
     if len(ring) < 2:
         return Runs(*(np.empty(0, np.int64) for _ in range(4)))
-    first = np.concatenate([[True], ring[1:] != ring[:-1]])
-    last = np.concatenate([first[1:], [True]])
-    start = np.flatnonzero(first)[np.cumsum(first) - 1]
-    follower = np.where(last, start, np.arange(len(ring)) + 1)
-    length = column[follower] - column + np.where(last, cols, 0) - 1
-    near, far = rng[ring, column], rng[ring[follower], column[follower]]
+    start = np.flatnonzero(np.diff(ring, prepend=-1))
+    follower = np.arange(1, len(ring) + 1)
+    follower[np.append(start[1:], len(ring)) - 1] = start
+    length = column[follower] - column - 1
+    if wrap:
+        length[length < 0] += cols
+    some = np.flatnonzero((length >= 1) & (length <= MAX_RUN))
+    near, far = rng[ring[some], column[some]], rng[ring[some], column[follower[some]]]
     flat = np.abs(near - far) < 0.3 + 0.02 * np.minimum(near, far)
-    keep = flat & (length >= 1) & (length <= MAX_RUN) & (~last | wrap)
+    keep, near = some[flat], near[flat]
     i = np.searchsorted(RANGE_EDGES, near, side="right") - 1
-    stratum = np.where(i < len(_RANGE_STRATA), i, -1)
-    return Runs(ring[keep], column[keep], length[keep], stratum[keep])
+    return Runs(ring[keep], column[keep], length[keep], np.where(i < len(_RANGE_STRATA), i, -1))
 
 
 def _first_echo(channel) -> np.ndarray:

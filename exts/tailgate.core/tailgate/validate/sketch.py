@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_FEW = 8
+"""Up to so many inner edges, comparing with each beats searching."""
 
 @dataclass(frozen=True)
 class Statistic:
@@ -58,12 +60,22 @@ class Sketch:
 def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarray, stratum: np.ndarray, value: np.ndarray) -> None:
     """``Sketch.add`` to many sketches at once: each value goes to the sketch of its block (index); all arrays alike in shape."""
     s, b = statistic.shape
-    keep = (stratum >= 0) & (stratum < s) & np.isfinite(value)
-    bins = np.clip(np.searchsorted(np.asarray(statistic.edges), value[keep], side="right") - 1, 0, b - 1)
-    cell = (block[keep] * s + stratum[keep]) * b + bins
+    keep = ((stratum >= 0) & (stratum < s) & np.isfinite(value)).nonzero()
+    cell = (block[keep] * s + stratum[keep]) * b + bins(value[keep], statistic.edges)
     counts = np.bincount(cell, minlength=len(sketches) * s * b).reshape(len(sketches), s, b).astype(np.float64)
     for sketch, own in zip(sketches, counts, strict=True):
         sketch.counts[statistic.name] = sketch.counts.get(statistic.name, 0.0) + own
+
+
+def bins(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    """Index 0 … B - 1 of the bin that holds each value [n], edges [B + 1] rising; values beyond the edges go to the outer bins."""
+    inner = np.asarray(edges[1:-1])
+    if len(inner) > _FEW:
+        return np.searchsorted(inner, values, side="right")
+    found = np.zeros(np.shape(values), np.int64)
+    for edge in inner:
+        found += values >= edge
+    return found
 
 
 def w1(p: np.ndarray, q: np.ndarray, edges: tuple[float, ...]) -> float:
