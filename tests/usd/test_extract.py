@@ -9,7 +9,8 @@ from pxr import Gf, Sdf, UsdGeom, UsdLux, UsdShade
 from tailgate.stage.extract import Extraction
 from tailgate.stage.labels import get_label, set_labels
 from tailgate.stage.materials import COLUMNS
-from tailgate.stage.meshes import clip_ears, read_shape, smooth_normals, triangulate
+from tailgate.stage.meshes import clip_ears, read_shape, triangulate
+from tailgate.stage.normals import smooth_normals, smooth_normals_twin
 from tailgate.stage.watch import StageWatch
 
 
@@ -65,6 +66,15 @@ def test_holes_and_subsets():
     assert len(prototype.triangles) == 10 and table.shape == (2, COLUMNS)
     colours = table[np.array(arrays.slots)[prototype.face_slot, 0], :3]
     np.testing.assert_array_equal(colours[:, 2], [0, 0, 1, 1, 1, 1, 0, 0, 0, 0])
+
+
+def test_smooth_normals_match_their_twin():
+    gen = np.random.default_rng(2)
+    points = np.round(gen.normal(size=(40, 3)), 1)
+    points[20:30] = points[:10]
+    triangles = gen.integers(0, 40, (90, 3)).astype(np.int32)
+    for crease in (20.0, 90.0, 180.0):
+        np.testing.assert_allclose(smooth_normals(points, triangles, crease), smooth_normals_twin(points, triangles, crease), atol=1e-6)
 
 
 def test_smooth_normals_respect_creases():

@@ -6,8 +6,9 @@ import stage_kit as kit
 from pxr import UsdGeom, Vt
 from tailgate.geometry.queries import ground_height, static_scene
 from tailgate.geometry.trace import collapse_repeats
-from tailgate.stage import meshes
-from tailgate.stage.meshes import smooth_normals, triangulate
+from tailgate.stage import meshes, normals
+from tailgate.stage.meshes import triangulate
+from tailgate.stage.normals import smooth_normals
 
 
 def height(x, y):
@@ -16,6 +17,7 @@ def height(x, y):
 
 def test_terrain_of_many_quads(monkeypatch):
     monkeypatch.setattr(meshes, "BLOCK", 10_000)
+    monkeypatch.setattr(normals, "BLOCK", 10_000)
     side, stage = 301, kit.new_stage()
     x, y = np.meshgrid(*[np.linspace(-15, 15, side)] * 2)
     first = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
@@ -35,6 +37,7 @@ def test_blocks_leave_no_trace(monkeypatch, block):
     points = np.concatenate([dart if n == 5 else np.stack([np.cos(ring[:n]), np.sin(ring[:n]), ring[:n] * 0], 1) for n in counts])
     expected = triangulate(counts, np.arange(len(points)), points)
     monkeypatch.setattr(meshes, "BLOCK", block)
+    monkeypatch.setattr(normals, "BLOCK", block)
     found = triangulate(counts, np.arange(len(points)), points)
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
     triangles = found[0].astype(np.int32)

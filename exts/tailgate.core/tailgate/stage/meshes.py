@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.normals import double_areas, smooth_normals
 from tailgate.stage.solids import read_solid
 from tailgate.turns import breathe
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 CREASE_DEG = 40.0
 """Edges sharper than this stay sharp when normals are made for a subdivision surface that carries none [deg]."""
-
-
 NOT_FINITE = "points that are not finite, their faces are left out"
 LARGE = 5_000_000
 """From this many triangles on, reading a mesh and building its tree takes more than ten seconds, and is said."""
@@ -159,44 +158,6 @@ def corner_values(values: np.ndarray, kind: str, corners: np.ndarray, indices: n
     if rows is None or len(values) == 0 or rows.max(initial=0) >= len(values):
         return None
     return values[rows]
-
-
-def double_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Normals of faces as long as twice their areas, [F, 3]."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    return np.cross(b - a, c - a)
-
-
-def flat_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Each face's own normal at its corners, float32 [F, 3, 3]."""
-    out = np.empty((len(triangles), 3, 3), np.float32)
-    for first in range(0, len(triangles), BLOCK):
-        area = double_areas(points, triangles[first : first + BLOCK])
-        out[first : first + BLOCK] = (area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-30))[:, None]
-        breathe()
-    return out
-
-
-def smooth_normals(points: np.ndarray, triangles: np.ndarray, crease_deg: float) -> np.ndarray:
-    """Corner normals averaged over the faces at a point that lie within ``crease_deg`` of the corner's own face, float32 [F, 3, 3]."""
-    if crease_deg <= 0:
-        return flat_normals(points, triangles)
-    area = double_areas(points, triangles)
-    face = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-30)
-    _, place = np.unique(np.round(points, 6), axis=0, return_inverse=True)
-    vertex = place.reshape(-1)[triangles].ravel()
-    owner = np.repeat(np.arange(len(triangles)), 3)
-    order = np.argsort(vertex, kind="stable")
-    sizes = np.bincount(vertex, minlength=int(vertex.max()) + 1)
-    first = np.cumsum(sizes) - sizes
-    own = np.repeat(np.arange(len(vertex)), sizes[vertex])
-    nth = np.arange(len(own)) - np.repeat(np.cumsum(sizes[vertex]) - sizes[vertex], sizes[vertex])
-    other = owner[order[first[vertex[own]] + nth]]
-    near = (face[owner[own]] * face[other]).sum(1) >= np.cos(np.deg2rad(crease_deg)) - 1e-9
-    total = np.stack([np.bincount(own[near], area[other[near], k], len(vertex)) for k in range(3)], 1)
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    total = np.where(length > 1e-30, total / np.maximum(length, 1e-30), face[owner])
-    return total.reshape(-1, 3, 3).astype(np.float32)
 
 
 def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
