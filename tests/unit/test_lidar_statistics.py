@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
+from tailgate.geometry.local_planes import directions
+from tailgate.geometry.rounding import Rounding
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.lidar_statistics import (
     LIDAR_STATISTICS,
@@ -102,11 +104,10 @@ def test_a_plane_has_no_residual_along_a_beam():
 
 def test_noise_below_the_storage_step_is_not_counted(street):
     scan = _with(street, noise_sigma=0.02)
-    coarse = np.where(np.asarray(scan.channel("range")) > 20.0, 0.031, 0.008).astype(np.float32)
-    kept = measure_cells(replace(scan, channels={**scan.channels, "range_step": coarse}))
-    everything = measure_cells(scan)
-    far = np.asarray(scan.channel("range"))[..., 0] > 20.0
+    kept, everything = measure_cells(replace(scan, rounding=Rounding(0.0, np.eye(4)))), measure_cells(scan)
+    far = np.abs(directions(scan.channel("azimuth"), scan.channel("elevation"))).max(axis=-1) * scan.channel("range")[..., 0] >= 32.0
     assert (kept.noise_stratum[far] == -1).all() and (everything.noise_stratum[far] >= 0).any()
+    np.testing.assert_array_equal(kept.noise_stratum[~far], everything.noise_stratum[~far])
     np.testing.assert_array_equal(kept.plane_stratum, everything.plane_stratum)
 
 

@@ -9,7 +9,6 @@ from tailgate.config.budget import Reference
 from tailgate.config.rig import load_sensor, resolve
 from tailgate.errors import UserError
 from tailgate.reference import Entry, open_reference
-from tailgate.reference.av2 import float16_step
 from tailgate.reference.calibration import mount_of, rig_from
 from tailgate.reference.split import automatic_split, explicit_split, make_groups, shares_a_recording
 
@@ -171,10 +170,6 @@ def test_av2_heads_are_taken_apart(tmp_path):
     np.testing.assert_allclose(box[:3, 3], [9.0, 1.0, 0.86], atol=1e-9)
     np.testing.assert_allclose(box[:3, 0], [0.0, 1.0, 0.0], atol=1e-9)
     assert frame.objects.class_name == ["BUS"]
-
-
-def test_float16_steps():
-    np.testing.assert_allclose(float16_step(np.array([33.0, 63.9, 64.0, -20.0])), [2**-5, 2**-5, 2**-4, 2**-6])
 
 
 def test_rigs_from_calibration_have_the_sensors_poses(tmp_path, kitti):

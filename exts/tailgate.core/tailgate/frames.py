@@ -14,6 +14,7 @@ import numpy as np
 
 from tailgate.errors import TailgateError
 from tailgate.geometry.lens import Distortion
+from tailgate.geometry.rounding import Rounding
 
 CAMERA_CHANNELS: dict[str, tuple[str, int]] = {
     "rgb": ("uint8", 4),
@@ -211,6 +212,7 @@ class SensorFrame:
         view: per-object visibility, rows as in ``Frame.objects``.
         intrinsics: cameras only.
         model: name of the sensor model (its file stem).
+        rounding: the grid that coordinates of returns were rounded to when they were stored (LiDAR); None: none.
     """
 
     kind: str
@@ -221,6 +223,7 @@ class SensorFrame:
     view: ObjectView
     intrinsics: Intrinsics | None = None
     model: str = ""
+    rounding: Rounding | None = None
 
     def channel(self, name: str) -> Any:
         """Return a channel, or raise MissingChannel that names it and what is there."""
@@ -235,14 +238,15 @@ class SensorFrame:
             channels: which of LIDAR_CHANNELS to list, where the scan has them.
 
         Returns:
-            ``xyz`` [n, 3] in the sensor frame [m], ``ring``, ``column`` and the channels, [n] each.
+            ``xyz`` [n, 3] in the sensor frame [m], as stored, ``ring``, ``column`` and the channels, [n] each.
         """
         rng = host(self.channel("range"))
         order = np.nonzero(rng.transpose(1, 0, 2) > 0)
         cell = (order[1], order[0], order[2])
         az, el = (np.deg2rad(host(self.channel(c))) for c in ("azimuth", "elevation"))
         ray = np.stack([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)], axis=-1)
-        xyz = (ray[cell[:2]] * rng[cell][:, None]).astype(np.float32)
+        xyz = ray[cell[:2]] * rng[cell][:, None]
+        xyz = (self.rounding.rounded(xyz) if self.rounding else xyz).astype(np.float32)
         out = {name: host(self.channels[name])[cell] for name in channels if name in self.channels}
         return {"xyz": xyz, **out, "ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}
 

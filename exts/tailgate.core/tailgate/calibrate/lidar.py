@@ -81,10 +81,9 @@ def simulated_scans(scans: Sequence[SensorFrame], model: LidarModel, params: Map
 
 
 def exact_scan(scan: SensorFrame) -> SensorFrame:
-    """The scan with its exact ranges in place of the measured ones."""
-    channels = dict(scan.channels)
-    channels["range"] = channels.get("range_true", channels["range"])
-    return replace(scan, channels=channels)
+    """The scan with its exact ranges and directions in place of the measured ones."""
+    exact = {n: scan.channels[f"{n}_true"] for n in ("range", "azimuth", "elevation") if f"{n}_true" in scan.channels}
+    return replace(scan, channels={**scan.channels, **exact})
 
 
 def _sectors(scans: list[SensorFrame]) -> list[SensorFrame]:

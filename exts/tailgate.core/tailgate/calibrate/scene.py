@@ -8,38 +8,42 @@ from tailgate.config.sensor import LidarModel
 from tailgate.frames import ObjectView, SensorFrame
 from tailgate.geometry.firing import firing_grid, from_the_origin
 from tailgate.geometry.local_planes import directions
+from tailgate.geometry.rounding import Rounding
 from tailgate.rng import rng
 from tailgate.sensors.noise_field import pcg3d_twin
 
 SENSOR_HEIGHT = 1.8
-"""Height of the LiDAR above the road [m]."""
+"""Height of a LiDAR above the road [m] of which nobody knows how it is mounted."""
 PATCHES, TONES = (0.1, 2.0), 0.6
 """Sizes of painted patches [m] and the largest standard deviation of the log of their tones."""
 _MATERIALS = {"road": 0.17, "pavement": 0.3, "facade": 0.35, "plant": 0.4, "paint": 0.35, "dark": 0.08}
 """Mean reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019)."""
 
 
-def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFrame:
+def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor: np.ndarray | None = None) -> SensorFrame:
     """An exact scan of a street: road, pavements, two rows of facades and boxes of the size of cars, poles, people and hedges.
 
     Args:
         model: the device; its beams give the rays.
         seed: another seed gives another street.
         boxes: how many boxes stand along it.
+        T_rig_sensor: pose of the device on its rig, which stands on the road [4, 4]; level at ``SENSOR_HEIGHT`` where not given.
 
     Returns:
         A scan with range [m], incidence, reflectance (also as intensity), azimuth and elevation [deg] and ring; nothing is lost but what lies
         beyond the model's range limits.
     """
     draw = rng(seed, "street_scan", 0, 0, 0, "scene")
-    grid = firing_grid(model)
+    grid, pose = firing_grid(model), np.eye(4) if T_rig_sensor is None else np.asarray(T_rig_sensor, dtype=np.float64)
+    if T_rig_sensor is None:
+        pose[2, 3] = SENSOR_HEIGHT
     az, el = grid.azimuth, grid.elevation
-    rays = directions(az, el)
-    best = _Nearest(rays, grid.height[:, None].astype(np.float64))
-    y = (SENSOR_HEIGHT + grid.height[:, None]) * rays[..., 1] / np.maximum(-rays[..., 2], 1e-9)
+    origins = np.array([0.0, 0.0, pose[2, 3]]) + grid.height[:, None].astype(np.float64) * pose[:3, 2]
+    best = _Nearest(directions(az, el) @ pose[:3, :3].T, origins[:, None])
     kerb = draw.uniform(3.5, 6.0)
+    y = best.origin[..., 1] + best.origin[..., 2] * best.rays[..., 1] / np.maximum(-best.rays[..., 2], 1e-9)
     ground = np.where(np.abs(y) < kerb, _tone(draw, "road"), _tone(draw, "pavement"))
-    best.plane(np.array([0.0, 0.0, 1.0]), -SENSOR_HEIGHT, ground)
+    best.plane(np.array([0.0, 0.0, 1.0]), 0.0, ground)
     for side in (-1.0, 1.0):
         _facades(best, draw, side * draw.uniform(8.0, 18.0))
     for _ in range(boxes):
@@ -58,19 +62,18 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40) -> SensorFram
         "time_offset": grid.time[..., None],
         "ring": np.arange(beams, dtype=np.int32),
     }
-    pose = np.eye(4)
-    pose[2, 3] = SENSOR_HEIGHT
     none, empty = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     counts = np.zeros(0, np.int32)
     view = ObjectView(none, none.copy(), counts, counts.copy(), empty, empty.copy(), empty.copy())
-    return SensorFrame("lidar", channels, np.stack([pose] * 2), 0, grid.sweep, view)
+    return SensorFrame("lidar", channels, np.stack([pose] * 2), 0, grid.sweep, view, rounding=Rounding.of(model.storage, pose))
 
 
 class _Nearest:
-    """Nearest surface along every ray so far; ``height`` [beams, 1] of the rays' origins above the sensor's [m]."""
+    """Nearest surface along every ray so far; rays (beams, columns, 3) and each beam's origin [m] (beams, 1, 3) in the street's frame."""
 
-    def __init__(self, rays: np.ndarray, height: np.ndarray):
-        self.rays, self.height = rays, np.broadcast_to(height, rays.shape[:2])
+    def __init__(self, rays: np.ndarray, origin: np.ndarray):
+        self.rays, self.origin = rays, np.broadcast_to(origin, rays.shape)
+        self.lead = np.einsum("ijk,ijk->ij", rays, self.origin)
         self.t = np.full(rays.shape[:2], np.inf)
         self.cosine = np.zeros(rays.shape[:2])
         self.reflectance = np.zeros(rays.shape[:2])
@@ -80,10 +83,10 @@ class _Nearest:
         """Add the plane normal·p = offset; ``keep(points [n, 3]) -> bool [n]`` cuts it."""
         slope = self.rays @ normal
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.where(np.abs(slope) > 1e-9, (offset - normal[2] * self.height) / slope, np.inf)
+            t = np.where(np.abs(slope) > 1e-9, (offset - self.origin[:, :1] @ normal) / slope, np.inf)
         hit = (t > 1e-3) & (t < self.t)
         if keep is not None:
-            hit[hit] = keep(self.rays[hit] * t[hit][:, None] + self.height[hit][:, None] * [0.0, 0.0, 1.0])
+            hit[hit] = keep(self.rays[hit] * t[hit][:, None] + self.origin[hit])
         self.t[hit], self.cosine[hit] = t[hit], np.abs(slope[hit])
         self.reflectance[hit] = np.broadcast_to(reflectance, self.t.shape)[hit]
         self._own(hit)
@@ -93,9 +96,9 @@ class _Nearest:
         c, s = np.cos(yaw), np.sin(yaw)
         R = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
         reach = np.linalg.norm(half)
-        lifted = np.linalg.norm(centre) - np.abs(self.height).max()
-        near = np.nonzero(self.rays @ centre > np.sqrt(max(lifted**2 - reach**2, 0.0)) - np.abs(self.height).max())
-        d, origin = self.rays[near] @ R, (self.height[near][:, None] * [0.0, 0.0, 1.0] - centre) @ R
+        along = self.rays @ centre - self.lead
+        near = np.nonzero((along > 0) & (along**2 > ((centre - self.origin[:, :1]) ** 2).sum(axis=2) - reach**2))
+        d, origin = self.rays[near] @ R, (self.origin[near] - centre) @ R
         with np.errstate(divide="ignore", invalid="ignore"):
             a, b = (-half - origin) / d, (half - origin) / d
         entry = np.fmin(a, b)
@@ -114,7 +117,7 @@ class _Nearest:
     def paint(self, draw: np.random.Generator) -> None:
         """Give surfaces patches of another tone, as markings, bricks and windows do: a tone per cube of space, of a size of each surface's own."""
         size, spread = np.exp(draw.uniform(*np.log(PATCHES), self.count + 1)), draw.uniform(0.0, TONES, self.count + 1)
-        points = self.rays * np.where(np.isfinite(self.t), self.t, 0.0)[..., None]
+        points = self.origin + self.rays * np.where(np.isfinite(self.t), self.t, 0.0)[..., None]
         cube = np.floor(points / size[self.surface][..., None]).astype(np.int64).astype(np.uint32)
         word = pcg3d_twin(*np.moveaxis(cube, -1, 0))[0]
         self.reflectance = np.clip(self.reflectance * np.exp(spread[self.surface] * np.sqrt(12.0) * (word / 2.0**32 - 0.5)), 0.0, 0.95)
@@ -134,7 +137,7 @@ def _facades(best: _Nearest, draw: np.random.Generator, y: float) -> None:
     x = -90.0
     while x < 90.0:
         width, gap = draw.uniform(8.0, 22.0), draw.uniform(0.0, 6.0)
-        set_back, top = y * draw.uniform(0.95, 1.25), draw.uniform(4.0, 15.0) - SENSOR_HEIGHT
+        set_back, top = y * draw.uniform(0.95, 1.25), draw.uniform(4.0, 15.0)
         lower, upper = x, x + width
 
         def within(p: np.ndarray, lower: float = lower, upper: float = upper, top: float = top) -> np.ndarray:
@@ -149,6 +152,6 @@ def _box(best: _Nearest, draw: np.random.Generator, kerb: float) -> None:
     material = sorted(kinds)[int(draw.integers(len(kinds)))]
     size = np.array(kinds[material]) * np.exp(0.15 * draw.standard_normal(3))
     side, along = float(draw.choice([-1.0, 1.0])), float(draw.uniform(-60.0, 60.0))
-    centre = np.array([along, side * draw.uniform(kerb - 1.5, kerb + 4.0), size[2] / 2 - SENSOR_HEIGHT])
+    centre = np.array([along, side * draw.uniform(kerb - 1.5, kerb + 4.0), size[2] / 2])
     if np.hypot(centre[0], centre[1]) > 3.0:
         best.box(centre, size / 2, float(draw.normal(0.0, 0.15)), _tone(draw, material))

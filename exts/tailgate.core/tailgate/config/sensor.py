@@ -12,6 +12,20 @@ from tailgate.config.load import Model
 from tailgate.config.setting import Setting
 
 
+class Storage(Model):
+    """How a recording holds coordinates: rounded, in one frame.
+
+    Attributes:
+        coordinates: "float16" for half-precision floats (IEEE 754 binary16: steps of 4 to 8 mm at 4 to 16 m, 31 mm at 32 to 64 m), or a step [m].
+        frame: "sensor", or "rig" where returns are stored in the vehicle's frame.
+        origin: of the stored coordinates in that frame [m], such as the rear axle of a vehicle whose rig stands on the ground.
+    """
+
+    coordinates: Literal["float16"] | Annotated[float, Field(gt=0, le=1)]
+    frame: Literal["sensor", "rig"] = "sensor"
+    origin: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
+
+
 class LidarModel(Model):
     """A spinning LiDAR described by its beam table.
 
@@ -31,6 +45,7 @@ class LidarModel(Model):
         rate_hz: revolutions per second.
         range_min, range_max: [m].
         range_step: quantization of range [m], 0 for none.
+        storage: what the format of recordings does to coordinates; absent: nothing.
         direction: sense of rotation seen from above, "cw" or "ccw".
         azimuth_start_deg, azimuth_fov_deg: first column's azimuth and the swept sector [deg].
         blind_sectors_deg: azimuth sectors from .. to [deg, counter-clockwise] in which nothing is fired or everything is masked.
@@ -58,6 +73,7 @@ class LidarModel(Model):
     range_min: float = Field(0.5, ge=0)
     range_max: float = Field(120.0, gt=0)
     range_step: float = Field(0.0, ge=0)
+    storage: Storage | None = None
     direction: Literal["cw", "ccw"] = "cw"
     azimuth_start_deg: float = 180.0
     azimuth_fov_deg: float = Field(360.0, gt=0, le=360)

@@ -21,6 +21,7 @@ import numpy as np
 from tailgate.datasets.files import decode_png, encode_png, sync_folder, write_bytes
 from tailgate.errors import TailgateError, UserError
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame, host
+from tailgate.geometry.rounding import Rounding
 from tailgate.packages import found, need
 
 VERSION = 1
@@ -124,6 +125,7 @@ def _sensor_record(sensor: SensorFrame, rows: np.ndarray) -> dict[str, Any]:
         "t_end": int(sensor.t_end),
         "intrinsics": asdict(sensor.intrinsics) if sensor.intrinsics else None,
         "view": {n: host(getattr(sensor.view, n)).astype(t)[rows].tolist() for n, t in _VIEW_TYPES.items()},
+        **({"rounding": sensor.rounding.to_json()} if sensor.rounding else {}),
     }
 
 
@@ -207,6 +209,7 @@ def _frame_of(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Frame:
             view=ObjectView(**view),
             intrinsics=Intrinsics.from_json(s["intrinsics"]) if s["intrinsics"] else None,
             model=s["model"],
+            rounding=Rounding.from_json(s["rounding"]) if "rounding" in s else None,
         )
     poses, sizes = np.array(o["T_world_box"]).reshape(n, 4, 4), np.array(o["size"]).reshape(n, 3)
     objects = Objects(np.array(o["instance"], dtype=np.int32), o["class_name"], poses, sizes, o["asset"])

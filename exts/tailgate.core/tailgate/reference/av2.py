@@ -13,6 +13,7 @@ import numpy as np
 
 from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame, FrameId, Objects, SensorFrame
+from tailgate.geometry.rounding import Rounding
 from tailgate.reference.boxes import class_ids, label_returns, objects_of, quaternion_matrix
 from tailgate.reference.files import read_json
 from tailgate.reference.organise import align_rings, organise, place
@@ -125,11 +126,6 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"must be a readable npz file without pickled objects: {type(error).__name__}", path) from None
 
 
-def float16_step(value: np.ndarray) -> np.ndarray:
-    """Distance between neighbouring float16 numbers at ``value``, same unit (IEEE 754-2008 binary16: 10 bits of fraction)."""
-    return np.exp2(np.floor(np.log2(np.maximum(np.abs(value), 2.0**-14))) - 10.0)
-
-
 def _open_log(folder: Path) -> Log:
     poses = read_poses(folder / "calibration.json")
     for lidar in LIDARS:
@@ -171,11 +167,12 @@ def _head(
     grid = align_rings(ring, ((offset - offset.min()) // FIRING_NS).astype(np.int64), azimuth)
     channels = organise(xyz, returns["intensity"] / np.float32(255.0), ring, grid, BEAMS)
     channels["time_offset"] = place(grid, BEAMS, returns["offset_ns"].astype(np.int32))
-    channels["range_step"] = place(grid, BEAMS, float16_step(np.abs(ego).max(axis=1)).astype(np.float32))
     T_world_lidar = T_world_ego @ T_ego_lidar
     semantic = np.array([ids[c] for c in objects.class_name], dtype=np.uint32)
     view = label_returns(channels, np.linalg.inv(T_world_lidar) @ objects.T_world_box, objects.size, semantic)
-    return SensorFrame("lidar", channels, np.stack([T_world_lidar] * 2), start, start + int(offset.max()), view, model="vlp32c")
+    poses, end = np.stack([T_world_lidar] * 2), start + int(offset.max())
+    half = Rounding(0.0, T_ego_lidar) if (returns["xyz"] == returns["xyz"].astype(np.float16)).all() else None
+    return SensorFrame("lidar", channels, poses, start, end, view, model="vlp32c", rounding=half)
 
 
 def _timestamp(path: Path) -> int:

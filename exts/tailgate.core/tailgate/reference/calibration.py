@@ -58,7 +58,7 @@ def _av2_rig(path: Path) -> Rig:
     for name in (*LIDARS, AV2_CAMERA):
         if name not in poses:
             raise UserError(f"must hold the pose of '{name}'{nearest(name, poses)}", Where(file, key="egovehicle_SE3_sensor"))
-    sensors = {name: RigSensor(model="vlp32c", mount=mount_of(T_rig_ego @ poses[name], camera=False)) for name in LIDARS}
+    sensors = {name: RigSensor(model="vlp32c_av2", mount=mount_of(T_rig_ego @ poses[name], camera=False)) for name in LIDARS}
     camera = _av2_camera(file)
     sensors[AV2_CAMERA] = RigSensor(model=camera, mount=mount_of(T_rig_ego @ poses[AV2_CAMERA], camera=True))
     return Rig(name="av2", sensors=sensors)

@@ -1,6 +1,7 @@
 """LiDAR response: what a device makes of exact ranges. Range noise, missed returns and the intensity law, as one Warp kernel with a numpy twin.
 
-Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of surfaces before the device chooses what it reports (``lidar_echo``).
+Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of surfaces before the device chooses what it reports (``lidar_echo``);
+what a recording's format does to coordinates comes last (``lidar_storage``).
 
 Laws (r range [m], θ incidence, ρ reflectance):
 
@@ -167,7 +168,7 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
 
     Args:
         sensor: exact scan, its echoes from the strongest to the weakest; ``reflectance`` where given (above 1 for retroreflectors), else
-            ``intensity`` is taken for it; ``incidence`` where given, else normal incidence.
+            ``intensity`` is taken for it; ``incidence`` where given, else normal incidence; ``rounding`` where its coordinates are to be stored so.
         model: the device; ``returns`` says how many echoes come out. One that reports the strongest heeds no other surface, so that a lost return
             is a hole and not the weaker echo behind it.
         params: values of ``LidarResponse`` by name.
@@ -177,10 +178,13 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     Returns:
         All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` of what was reported (0 where lost, and for
         echoes of air and glare), the exact ``range_true``, ``reflectance`` and ``incidence`` of the strongest surfaces, and the others as they were.
+        Where coordinates are rounded, ``azimuth`` and ``elevation`` are those of the stored points, and ``azimuth_true`` and ``elevation_true`` tell
+        where the beams looked.
         numpy for numpy input, Warp arrays on the same device for Warp input.
     """
     from tailgate.geometry.quiet import wp
     from tailgate.sensors.lidar_kernels import launch_response
+    from tailgate.sensors.lidar_storage import store_returns
 
     channels = dict(sensor.channels)
     exact = sensor.channel("range")
@@ -206,6 +210,8 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
         if "time_offset" in channels:
             truth["time_offset"] = np.repeat(host(channels["time_offset"])[..., :1], model.echoes, axis=2)
     channels |= truth | held | {"range": rng, "intensity": intensity}
+    if sensor.rounding:
+        channels |= store_returns(channels, sensor.rounding)
     if not on_device:
         return {name: host(value) for name, value in channels.items()}
     kinds = {"semantic": wp.uint32, "instance": wp.uint32}

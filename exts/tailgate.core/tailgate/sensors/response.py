@@ -13,6 +13,7 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, Objects, ObjectView, Sample, SensorFrame
+from tailgate.geometry.rounding import Rounding
 from tailgate.rng import kernel_seed
 from tailgate.sensors.camera import check_camera, depth_response, respond_camera
 from tailgate.sensors.exposure import Device
@@ -75,6 +76,7 @@ def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[
         if stamped is None:
             continue
         if sensor.kind == "lidar":
+            stamped = replace(stamped, rounding=Rounding.of(model.storage, rig.sensors[name].T_rig_sensor))
             sensors[name] = _lidar(stamped, model, params, seed, sample.hints, frame.objects)
         else:
             device = _device(stamped, before.sensors.get(name) if before else None, kernel_seed(seed_address[0], "device", name))

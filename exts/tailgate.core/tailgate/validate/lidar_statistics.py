@@ -2,7 +2,7 @@
 
 They read what a real scan has (range, intensity and the directions of its cells) and take the scene from the neighbours: a plane is fitted
 around every cell without the cell itself (``tailgate.geometry.local_planes``), and the cell is compared with it. The same code scores real and
-synthetic scans. Where the source stored coordinates in steps above MAX_STEP (channel ``range_step``), range noise is not counted.
+synthetic scans. Where coordinates were stored in steps above MAX_STEP (``SensorFrame.rounding``), range noise is not counted.
 
 * ``hole_rate``: among cells with at least 4 of their 8 neighbours on one plane, the missing ones, by interpolated range and incidence.
 * ``range_noise`` [m]: distance of a return from its plane, with the sign of the range error, divided by sqrt(1 + leverage) so that it spreads as one
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailgate.frames import SensorFrame, host
-from tailgate.geometry.local_planes import LocalPlanes, local_planes, wraps
+from tailgate.geometry.local_planes import LocalPlanes, directions, local_planes, wraps
 from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
 RANGE_EDGES = (1.0, 6.0, 12.0, 25.0, 50.0, 120.0)
@@ -143,8 +143,8 @@ def measure_cells(sensor: SensorFrame, device: str | None = None) -> Cells:
     plane = np.where(wide, stratum_of(planes.wide_range, planes.incidence), -1)
     steady = wide & (planes.wide_rms <= noise_tolerance(planes.wide_rms[wide]) + 0.001 * planes.wide_range)
     noise = np.where(steady & on_plane & (planes.incidence > MIN_COSINE), plane, -1)
-    if "range_step" in sensor.channels:
-        noise = np.where(_first_echo(sensor.channels["range_step"]) > MAX_STEP, -1, noise)
+    if sensor.rounding:
+        noise = np.where(sensor.rounding.steps(directions(azimuth, elevation) * rng[..., None]) > MAX_STEP, -1, noise)
     sector = sector_of(azimuth)
     beam = along_beam_residual(rng, azimuth) * planes.incidence
     texture = intensity_texture(rng, intensity, azimuth)
