@@ -41,7 +41,7 @@ def test_fitted_response_is_nearer_on_scenes_it_never_saw(data_root):
     frames = []
     for entry in reader.entries()[::2]:
         sensor = reader.read(entry.name).sensors["kinect"]
-        frames.append(Recorded(entry.recording, camera_blocks(sensor), (), support_pose(sensor)))
+        frames.append(Recorded(entry.recording, camera_blocks(sensor), {}, support_pose(sensor)))
     fold = folds(frames)[1][0]
     bench = CameraBench.of(fold.frames, model, 0)
     fit = bench.fit(fold.blocks)

@@ -4,17 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tailgate.calibrate.bench import LidarBench
+from tailgate.calibrate.holdout import Recorded
 from tailgate.calibrate.lidar import SEEN_BY, fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.calibrate.range_offsets import beam_range_offsets
 from tailgate.calibrate.scene import street_scan
-from tailgate.config.rig import load_sensor
+from tailgate.config.rig import load_sensor, pose
+from tailgate.config.sensor import Mount, Storage
 from tailgate.errors import UserError
 from tailgate.reference.organise import reorganise
 from tailgate.sensors import nominal
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
 from tailgate.validate.sketch import Sketch, compare, summarize
+
+HALF = Storage(coordinates="float16", frame="rig")
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +138,32 @@ def test_hidden_range_errors_of_beams_are_found():
     assert np.diff(value - truth).std() < 0.1 * np.diff(truth).std() and np.corrcoef(value, truth)[0, 1] > 0.9
     exact = beam_range_offsets(_scans(table, range(2), {"noise_sigma": 0.012}))
     assert all(e.value == 0.0 for e in exact)
+
+
+def test_two_heads_have_tables_of_their_own():
+    """One upright and one upside down, of one device: each keeps its beam table, range errors, storage and pose; the streets alternate."""
+    table = load_sensor("vlp32c")[0].model_copy(update={"columns": 720})
+    draw, frames, hidden = np.random.default_rng(9), [], {}
+    for name, roll, height in (("up", 0.0, 2.0), ("down", 180.0, 1.9)):
+        tilted = {"elevation_deg": (np.array(table.elevation_deg) + draw.normal(0, 0.1, 32)).tolist()}
+        mount = pose(Mount(xyz=(1.3, 0.0, height), rpy_deg=(roll, 0.0, 0.0)), table)
+        hidden[name] = table.model_copy(update={**tilted, "range_offset_m": draw.normal(0, 0.02, 32).tolist(), "storage": HALF}), mount
+    for k in range(3):
+        streets = {name: street_scan(model, k, T_rig_sensor=mount) for name, (model, mount) in hidden.items()}
+        params = {"noise_sigma": 0.01, "drop_base": 0.02}
+        scans = {n: replace(s, channels=respond_lidar(s, hidden[n][0], params, 7 + k)) for n, s in streets.items()}
+        frames.append(Recorded(f"place {k}", [], scans))
+    bench = LidarBench.of(frames, table, 0)
+    for name, (model, mount) in hidden.items():
+        found = bench.heads[name]
+        np.testing.assert_allclose(found.model.elevation_deg, model.elevation_deg, atol=0.01)
+        assert np.corrcoef(np.diff(found.model.range_offset_m), np.diff(model.range_offset_m))[0, 1] > 0.95
+        assert found.model.storage == HALF
+        np.testing.assert_array_equal(found.T_rig_sensor, mount)
+        assert f"{name}.columns" in bench.grid and all(not sectors for sectors in found.model.hidden_sectors_deg)
+    streets = bench._streets[:2]
+    assert [float(s.T_world_sensor[0, 2, 2]) for s in streets] == [-1.0, 1.0]
+    assert all((np.asarray(s.channel("range")) > 0).mean() > 0.4 for s in streets)
 
 
 def test_what_the_vehicle_hides_is_found_from_two_places():

@@ -1,9 +1,12 @@
 """Storage of returns: kernel against twin, against formats worked out by hand, and what points, files and statistics make of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tailgate.calibrate.lidar import exact_scan
 from tailgate.calibrate.scene import street_scan
+from tailgate.calibrate.storage import find_storage
 from tailgate.config.load import validate
 from tailgate.config.rig import MountedSensor, ResolvedRig, load_sensor, pose
 from tailgate.config.sensor import LidarModel, Mount, Storage
@@ -97,6 +100,35 @@ def test_storage_comes_after_the_device_and_leaves_the_truth(model):
     for name in ("azimuth", "elevation"):
         np.testing.assert_array_equal(exact.channel(name), plain.channel(name))
     np.testing.assert_array_equal(exact.channel("range"), plain.channel("range_true"))
+
+
+AXLE = Storage(coordinates="float16", frame="rig")
+COARSE = Storage(coordinates=0.004, frame="rig", origin=(0.0, 0.0, 0.1015))
+
+
+@pytest.mark.parametrize("storage", [None, HALF, AXLE, Storage(coordinates="float16"), MILLIMETRE, Storage(coordinates=0.0125), COARSE])
+def test_storage_is_found_again(model, storage):
+    """From the points alone, whose frame a reader tells only where it is neither the sensor's nor the rig's."""
+    scan = _responded(model.model_copy(update={"range_step": 0.0}), storage, noise_sigma=0.02).sensors["top"]
+    placed = replace(scan, T_world_sensor=np.stack([pose(MOUNT, model)] * 2))
+    told = placed if storage in (HALF, COARSE) else replace(placed, rounding=None)
+    found = find_storage([told])
+    assert found.storage == storage and found.range_step is None
+    assert bool(found.rows()) == (storage is not None) and len(found.notes()) == 1
+    assert found.applied(model).storage == storage and found.applied(model).range_step == model.range_step
+
+
+@pytest.mark.parametrize("step", [0.001, 0.004, 0.008])
+def test_a_step_of_range_is_found_again(model, step):
+    found = find_storage([_responded(model.model_copy(update={"range_step": step}), None, noise_sigma=0.02).sensors["top"]])
+    assert found.storage is None and found.range_step == pytest.approx(step, rel=1e-3)
+    assert found.applied(model).range_step == found.range_step
+
+
+def test_too_few_returns_tell_no_storage(model):
+    scan = _responded(model, MILLIMETRE).sensors["top"]
+    none = replace(scan, channels={**scan.channels, "range": np.zeros_like(scan.channel("range"))})
+    assert find_storage([none]).storage is None
 
 
 def test_a_storage_that_cannot_be_is_refused():

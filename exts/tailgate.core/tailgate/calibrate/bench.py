@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from tailgate.calibrate.camera import DEVICE_STATISTICS, fit_camera, perfect_views, simulated_views
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import Recorded
@@ -13,9 +15,10 @@ from tailgate.calibrate.indirect import Fit, total
 from tailgate.calibrate.lidar import fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.calibrate.scene import street_scan
+from tailgate.calibrate.storage import find_storage
 from tailgate.config.sensor import CameraModel, LidarModel
 from tailgate.frames import SensorFrame
-from tailgate.validate.lidar_statistics import LIDAR_STATISTICS
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS
 from tailgate.validate.sketch import Sketch, Statistic
 
 STREETS, VIEWS = 24, 24
@@ -25,17 +28,32 @@ FRESH = 1000
 
 
 @dataclass(frozen=True)
-class LidarBench:
-    """Streets before a LiDAR.
+class Head:
+    """A LiDAR as it is mounted.
 
     Attributes:
-        model: with the firing grid of its recordings.
-        grid: estimates of the grid, for people.
+        model: with the firing grid and the storage of its recordings.
+        T_rig_sensor: pose on its rig [4, 4]; None where the recordings do not tell.
+    """
+
+    model: LidarModel
+    T_rig_sensor: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class LidarBench:
+    """Streets before a LiDAR, or before the heads of one kind that share a response.
+
+    Attributes:
+        model: to start from.
+        heads: by name; without any the model itself.
+        grid: estimates of grid and storage, for people.
         notes: what of the grid cannot be told.
         seed: of the simulated noise.
     """
 
     model: LidarModel
+    heads: Mapping[str, Head] = field(default_factory=dict)
     grid: dict[str, Estimate] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seed: int = 0
@@ -43,26 +61,42 @@ class LidarBench:
 
     @classmethod
     def of(cls, frames: Sequence[Recorded], model: LidarModel, seed: int) -> LidarBench:
-        """The bench of recorded frames. Several heads of one kind keep the table of their data sheet."""
-        scans = [scan for frame in frames for scan in frame.scans]
-        heads = max(len(frame.scans) for frame in frames)
-        if heads > 1:
-            return cls(model, {}, [f"{heads} heads of one kind: the beam table stays that of the data sheet"], seed)
-        grid = estimate_grid(scans, model, len({frame.recording for frame in frames}))
-        return cls(grid.applied(model), grid.rows(model), grid.notes(), seed)
+        """The bench of recorded frames: every head has its own beam table, range errors and storage."""
+        places, names = len({frame.recording for frame in frames}), sorted({name for frame in frames for name in frame.scans})
+        heads, rows, notes = {}, {}, []
+        for name in names:
+            scans = [frame.scans[name] for frame in frames if name in frame.scans]
+            grid, storage, of = estimate_grid(scans, model, places), find_storage(scans), name if len(names) > 1 else ""
+            pose = np.asarray(scans[0].T_world_sensor)[0]
+            heads[name] = Head(storage.applied(grid.applied(model)), pose if pose[2, 3] > 0 else None)
+            rows |= {f"{of}.{key}".lstrip("."): row for key, row in {**grid.rows(model), **storage.rows()}.items()}
+            notes += [f"{of}: {note}".lstrip(": ") for note in (*grid.notes(), *storage.notes())]
+        return cls(model, heads, rows, notes, seed)
 
     @cached_property
     def _streets(self) -> list[SensorFrame]:
-        return [street_scan(self.model, k) for k in range(STREETS)]
+        return self._drawn(0)
+
+    @property
+    def _models(self) -> list[LidarModel]:
+        """The model that sees each street. The heads take turns, and change places after a turn of ``fit_response``'s sectors."""
+        return [head.model for head in self._order]
+
+    @property
+    def _order(self) -> list[Head]:
+        heads = list(self.heads.values()) or [Head(self.model)]
+        return [heads[(k + k // SECTORS) % len(heads)] for k in range(STREETS)]
+
+    def _drawn(self, first: int) -> list[SensorFrame]:
+        return [street_scan(head.model, first + k, T_rig_sensor=head.T_rig_sensor) for k, head in enumerate(self._order)]
 
     def fit(self, blocks: Sequence[Sketch]) -> Fit:
         """Fit the response to blocks of recordings."""
-        return fit_response(blocks, self._streets, self.model, self.model.response, self.seed)
+        return fit_response(blocks, self._streets, self._models, self.model.response, self.seed)
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of streets the fit has not seen."""
-        streets = [street_scan(self.model, FRESH + k) for k in range(STREETS)]
-        return total(simulated_scans(streets, self.model, params, self.seed + 1))
+        return total(simulated_scans(self._drawn(FRESH), self._models, params, self.seed + 1))
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ poured together show what is wrong at all of them: between all unseen and all kn
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tailgate.frames import SensorFrame
-from tailgate.validate.lidar_statistics import SECTORS
+from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.sketch import Sketch, Statistic, StratumDistance, common_mix, compare, summarize
 
 FOLDS, PARTS = 3, 4
@@ -27,14 +27,14 @@ class Recorded:
     Attributes:
         recording: frames of one recording share a place.
         blocks: its place blocks: azimuth sectors of a scan (of each head), or one for an image.
-        scans: a LiDAR's heads, as recorded; empty for a camera.
+        scans: a LiDAR's heads by name, as recorded; empty for a camera.
         pose: height over the support [m] and downward look [rad] of a depth camera.
         labelled: whether its surfaces are labelled, so that nothing else counts.
     """
 
     recording: str
     blocks: list[Sketch]
-    scans: tuple[SensorFrame, ...] = ()
+    scans: Mapping[str, SensorFrame] = field(default_factory=dict)
     pose: tuple[float, float] | None = None
     labelled: bool = True
 
@@ -71,9 +71,18 @@ def folds(frames: Sequence[Recorded]) -> tuple[str, list[Fold]]:
     if frames and all(f.scans or len(f.blocks) % SECTORS == 0 for f in frames):
         blocks = [(i % SECTORS * PARTS // SECTORS, block) for f in frames for i, block in enumerate(f.blocks)]
         turns = [[block for k, block in blocks if k == turn] for turn in range(PARTS)]
-        return "quarter turns", [Fold(list(frames), turns[:k] + turns[k + 1 :], [turns[k]]) for k in range(PARTS)]
+        return "quarter turns", [Fold([_without(f, k) for f in frames], turns[:k] + turns[k + 1 :], [turns[k]]) for k in range(PARTS)]
     runs = [[frames[i] for i in run] for run in np.array_split(np.arange(len(frames)), min(PARTS, len(frames)))] if len(frames) > 1 else []
     return "runs of images", _deal(runs, PARTS)
+
+
+def _without(frame: Recorded, turn: int) -> Recorded:
+    """The frame whose scans show nothing of a quarter turn."""
+    scans = {}
+    for name, scan in frame.scans.items():
+        unseen = sector_of(np.asarray(scan.channel("azimuth"))) * PARTS // SECTORS == turn
+        scans[name] = replace(scan, channels={**scan.channels, "range": np.where(unseen[..., None], 0.0, scan.channel("range")).astype(np.float32)})
+    return replace(frame, scans=scans)
 
 
 def _deal(places: list[list[Recorded]], most: int) -> list[Fold]:

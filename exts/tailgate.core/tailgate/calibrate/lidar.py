@@ -39,14 +39,14 @@ MOST_SECTORS = 24
 
 
 def fit_response(
-    blocks: Sequence[Sketch], scans: Sequence[SensorFrame], model: LidarModel, prior: Mapping[str, Setting], seed: int = 0
+    blocks: Sequence[Sketch], scans: Sequence[SensorFrame], model: LidarModel | Sequence[LidarModel], prior: Mapping[str, Setting], seed: int = 0
 ) -> Fit:
     """Fit every response setting that has freedom.
 
     Args:
         blocks: sketches of the reference's feedback part, one per place block.
         scans: exact synthetic scans of the same device, at least one: ``range_true`` (or ``range``), ``incidence``, ``reflectance``, directions.
-        model: the device.
+        model: the device, or that of each scan.
         prior: setting by parameter; Constant ones stay, Ranged ones are searched within their bounds.
         seed: of the random numbers shared by all trials.
 
@@ -68,11 +68,14 @@ def fit_response(
     return fit(Problem(list(blocks), LIDAR_STATISTICS, free, SEEN_BY, simulate))
 
 
-def simulated_scans(scans: Sequence[SensorFrame], model: LidarModel, params: Mapping[str, float], seed: int) -> list[list[Sketch]]:
-    """Statistics of exact scans after the response: for each scan, a sketch per azimuth sector that holds anything."""
+def simulated_scans(
+    scans: Sequence[SensorFrame], model: LidarModel | Sequence[LidarModel], params: Mapping[str, float], seed: int
+) -> list[list[Sketch]]:
+    """Statistics of exact scans after the response of their model: for each scan, a sketch per azimuth sector that holds anything."""
+    models = [model] * len(scans) if isinstance(model, LidarModel) else model
 
     def one(k: int) -> list[Sketch]:
-        channels = respond_lidar(scans[k], model, params, kernel_seed("fit_response", seed, k))
+        channels = respond_lidar(scans[k], models[k], params, kernel_seed("fit_response", seed, k))
         found = lidar_sketches(replace(scans[k], channels=channels))
         return [sketch for sketch in found if any(counts.any() for counts in sketch.counts.values())]
 

@@ -19,6 +19,7 @@ from tailgate.calibrate.range_offsets import beam_range_offsets
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
+from tailgate.geometry.local_planes import directions
 
 FOLDS = 8
 """Groups of the delete-a-group jackknife: azimuth sectors of all scans in turn."""
@@ -163,7 +164,8 @@ def hidden_sectors(scans: Sequence[SensorFrame]) -> list[list[tuple[float, float
         cell = (np.asarray(scan.channel("azimuth"), np.float64) % 360.0 * n / 360.0).astype(np.int64)[ring, column] % n
         np.add.at(fired, (ring, cell), 1.0)
         np.add.at(held, (ring, cell), np.asarray(scan.channel("range"))[..., 0] > 0)
-    down = np.median(np.asarray(scans[0].channel("elevation")), axis=1) < -DOWN
+    rays = directions(scans[0].channel("azimuth"), scans[0].channel("elevation"))
+    down = np.median(rays @ np.asarray(scans[0].T_world_sensor)[0, 2, :3], axis=1) < -np.sin(np.deg2rad(DOWN))
     seen = held > 0
     share = np.where(seen, held, 0).sum(axis=1) / np.maximum(np.where(seen, fired, 0).sum(axis=1), 1)
     return [_empty_sectors(seen[k] | (fired[k] == 0), MIN_HIDDEN) if down[k] and share[k] >= SURE else [] for k in range(beams)]

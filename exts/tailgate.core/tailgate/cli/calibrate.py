@@ -42,13 +42,16 @@ def calibrate_sensor(
     check_writable(page)
     with bars() as shown:
         fit = fit_sensor(SensorRequest(reference, sensor, kind, pairs("--option", option), holdout, seed, shown.tick))
-    write_atomically(out, fit.text)
+    files = fit.files(out)
+    for path, text in files.items():
+        write_atomically(path, text)
     write_sensor_page(fit.record, page)
     if as_json:
         print_json(fit.record.to_json())
         return
     print_sensor(fit.record, console)
-    console.print(f"sensor model: {out}, page: {page}", soft_wrap=True)
+    named = ", ".join(f"{path} ({head})" if len(files) > 1 else str(path) for path, head in zip(files, fit.models, strict=True))
+    console.print(f"sensor model{'s' if len(files) > 1 else ''}: {named}, page: {page}", soft_wrap=True)
 
 
 @calibrate.command("gate")

@@ -53,15 +53,15 @@ class SensorRequest:
 
 @dataclass(frozen=True)
 class SensorFit:
-    """A calibrated model and the record of how it was found."""
+    """Calibrated models, by the name of the sensor in the recordings, and the record of how they were found."""
 
-    model: LidarModel | CameraModel
+    models: Mapping[str, LidarModel | CameraModel]
     record: SensorRecord
 
-    @property
-    def text(self) -> str:
-        """The model as YAML."""
-        return dump(self.model)
+    def files(self, out: Path) -> dict[Path, str]:
+        """YAML of each model by its file: ``out`` for the first, and beside it ``<stem>.<sensor>.yaml`` for further heads."""
+        paths = [out, *(out.with_name(f"{out.stem}.{name}{out.suffix}") for name in list(self.models)[1:])]
+        return {path: dump(model) for path, model in zip(paths, self.models.values(), strict=True)}
 
 
 def fit_sensor(request: SensorRequest) -> SensorFit:
@@ -88,7 +88,8 @@ def fit_sensor(request: SensorRequest) -> SensorFit:
     settings = {**fit.estimates, **_unseen(bench.model, fit.estimates)}
     rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
     record = SensorRecord(name, source.kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
-    return SensorFit(_fitted(bench.model, fit.estimates), record)
+    models = {n: bench.heads[n].model for n in heads if n in bench.heads} if model.type == "lidar" else {heads[0]: model}
+    return SensorFit({n: _fitted(m, fit.estimates) for n, m in models.items()}, record)
 
 
 def _model(found: ReferenceSet, wanted: str | None, root: Path) -> tuple[LidarModel | CameraModel, str, list[str]]:
@@ -117,21 +118,23 @@ def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: Li
     """Measure frames one by one; the scans of some and the poses of all are kept."""
     out, every = [], max(1, -(-len(names) // GRID_SCANS))
     for k, name in enumerate(names):
-        sensors = [found.read(name).sensors[head] for head in heads]
+        sensors = found.read(name).sensors
+        sensors = {head: sensors[head] for head in heads if head in sensors}
         out.append(_recorded(found.group_of(name).partition("#")[0], sensors, model, k % every == 0))
         tick("measuring", k + 1, len(names))
     return out
 
 
-def _recorded(recording: str, sensors: list[SensorFrame], model: LidarModel | CameraModel, keep: bool) -> Recorded:
+def _recorded(recording: str, sensors: dict[str, SensorFrame], model: LidarModel | CameraModel, keep: bool) -> Recorded:
     from tailgate.calibrate.camera import camera_blocks
     from tailgate.calibrate.support import support_pose
     from tailgate.validate.lidar_statistics import lidar_sketches
 
     if model.type == "lidar":
-        return Recorded(recording, [b for scan in sensors for b in lidar_sketches(scan)], tuple(sensors) if keep else ())
-    pose = support_pose(sensors[0]) if model.depth != "none" else None
-    return Recorded(recording, camera_blocks(sensors[0]), (), pose, "semantic_segmentation" in sensors[0].channels)
+        return Recorded(recording, [b for scan in sensors.values() for b in lidar_sketches(scan)], sensors if keep else {})
+    (view,) = list(sensors.values())[:1]
+    pose = support_pose(view) if model.depth != "none" else None
+    return Recorded(recording, camera_blocks(view), {}, pose, "semantic_segmentation" in view.channels)
 
 
 def _bench(frames: Sequence[Recorded], model: LidarModel | CameraModel, seed: int) -> LidarBench | CameraBench:
