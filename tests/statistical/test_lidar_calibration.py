@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tailgate.calibrate.beam_errors import beam_errors
 from tailgate.calibrate.bench import LidarBench
 from tailgate.calibrate.holdout import Recorded
 from tailgate.calibrate.lidar import SEEN_BY, fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
-from tailgate.calibrate.range_offsets import beam_range_offsets
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor, pose
 from tailgate.config.sensor import Mount, Storage
@@ -132,12 +132,25 @@ def test_hidden_range_errors_of_beams_are_found():
     table = load_sensor("hdl64e")[0].model_copy(update={"columns": 720})
     truth = np.random.default_rng(8).normal(0.0, 0.025, 64)
     scans = _scans(table.model_copy(update={"range_offset_m": truth.tolist()}), range(4), {"noise_sigma": 0.012, "noise_correlation": 0.8})
-    found = beam_range_offsets(scans)
-    assert all(e.identifiable for e in found)
-    value = np.array([e.value for e in found])
+    found = beam_errors(scans)
+    assert all(e.identifiable for e in found.range) and all(e.value == 0.0 for e in found.azimuth)
+    value = np.array([e.value for e in found.range])
     assert np.diff(value - truth).std() < 0.1 * np.diff(truth).std() and np.corrcoef(value, truth)[0, 1] > 0.9
-    exact = beam_range_offsets(_scans(table, range(2), {"noise_sigma": 0.012}))
-    assert all(e.value == 0.0 for e in exact)
+    exact = beam_errors(_scans(table, range(2), {"noise_sigma": 0.012}))
+    assert all(e.value == 0.0 for e in (*exact.range, *exact.azimuth))
+
+
+def test_hidden_azimuth_errors_of_beams_are_found():
+    """Oblique walls tell them; beams that meet the ground alone are drawn towards none and say so by their intervals."""
+    table = load_sensor("vlp32c")[0].model_copy(update={"columns": 904})
+    draw = np.random.default_rng(8)
+    truth = {"range_offset_m": draw.normal(0.0, 0.01, 32), "azimuth_error_deg": draw.normal(0.0, 0.06, 32)}
+    hidden = table.model_copy(update={name: values.tolist() for name, values in truth.items()})
+    found = beam_errors(_scans(hidden, range(6), {"noise_sigma": 0.008, "noise_correlation": 0.8}))
+    for estimates, true, sharp in zip((found.range, found.azimuth), truth.values(), (0.01, 0.03), strict=True):
+        told = np.array([e.high - e.low < sharp for e in estimates])
+        off = np.array([e.value for e in estimates]) - true
+        assert told.sum() >= 16 and np.diff(off[told]).std() < 0.25 * np.diff(true[told]).std()
 
 
 def test_two_heads_have_tables_of_their_own():
@@ -157,7 +170,7 @@ def test_two_heads_have_tables_of_their_own():
     for name, (model, mount) in hidden.items():
         found = bench.heads[name]
         np.testing.assert_allclose(found.model.elevation_deg, model.elevation_deg, atol=0.01)
-        assert np.corrcoef(np.diff(found.model.range_offset_m), np.diff(model.range_offset_m))[0, 1] > 0.95
+        assert np.corrcoef(np.diff(found.model.range_offset_m), np.diff(model.range_offset_m))[0, 1] > 0.9
         assert found.model.storage == HALF
         np.testing.assert_array_equal(found.T_rig_sensor, mount)
         assert f"{name}.columns" in bench.grid and all(not sectors for sectors in found.model.hidden_sectors_deg)

@@ -1,4 +1,4 @@
-"""A LiDAR's firing grid from its own scans: columns per turn, rate, sense of rotation, beam table, range errors and blind sectors.
+"""A LiDAR's firing grid from its own scans: columns per turn, rate, sense of rotation, beam table, errors of beams and blind sectors.
 
 Each beam's returns lie on a cone: z = h + d·tan(elevation), with d the distance from the axis and h the height of the laser above the sensor's
 origin. The cone's two numbers come from a line through (d, z), so they do not depend on how far the surroundings are. A head has its lasers off the
@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tailgate.calibrate.beam_errors import beam_errors
 from tailgate.calibrate.estimate import Estimate
-from tailgate.calibrate.range_offsets import beam_range_offsets
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
@@ -50,7 +50,7 @@ class GridEstimate:
         columns, rate: firings per turn, turns per second [Hz].
         direction: "cw" or "ccw", None where the scans do not tell.
         elevation, aside, height: per beam, in the model's order [deg], [deg], [m].
-        offset: error of each beam's range [m].
+        offset, turned: errors of each beam's range [m] and reported azimuth [deg].
         blind: sectors [deg], as in ``LidarModel``; None where the scans do not tell.
         hidden: sectors of each beam [deg], as in ``LidarModel``; None where the scans do not tell.
     """
@@ -62,6 +62,7 @@ class GridEstimate:
     aside: list[Estimate]
     height: list[Estimate]
     offset: list[Estimate]
+    turned: list[Estimate]
     blind: list[tuple[float, float]] | None
     hidden: list[list[tuple[float, float]]] | None
 
@@ -80,6 +81,8 @@ class GridEstimate:
             new["beam_height_m"] = _kept(self.height, model.beam_height_m or [0.0] * len(self.height), 4)
         if any(e.value for e in self.offset):
             new["range_offset_m"] = _kept(self.offset, model.range_offset_m or [0.0] * len(self.offset), 4)
+        if any(e.value for e in self.turned):
+            new["azimuth_error_deg"] = _kept(self.turned, model.azimuth_error_deg or [0.0] * len(self.turned), 4)
         if self.blind is not None:
             new["blind_sectors_deg"] = self.blind
         if self.hidden is not None:
@@ -89,8 +92,9 @@ class GridEstimate:
     def rows(self, model: LidarModel) -> dict[str, Estimate]:
         """A few rows for a table: columns, rate, and per kind of angle the beam furthest from the model's."""
         out = {"columns": self.columns, "rate_hz": self.rate}
-        tables = {name: getattr(model, name) for name in ("elevation_deg", "azimuth_offset_deg", "beam_height_m", "range_offset_m")}
-        for (name, table), found in zip(tables.items(), (self.elevation, self.aside, self.height, self.offset), strict=True):
+        names = ("elevation_deg", "azimuth_offset_deg", "beam_height_m", "range_offset_m", "azimuth_error_deg")
+        tables = {name: getattr(model, name) for name in names}
+        for (name, table), found in zip(tables.items(), (self.elevation, self.aside, self.height, self.offset, self.turned), strict=True):
             off = [abs(e.value - t) if e.identifiable else -1.0 for e, t in zip(found, table or [0.0] * len(found), strict=True)]
             if max(off) >= 0:
                 out[f"{name}[{int(np.argmax(off))}]"] = found[int(np.argmax(off))]
@@ -134,7 +138,8 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     cones = _cones(pool, model)
     aside = head[2] if head else [_kept_as_is(v) for v in model.azimuth_offset_deg or [0.0] * len(cones)]
     seen = (blind_sectors(scans), hidden_sectors(scans) if places > 1 else None)
-    beam = [c[0] for c in cones], aside, [c[1] for c in cones], beam_range_offsets(scans)
+    errors = beam_errors(scans)
+    beam = [c[0] for c in cones], aside, [c[1] for c in cones], errors.range, errors.azimuth
     return GridEstimate(columns, rate, head[1] if head else None, *beam, *seen)
 
 

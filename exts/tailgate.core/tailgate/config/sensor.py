@@ -41,6 +41,7 @@ class LidarModel(Model):
         beam_height_m: height of each beam's origin above the sensor's [m]; one number per beam or empty for none. Ranges and elevations of a scan
             are those of its points as seen from the sensor's origin.
         range_offset_m: constant error of each beam's range [m], what the factory's calibration left; one number per beam or empty for none.
+        azimuth_error_deg: constant error of each beam's reported azimuth [deg], likewise: the beam looks elsewhere, and points lie aside by so much.
         columns: firings per revolution.
         rate_hz: revolutions per second.
         range_min, range_max: [m].
@@ -68,6 +69,7 @@ class LidarModel(Model):
     firing_us: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = []
     beam_height_m: list[Finite] = []
     range_offset_m: list[Finite] = []
+    azimuth_error_deg: list[Finite] = []
     columns: int = Field(gt=0, le=16384)
     rate_hz: float = Field(10.0, ge=0.5, le=1000)
     range_min: float = Field(0.5, ge=0)
@@ -101,7 +103,7 @@ class LidarModel(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
-        numbers = ("azimuth_offset_deg", "firing_us", "beam_height_m", "range_offset_m")
+        numbers = ("azimuth_offset_deg", "firing_us", "beam_height_m", "range_offset_m", "azimuth_error_deg")
         for name, what in {**dict.fromkeys(numbers, "numbers"), "hidden_sectors_deg": "lists"}.items():
             values = getattr(self, name)
             if values and len(values) != len(self.elevation_deg):

@@ -178,8 +178,8 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     Returns:
         All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` of what was reported (0 where lost, and for
         echoes of air and glare), the exact ``range_true``, ``reflectance`` and ``incidence`` of the strongest surfaces, and the others as they were.
-        Where coordinates are rounded, ``azimuth`` and ``elevation`` are those of the stored points, and ``azimuth_true`` and ``elevation_true`` tell
-        where the beams looked.
+        Where beams err in azimuth or coordinates are rounded, ``azimuth`` and ``elevation`` are as reported and stored, and ``azimuth_true`` and
+        ``elevation_true`` tell where the beams looked.
         numpy for numpy input, Warp arrays on the same device for Warp input.
     """
     from tailgate.geometry.quiet import wp
@@ -210,12 +210,21 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
         if "time_offset" in channels:
             truth["time_offset"] = np.repeat(host(channels["time_offset"])[..., :1], model.echoes, axis=2)
     channels |= truth | held | {"range": rng, "intensity": intensity}
+    if model.azimuth_error_deg:
+        channels |= _reported(channels, model)
     if sensor.rounding:
         channels |= store_returns(channels, sensor.rounding)
     if not on_device:
         return {name: host(value) for name, value in channels.items()}
     kinds = {"semantic": wp.uint32, "instance": wp.uint32}
     return {n: wp.array(v, dtype=kinds[n], device=device) if n in kinds and not isinstance(v, wp.array) else v for n, v in channels.items()}
+
+
+def _reported(channels: Mapping[str, Any], model: LidarModel) -> dict[str, np.ndarray]:
+    """Azimuth [deg] (beams, columns) as the device reports it, and where its beams looked."""
+    azimuth = host(channels["azimuth"])
+    off = azimuth.astype(np.float64) + np.asarray(model.azimuth_error_deg)[:, None]
+    return {"azimuth": ((off + 180.0) % 360.0 - 180.0).astype(np.float32), "azimuth_true": azimuth}
 
 
 def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, model: LidarModel, seed: int) -> tuple[Any, Any, Any]:

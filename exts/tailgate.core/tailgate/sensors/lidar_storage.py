@@ -70,7 +70,7 @@ def store_returns(channels: Mapping[str, Any], rounding: Rounding) -> dict[str, 
 
     Returns:
         ``range``, ``azimuth`` and ``elevation`` of the stored points, directions on the host, those of several echoes being the first one's; and the
-        directions as they were as ``azimuth_true`` and ``elevation_true``.
+        directions as they were as ``azimuth_true`` and ``elevation_true``, unless those are told already.
     """
     exact, names = channels["range"], ("azimuth", "elevation")
     device = exact.device if isinstance(exact, wp.array) else "cpu"
@@ -80,7 +80,8 @@ def store_returns(channels: Mapping[str, Any], rounding: Rounding) -> dict[str, 
     pose = [wp.mat33d(*map(float, T[:3, :3].ravel())), wp.vec3d(*map(float, T[:3, 3]))]
     wp.launch(_store, dim=held[1].shape, inputs=[*held, *pose, wp.float64(rounding.step)], outputs=out, device=device)
     ranges = out[0] if isinstance(exact, wp.array) else out[0].numpy()
-    return {"range": ranges, **{n: a.numpy() for n, a in zip(names, out[1:], strict=True)}, **{f"{n}_true": host(channels[n]) for n in names}}
+    truth = {f"{n}_true": host(channels.get(f"{n}_true", channels[n])) for n in names}
+    return {"range": ranges, **{n: a.numpy() for n, a in zip(names, out[1:], strict=True)}, **truth}
 
 
 def store_returns_twin(
