@@ -4,8 +4,8 @@ A beam whose range is wrong by b and whose azimuth is reported too large by e li
 the beam, where the surface recedes by dr/da as azimuth grows. A range error shows on every surface alike, an azimuth error on oblique walls, on
 either side of the street with another sign (two of the parameters of Glennie and Lichti 2010, Remote Sensing 2, 1610-1624). Both are found for each
 beam by robust least squares and taken out, and again with the shifted beams (Richardson's iteration), until every one lies on the planes of the
-others. What many neighbouring beams share cannot be seen that way and stays out, for it bends no surface either. Beams of one device err alike, so
-each is drawn towards none by how badly it is known against how much they differ (James and Stein 1961).
+others. What many neighbouring beams share cannot be seen that way and stays out, for it bends no surface either. Beams are drawn towards no error by
+a prior as wide as data sheets allow, so that of two errors that a beam's surfaces do not tell apart neither grows.
 """
 
 from __future__ import annotations
@@ -18,71 +18,67 @@ import numpy as np
 from tailgate.calibrate.estimate import Estimate
 from tailgate.frames import SensorFrame
 from tailgate.geometry.local_planes import WIDE
-from tailgate.validate.lidar_statistics import SECTORS, Cells, measure_cells
+from tailgate.validate.lidar_statistics import SECTORS, measure_cells
 
 ROUNDS, SCANS = 12, 8
 """Rounds of the iteration, and the most scans it looks at."""
-MIN_RETURNS, MIN_BLOCKS = 20, 6
+MIN_RETURNS, MIN_BLOCKS = 20, 3
 """Returns on planes for an azimuth sector of a scan to tell of a beam, and sectors for the beam's errors to be told."""
-REWEIGHTED = 4
-"""Rounds of reweighting within a fit."""
-OUTLIER = 2.0
-"""Returns off by this many robust standard deviations weigh half (Cauchy's weight)."""
+PRIOR = np.array([0.03, 0.002])
+"""Standard deviations of the errors of range [m] and azimuth [rad] before anything is seen: the accuracy of spinning devices in data sheets."""
+LEAST = np.array([1e-3, 1e-4])
+"""Smaller standard deviations between beams count as none: no statistic feels them."""
 TOLD = 0.6
-"""Share of the variance between beams that must be their own, and not chance, for any error to be told."""
-LEAST = 1e-3, 1e-4
-"""Smaller standard deviations of range [m] and azimuth [rad] count as none: no statistic feels them."""
+"""Share of the variance between beams that must be their own, and not chance, for any error of a kind to be told."""
+REWEIGHTED, OUTLIER = 4, 2.0
+"""Rounds of reweighting within a fit; returns off by so many robust standard deviations weigh half (Cauchy's weight)."""
+_NONE = 1e-9
+"""Standard deviation of an error that is not looked for."""
 _MEDIAN_SQUARE = 0.4549
 """Median of the square of a standard normal."""
-_WEAK = 1e-12
-"""Keeps sums that tell nothing from dividing by 0."""
 
 
 @dataclass(frozen=True)
 class BeamErrors:
-    """Errors of every beam's range [m] and reported azimuth [deg]; 0 for all where most lie within what chance allows. Their medians are 0."""
+    """Errors of every beam's range [m] and reported azimuth [deg]; 0 for all where most lie within what chance allows."""
 
     range: list[Estimate]
     azimuth: list[Estimate]
 
 
 def beam_errors(scans: Sequence[SensorFrame]) -> BeamErrors:
-    """Estimate the constant errors of all beams.
+    """Estimate the constant errors of all beams; the medians of those that are told are 0.
 
     Args:
         scans: organised scans of one device.
     """
     scans = scans[:: -(-len(scans) // SCANS)]
-    total = np.zeros((len(np.asarray(scans[0].channel("range"))), 2))
-    own = np.zeros(2)
+    total, prior = np.zeros((len(np.asarray(scans[0].channel("range"))), 2)), PRIOR
     for k in range(ROUNDS):
-        step, error, blocks = _fit([_beside_planes(scan, total) for scan in scans], len(total))
+        step, error, blocks = _fit([_beside_planes(scan, total) for scan in scans], total, prior)
         told = blocks >= MIN_BLOCKS
-        own = own if k else _own(step[told], error[told])
-        kept = own / np.maximum(own + error**2, _WEAK)
-        total = np.where(told[:, None], kept * (total + step), total)
+        total = total + np.where(told[:, None], step, 0.0)
+        if k == 0 and told.any():
+            prior = np.where(_beyond_chance(total[told], error[told]), PRIOR, _NONE)
+            total = np.where(prior == PRIOR, total, 0.0)
     if told.any():
-        total = np.where(told[:, None], total - np.median(total[told], axis=0), 0.0)
-    half = 2.0 * error * np.sqrt(kept)
-    unit, words = (1.0, 180.0 / np.pi), ("", ", where they recede to one side")
-    return BeamErrors(*(_estimates(total[:, k] * unit[k], half[:, k] * unit[k], told, blocks, words[k]) for k in range(2)))
+        total = np.where(told[:, None] & (prior == PRIOR), total - np.median(total[told], axis=0), 0.0)
+    unit = np.array([1.0, 180.0 / np.pi])
+    return BeamErrors(*(_estimates(v, 2.0 * e, told, blocks) for v, e in zip((total * unit).T, (error * unit).T, strict=True)))
 
 
-def _own(found: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Variance [2] of the errors (beams, 2) without what chance adds to those that are known best; 0 where that is much of it or all is tiny."""
-    out = np.zeros(2)
-    for k in range(2) if len(found) else ():
-        sure = error[:, k] <= np.median(error[:, k])
-        spread, chance = np.median(found[sure, k] ** 2) / _MEDIAN_SQUARE, np.median(error[sure, k] ** 2)
-        out[k] = spread - chance if spread > max(chance / (1.0 - TOLD), LEAST[k] ** 2) else 0.0
-    return out
+def _beyond_chance(found: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Whether beams differ by more than chance, for each kind of error, bool [2]; judged by the half that is known best. (beams, 2) each."""
+    sure = error <= np.median(error, axis=0)
+    spread, chance = (np.nanmedian(np.where(sure, v**2, np.nan), axis=0) for v in (found, error))
+    return spread / _MEDIAN_SQUARE > np.maximum(chance / (1.0 - TOLD), LEAST**2)
 
 
-def _estimates(value: np.ndarray, half: np.ndarray, told: np.ndarray, n: np.ndarray, words: str) -> list[Estimate]:
+def _estimates(value: np.ndarray, half: np.ndarray, told: np.ndarray, n: np.ndarray) -> list[Estimate]:
     """Values and half intervals [beams] with words on how they were found."""
     if not value.any():
         return [Estimate(0.0, 0.0, 0.0, int(k), bool(told.any()), "the beams lie on the planes of their neighbours") for k in n]
-    how, none = f"the beam's distance from the planes of those beside it{words}", "too few planes lie before the beam"
+    how, none = "the beam's distance from the planes of those beside it", "too few planes lie before the beam"
     return [
         Estimate(float(v), float(v - h), float(v + h), int(k), True, how) if known else Estimate(0.0, -np.inf, np.inf, int(k), False, none)
         for v, h, k, known in zip(value, half, n, told, strict=True)
@@ -91,7 +87,7 @@ def _estimates(value: np.ndarray, half: np.ndarray, told: np.ndarray, n: np.ndar
 
 @dataclass(frozen=True)
 class _Returns:
-    """Returns on planes, one row each: beam, azimuth sector, distance from the plane [m], its growth with errors of range [1] and azimuth [m/rad]."""
+    """Returns on planes, one row each: beam, azimuth sector, distance from the plane [m], and its growth with either error [1], [m/rad]."""
 
     beam: np.ndarray
     sector: np.ndarray
@@ -107,58 +103,57 @@ def _beside_planes(scan: SensorFrame, errors: np.ndarray) -> _Returns:
         "azimuth": (azimuth - np.rad2deg(errors[:, 1:])).astype(np.float32),
     }
     cells = measure_cells(replace(scan, channels={**scan.channels, **moved}))
-    recedes = _slope(moved["range"][..., 0].astype(np.float64), azimuth)
+    recedes = _recedes(moved["range"][..., 0].astype(np.float64), azimuth)
     beam, column = np.nonzero((cells.noise_stratum >= 0) & np.isfinite(recedes))
-    return _rows(cells, beam, column, recedes[beam, column])
-
-
-def _rows(cells: Cells, beam: np.ndarray, column: np.ndarray, recedes: np.ndarray) -> _Returns:
     cosine = cells.planes.incidence[beam, column].astype(np.float64)
     off = cells.residual[beam, column] * np.sqrt(1.0 + cells.planes.leverage[beam, column])
-    return _Returns(beam, cells.sector[beam, column], off, np.stack([cosine, -cosine * recedes], axis=1))
+    return _Returns(beam, cells.sector[beam, column], off, cosine[:, None] * np.c_[np.ones(len(beam)), -recedes[beam, column]])
 
 
-def _slope(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+def _recedes(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     """How range grows with azimuth along each beam [m/rad], across the window of its plane; NaN without returns at both ends."""
     ahead, back = (np.where((r := np.roll(rng, shift, axis=1)) > 0, r, np.nan) for shift in (-WIDE[1], WIDE[1]))
     turn = (np.roll(azimuth, -WIDE[1], axis=1) - np.roll(azimuth, WIDE[1], axis=1) + 180.0) % 360.0 - 180.0
     return (ahead - back) / np.deg2rad(np.where(np.abs(turn) > 1e-6, turn, np.nan))
 
 
-def _fit(parts: Sequence[_Returns], beams: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Errors of each beam [m], [rad] and their standard errors, (beams, 2), and sectors that tell of it, [beams].
+def _fit(parts: Sequence[_Returns], total: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps of the errors [m], [rad] and standard errors, (beams, 2) each, and sectors that tell of each beam, [beams].
 
-    Sectors of all scans alike are left out in turn for the standard errors (delete-a-group jackknife): scans of one place repeat each other.
+    Returns of one sector share its surfaces, so they tell less than as many of different ones: the variance of the sectors' means over that of
+    independent returns divides their weight (the design effect of cluster samples, Kish 1965).
     """
     rows = _Returns(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("beam", "sector", "off", "by")))
-    block, found = rows.beam * SECTORS + rows.sector, np.zeros((beams, 2))
-    weight = np.ones(len(block))
-    for _ in range(REWEIGHTED):
-        sums = _sums(rows, block, weight, beams)
-        found = _solved(*(s.sum(axis=1) for s in sums))
-        off = rows.off - (rows.by * found[rows.beam]).sum(axis=1)
-        scale = 1.4826 * np.median(np.abs(off)) if len(off) else 1.0
-        weight = 1.0 / (1.0 + (off / (OUTLIER * max(scale, 1e-4))) ** 2)
-    count = np.stack([np.bincount(p.beam * SECTORS + p.sector, minlength=beams * SECTORS).reshape(beams, SECTORS) for p in parts])
-    blocks = (count >= MIN_RETURNS).sum(axis=(0, 2))
-    without = np.stack([_solved(*(s.sum(axis=1) - s[:, k] for s in sums)) for k in range(SECTORS)])
-    n = np.maximum((count.sum(axis=0) > 0).sum(axis=1), 2)[:, None]
-    error = np.sqrt((n - 1) / n * ((without - found) ** 2).sum(axis=0))
-    return found, error, blocks
+    beams, block = len(total), rows.beam * SECTORS + rows.sector
+    count = np.bincount(block, minlength=beams * SECTORS)
+    step, error = np.zeros_like(total), np.tile(prior, (beams, 1))
+    for _ in range(REWEIGHTED if len(block) else 0):
+        off = rows.off - (rows.by * step[rows.beam]).sum(axis=1)
+        scale = max(1.4826 * float(np.median(np.abs(off))), 1e-4)
+        weight = 1.0 / (1.0 + (off / (OUTLIER * scale)) ** 2)
+        mean = np.bincount(block, weight * off, beams * SECTORS) / np.maximum(np.bincount(block, weight, beams * SECTORS), 1e-9)
+        sharing = _sharing(np.where(count >= MIN_RETURNS, count * (mean / scale) ** 2, np.nan).reshape(beams, SECTORS))
+        step, error = _solved(rows, weight / (scale**2 * sharing[rows.beam]), total, prior)
+    held = [np.bincount(p.beam * SECTORS + p.sector, minlength=beams * SECTORS).reshape(beams, SECTORS) for p in parts]
+    return step, error, sum((counts >= MIN_RETURNS).sum(axis=1) for counts in held)
 
 
-def _sums(rows: _Returns, block: np.ndarray, weight: np.ndarray, beams: int) -> tuple[np.ndarray, np.ndarray]:
-    """Normal equations of each beam and sector: (beams, SECTORS, 2, 2) and (beams, SECTORS, 2)."""
+def _sharing(squares: np.ndarray) -> np.ndarray:
+    """Design effect of each beam from the squared means of its sectors in units of what chance makes of them (beams, SECTORS): what is usual, or the
+    beam's own where that is more."""
+    if np.isnan(squares).all():
+        return np.ones(len(squares))
+    usual = max(float(np.nanmedian(squares)) / _MEDIAN_SQUARE, 1.0)
+    return np.maximum(np.nansum(squares, axis=1) / np.maximum(np.isfinite(squares).sum(axis=1), 1), usual)
+
+
+def _solved(rows: _Returns, weight: np.ndarray, total: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Most likely steps from ``total`` under a normal prior, and standard deviations of what is found, (beams, 2) each."""
 
     def add(values: np.ndarray) -> np.ndarray:
-        return np.bincount(block, values * weight, beams * SECTORS).reshape(beams, SECTORS)
+        return np.bincount(rows.beam, values * weight, len(total))
 
-    first, second = rows.by.T
-    cross = add(first * second)
-    left = np.stack([np.stack([add(first**2), cross], axis=-1), np.stack([cross, add(second**2)], axis=-1)], axis=-2)
-    return left, np.stack([add(first * rows.off), add(second * rows.off)], axis=-1)
-
-
-def _solved(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solutions of normal equations (beams, 2, 2) and (beams, 2); 0 where they tell nothing."""
-    return np.linalg.solve(left + _WEAK * np.eye(2), right[..., None])[..., 0]
+    by = rows.by.T
+    left = np.moveaxis(np.array([[add(a * b) for a in by] for b in by]), -1, 0) + np.diag(prior**-2.0)
+    right = np.stack([add(a * rows.off) for a in by], axis=-1) - total / prior**2
+    return np.linalg.solve(left, right[..., None])[..., 0], np.sqrt(np.diagonal(np.linalg.inv(left), axis1=1, axis2=2))
