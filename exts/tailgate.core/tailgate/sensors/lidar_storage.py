@@ -88,7 +88,8 @@ def store_returns_twin(
     ranges: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, rounding: Rounding
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Readable twin: range [m] (beams, columns, echoes), azimuth and elevation [deg] (beams, columns) of the stored points."""
-    xyz = rounding.rounded(directions(azimuth, elevation)[:, :, None] * ranges[..., None])
+    rays = directions(*(angle.astype(np.float64) for angle in (azimuth, elevation)))
+    xyz = rounding.rounded(rays[:, :, None] * ranges[..., None])
     hit = ranges > 0
     first = np.take_along_axis(xyz, np.argmax(hit, axis=2)[..., None, None], axis=2)[:, :, 0]
     found = np.arctan2(first[..., 1], first[..., 0]), np.arctan2(first[..., 2], np.hypot(first[..., 0], first[..., 1]))

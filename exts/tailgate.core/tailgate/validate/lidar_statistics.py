@@ -144,7 +144,9 @@ def measure_cells(sensor: SensorFrame, device: str | None = None) -> Cells:
     steady = wide & (planes.wide_rms <= noise_tolerance(planes.wide_rms[wide]) + 0.001 * planes.wide_range)
     noise = np.where(steady & on_plane & (planes.incidence > MIN_COSINE), plane, -1)
     if sensor.rounding:
-        noise = np.where(sensor.rounding.steps(directions(azimuth, elevation) * rng[..., None]) > MAX_STEP, -1, noise)
+        counted = noise >= 0
+        coarse = sensor.rounding.steps(directions(azimuth[counted], elevation[counted]) * rng[counted][:, None]) > MAX_STEP
+        noise[counted] = np.where(coarse, -1, noise[counted])
     sector = sector_of(azimuth)
     beam = along_beam_residual(rng, azimuth) * planes.incidence
     texture = intensity_texture(rng, intensity, azimuth)
