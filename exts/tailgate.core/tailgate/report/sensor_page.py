@@ -115,9 +115,9 @@ def sentences(record: SensorRecord) -> list[str]:
 
 def print_sensor(record: SensorRecord, console: Console) -> None:
     """Settings with intervals, what is weakly known and why, then the hold-out."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("setting", "estimate", "95 % interval", "", box=None)
+    table = Table(Column("setting", overflow="fold"), "estimate", "95 % interval", "", box=None)
     for row in record.settings:
         table.add_row(row.name, row.estimate, row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
     console.print(table)
