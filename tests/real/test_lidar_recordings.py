@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tailgate.calibrate.beam_errors import beam_errors
 from tailgate.calibrate.lidar import fit_response
 from tailgate.calibrate.scene import street_scan
+from tailgate.calibrate.storage import find_storage
 from tailgate.config.budget import Reference
 from tailgate.config.rig import load_sensor, resolve
+from tailgate.config.sensor import Storage
 from tailgate.reference import open_reference
 from tailgate.reference.calibration import rig_from
 from tailgate.sensors import nominal
 from tailgate.sensors.lidar import respond_lidar
-from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches, measure_cells, sector_of
 from tailgate.validate.sketch import Sketch, compare, summarize
 
 SPLIT = {"feedback": ["000000", "000001"], "holdout": ["000002"]}
@@ -81,6 +84,33 @@ def test_av2_returns_inside_boxes_are_the_declared_ones(av2, data_root):
     counted = sum(int(s.view.visible.sum()) for s in av2.read(SWEEP).sensors.values())
     # A return inside two boxes is declared twice and counted once.
     assert 0.95 * declared < counted <= declared
+
+
+def test_storage_is_found_in_recordings(data_root, av2, sweeps):
+    assert find_storage(list(sweeps.values())).storage == Storage(coordinates=0.001)
+    for scan in av2.read(SWEEP).sensors.values():
+        assert find_storage([scan]).storage == load_sensor("vlp32c_av2")[0].storage
+        stored = np.load(data_root / f"av2/{SWEEP.replace('/', '/lidar_')}.npz")["xyz"]
+        back = scan.rounding.stored(scan.points()["xyz"].astype(np.float64)).astype(np.float16)
+        assert np.isin(back.view("u2,u2,u2").ravel(), stored.astype(np.float16).view("u2,u2,u2").ravel()).mean() > 0.999
+
+
+def test_errors_of_av2_beams_hold_on_a_quarter_turn_they_were_not_taken_from(av2):
+    """Median distance of returns from their planes, without the errors found on the other three quarters."""
+    scan = av2.read(SWEEP).sensors["up_lidar"]
+    range_, azimuth = (np.asarray(scan.channel(name)) for name in ("range", "azimuth"))
+    before, after = [], []
+    for turn in range(4):
+        held = (sector_of(azimuth) // 3 == turn)[..., None]
+        parts = [replace(scan, channels={**scan.channels, "range": np.where(part, range_, 0).astype(np.float32)}) for part in (held, ~held)]
+        found = beam_errors(parts[1:])
+        off, aside = (np.array([e.value for e in kind]) for kind in (found.range, found.azimuth))
+        moved = np.where(held & (range_ > 0), range_ - off[:, None, None], 0.0).astype(np.float32)
+        mended = replace(scan, channels={**scan.channels, "range": moved, "azimuth": (azimuth - aside[:, None]).astype(np.float32)})
+        for side, seen in ((before, parts[0]), (after, mended)):
+            cells = measure_cells(seen)
+            side.append(np.median(np.abs(cells.residual[cells.noise_stratum >= 0])))
+    assert np.mean(after) < 0.75 * np.mean(before)
 
 
 def test_the_av2_rig_matches_its_calibration(data_root, av2):
