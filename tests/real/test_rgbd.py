@@ -11,6 +11,7 @@ from tailgate.config.rig import load_sensor
 from tailgate.reference import open_reference
 from tailgate.reference.mosd import MosdReader
 from tailgate.sensors import nominal
+from tailgate.sensors.handover import driver_twin
 from tailgate.validate.depth_statistics import depth_sketches
 
 
@@ -23,6 +24,17 @@ def test_labelled_scenes(data_root):
     assert np.array_equal(sensor.channels["semantic_segmentation"] > 0, valid > 0)
     assert sensor.view.visible.tolist() == [(sensor.channels["instance_segmentation"] == i).sum() for i in (2, 3)]
     assert 0.4 < depth[valid > 0].min() < depth[valid > 0].max() < 2.0
+
+
+def test_the_drivers_mosaic_gives_every_byte_back(data_root):
+    """mOSD's pictures hold one byte of the camera per pixel: what the driver made of it is what ``driver_mosaic`` makes of it."""
+    reader = MosdReader(data_root / "rgbd_mosd", {})
+    for name in ("learn0", "learn17", "learn44"):
+        rgb = reader.read(name).sensors["kinect"].channels["rgb"][..., :3]
+        y, x = np.indices(rgb.shape[:2])
+        own = np.where((x + y) % 2 == 0, 1, np.where(y % 2 == 0, 0, 2))
+        sent = np.where(np.arange(3) == own[..., None], rgb, 0)
+        assert (driver_twin(sent)[2:-2, 2:-2] == rgb[2:-2, 2:-2]).all()
 
 
 def test_sequence(data_root):

@@ -1,6 +1,7 @@
 """The colour response against its twin, against closed-form answers and, where it is random, against its statistics."""
 
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from tailgate.frames import Intrinsics
 from tailgate.sensors.camera import respond_camera
 from tailgate.sensors.colour import FULL, ColourResponse, respond_colour, respond_radiance, respond_twin
 from tailgate.sensors.exposure import Device
+from tailgate.sensors.handover import hand_over
 from tailgate.sensors.isp import decode_table
 from tailgate.sensors.optics import through_lens
 from tailgate.sensors.photosites import expose
+from tailgate.sensors.sharpening import sharpen
 
 K = Intrinsics(160, 120, 110.0, 110.0, 79.5, 59.5)
 EVERYTHING = ColourResponse(
@@ -38,7 +41,19 @@ def white(shape=(120, 160)):
     return np.full((*shape, 4), 255, np.uint8)
 
 
-@pytest.mark.parametrize("extra", [{}, {"mosaic": 1.0}, {"mosaic": 1.0, "jpeg_loss": 20.0}], ids=["photosites", "mosaic", "jpeg"])
+CHAINS = {
+    "photosites": {},
+    "mosaic": {"mosaic": 1.0},
+    "jpeg": {"mosaic": 1.0, "jpeg_loss": 20.0},
+    "sharpened": {"illuminant_red": 0.7, "illuminant_blue": 0.4, "colour_grain": 2.6, "sharpening": 1.2, "sharpening_radius": 1.1},
+    "driver": {"driver_mosaic": 1.0},
+    "4:2:2": {"chroma_loss": 1.0},
+    "4:2:0": {"chroma_loss": 2.0},
+    "jpeg 4:2:0": {"chroma_loss": 2.0, "jpeg_loss": 20.0},
+}
+
+
+@pytest.mark.parametrize("extra", CHAINS.values(), ids=CHAINS)
 def test_radiance_chain_matches_its_twin(extra):
     response, hdr = replace(EVERYTHING, **extra), scene()
     made = respond_radiance(wp.array(hdr), wp.array(white()), 0.9, K, response, (4, 9)).numpy()
@@ -69,6 +84,54 @@ def test_an_ideal_camera_gives_the_rendered_picture():
     out = respond_camera(view, model, {}, 3)
     assert np.abs(out["rgb"].astype(int) - view.channels["rgb"]).max() <= 1
     assert out["exposure"] == view.channels["exposure"] and out["HdrColor"] is view.channels["HdrColor"]
+
+
+def test_a_sharpened_edge_has_rims_of_one_size_in_linear_light():
+    """An unsharp mask of strength a on a step seen through a Gaussian b: a (Φ(x/b) - Φ(x/√(b² + r²))) is added on either side."""
+    light = np.where(np.arange(60)[None, :, None] < 30, 0.2, 0.6) * np.ones((20, 60, 3))
+    made = wp.array(light.astype(np.float32), dtype=wp.vec3)
+    sharpen(made, ColourResponse(sharpening=1.0, sharpening_radius=1.5))
+    row = made.numpy()[10, :, 1]
+    assert row[29] - 0.2 == pytest.approx(0.6 - row[30], abs=1e-6)
+    distance = np.arange(0.5, 3.5)
+    assert row[30:33] - 0.6 == pytest.approx([0.4 * (1 - NormalDist(0, 1.5).cdf(x)) for x in distance], abs=4e-3)
+    assert row[20] == pytest.approx(0.2, abs=1e-6) and row.mean() == pytest.approx(0.4, abs=1e-6)
+
+
+def test_noise_grows_where_light_is_scarce_and_is_one_over_its_grain():
+    response = ColourResponse(shot_noise=2e-4, colour_grain=3.0, illuminant_blue=0.25)
+    signal = expose(flat(0.4, (256, 256)), response, FULL, 5, 1).numpy()[..., 1] - 0.4
+    assert signal.std() == pytest.approx(np.sqrt(2e-4 * 0.4), rel=0.03)
+    for lag, alike in ((1, 2 / 3), (2, 1 / 3), (3, 0.0)):
+        for line in (signal, signal.T):
+            assert (line[lag:] * line[:-lag]).mean() / signal.var() == pytest.approx(alike, abs=0.03)
+    grey = np.full((128, 128, 4), 180, np.uint8)
+    picture = respond_colour(wp.array(grey), replace(K, width=128, height=128), replace(response, colour_grain=1.0), (3, 4)).numpy().astype(float)
+    assert picture.mean((0, 1))[:3] == pytest.approx([180] * 3, abs=0.1)
+    assert picture[..., 2].std() / picture[..., 1].std() == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_driver_interpolates_one_colour_per_pixel():
+    """A plain ramp comes back but for rounding down; a colourful one pixel stripe does not."""
+    y, x = np.indices((24, 32))
+    ramp = np.dstack([4 * x + 20, 2 * x + 3 * y + 10, 5 * y + 8, 0 * x + 9]).astype(np.uint8)
+    out = hand_over(wp.array(ramp), ColourResponse(driver_mosaic=1.0)).numpy()
+    inside = (slice(1, -1), slice(1, -1))
+    assert (out[inside] == ramp[inside]).all()
+    stripes = np.dstack([np.where(x % 2, 200, 50)] * 3 + [0 * x]).astype(np.uint8)
+    out = hand_over(wp.array(stripes), ColourResponse(driver_mosaic=1.0)).numpy()
+    assert (out[..., 0] == 200).all() and (out[..., 2] == 50).all()
+
+
+def test_shared_colour_differences_leave_brightness():
+    rgb = np.random.default_rng(2).integers(60, 190, (40, 60, 4), dtype=np.uint8)
+    luma = rgb[..., :3] @ np.array([0.299, 0.587, 0.114])
+    for level, (rows, columns) in ((1, (1, 2)), (2, (2, 2))):
+        out = hand_over(wp.array(rgb), ColourResponse(chroma_loss=level)).numpy()[..., :3]
+        kept = np.minimum(out.min(-1), 255 - out.max(-1)) > 0
+        assert np.abs(out @ np.array([0.299, 0.587, 0.114]) - luma)[kept].max() < 1.5
+        red = (out[..., 0] - out @ np.array([0.299, 0.587, 0.114])).reshape(40 // rows, rows, 60 // columns, columns)
+        assert np.abs(np.ptp(np.where(kept.reshape(red.shape), red, red.mean((1, 3), keepdims=True)), axis=(1, 3))).max() < 3
 
 
 def test_falloff_follows_the_cosine():

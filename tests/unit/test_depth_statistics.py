@@ -11,6 +11,7 @@ from tailgate.frames import Intrinsics, ObjectView, SensorFrame
 from tailgate.sensors import nominal
 from tailgate.sensors.camera import respond_camera
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
+from tailgate.validate.image_statistics import IMAGE_STATISTICS
 from tailgate.validate.sketch import compare
 
 
@@ -94,6 +95,24 @@ def test_image_noise_and_sharpness():
     assert mean(sketch, "rgb_noise", "middle") == pytest.approx(4.0, rel=0.15)
     sharp = np.where(np.arange(300) < 150, 60, 200)[None, :, None].repeat(200, 0).repeat(4, 2).astype(np.uint8)
     assert mean(depth_sketches(frame(depth, rgb=sharp))[0], "sharpness", "image") > 0.95
+
+
+def test_rims_are_measured_at_upright_edges_between_plain_sides():
+    x, depth = np.arange(300), np.ones((200, 300))
+
+    def of(row, shift=0.0):
+        rows = [np.interp(x + shift * y, x, row) for y in range(200)]
+        rgb = np.repeat(np.rint(np.clip(rows, 0, 255)).astype(np.uint8)[..., None], 4, axis=2)
+        return depth_sketches(frame(depth, rgb=rgb))[0]
+
+    rims = np.where(x < 150, 60.0, 160.0) + 14 * (x == 151) - 9 * (x == 149)
+    rims[150] = 110.0
+    sketch = of(rims)
+    found = [np.asarray(IMAGE_STATISTICS["overshoot"].edges)[counts(sketch, "overshoot", side).argmax()] for side in ("dark side", "bright side")]
+    assert found == [0.08, 0.13] and counts(sketch, "sharpness", "image").sum() == 200
+    thin = np.where(np.abs(x - 150) < 4, 160.0, 60.0)
+    for nothing in (of(thin), of(rims, 1.0)):
+        assert counts(nothing, "sharpness", "image").sum() == 0
 
 
 def test_same_response_looks_the_same_and_another_does_not():

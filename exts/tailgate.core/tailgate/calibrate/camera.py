@@ -17,7 +17,7 @@ from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed, rng
 from tailgate.sensors.camera import depth_response, measure_depth
-from tailgate.sensors.colour import ColourResponse, respond_colour
+from tailgate.sensors.colour import ColourResponse, respond_light
 from tailgate.sensors.response import nominal
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.image_statistics import image_sketch
@@ -25,9 +25,11 @@ from tailgate.validate.sketch import Sketch
 
 _NOISE, _HOLES = ("depth_noise", "depth_noise_fine", "depth_noise_spectrum"), ("depth_hole_rate",)
 _EDGES, _ALIGNED = ("edge_fattening", "edge_roughness", "mixed_pixels"), ("colour_edges",)
-_PICTURE = ("rgb_noise", "rgb_noise_spectrum", "sharpness")
-PICTURE = ("shot_noise", "read_noise", "blur", "jpeg_loss")
+_PICTURE = ("rgb_noise", "rgb_noise_spectrum", "sharpness", "overshoot")
+PICTURE = ("shot_noise", "read_noise", "colour_grain", "blur", "sharpening", "jpeg_loss")
 """Settings of the colour response that the noise and the sharpness of pictures tell."""
+PROCESS = ("illuminant_red", "illuminant_blue", "mosaic", "sharpening_radius", "driver_mosaic", "chroma_loss")
+"""Further ones that noise and edges pass through."""
 SEEN_BY = {
     **dict.fromkeys(("axial_noise", "near_noise", "subpixel_rms", "phase_noise", "noise_window", "noise_rows", "noise_grain"), _NOISE),
     **dict.fromkeys(("noise_period", "grazing_noise"), _NOISE),
@@ -157,12 +159,12 @@ def _depth(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str,
 def _colour(perfect: Sequence[SensorFrame], params: dict[str, float], seed: int) -> list[Sketch]:
     from tailgate.geometry.quiet import wp
 
-    response = ColourResponse.from_params({name: value for name, value in params.items() if name in PICTURE or name == "mosaic"})
+    response = ColourResponse.from_params({name: value for name, value in params.items() if name in PICTURE + PROCESS})
 
     def one(i: int) -> Sketch:
         view = perfect[i]
-        exact = wp.array(np.ascontiguousarray(view.channel("rgb")), dtype=wp.uint8, device="cpu")
-        picture = respond_colour(exact, view.intrinsics, response, (kernel_seed(seed, "picture", i), seed)).numpy()
+        light, exact = (wp.array(np.ascontiguousarray(view.channel(name)), device="cpu") for name in ("HdrColor", "rgb"))
+        picture = respond_light(light, exact, view.intrinsics, response, (kernel_seed(seed, "picture", i), seed)).numpy()
         objects = np.asarray(view.channels.get("instance_segmentation", np.zeros(picture.shape[:2])))
         return image_sketch(picture, np.minimum(objects, 1).astype(int))
 

@@ -124,6 +124,7 @@ DIRECTIONS: Mapping[str, Mapping[str, str]] = {
     "colourfulness": {"more": "colours too strong", "less": "colours too pale", "narrower": "colours too uniform"},
     "rgb_noise": {"more": "images too noisy", "less": "images too clean"},
     "sharpness": {"more": "images too sharp", "less": "images too soft"},
+    "overshoot": {"more": "images sharpened too much", "less": "images sharpened too little"},
     "objects_per_frame": {"more": "more objects in a frame", "less": "fewer objects in a frame"},
     "object_distance": {"more": "objects farther away", "less": "objects nearer"},
     "object_length": {"more": "objects longer", "less": "objects shorter"},

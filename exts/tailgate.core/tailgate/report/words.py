@@ -49,6 +49,7 @@ CODES: dict[str, str] = {
     "rgb_noise_spectrum": "image noise is coarser or finer than the real one",
     "rgb_noise": "images are more or less noisy than the real ones",
     "sharpness": "images are more or less sharp than the real ones",
+    "overshoot": "edges of images have stronger or weaker rims than real ones",
     "joint": "taken together the statistics lie beyond what real recordings show against each other",
     "unjudged": "nothing could be judged, and the budget holds back what is unjudged",
     "dogss": "shapes of the class lie farther from real ones than real ones from each other",

@@ -1,6 +1,6 @@
-"""From photosites to a picture: mosaic and demosaicing, white balance, colour matrix, gamma and tone, eight bits, JPEG.
+"""From photosites to a picture: mosaic and demosaicing, white balance, colour matrix, gamma and tone, eight bits.
 
-Colour filters: the pattern of Bayer (US patent 3,971,065), red upper left; demosaicing and JPEG are OpenCV's. Transfer curve: IEC 61966-2-1 (sRGB).
+Colour filters: the pattern of Bayer (US patent 3,971,065), red upper left; demosaicing is OpenCV's. Transfer curve: IEC 61966-2-1 (sRGB).
 Tone: the curve of the embedded renderer (Narkowicz 2015, a fit of the ACES reference) over linear light, or none where the light was decoded from a
 finished picture.
 """
@@ -60,6 +60,11 @@ def tone_curve(full: float, filmic: bool) -> np.ndarray:
     return (255.0 * np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)).astype(np.float32)
 
 
+def gains(r: object) -> tuple[float, float, float]:
+    """What red, green and blue are multiplied by: the camera evens out the colour of the light, but for its error."""
+    return r.white_balance_red / r.illuminant_red, 1.0, r.white_balance_blue / r.illuminant_blue
+
+
 def develop(signal: wp.array, r: object, full: float, filmic: bool, out: wp.array) -> None:
     """Write the picture of a signal, Warp vec3 [H, W], into ``out``, Warp uint8 [H, W, 4].
 
@@ -71,7 +76,7 @@ def develop(signal: wp.array, r: object, full: float, filmic: bool, out: wp.arra
         out: its fourth component is kept.
     """
     d = Develop()
-    d.gains, d.saturation = wp.vec3(r.white_balance_red, 1.0, r.white_balance_blue), r.saturation
+    d.gains, d.saturation = wp.vec3(*gains(r)), r.saturation
     d.gamma, d.full = r.gamma, full
     curve = wp.array(tone_curve(full, filmic), dtype=wp.float32, device=signal.device)
     wp.launch(develop_kernel, dim=signal.shape, inputs=[signal, d, curve, out], device=signal.device)
@@ -79,7 +84,7 @@ def develop(signal: wp.array, r: object, full: float, filmic: bool, out: wp.arra
 
 def develop_twin(signal: np.ndarray, r: object, full: float, filmic: bool) -> np.ndarray:
     """Readable twin of ``develop``, uint8 [H, W, 3]."""
-    v = signal * (r.white_balance_red, 1.0, r.white_balance_blue)
+    v = signal * gains(r)
     grey = (v @ np.array(LUMA))[..., None]
     v = np.clip(grey + r.saturation * (v - grey), 0, full)
     v = np.minimum(v**r.gamma, full)
@@ -99,11 +104,3 @@ def demosaic(raw: np.ndarray, full: float) -> np.ndarray:
     colours = cv2.demosaicing(np.rint(65535 * code).astype(np.uint16), cv2.COLOR_BayerRGGB2RGB_EA)
     return ((colours.astype(np.float32) / 65535 - PEDESTAL) / (1 - PEDESTAL) * full).astype(np.float32)
 
-
-def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
-    """The picture after a trip through JPEG (baseline, 4:2:0), uint8 [H, W, 4]; the fourth component stays as it is."""
-    cv2 = need("cv2")
-    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., 2::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not ok:
-        raise RuntimeError("OpenCV could not encode the picture as JPEG")
-    return np.concatenate([cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], rgb[..., 3:]], axis=-1)

@@ -181,11 +181,11 @@ def through_lens_twin(light: np.ndarray, intrinsics: Intrinsics, r: object) -> n
     for channel, scale in ((0, red), (2, blue)):
         at = intrinsics.cy + (v - intrinsics.cy) / scale, intrinsics.cx + (u - intrinsics.cx) / scale
         light[..., channel] = _between_twin(light[..., channel], *at)
-    light = _spread_twin(light, r.blur)
+    light = spread_twin(light, r.blur)
     rows, columns = (np.arange(0, n, COARSE) for n in light.shape[:2])
     counts = np.add.reduceat(np.add.reduceat(np.ones(light.shape[:2]), rows, 0), columns, 1)
     small = np.add.reduceat(np.add.reduceat(light, rows, 0), columns, 1) / counts[..., None]
-    halo = _spread_twin(small, r.bloom_radius / COARSE)
+    halo = spread_twin(small, r.bloom_radius / COARSE)
     around = np.stack([_between_twin(halo[..., c], (v + 0.5) / COARSE - 0.5, (u + 0.5) / COARSE - 0.5) for c in range(3)], -1)
     return light * (1 - r.bloom - r.glare) + around * r.bloom + small.mean((0, 1)) * r.glare
 
@@ -197,7 +197,8 @@ def _between_twin(src: np.ndarray, v: np.ndarray, u: np.ndarray) -> np.ndarray:
     return (src[i, j] * (1 - b) + src[i, j + 1] * b) * (1 - a) + (src[i + 1, j] * (1 - b) + src[i + 1, j + 1] * b) * a
 
 
-def _spread_twin(light: np.ndarray, blur: float) -> np.ndarray:
+def spread_twin(light: np.ndarray, blur: float) -> np.ndarray:
+    """Twin of ``spread`` on numpy arrays [H, W, n]."""
     taps = spread_taps(blur).astype(np.float64)
     radius = len(taps) // 2
     for axis in (0, 1):

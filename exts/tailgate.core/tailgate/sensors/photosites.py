@@ -86,7 +86,7 @@ def expose(light: wp.array, r: object, full: float, seed: int, device_seed: int)
     device, shape, none = light.device, light.shape, wp.zeros((1, 1, 1), dtype=wp.float32, device=light.device)
     height, width = shape
     fields = [
-        noise_fields(seed, 2, shape, device=device) if r.shot_noise > 0 or r.read_noise > 0 else none,
+        noise_fields(seed, 2, shape, (r.colour_grain, r.colour_grain), device) if r.shot_noise > 0 or r.read_noise > 0 else none,
         noise_fields(kernel_seed(seed, "rows"), 1, (height, 1), device=device) if r.row_noise > 0 else none,
         noise_fields(kernel_seed(device_seed, "pattern"), 3, shape, device=device) if r.prnu > 0 or r.dsnu > 0 else none,
         noise_fields(kernel_seed(device_seed, "columns"), 1, (1, width), device=device) if r.column_noise > 0 else none,
@@ -99,7 +99,7 @@ def expose(light: wp.array, r: object, full: float, seed: int, device_seed: int)
 def expose_twin(light: np.ndarray, r: object, full: float, seed: int, device_seed: int) -> np.ndarray:
     """Readable twin of ``expose`` on numpy arrays, float64 [H, W, 3]."""
     shape = light.shape[:2]
-    temporal = noise_fields_twin(seed, 2, shape)[:3].transpose(1, 2, 0)
+    temporal = noise_fields_twin(seed, 2, shape, (r.colour_grain, r.colour_grain))[:3].transpose(1, 2, 0)
     rows = noise_fields_twin(kernel_seed(seed, "rows"), 1, (shape[0], 1))[0]
     pattern = noise_fields_twin(kernel_seed(device_seed, "pattern"), 3, shape).transpose(1, 2, 0)
     columns = noise_fields_twin(kernel_seed(device_seed, "columns"), 1, (1, shape[1]))[0]

@@ -10,8 +10,13 @@ REGIONS = ("support", "object")
 LUMINANCE_BINS = (0.25, 0.6)
 _UNIT = tuple(float(v) for v in np.linspace(0, 1, 33))
 _LEVELS = (0.0, 0.06, 0.12, 0.18, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 17.0, 22.0, 30.0)
+_RIM = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.5)
 _STRONG = 40.0
 """Change across six pixels [levels] that counts as an edge of the image."""
+_PLAIN = 0.15
+"""Change from three to six pixels beside an edge of the image, as a share of it, below which its side is plain: thin print is none."""
+_SLANT = 0.35
+"""Change along an edge as a share of that across it, up to which its row crosses it squarely: a slanted edge looks soft on its row."""
 _FLAT = 3.0
 """Change across four pixels [levels] below which a neighbourhood shows noise alone."""
 STEPS = (1, 2)
@@ -24,6 +29,7 @@ IMAGE_STATISTICS: dict[str, Statistic] = {
     "rgb_noise": Statistic("rgb_noise", "levels", _LEVELS, ("dark", "middle", "bright")),
     "rgb_noise_spectrum": Statistic("rgb_noise_spectrum", "share", (0.0, 0.5, 1.0), tuple(f"every {step} px" for step in STEPS)),
     "sharpness": Statistic("sharpness", "share of an edge within two pixels", _UNIT, ("image",)),
+    "overshoot": Statistic("overshoot", "share of an edge", _RIM, ("dark side", "bright side")),
 }
 
 
@@ -73,10 +79,19 @@ def _spectrum(sketch: Sketch, luma: np.ndarray, use: np.ndarray) -> None:
 
 
 def _sharpness(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
-    """Change across two pixels over change across six, where that is strong and steepest along its row."""
+    """Upright edges between two plain sides, where the change across six pixels is strong and steepest along its row: change across two pixels over
+    that across six, and how far either side goes beyond its level within three pixels."""
     wide = np.abs(luma[:, 6:] - luma[:, :-6])
     narrow = np.abs(luma[:, 4:-2] - luma[:, 2:-4])
     use = (wide > _STRONG) & kept[:, 3:-3]
     use[:, 1:-1] &= (narrow[:, 1:-1] >= narrow[:, :-2]) & (narrow[:, 1:-1] > narrow[:, 2:])
-    ratio = np.minimum(narrow[use] / wide[use], 1.0)
-    sketch.add(IMAGE_STATISTICS["sharpness"], np.zeros(len(ratio), dtype=int), ratio)
+    use[1:-1] &= np.abs(luma[2:, 3:-3] - luma[:-2, 3:-3]) < _SLANT * narrow[1:-1]
+    y, x = np.nonzero(use[:, 3:-3])
+    at = luma[y[:, None], x[:, None] + np.arange(13)]
+    at = np.where((at[:, :1] > at[:, -1:]), at[:, ::-1], at)
+    step = at[:, 9] - at[:, 3]
+    plain = np.maximum(np.abs(at[:, 3] - at[:, 0]), np.abs(at[:, 12] - at[:, 9])) < _PLAIN * step
+    at, step = at[plain], step[plain]
+    sketch.add(IMAGE_STATISTICS["sharpness"], np.zeros(len(at), dtype=int), np.minimum((at[:, 7] - at[:, 5]) / step, 1.0))
+    rims = at[:, 0:4].mean(1) - at[:, 3:6].min(1), at[:, 7:10].max(1) - at[:, 9:13].mean(1)
+    sketch.add(IMAGE_STATISTICS["overshoot"], np.repeat((0, 1), len(at)), np.concatenate(rims) / np.tile(step, 2))
