@@ -86,6 +86,7 @@ def _sharpness(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
     use = (wide > _STRONG) & kept[:, 3:-3]
     use[:, 1:-1] &= (narrow[:, 1:-1] >= narrow[:, :-2]) & (narrow[:, 1:-1] > narrow[:, 2:])
     use[1:-1] &= np.abs(luma[2:, 3:-3] - luma[:-2, 3:-3]) < _SLANT * narrow[1:-1]
+    use[[0, -1]] = False
     y, x = np.nonzero(use[:, 3:-3])
     at = luma[y[:, None], x[:, None] + np.arange(13)]
     at = np.where((at[:, :1] > at[:, -1:]), at[:, ::-1], at)
