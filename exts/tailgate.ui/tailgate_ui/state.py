@@ -275,6 +275,10 @@ def _busy(run: Run, data: Mapping[str, Any], now: float) -> Run:
     return replace(held(run, now), busy=data["text"])
 
 
+def _step(run: Run, data: Mapping[str, Any], now: float) -> Run:
+    return replace(run, busy=f"{data['text']}: {data['done']} of {data['total']}")
+
+
 def _round_started(run: Run, data: Mapping[str, Any], now: float) -> Run:
     run = replace(_standing(run, data), round=data["round"], clips=0, planned=data["clips"], busy="")
     return going(run, now) if run.phase != "paused" else run
@@ -306,6 +310,7 @@ _FOLDS = {
     "started": _started,
     "note": _note,
     "busy": _busy,
+    "step": _step,
     "round_started": _round_started,
     "clip": _clip,
     "batch": _batch,

@@ -11,7 +11,7 @@ import numpy as np
 from tailgate.calibrate.camera import DEVICE_STATISTICS, fit_camera, perfect_views, simulated_views
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import Recorded
-from tailgate.calibrate.indirect import Fit, total
+from tailgate.calibrate.indirect import Fit, Heard, total
 from tailgate.calibrate.lidar import fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.calibrate.scene import street_scan
@@ -90,9 +90,9 @@ class LidarBench:
     def _drawn(self, first: int) -> list[SensorFrame]:
         return [street_scan(head.model, first + k, T_rig_sensor=head.T_rig_sensor) for k, head in enumerate(self._order)]
 
-    def fit(self, blocks: Sequence[Sketch]) -> Fit:
-        """Fit the response to blocks of recordings."""
-        return fit_response(blocks, self._streets, self._models, self.model.response, self.seed)
+    def fit(self, blocks: Sequence[Sketch], heard: Heard = lambda done, most: None) -> Fit:
+        """Fit the response to blocks of recordings; ``heard`` as in ``indirect.fit``."""
+        return fit_response(blocks, self._streets, self._models, self.model.response, self.seed, heard)
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of streets the fit has not seen."""
@@ -134,9 +134,9 @@ class CameraBench:
         labels = ("semantic_segmentation", "instance_segmentation")
         return [replace(v, channels={n: c for n, c in v.channels.items() if n not in labels}) for v in views]
 
-    def fit(self, blocks: Sequence[Sketch]) -> Fit:
-        """Fit the response to blocks of recordings."""
-        return fit_camera(blocks, self._views, self.model, self.seed)
+    def fit(self, blocks: Sequence[Sketch], heard: Heard = lambda done, most: None) -> Fit:
+        """Fit the response to blocks of recordings; ``heard`` as in ``indirect.fit``."""
+        return fit_camera(blocks, self._views, self.model, self.seed, heard=heard)
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of table tops the fit has not seen."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from tailgate.calibrate.indirect import Fit, Problem, fit
+from tailgate.calibrate.indirect import Fit, Heard, Problem, fit
 from tailgate.calibrate.tabletop import perfect_frame, random_tabletop
 from tailgate.config.sensor import CameraModel
 from tailgate.distributions import Ranged
@@ -74,7 +74,12 @@ def perfect_views(model: CameraModel, count: int, seed: int = 0, poses: Sequence
 
 
 def fit_camera(
-    reference: Sequence[Sketch], perfect: Sequence[SensorFrame], model: CameraModel, seed: int = 0, pictures: Sequence[SensorFrame] | None = None
+    reference: Sequence[Sketch],
+    perfect: Sequence[SensorFrame],
+    model: CameraModel,
+    seed: int = 0,
+    pictures: Sequence[SensorFrame] | None = None,
+    heard: Heard = lambda done, most: None,
 ) -> Fit:
     """Choose the response so that the statistics of responded views match those of the reference.
 
@@ -84,6 +89,7 @@ def fit_camera(
         model: with bounds; parameters that are not estimated take their nominal value.
         seed: of the simulated noise.
         pictures: exact views of other scenes to fit the colour response on, where the colour of ``perfect`` is not exact.
+        heard: as in ``indirect.fit``.
 
     Raises:
         UserError: no frames on either side, or no setting to estimate.
@@ -101,7 +107,7 @@ def fit_camera(
         params = {**fixed, **values}
         return [[view] for view in (*depth(_own(model, params, True)), *colour(_own(model, params, False)))]
 
-    return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate, FELT_BY))
+    return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate, FELT_BY), heard)
 
 
 def calibrated_priors(model: CameraModel) -> dict[str, Ranged]:

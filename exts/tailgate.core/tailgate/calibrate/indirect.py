@@ -12,7 +12,8 @@ are told apart, on the simulated side, and widens the intervals (the design effe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 import numpy as np
 
@@ -41,6 +42,12 @@ _WIDER = 1.5
 """Intervals of the linearised fit are made so much wider: hidden responses lay within them in 84 % of the cases only (benchmarks/truth.py)."""
 _DECIDED = 0.6
 """A setting is identified when the reference gives at least this share of its resolution."""
+
+
+Heard = Callable[[int, int], None]
+"""Hears how many simulations are done, of at most about how many."""
+_SIMULATIONS = 12
+"""Simulations that a setting costs at most, as a rule."""
 
 
 @dataclass(frozen=True)
@@ -237,17 +244,17 @@ class _Search:
         return [np.array(group) for group in groups.values()]
 
 
-def fit(problem: Problem) -> Fit:
+def fit(problem: Problem, heard: Heard = lambda done, most: None) -> Fit:
     """Find the settings whose simulated statistics match the reference.
 
-    Deterministic: the same problem gives the same estimates. Costs 6 to 12 simulations for each setting.
+    Deterministic: the same problem gives the same estimates. Costs 6 to 12 simulations for each setting; ``heard`` is told after each.
 
     Returns:
         One estimate per setting. The interval covers the sampling of the reference's blocks and of the simulated ones (jackknife, delta method). A
         setting counts as identified where the reference gave most of its resolution (Backus and Gilbert) and the interval is narrower than half the
         bounds.
     """
-    search = _Search(problem)
+    search = _Search(_told(problem, heard))
     moving = search.families()
     for family in moving:
         search.scatter(family)
@@ -273,6 +280,18 @@ def fit(problem: Problem) -> Fit:
         why = _why(J[:, k], search.auxiliary.statistic_of(), decided, float(resolution[k]))
         estimates[name] = Estimate(value, low, high, n, decided, why)
     return Fit(estimates, float(np.sqrt(unfitted @ unfitted)), float(np.sqrt(search.residual @ search.residual)))
+
+
+def _told(problem: Problem, heard: Heard) -> Problem:
+    """The problem, with word of each simulation."""
+    done, most = count(1), _SIMULATIONS * len(problem.priors)
+
+    def simulate(values: dict[str, float]) -> list[list[Sketch]]:
+        scenes = problem.simulate(values)
+        heard(min(next(done), most), most)
+        return scenes
+
+    return replace(problem, simulate=simulate)
 
 
 def total(scenes: Sequence[Sequence[Sketch]]) -> Sketch:

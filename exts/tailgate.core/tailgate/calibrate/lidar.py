@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tailgate.calibrate.indirect import Fit, Problem, fit
+from tailgate.calibrate.indirect import Fit, Heard, Problem, fit
 from tailgate.config.sensor import LidarModel
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
@@ -39,7 +39,12 @@ MOST_SECTORS = 24
 
 
 def fit_response(
-    blocks: Sequence[Sketch], scans: Sequence[SensorFrame], model: LidarModel | Sequence[LidarModel], prior: Mapping[str, Setting], seed: int = 0
+    blocks: Sequence[Sketch],
+    scans: Sequence[SensorFrame],
+    model: LidarModel | Sequence[LidarModel],
+    prior: Mapping[str, Setting],
+    seed: int = 0,
+    heard: Heard = lambda done, most: None,
 ) -> Fit:
     """Fit every response setting that has freedom.
 
@@ -49,6 +54,7 @@ def fit_response(
         model: the device, or that of each scan.
         prior: setting by parameter; Constant ones stay, Ranged ones are searched within their bounds.
         seed: of the random numbers shared by all trials.
+        heard: as in ``indirect.fit``.
 
     Returns:
         An Estimate per ranged setting. Deterministic.
@@ -65,7 +71,7 @@ def fit_response(
     def simulate(values: dict[str, float]) -> list[list[Sketch]]:
         return simulated_scans(exact, model, {**fixed, **values}, seed)
 
-    return fit(Problem(list(blocks), LIDAR_STATISTICS, free, SEEN_BY, simulate))
+    return fit(Problem(list(blocks), LIDAR_STATISTICS, free, SEEN_BY, simulate), heard)
 
 
 def simulated_scans(

@@ -20,6 +20,7 @@ class Event:
     | started | ``name``, ``out`` (run folder), ``cells`` (target by cell) |
     | note | ``text``: a sentence for people |
     | busy | ``text``: what is under way, in words |
+    | step | ``text``, ``done``, ``total``: how far a long piece of work is |
     | round_started | ``round``, ``batches``, ``clips`` (planned), ``achieved`` (instances by cell), ``states`` (clips by cell and state) |
     | clip | ``index``, ``cell``, ``codes``, ``attempts``: a clip was rendered |
     | batch | ``round``, ``batch``, ``verdict``, ``codes``, ``rows`` (``Row.to_json``), ``clips`` (``cell``, ``state``), ``achieved``, ``states`` |

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tailgate.config.setting import Setting
 from tailgate.frames import Frame, SensorFrame
 from tailgate.runtime.folder import frame_folder
+from tailgate.runtime.measured import Tick
 from tailgate.runtime.reference import ReferenceData
 from tailgate.runtime.spec import RunSpec
 
@@ -15,10 +17,13 @@ SCANS, IMAGES = 6, 16
 """Frames used to fit a LiDAR and a depth camera: enough for the statistics, few enough for a laptop."""
 
 
-def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Setting], frames: list[dict[str, Any]]) -> dict[str, Any]:
+def fit_sensors(
+    spec: RunSpec, reference: ReferenceData, settings: dict[str, Setting], frames: list[dict[str, Any]], tick: Tick = lambda words, done, total: None
+) -> dict[str, Any]:
     """Estimates by setting address.
 
     Args:
+        tick: hears which sensor is being fitted, and how far.
         frames: ledger rows of the round's sound frames; their stored truth channels are the perfect scans.
     """
     from tailgate.datasets import store
@@ -36,22 +41,22 @@ def fit_sensors(spec: RunSpec, reference: ReferenceData, settings: dict[str, Set
         prior = _own(settings, name)
         if not scans or not prior:
             continue
-        fitted = _fit(sensor.model, scans, reference, {p: s for p, (_, s) in prior.items()})
+        fitted = _fit(sensor.model, scans, reference, {p: s for p, (_, s) in prior.items()}, partial(tick, f"fitting {name}"))
         estimates.update({address: fitted[p] for p, (addresses, _) in prior.items() if p in fitted for address in addresses})
     return estimates
 
 
-def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting]) -> dict[str, Any]:
+def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting], heard: Any) -> dict[str, Any]:
     from tailgate.calibrate.camera import fit_camera, perfect_views
     from tailgate.calibrate.lidar import fit_response
 
     blocks = [b for found in reference.blocks("feedback").values() for b in found]
     if model.type == "lidar":
-        return fit_response(blocks, scans[:SCANS], model, prior).estimates
+        return fit_response(blocks, scans[:SCANS], model, prior, heard=heard).estimates
     if model.depth == "none":
         return {}
     settled = model.model_copy(update={"response": {**model.response, **prior}})
-    return fit_camera(blocks, [_exact(s) for s in scans[:IMAGES]], settled, pictures=perfect_views(settled, IMAGES)).estimates
+    return fit_camera(blocks, [_exact(s) for s in scans[:IMAGES]], settled, pictures=perfect_views(settled, IMAGES), heard=heard).estimates
 
 
 def _exact(view: SensorFrame) -> SensorFrame:

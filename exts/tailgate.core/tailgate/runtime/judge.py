@@ -15,6 +15,7 @@ from tailgate.feedback.regress import find_effects, step
 from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.fit import fit_sensors
 from tailgate.runtime.gate_file import calibrated_gate
+from tailgate.runtime.measured import Tick
 from tailgate.runtime.reference import PARTS, ReferenceData
 from tailgate.runtime.spec import RunSpec
 from tailgate.validate.class_gate import ClassGate
@@ -126,15 +127,17 @@ class Judge:
             card["real_vs_real"] = {name: {"between_parts": value} for name, value in between.items()}
         return card
 
-    def feedback(self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]]) -> tuple[dict[str, Setting], list[Change]]:
+    def feedback(
+        self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]], tick: Tick = lambda words, done, total: None
+    ) -> tuple[dict[str, Setting], list[Change]]:
         """Step 1, estimation, after the first round, and after each whose batches were refused, pooled with what was estimated before from other
-        scenes; step 2, regression, from ``min_frames`` frames on."""
+        scenes; step 2, regression, from ``min_frames`` frames on. ``tick`` hears how far estimation is."""
         cfg, changes = self.spec.budget.feedback, []
         sound = [f for f in frames if f["verdict"] == "ok"]
         if self._gate is None or not sound:
             return settings, []
         if cfg.estimate and (number == 0 or any(f["state"] == "rejected" for f in sound)):
-            estimates = fit_sensors(self.spec, self.reference, settings, sound)
+            estimates = fit_sensors(self.spec, self.reference, settings, sound, tick)
             settings, changes = apply_estimates(settings, estimates, pooled=number > 0)
         if cfg.regress and number > 0 and len(sound) >= cfg.min_frames:
             draws = [{k: v for k, v in json.loads(f["sample"])["draws"].items() if isinstance(v, (int, float))} for f in sound]

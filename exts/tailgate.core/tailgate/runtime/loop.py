@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tailgate.config.load import dump
@@ -246,11 +249,21 @@ class Loop:
         scorecard = await self._aside(self.judge.round, frames)
         guard = self.ledger.meta("guard") or self._guard(scorecard, number)
         restored = self._restored(guard)
-        after, changes = (restored, []) if restored else await self._aside(self.judge.feedback, number, settings, frames)
+        after, changes = (restored, []) if restored else await self._aside(self.judge.feedback, number, settings, frames, self._step())
         self._seconds["feedback"] += time.perf_counter() - started
         await self._aside(self._record_round, number, after, {"scorecard": scorecard, "feedback": [c.to_json() for c in changes]}, guard)
         said = {"summary": scorecard.get("summary", {}), "ratio_error": scorecard.get("ratio_error", {}), "changes": [c.to_json() for c in changes]}
         self.events.emit("round_closed", round=number, **said)
+
+    def _step(self) -> Callable[[str, int, int], None]:
+        """Tells listeners how far a long step is; from another thread, by the loop that they live on."""
+        loop, home = asyncio.get_running_loop(), threading.get_ident()
+
+        def tell(text: str, done: int, total: int) -> None:
+            emit = partial(self.events.emit, "step", text=text, done=done, total=total)
+            emit() if threading.get_ident() == home else loop.call_soon_threadsafe(emit)
+
+        return tell
 
     def _record_round(self, number: int, after: dict[str, Setting], columns: dict[str, Any], guard: dict[str, Any] | None) -> None:
         """Close a round in the ledger and in the run folder."""

@@ -6,7 +6,7 @@ from collections import Counter
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from tailgate.runtime.events import Event
@@ -22,6 +22,7 @@ class Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
         self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=console is None or not console.is_terminal)
         self._task = None
+        self._steps: dict[str, TaskID] = {}
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -45,9 +46,15 @@ class Progress:
     def _on_busy(self, data: dict) -> None:
         self.console.print(f"[dim]{data['text']} …[/dim]", soft_wrap=True)
 
+    def _on_step(self, data: dict) -> None:
+        if data["text"] not in self._steps:
+            self._steps[data["text"]] = self._bars.add_task(data["text"], total=data["total"], rate="")
+        self._bars.update(self._steps[data["text"]], completed=data["done"])
+
     def _on_round_started(self, data: dict) -> None:
-        if self._task is not None:
-            self._bars.remove_task(self._task)
+        for task in (*self._steps.values(), *([self._task] if self._task is not None else [])):
+            self._bars.remove_task(task)
+        self._steps.clear()
         self._task = self._bars.add_task(f"round {data['round']}", total=data["clips"], rate="")
 
     def _on_clip(self, data: dict) -> None:

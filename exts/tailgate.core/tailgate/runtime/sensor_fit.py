@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,7 @@ def fit_sensor(request: SensorRequest) -> SensorFit:
     model, name, heads = _model(found, request.sensor, source.root)
     frames = _read(found, found.split["feedback"], heads, model, request.tick)
     bench = _bench(frames, model, request.seed)
-    request.tick("fitting", 0, 1)
-    fit = bench.fit([b for frame in frames for b in frame.blocks])
-    request.tick("fitting", 1, 1)
+    fit = bench.fit([b for frame in frames for b in frame.blocks], partial(request.tick, "fitting"))
     others = sorted({*found.sensors.values()} - {name})
     cut, held, notes = "", [], [*found.notes, *bench.notes, *(f"The recordings are also of {other}: --sensor {other} fits it." for other in others)]
     if request.holdout:
@@ -146,10 +145,10 @@ def _held_out(frames: Sequence[Recorded], model: LidarModel | CameraModel, reque
     words, cut = folds(frames)
     found, before, statistics = [], None, {}
     for k, fold in enumerate(cut):
-        request.tick("judging on what it has not seen", k, len(cut))
         bench = _bench(fold.frames, model, request.seed)
         before = before or type(bench)(model, seed=request.seed).simulate(nominal(model))
-        after = bench.simulate(nominal(_fitted(bench.model, bench.fit(fold.blocks).estimates)))
+        fit = bench.fit(fold.blocks, partial(request.tick, f"fitting without part {k + 1} of {len(cut)}"))
+        after = bench.simulate(nominal(_fitted(bench.model, fit.estimates)))
         statistics = bench.statistics
         found.append(distances(fold, before, after, statistics))
         request.tick("judging on what it has not seen", k + 1, len(cut))
