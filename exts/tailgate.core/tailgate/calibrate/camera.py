@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed, rng
 from tailgate.sensors.camera import depth_response, measure_depth
 from tailgate.sensors.colour import ColourResponse, respond_light
+from tailgate.sensors.memory import recall, remembering
 from tailgate.sensors.response import nominal
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.image_statistics import image_sketch
@@ -41,6 +44,8 @@ SEEN_BY = {
 """Response setting -> the statistics it is fitted against."""
 FELT_BY = dict.fromkeys(("noise_window", "noise_rows"), _EDGES)
 """Windows are fitted to noise, which tells them best, and decide edges: their error is one of what is fitted to edges."""
+RECENT = 8
+"""Responses kept while a fit goes on: while settings of depth are searched, the colour image stays."""
 DEVICE_STATISTICS = {name: DEPTH_STATISTICS[name] for name in (*_NOISE, *_HOLES, *_EDGES, *_ALIGNED, *_PICTURE)}
 """Statistics that tell of the camera: not of its labels, and not of the light and the colours of the place."""
 
@@ -100,14 +105,17 @@ def fit_camera(
     if not priors:
         raise UserError("the camera's response must hold settings with role: calibrated and bounds, got none that a statistic sees")
     fixed = nominal(model)
-    depth = _Latest(lambda p: _depth(perfect, model, p, seed))
-    colour = _Latest(lambda p: _colour(perfect if pictures is None else pictures, p, seed))
+
+    @lru_cache(RECENT)
+    def responded(depth: bool, params: tuple[tuple[str, float], ...]) -> list[Sketch]:
+        return _depth(perfect, model, dict(params), seed) if depth else _colour(perfect if pictures is None else pictures, dict(params), seed)
 
     def simulate(values: dict[str, float]) -> list[list[Sketch]]:
         params = {**fixed, **values}
-        return [[view] for view in (*depth(_own(model, params, True)), *colour(_own(model, params, False)))]
+        return [[view] for depth in (True, False) for view in responded(depth, tuple(_own(model, params, depth).items()))]
 
-    return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate, FELT_BY), heard)
+    with remembering():
+        return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate, FELT_BY), heard)
 
 
 def calibrated_priors(model: CameraModel) -> dict[str, Ranged]:
@@ -121,18 +129,6 @@ def simulated_views(perfect: Sequence[SensorFrame], model: CameraModel, params: 
     return [a + b for a, b in zip(*parts, strict=True)]
 
 
-class _Latest:
-    """A function that remembers its last argument: while settings of depth are searched, the colour image stays."""
-
-    def __init__(self, made: Callable[[dict[str, float]], list[Sketch]]):
-        self.made, self.params, self.found = made, None, []
-
-    def __call__(self, params: dict[str, float]) -> list[Sketch]:
-        if params != self.params:
-            self.params, self.found = params, self.made(params)
-        return self.found
-
-
 def _own(model: CameraModel, params: Mapping[str, float], depth: bool) -> dict[str, float]:
     """The settings of the depth response, or of the colour response."""
     known = asdict(depth_response(model, {})) if depth and model.depth != "none" else {} if depth else asdict(ColourResponse())
@@ -144,16 +140,21 @@ def _each(perfect: Sequence[SensorFrame], one: Callable[[int], Sketch]) -> list[
         return list(pool.map(one, range(len(perfect))))
 
 
-def _depth(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str, float], seed: int) -> list[Sketch]:
+def _arrays(view: SensorFrame, *names: str) -> list[Any]:
+    """Channels of an exact view as Warp arrays."""
     from tailgate.geometry.quiet import wp
 
+    return recall(("view", id(view), *names), (), lambda: [wp.array(np.ascontiguousarray(view.channel(name)), device="cpu") for name in names])
+
+
+def _depth(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str, float], seed: int) -> list[Sketch]:
     if model.depth == "none":
         return [Sketch() for _ in perfect]
     response = depth_response(model, params)
 
     def one(i: int) -> Sketch:
         view = perfect[i]
-        depth, rgb = (wp.array(np.ascontiguousarray(view.channel(name)), device="cpu") for name in ("distance_to_image_plane", "rgb"))
+        depth, rgb = _arrays(view, "distance_to_image_plane", "rgb")
         own = model.model_copy(update={name: getattr(view.intrinsics, name) for name in ("width", "height", "fx", "fy", "cx", "cy")})
         measured = measure_depth(depth, rgb, own, response, kernel_seed(seed, "calibrate", i)).numpy()
         kept = {name: view.channels[name] for name in ("semantic_segmentation", "instance_segmentation", "rgb") if name in view.channels}
@@ -163,13 +164,11 @@ def _depth(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str,
 
 
 def _colour(perfect: Sequence[SensorFrame], params: dict[str, float], seed: int) -> list[Sketch]:
-    from tailgate.geometry.quiet import wp
-
     response = ColourResponse.from_params({name: value for name, value in params.items() if name in PICTURE + PROCESS})
 
     def one(i: int) -> Sketch:
         view = perfect[i]
-        light, exact = (wp.array(np.ascontiguousarray(view.channel(name)), device="cpu") for name in ("HdrColor", "rgb"))
+        light, exact = _arrays(view, "HdrColor", "rgb")
         picture = respond_light(light, exact, view.intrinsics, response, (kernel_seed(seed, "picture", i), seed)).numpy()
         objects = np.asarray(view.channels.get("instance_segmentation", np.zeros(picture.shape[:2])))
         return image_sketch(picture, np.minimum(objects, 1).astype(int))

@@ -21,6 +21,7 @@ from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
 from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, shadowed, spread_kernel, surface_kernel
 from tailgate.sensors.matching import Window, match
+from tailgate.sensors.memory import recall
 from tailgate.sensors.noise_field import noise_fields
 
 wp.set_module_options({"enable_backward": False})
@@ -87,6 +88,12 @@ class KinectResponse:
     def window(self) -> Window:
         """The matching window."""
         return Window(self.noise_rows, self.noise_window, self.support, self.speckle, self.fattening)
+
+    @property
+    def matching(self) -> tuple[float, ...]:
+        """Values that decide what windows find; the others act on what was found."""
+        limits = self.dark_limit, self.grazing_limit
+        return (self.noise_rows, self.noise_window, self.support, self.speckle, self.fattening, self.projector_offset, self.camera_offset, *limits)
 
     @property
     def turn(self) -> float:
@@ -236,22 +243,32 @@ def respond_depth(depth: wp.array, luminance: wp.array, focal: float, limits: tu
     white = noise_fields(kernel_seed(seed, "white"), 1, shape, device=device)
     optics, r = Optics(), response_struct(response, focal)
     optics.f, optics.near, optics.far = focal, *limits
-    surface, seen, out = (wp.empty(depth.shape, dtype=wp.float32, device=device) for _ in range(3))
-    nearest = wp.empty(height, dtype=wp.float32, device=device)
-    wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
-    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, seen], device=device)
-    move = response.camera_offset * focal
-    if move > 0.0:
-        surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))
-        wp.launch(close_kernel, dim=height, inputs=[surface], device=device)
-    wp.launch(seen_kernel, dim=shape, inputs=[surface, nearest, noise, optics, r, seen], device=device)
-    found = match(surface, seen, white[1], response.window)
+    scene = depth, luminance, noise, white, optics, r
+    surface, matched = recall(("kinect", depth.ptr, seed), (response.matching, focal, limits), lambda: _matched(scene, response, shape))
+    found, move = wp.clone(matched), response.camera_offset * focal
     wp.launch(disparity_kernel, dim=shape, inputs=[surface, noise, white, optics, r, found], device=device)
     if move > 0.0:
         narrow, found = _moved(found, (-move, response.registration), depth.shape), wp.empty(depth.shape, dtype=wp.float32, device=device)
         wp.launch(spread_kernel, dim=depth.shape, inputs=[narrow, found], device=device)
+    out = wp.empty(depth.shape, dtype=wp.float32, device=device)
     wp.launch(depth_kernel, dim=depth.shape, inputs=[found, optics, r.depth_step, out], device=device)
     return out
+
+
+def _matched(scene: tuple, response: KinectResponse, shape: tuple[int, int]) -> tuple[wp.array, wp.array]:
+    """Surfaces before the infrared camera and what windows find of them, inverse depth [1/m], [H, seen width] each."""
+    depth, luminance, noise, white, optics, r = scene
+    device, height = depth.device, depth.shape[0]
+    surface, seen = (wp.empty(depth.shape, dtype=wp.float32, device=device) for _ in range(2))
+    nearest = wp.empty(height, dtype=wp.float32, device=device)
+    wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
+    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, seen], device=device)
+    move = response.camera_offset * optics.f
+    if move > 0.0:
+        surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))
+        wp.launch(close_kernel, dim=height, inputs=[surface], device=device)
+    wp.launch(seen_kernel, dim=shape, inputs=[surface, nearest, noise, optics, r, seen], device=device)
+    return surface, match(surface, seen, white[1], response.window)
 
 
 def _moved(image: wp.array, shift: tuple[float, float], shape: tuple[int, int]) -> wp.array:

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.sensors.memory import recall
 
 wp.set_module_options({"enable_backward": False})
 
@@ -99,7 +100,7 @@ def _origin(taps: np.ndarray) -> int:
 
 
 def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, float] = (1.0, 1.0), device: str = "cpu") -> wp.array:
-    """Independent unit-variance Gaussian fields, Warp float32 [2 pairs, H, W] on ``device``.
+    """Independent unit-variance Gaussian fields, Warp float32 [2 pairs, H, W] on ``device``; not to be written to.
 
     Args:
         seed: 31-bit seed (``tailgate.rng.kernel_seed``).
@@ -109,14 +110,24 @@ def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[fl
             is 1 - k / width, as that of two windows which overlap by so much.
         device: Warp device.
     """
+    return recall(("noise", seed, pairs, str(device)), (shape, window), lambda: _fields(seed, pairs, shape, window, device))
+
+
+def _fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, float], device: str) -> wp.array:
     taps = [taps_of(side) for side in window]
     (height, width), (more_rows, more_columns) = shape, (len(t) - 1 for t in taps)
-    out = wp.empty((2 * pairs, height + more_rows, width + more_columns), dtype=wp.float32, device=device)
-    wp.launch(white_kernel, dim=(pairs, *out.shape[1:]), inputs=[wp.uint32(seed), *map(_origin, taps), out], device=device)
+    whole = 2 * pairs, height + more_rows, width + more_columns
+    out = recall(("white", seed, pairs, str(device)), whole, lambda: _white(seed, whole, [_origin(t) for t in taps], device))
     for kernel, weights, extra in ((smooth_columns_kernel, taps[0], (more_rows, 0)), (smooth_rows_kernel, taps[1], (0, more_columns))):
         if len(weights) > 1:
             src, out = out, wp.empty((2 * pairs, *(n - e for n, e in zip(out.shape[1:], extra, strict=True))), dtype=wp.float32, device=device)
             wp.launch(kernel, dim=out.shape, inputs=[src, wp.array(weights, dtype=wp.float32, device=device), out], device=device)
+    return out
+
+
+def _white(seed: int, shape: tuple[int, int, int], origin: list[int], device: str) -> wp.array:
+    out = wp.empty(shape, dtype=wp.float32, device=device)
+    wp.launch(white_kernel, dim=(shape[0] // 2, *shape[1:]), inputs=[wp.uint32(seed), *origin, out], device=device)
     return out
 
 

@@ -83,10 +83,27 @@ def steps(inverse: np.ndarray) -> Steps:
 
 
 def box_sum(values: np.ndarray, side: int) -> np.ndarray:
-    """Sum over the ``side`` x ``side`` window centred on each pixel that holds a whole window, [H - side + 1, W - side + 1]."""
-    total = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
-    total[1:, 1:] = values.cumsum(0, dtype=np.float64).cumsum(1)
-    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    """Sum over the ``side`` x ``side`` window centred on each pixel that holds a whole window, [H - side + 1, W - side + 1]; counts of a mask as
+    uint16."""
+    values = values.astype(np.uint16) if values.dtype == bool else np.asarray(values, np.float64)
+    return _run_sum(_run_sum(values, side, 0), side, 1)
+
+
+def _run_sum(values: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Sum over each run of ``length`` along an axis: runs of 1, 2, 4, ... are put together by the binary digits of the length."""
+
+    def cut(start: int, end: int) -> np.ndarray:
+        return values[start:end] if axis == 0 else values[:, start:end]
+
+    total, done, size = None, 0, 1
+    while True:
+        n = values.shape[axis]
+        if length & size:
+            part = cut(done, n - (length - done - size))
+            total, done = part if total is None else total + part, done + size
+        if 2 * size > length:
+            return total
+        values, size = cut(0, n - size) + cut(size, n), 2 * size
 
 
 def between(line: Steps, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
