@@ -17,13 +17,14 @@ from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
 SMALL = Intrinsics(200, 150, 160.0, 160.0, 99.5, 74.5)
 LIMITS = (0.4, 8.0)
-EVERYTHING = KinectResponse(2.0, 0.5, 8.3, 4.6, 0.2, 1.3, 0.125, 1.0, 0.05, 1.2, 0.3, 0.6, 0.05, 0.022, 0.4, 82.0, 0.015, 0.003)
+EVERYTHING = KinectResponse(2.0, 0.5, 8.3, 4.6, 0.2, 1.3, 0.125, 1.0, 0.8, 0.1, 0.05, 1.2, 0.3, 0.6, 0.05, 0.022, 0.4, 82.0, 0.015, 0.003)
 WINDOW = {"noise_window": 9.0, "noise_rows": 7.0}
 
 
 def measure(depth, response, focal=525.0, seed=3, luminance=0.5):
     lum = wp.full(depth.shape, luminance, dtype=wp.float32)
-    return respond_depth(wp.array(depth.astype(np.float32)), lum, focal, LIMITS, response, seed).numpy()
+    k = Intrinsics(depth.shape[1], depth.shape[0], focal, focal, (depth.shape[1] - 1) / 2, (depth.shape[0] - 1) / 2)
+    return respond_depth(wp.array(depth.astype(np.float32)), lum, k, LIMITS, response, seed).numpy()
 
 
 def step_scene(near=0.6, far=1.2, shape=(24, 320), columns=(140, 200)):
@@ -52,8 +53,8 @@ def test_depth_response_matches_twin():
     view = perfect_frame(random_tabletop(np.random.default_rng(3)), SMALL)
     depth = view.channels["distance_to_image_plane"]
     luminance = np.full(depth.shape, 0.02, np.float32)
-    made = respond_depth(wp.array(depth), wp.array(luminance), 160.0, LIMITS, EVERYTHING, 11).numpy()
-    twin = respond_depth_twin(depth, luminance, 160.0, LIMITS, EVERYTHING, 11)
+    made = respond_depth(wp.array(depth), wp.array(luminance), SMALL, LIMITS, EVERYTHING, 11).numpy()
+    twin = respond_depth_twin(depth, luminance, SMALL, LIMITS, EVERYTHING, 11)
     held, held_twin = np.isfinite(made), np.isfinite(twin)
     both = held & held_twin
     # Votes and disparities on the verge fall to either side in float32 for a few pixels in ten thousand.
@@ -64,6 +65,14 @@ def test_depth_response_matches_twin():
 def test_ideal_response_changes_nothing():
     depth = step_scene()
     assert np.allclose(measure(depth, KinectResponse()), depth, rtol=1e-6)
+
+
+def test_noise_grows_off_the_axis_of_the_pattern():
+    depth = np.ones((400, 640))
+    quiet, off = (1 / measure(depth, KinectResponse(axial_noise=2.0, field_noise=s, field_aside=-0.2), focal=525.0) - 1 for s in (0.0, 1.5))
+    u, v = np.meshgrid(np.arange(640), np.arange(400))
+    square = ((u - 319.5) / 525 + 0.2) ** 2 + ((v - 199.5) / 525) ** 2
+    np.testing.assert_allclose(off, quiet * (1 + 1.5 * square), atol=1e-6)
 
 
 def test_axial_noise_grows_with_the_square_of_distance():

@@ -23,9 +23,13 @@ def grey(shape, level=0.5):
     return wp.full(shape, level, dtype=wp.float32)
 
 
+def pinhole(shape, focal):
+    return Intrinsics(shape[1], shape[0], focal, focal, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
+
+
 def stereo(depth, response, seed=3, luminance=None, focal=FOCAL):
     lum = grey(depth.shape) if luminance is None else wp.array(luminance.astype(np.float32))
-    return respond_stereo(wp.array(depth.astype(np.float32)), lum, focal, (0.195, 10.0), response, seed).numpy()
+    return respond_stereo(wp.array(depth.astype(np.float32)), lum, pinhole(depth.shape, focal), (0.195, 10.0), response, seed).numpy()
 
 
 def tof(depth, response, seed=3, level=0.5, k=None):
@@ -42,7 +46,7 @@ def test_kinect_keeps_the_law_of_khoshelham_and_elberink():
     """At the published strength the spread is within 3 % of 1.425e-3 z² where the noise exceeds the steps' own, and depth stays unbiased."""
     response = KinectResponse(axial_noise=1.425, noise_window=1.0)
     for z in (1.0, 2.0, 3.0, 4.0, 5.0):
-        out = respond_depth(wp.full((240, 320), z, dtype=wp.float32), grey((240, 320)), 525.0, (0.4, 8.0), response, 5).numpy()
+        out = respond_depth(wp.full((240, 320), z, dtype=wp.float32), grey((240, 320)), pinhole((240, 320), 525.0), (0.4, 8.0), response, 5).numpy()
         assert out.std() == pytest.approx(LAW * z**2, rel=0.03)
         assert out.mean() == pytest.approx(z, abs=2e-4 * z**2)
 
@@ -54,7 +58,7 @@ def test_kinect_steps_add_their_own_spread():
     expected = np.sqrt(LAW**2 + step**2 / 12)
     spreads = []
     for z in np.linspace(1.9, 2.1, 21):
-        out = respond_depth(wp.full((120, 160), z, dtype=wp.float32), grey((120, 160)), 525.0, (0.4, 8.0), response, 5).numpy()
+        out = respond_depth(wp.full((120, 160), z, dtype=wp.float32), grey((120, 160)), pinhole((120, 160), 525.0), (0.4, 8.0), response, 5).numpy()
         levels = np.unique(np.rint(1 / out / step))
         assert np.abs(1 / out / step - np.rint(1 / out / step)).max() < 2e-3 and len(levels) < 12
         spreads.append((1 / out).std())
@@ -101,7 +105,7 @@ def test_stereo_matches_its_twin():
     depth, luminance = table()
     r = StereoResponse(0.05, 0.08, 0.0, 7.0, 5.0, 0.1, 1.0, 1 / 32, 1.0, 0.05, 1.0, 0.3, 0.8, 1.0, 82.0, 0.01, 0.003, 0.5, 0.05)
     made = stereo(depth, r, 11, luminance, 160.0)
-    twin = respond_stereo_twin(depth, luminance, 160.0, (0.195, 10.0), r, 11)
+    twin = respond_stereo_twin(depth, luminance, pinhole(depth.shape, 160.0), (0.195, 10.0), r, 11)
     held, held_twin = np.isfinite(made), np.isfinite(twin)
     both = held & held_twin
     # Votes and disparities on the verge fall to either side in float32 for a few pixels in a thousand.

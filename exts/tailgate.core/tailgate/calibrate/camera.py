@@ -26,7 +26,7 @@ from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.image_statistics import image_sketch
 from tailgate.validate.sketch import Sketch
 
-_NOISE, _HOLES = ("depth_noise", "depth_noise_fine", "depth_noise_spectrum"), ("depth_hole_rate",)
+_NOISE, _HOLES = ("depth_noise", "depth_noise_fine", "depth_noise_spectrum", "depth_noise_field"), ("depth_hole_rate",)
 _EDGES, _ALIGNED = ("edge_fattening", "edge_roughness", "mixed_pixels"), ("colour_edges",)
 _PICTURE = ("rgb_noise", "rgb_noise_spectrum", "sharpness", "overshoot")
 PICTURE = ("shot_noise", "read_noise", "colour_grain", "blur", "sharpening", "jpeg_loss")
@@ -35,7 +35,7 @@ PROCESS = ("illuminant_red", "illuminant_blue", "mosaic", "sharpening_radius", "
 """Further ones that noise and edges pass through."""
 SEEN_BY = {
     **dict.fromkeys(("axial_noise", "near_noise", "subpixel_rms", "phase_noise", "noise_window", "noise_rows", "noise_grain"), _NOISE),
-    **dict.fromkeys(("noise_period", "grazing_noise"), _NOISE),
+    **dict.fromkeys(("noise_period", "grazing_noise", "field_noise", "field_aside"), _NOISE),
     **dict.fromkeys(("speckle", "support", "projector_offset", "camera_offset", "spread", "grazing_limit", "dark_limit"), (*_EDGES, *_HOLES)),
     **dict.fromkeys(("fattening", "registration"), _ALIGNED),
     **dict.fromkeys(("dropout", "texture_limit", "amplitude_limit"), _HOLES),
@@ -168,7 +168,7 @@ def _colour(perfect: Sequence[SensorFrame], params: dict[str, float], seed: int)
 
     def one(i: int) -> Sketch:
         view = perfect[i]
-        light, exact = _arrays(view, "HdrColor", "rgb")
+        light, exact = _arrays(view, "light", "rgb")
         picture = respond_light(light, exact, view.intrinsics, response, (kernel_seed(seed, "picture", i), seed)).numpy()
         objects = np.asarray(view.channels.get("instance_segmentation", np.zeros(picture.shape[:2])))
         return image_sketch(picture, np.minimum(objects, 1).astype(int))

@@ -97,7 +97,7 @@ def random_tabletop(rng: np.random.Generator, pose: tuple[float, float] | None =
 
 
 def perfect_frame(scene: TableTop, intrinsics: Intrinsics) -> SensorFrame:
-    """Exact view of a scene: ``rgb`` uint8 [H, W, 4] and its linear light ``HdrColor`` float32 [H, W, 4] (1: white), means over each pixel;
+    """Exact view of a scene: ``rgb`` uint8 [H, W, 4] and its linear ``light`` float32 [H, W, 4] (1: white), means over each pixel;
     ``distance_to_image_plane`` float32 [m], ``normals`` float32 [H, W, 4] (table frame), ``semantic_segmentation`` (0 floor, 1 table, 2 object) and
     ``instance_segmentation`` (from 1 in the order of the solids) uint32, at its middle."""
     c, s = np.cos(scene.pitch), np.sin(scene.pitch)
@@ -218,7 +218,7 @@ def _sensor_frame(best: dict[str, np.ndarray], light: np.ndarray, R: np.ndarray,
     T[:3, :3], T[:3, 3] = R, origin
     channels = {
         "rgb": _srgb(light),
-        "HdrColor": np.concatenate([light, np.ones((*shape, 1))], -1).astype(np.float32),
+        "light": np.concatenate([light, np.ones((*shape, 1))], -1).astype(np.float32),
         "distance_to_image_plane": t.astype(np.float32),
         "normals": normals,
         "semantic_segmentation": best["semantic"].reshape(shape),

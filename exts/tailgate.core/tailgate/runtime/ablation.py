@@ -32,7 +32,7 @@ SHAPED = (
     (("drop_correlation", "drop_grain"), {"drop_base": 0.06}),
     (("intensity_tail",), {"intensity_spread": 0.3}),
     (("signal_incidence",), {"range_10pct": 20.0}),
-    (("noise_window", "noise_rows", "noise_grain", "noise_period", "grazing_noise"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),
+    (("noise_window", "noise_rows", "noise_grain", "noise_period", "grazing_noise", "field_noise"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),
     (("colour_grain", "illuminant_red", "illuminant_blue"), {"shot_noise": 0.001}),
     (("speckle", "support", "fattening"), {"noise_window": 9.0, "noise_rows": 7.0, "projector_offset": 0.075, "occlusion": 1.0}),
 )

@@ -101,10 +101,10 @@ def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed:
     wp.launch(luminance_kernel, dim=depth.shape, inputs=[rgb, decode, luminance], device=depth.device)
     limits = model.near, model.far
     if model.depth == "active_stereo":
-        return respond_stereo(depth, luminance, model.fx, limits, response, seed)
+        return respond_stereo(depth, luminance, model.intrinsics, limits, response, seed)
     if model.depth == "time_of_flight":
         return respond_tof(depth, luminance, model.intrinsics, limits, response, seed)
-    return respond_depth(depth, luminance, model.fx, limits, response, seed)
+    return respond_depth(depth, luminance, model.intrinsics, limits, response, seed)
 
 
 def _device(array: Any) -> Any:

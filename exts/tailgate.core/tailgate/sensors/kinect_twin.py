@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from tailgate.frames import Intrinsics
 from tailgate.rng import kernel_seed
 from tailgate.sensors.inverse_depth import close_twin, incidence_twin, move_twin, shadow_twin, spread_twin
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse
@@ -14,10 +15,10 @@ from tailgate.sensors.noise_field import noise_fields_twin
 
 
 def respond_depth_twin(
-    depth: np.ndarray, luminance: np.ndarray, focal: float, limits: tuple[float, float], r: KinectResponse, seed: int
+    depth: np.ndarray, luminance: np.ndarray, intrinsics: Intrinsics, limits: tuple[float, float], r: KinectResponse, seed: int
 ) -> np.ndarray:
     """Twin of ``kinect.respond_depth`` on numpy arrays, float64 [H, W]."""
-    height, width = depth.shape
+    (height, width), focal = depth.shape, intrinsics.fx
     shape = height, r.seen_width(width, focal, limits[0])
     noise = noise_fields_twin(seed, 1, shape, (r.noise_rows, r.noise_window))
     white = noise_fields_twin(kernel_seed(seed, "white"), 1, shape)
@@ -32,7 +33,7 @@ def respond_depth_twin(
     hidden = (surface <= 0) | (seen < surface) | shadow_twin(surface, (r.projector_offset + r.camera_offset) * focal)
     seen = np.where(hidden | (theta + 0.05 * noise[1] > math.radians(r.grazing_limit)), 0.0, seen)
     found = match_twin(surface, seen, white[1], r.window)
-    found = np.where((found > 0) & (noise[1] >= r.dropout_quantile), _disparity(found, theta, noise, white[0], r), 0.0)
+    found = np.where((found > 0) & (noise[1] >= r.dropout_quantile), _disparity(found, theta, (noise, white[0]), r, intrinsics), 0.0)
     if move > 0:
         found = spread_twin(move_twin(found, -move, r.registration, width))
     z = np.where(found > 0, 1.0 / np.where(found > 0, found, 1.0), np.inf)
@@ -40,10 +41,12 @@ def respond_depth_twin(
     return np.where((z >= limits[0]) & (z <= limits[1]), z, np.inf)
 
 
-def _disparity(q: np.ndarray, theta: np.ndarray, noise: np.ndarray, white: np.ndarray, r: KinectResponse) -> np.ndarray:
+def _disparity(q: np.ndarray, theta: np.ndarray, fields: tuple[np.ndarray, np.ndarray], r: KinectResponse, k: Intrinsics) -> np.ndarray:
     """Inverse depth with noise and steps [1/m], [H, W]."""
     oblique = theta / np.maximum(np.pi / 2 - theta, 0.1)
-    spread = 1e-3 * np.hypot(r.axial_noise, r.near_noise * q**2) * (1 + r.grazing_noise * oblique**2)
+    (noise, white), (v, u) = fields, np.indices(q.shape)
+    field = ((u - k.cx) / k.fx - r.field_aside) ** 2 + ((v - k.cy) / k.fx) ** 2
+    spread = 1e-3 * np.hypot(r.axial_noise, r.near_noise * q**2) * (1 + r.grazing_noise * oblique**2) * (1 + r.field_noise * field)
     smooth = np.cos(r.turn * q) * noise[0] + np.sin(r.turn * q) * noise[1]
     q = q + spread * (math.sqrt(1 - r.noise_grain) * smooth + math.sqrt(r.noise_grain) * white)
     step = r.disparity_step / DISPARITY_CONSTANT

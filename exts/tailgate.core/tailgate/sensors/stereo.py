@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
 from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, surface_kernel
@@ -103,9 +104,12 @@ def match_kernel(
         depth[y, x] = wp.inf
 
 
-def respond_stereo(depth: wp.array, luminance: wp.array, focal: float, limits: tuple[float, float], response: StereoResponse, seed: int) -> wp.array:
+def respond_stereo(
+    depth: wp.array, luminance: wp.array, intrinsics: Intrinsics, limits: tuple[float, float], response: StereoResponse, seed: int
+) -> wp.array:
     """Measured depth [m], Warp float32 [H, W] on the device of ``depth``; inf where there is none. Arguments as in ``kinect.respond_depth``."""
-    out = respond_depth(depth, luminance, focal, limits, response.matching(focal), seed)
+    focal = intrinsics.fx
+    out = respond_depth(depth, luminance, intrinsics, limits, response.matching(focal), seed)
     if response.texture_limit <= 0:
         return out
     device, shape = depth.device, depth.shape
@@ -120,12 +124,13 @@ def respond_stereo(depth: wp.array, luminance: wp.array, focal: float, limits: t
 
 
 def respond_stereo_twin(
-    depth: np.ndarray, luminance: np.ndarray, focal: float, limits: tuple[float, float], response: StereoResponse, seed: int
+    depth: np.ndarray, luminance: np.ndarray, intrinsics: Intrinsics, limits: tuple[float, float], response: StereoResponse, seed: int
 ) -> np.ndarray:
     """Twin of ``respond_stereo`` on numpy arrays, float64 [H, W]."""
     from tailgate.sensors.kinect_twin import respond_depth_twin
 
-    out = respond_depth_twin(depth, luminance, focal, limits, response.matching(focal), seed)
+    focal = intrinsics.fx
+    out = respond_depth_twin(depth, luminance, intrinsics, limits, response.matching(focal), seed)
     if response.texture_limit <= 0:
         return out
     inside = (depth >= limits[0]) & (depth <= limits[1])

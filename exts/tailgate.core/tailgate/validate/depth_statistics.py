@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.frames import SensorFrame, host
+from tailgate.frames import Intrinsics, SensorFrame, host
 from tailgate.validate.depth_image import MAX_GAP, DepthImage, Steps, between, box_sum, depth_image, steps
 from tailgate.validate.edge_statistics import EDGE_STATISTICS, add_edges
 from tailgate.validate.image_statistics import IMAGE_STATISTICS, image_sketch
@@ -22,6 +22,8 @@ NEAR_EDGE = 12
 """Holes within this many pixels of a depth edge are counted apart [px]."""
 WINDOWS = {"depth_noise": 21, "depth_noise_fine": 5}
 """Sides of the square windows of the local plane [px]."""
+FIELD = (-0.4, -0.25, -0.1, 0.05, 0.2, 0.35)
+"""Limits of the strata of noise across the image, tangents of the angle to its axis."""
 LAGS = (1, 3, 8)
 """Lags of the noise spectrum [px]: neighbours, within the fine window, within the wide one."""
 DARK = 0.25
@@ -36,6 +38,11 @@ def _distance_names(distance: tuple[float, ...]) -> tuple[str, ...]:
     return (f"< {limits[0]} m", *(f"{a}-{b} m" for a, b in zip(limits, limits[1:], strict=False)), f"> {limits[-1]} m")
 
 
+def _field_names() -> tuple[str, ...]:
+    limits = [f"{v:g}" for v in FIELD]
+    return (f"left of {limits[0]}", *(f"{a} to {b}" for a, b in zip(limits, limits[1:], strict=False)), f"right of {limits[-1]}")
+
+
 _HOLE_STRATA = (*(f"edge {d}" for d in _distance_names(DISTANCE)), *(f"surface {d}" for d in _distance_names(DISTANCE)), "dark surface")
 
 DEPTH_STATISTICS: dict[str, Statistic] = {
@@ -43,6 +50,7 @@ DEPTH_STATISTICS: dict[str, Statistic] = {
     "depth_noise_fine": Statistic("depth_noise_fine", "mm", _MM, _distance_names(NOISE_DISTANCE)),
     "depth_hole_rate": Statistic("depth_hole_rate", "share", _RATE, _HOLE_STRATA, 2000),
     "depth_noise_spectrum": Statistic("depth_noise_spectrum", "share", _RATE, tuple(f"{way} {lag} px" for way in ("across", "down") for lag in LAGS)),
+    "depth_noise_field": Statistic("depth_noise_field", "mm at 1 m", _MM, _field_names()),
     **EDGE_STATISTICS,
     **IMAGE_STATISTICS,
 }
@@ -68,7 +76,7 @@ def depth_sketches(sensor: SensorFrame, colour: bool = True) -> list[Sketch]:
     rows, columns = steps(image.inverse), steps(image.inverse.T)
     sketch = Sketch()
     edge = _edge_mask(image, rows, columns)
-    _add_noise(sketch, image, edge)
+    _add_noise(sketch, image, edge, sensor.intrinsics)
     _add_holes(sketch, image, rows, edge)
     add_edges(sketch, image, rows, columns)
     if colour and image.luma is not None:
@@ -91,13 +99,17 @@ def _edge_mask(image: DepthImage, rows: Steps, columns: Steps) -> np.ndarray:
     return edge.reshape(height, width)
 
 
-def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray) -> None:
-    """Count ``noise_residuals`` in both windows, and the spectrum in the wider one."""
+def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray, intrinsics: Intrinsics | None) -> None:
+    """Count ``noise_residuals`` in both windows; in the wider one the spectrum, and noise by field angle, in units that distance leaves alone."""
     bad = _off_surface(image, edge) | (image.instance != 0)
     for name, side in WINDOWS.items():
         use, residual = _from_planes(image, bad, side)
         sketch.add(DEPTH_STATISTICS[name], *_in_millimetres(image, use, residual, side))
         if side == max(WINDOWS.values()):
+            if intrinsics:
+                columns = np.nonzero(use)[1] + side // 2
+                stratum = np.searchsorted(FIELD, (columns - intrinsics.cx) / intrinsics.fx)
+                sketch.add(DEPTH_STATISTICS["depth_noise_field"], stratum, np.abs(residual[use]) * (1e3 / np.sqrt(1 - 1 / side**2)))
             _add_spectrum(sketch, np.where(use, np.sign(residual), 0.0))
 
 
