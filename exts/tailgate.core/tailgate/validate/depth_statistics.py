@@ -22,6 +22,8 @@ NEAR_EDGE = 12
 """Holes within this many pixels of a depth edge are counted apart [px]."""
 WINDOWS = {"depth_noise": 21, "depth_noise_fine": 5}
 """Sides of the square windows of the local plane [px]."""
+_MIDDLES = np.array([NOISE_DISTANCE[0], *np.sqrt(np.multiply(NOISE_DISTANCE[:-1], NOISE_DISTANCE[1:])), NOISE_DISTANCE[-1]])
+"""Distance of each stratum at which its noise is given [m]."""
 FIELD = (-0.4, -0.25, -0.1, 0.05, 0.2, 0.35)
 """Limits of the strata of noise across the image, tangents of the angle to its axis."""
 LAGS = (1, 3, 8)
@@ -54,8 +56,9 @@ DEPTH_STATISTICS: dict[str, Statistic] = {
     **EDGE_STATISTICS,
     **IMAGE_STATISTICS,
 }
-"""Every RGB-D statistic by name. ``depth_noise``: distance of a pixel from the plane of its window. ``depth_noise_spectrum``: share of the pairs of
-pixels a lag apart that lie on one side of that plane, p; their correlation is sin(π (p - ½)) for Gaussian noise (arcsine law, Van Vleck 1966)."""
+"""Every RGB-D statistic by name. ``depth_noise``: distance of a pixel from the plane of its window, as at the middle of its band of distances.
+``depth_noise_field``: the same by the angle across the image, as at 1 m. ``depth_noise_spectrum``: share of the pairs of pixels a lag apart that lie on
+one side of that plane, p; their correlation is sin(π (p - ½)) for Gaussian noise (arcsine law, Van Vleck 1966)."""
 
 
 def depth_sketches(sensor: SensorFrame, colour: bool = True) -> list[Sketch]:
@@ -123,7 +126,8 @@ def _add_spectrum(sketch: Sketch, sign: np.ndarray) -> None:
 
 
 def noise_residuals(image: DepthImage, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each pixel of the support from the least-squares plane of its window: band of NOISE_DISTANCE and magnitude [mm], each [n].
+    """Distance of each pixel of the support from the least-squares plane of its window: band of NOISE_DISTANCE and magnitude [mm] as at the middle of
+    that band, each [n].
 
     Windows that hold anything else are left out.
     """
@@ -140,9 +144,10 @@ def _from_planes(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndar
 
 
 def _in_millimetres(image: DepthImage, use: np.ndarray, residual: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Band, and magnitude as at the band's middle: errors of disparity grow with z², and within a band distances are those of the scene."""
     r = side // 2
-    q = image.inverse[r:-r, r:-r][use]
-    return np.searchsorted(NOISE_DISTANCE, 1 / q), np.abs(residual[use]) / q**2 * (1e3 / np.sqrt(1 - 1 / side**2))
+    band = np.searchsorted(NOISE_DISTANCE, 1 / image.inverse[r:-r, r:-r][use])
+    return band, np.abs(residual[use]) * _MIDDLES[band] ** 2 * (1e3 / np.sqrt(1 - 1 / side**2))
 
 
 def off_surface(image: DepthImage) -> np.ndarray:
