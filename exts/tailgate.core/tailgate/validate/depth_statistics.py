@@ -57,8 +57,8 @@ DEPTH_STATISTICS: dict[str, Statistic] = {
     **IMAGE_STATISTICS,
 }
 """Every RGB-D statistic by name. ``depth_noise``: distance of a pixel from the plane of its window, as at the middle of its band of distances.
-``depth_noise_field``: the same by the angle across the image, as at 1 m. ``depth_noise_spectrum``: share of the pairs of pixels a lag apart that lie on
-one side of that plane, p; their correlation is sin(π (p - ½)) for Gaussian noise (arcsine law, Van Vleck 1966)."""
+``depth_noise_field``: the same by the angle across the image, as at 1 m. ``depth_noise_spectrum``: share of the pairs of pixels a lag apart that lie
+on one side of that plane, p; their correlation is sin(π (p - ½)) for Gaussian noise (arcsine law, Van Vleck 1966)."""
 
 
 def depth_sketches(sensor: SensorFrame, colour: bool = True) -> list[Sketch]:
