@@ -88,4 +88,6 @@ def test_calibration_says_what_is_missing():
     with pytest.raises(UserError, match="at least one"):
         fit_camera([], views, model)
     assert set(calibrated_priors(model)) <= set(SEEN_BY) and "depth_step" not in calibrated_priors(model)
-    assert fit_camera(reference, views, small) == fit_camera(reference, views, small)
+    heard = []
+    assert fit_camera(reference, views, small) == fit_camera(reference, views, small, heard=lambda *how: heard.append(how))
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard) and heard[-1] == (12, 12) and len(heard) > 5

@@ -254,7 +254,8 @@ def fit(problem: Problem, heard: Heard = lambda done, most: None) -> Fit:
         setting counts as identified where the reference gave most of its resolution (Backus and Gilbert) and the interval is narrower than half the
         bounds.
     """
-    search = _Search(_told(problem, heard))
+    most = _SIMULATIONS * len(problem.priors)
+    search = _Search(_told(problem, heard, most))
     moving = search.families()
     for family in moving:
         search.scatter(family)
@@ -270,6 +271,7 @@ def fit(problem: Problem, heard: Heard = lambda done, most: None) -> Fit:
     pulled = (search.ridge * np.linalg.inv(H) @ np.linalg.inv(H)).diagonal()
     gain = np.linalg.solve(np.eye(len(search.names)) + gain @ felt, gain)
     spread = np.sqrt(_Known.of(problem.reference, search.scenes, search.auxiliary).variances(gain) + pulled)
+    heard(most, most)
     counted = {name: int(sum(np.sum(s.counts.get(name, 0.0)) for s in problem.reference)) for name in problem.statistics}
     estimates = {}
     for k, name in enumerate(search.names):
@@ -282,9 +284,9 @@ def fit(problem: Problem, heard: Heard = lambda done, most: None) -> Fit:
     return Fit(estimates, float(np.sqrt(unfitted @ unfitted)), float(np.sqrt(search.residual @ search.residual)))
 
 
-def _told(problem: Problem, heard: Heard) -> Problem:
+def _told(problem: Problem, heard: Heard, most: int) -> Problem:
     """The problem, with word of each simulation."""
-    done, most = count(1), _SIMULATIONS * len(problem.priors)
+    done = count(1)
 
     def simulate(values: dict[str, float]) -> list[list[Sketch]]:
         scenes = problem.simulate(values)
