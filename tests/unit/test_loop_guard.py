@@ -28,7 +28,7 @@ class Judge:
         self.asked.append(False)
         return {"summary": {"distance_ratio": ratio}, "ratio_error": {"holdout": 0.05}}
 
-    def feedback(self, number, settings, frames):
+    def feedback(self, number, settings, frames, tick):
         self.asked[-1] = True
         return {"a": setting(number + 1.0)}, []
 
