@@ -30,6 +30,8 @@ LEAST = np.array([1e-3, 1e-4])
 """Smaller standard deviations between beams count as none: no statistic feels them."""
 TOLD = 0.6
 """Share of the variance between beams that must be their own, and not chance, for any error of a kind to be told."""
+KNOWN = 0.15
+"""Standard error of a beam, as a share of the prior's, that most beams must undercut for errors of a kind to be told."""
 REWEIGHTED, OUTLIER = 4, 2.0
 """Rounds of reweighting within a fit; returns off by so many robust standard deviations weigh half (Cauchy's weight)."""
 _NONE = 1e-9
@@ -68,10 +70,12 @@ def beam_errors(scans: Sequence[SensorFrame]) -> BeamErrors:
 
 
 def _beyond_chance(found: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Whether beams differ by more than chance, for each kind of error, bool [2]; judged by the half that is known best. (beams, 2) each."""
+    """Whether beams differ by more than chance, for each kind of error, bool [2]: judged by the half that is known best, and not where few beams know
+    anything, since what a handful of walls shows is their own relief. (beams, 2) each."""
     sure = error <= np.median(error, axis=0)
     spread, chance = (np.nanmedian(np.where(sure, v**2, np.nan), axis=0) for v in (found, error))
-    return spread / _MEDIAN_SQUARE > np.maximum(chance / (1.0 - TOLD), LEAST**2)
+    known = np.median(error, axis=0) < KNOWN * PRIOR
+    return known & (spread / _MEDIAN_SQUARE > np.maximum(chance / (1.0 - TOLD), LEAST**2))
 
 
 def _estimates(value: np.ndarray, half: np.ndarray, told: np.ndarray, n: np.ndarray) -> list[Estimate]:
