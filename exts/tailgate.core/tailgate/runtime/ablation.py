@@ -34,6 +34,7 @@ SHAPED = (
     (("signal_incidence",), {"range_10pct": 20.0}),
     (("noise_window", "noise_rows", "noise_grain", "noise_period", "grazing_noise", "field_noise"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),
     (("colour_grain", "illuminant_red", "illuminant_blue"), {"shot_noise": 0.001}),
+    (("sharpening",), {"blur": 0.8}),
     (("speckle", "support", "fattening"), {"noise_window": 9.0, "noise_rows": 7.0, "projector_offset": 0.075, "occlusion": 1.0}),
 )
 """Settings that only shape another effect: a row of one of them shows that effect at these values of those that the device has."""
