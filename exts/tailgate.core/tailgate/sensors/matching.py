@@ -70,15 +70,14 @@ def extremes_kernel(
     y, x = wp.tid()
     a = least[y, x]
     b = most[y, x]
-    for k in range(-reach, reach + 1):
-        i = y
-        j = x
-        if axis == 0:
-            i = wp.clamp(y + k, 0, least.shape[0] - 1)
-        else:
-            j = wp.clamp(x + k, 0, least.shape[1] - 1)
-        a = wp.min(a, least[i, j])
-        b = wp.max(b, most[i, j])
+    if axis == 0:
+        for i in range(wp.max(y - reach, 0), wp.min(y + reach + 1, least.shape[0])):
+            a = wp.min(a, least[i, x])
+            b = wp.max(b, most[i, x])
+    else:
+        for j in range(wp.max(x - reach, 0), wp.min(x + reach + 1, least.shape[1])):
+            a = wp.min(a, least[y, j])
+            b = wp.max(b, most[y, j])
     low[y, x] = a
     high[y, x] = b
 

@@ -90,14 +90,12 @@ def spread_kernel(src: wp.array(dtype=wp.vec3, ndim=2), taps: wp.array(dtype=wp.
     y, x = wp.tid()
     radius = taps.shape[0] / 2
     total = wp.vec3(0.0, 0.0, 0.0)
-    for i in range(taps.shape[0]):
-        sy = y
-        sx = x
-        if axis == 0:
-            sy = wp.clamp(y + i - radius, 0, src.shape[0] - 1)
-        else:
-            sx = wp.clamp(x + i - radius, 0, src.shape[1] - 1)
-        total += taps[i] * src[sy, sx]
+    if axis == 0:
+        for i in range(taps.shape[0]):
+            total += taps[i] * src[wp.clamp(y + i - radius, 0, src.shape[0] - 1), x]
+    else:
+        for i in range(taps.shape[0]):
+            total += taps[i] * src[y, wp.clamp(x + i - radius, 0, src.shape[1] - 1)]
     out[y, x] = total
 
 
