@@ -11,9 +11,10 @@ import numpy as np
 from tailgate.calibrate.camera import DEVICE_STATISTICS, fit_camera, perfect_views, simulated_views
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import Recorded
-from tailgate.calibrate.indirect import Fit, Heard, total
+from tailgate.calibrate.indirect import Fit, Heard
 from tailgate.calibrate.lidar import fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
+from tailgate.calibrate.problem import total
 from tailgate.calibrate.scene import street_scan
 from tailgate.calibrate.storage import find_storage
 from tailgate.config.sensor import CameraModel, LidarModel

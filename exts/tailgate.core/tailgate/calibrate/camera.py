@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.calibrate.indirect import Fit, Heard, Problem, fit
+from tailgate.calibrate.indirect import Fit, Heard, fit
+from tailgate.calibrate.problem import Problem
 from tailgate.calibrate.tabletop import perfect_frame, random_tabletop
 from tailgate.config.sensor import CameraModel
 from tailgate.distributions import Ranged

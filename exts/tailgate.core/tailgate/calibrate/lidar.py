@@ -13,7 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tailgate.calibrate.indirect import Fit, Heard, Problem, fit
+from tailgate.calibrate.indirect import Fit, Heard, fit
+from tailgate.calibrate.lidar_loss import FIT_STATISTICS, fit_sketches
+from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.config.sensor import LidarModel
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
@@ -21,21 +23,25 @@ from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed
 from tailgate.sensors.lidar import respond_lidar
-from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS, lidar_sketches, sector_of
+from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.sketch import Sketch
 
 _NOISE, _LIGHT = ("range_noise", "beam_noise", "noise_spectrum"), ("intensity", "intensity_texture")
-_LOSS = ("hole_rate", "run_length", "return_rate")
+_LOSS, _GAPS = ("hole_rate", "return_rate", "loss"), ("run_length", "loss_pairs")
+INTENSITY = ("intensity_gain", "intensity_contrast", "intensity_incidence", "intensity_range", "intensity_spread", "intensity_tail")
+LOSSES = ("drop_base", "drop_near", "drop_per_metre", "drop_incidence", "range_10pct", "signal_incidence")
 SEEN_BY = {
     **dict.fromkeys(("noise_sigma", "noise_per_metre", "noise_incidence", "noise_correlation", "noise_grain", "noise_tail", "beam_bias"), _NOISE),
-    **dict.fromkeys(("drop_base", "drop_near", "drop_per_metre", "drop_incidence", "drop_correlation", "drop_grain"), _LOSS),
-    **dict.fromkeys(("range_10pct", "signal_incidence"), _LOSS),
-    **dict.fromkeys(("intensity_gain", "intensity_contrast", "intensity_incidence", "intensity_range"), _LIGHT),
-    **dict.fromkeys(("intensity_spread", "intensity_tail"), _LIGHT),
+    **dict.fromkeys(INTENSITY, _LIGHT),
+    **dict.fromkeys(LOSSES, _LOSS),
+    **dict.fromkeys(("drop_correlation", "drop_grain"), _GAPS),
 }
 """Response setting -> the statistics it is fitted against."""
-MOST_SECTORS = 24
-"""Azimuth sectors of exact scans that pass through the response each time: those of two scans, from as many scans as there are."""
+FELT_BY = {**dict.fromkeys(INTENSITY, ("loss", "loss_pairs")), **dict.fromkeys(LOSSES, _GAPS)}
+"""Losses are told apart by intensity, and gaps are of what is lost: errors of the ones are errors of what is fitted to the others."""
+FEW, SOME, MANY = 24, 96, 288
+"""Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are: in the search, for the Jacobians of the
+last steps, and for these steps."""
 
 
 def fit_response(
@@ -66,12 +72,13 @@ def fit_response(
         raise UserError(f"fitting a LiDAR response needs reference blocks and exact scans, got {len(blocks)} and {len(scans)}")
     free = {name: prior[name].dist for name in SEEN_BY if name in prior and isinstance(prior[name].dist, Ranged)}
     fixed = {name: _middle(setting) for name, setting in prior.items()}
-    exact = _sectors([exact_scan(s) for s in scans])
+    exact = [exact_scan(s) for s in scans]
 
-    def simulate(values: dict[str, float]) -> list[list[Sketch]]:
-        return simulated_scans(exact, model, {**fixed, **values}, seed)
+    def simulator(most: int) -> Simulate:
+        part = _sectors(exact, most)
+        return lambda values: simulated_scans(part, model, {**fixed, **values}, seed)
 
-    return fit(Problem(list(blocks), LIDAR_STATISTICS, free, SEEN_BY, simulate), heard)
+    return fit(Problem(list(blocks), FIT_STATISTICS, free, SEEN_BY, simulator(FEW), FELT_BY, simulator(SOME), simulator(MANY)), heard)
 
 
 def simulated_scans(
@@ -82,7 +89,7 @@ def simulated_scans(
 
     def one(k: int) -> list[Sketch]:
         channels = respond_lidar(scans[k], models[k], params, kernel_seed("fit_response", seed, k))
-        found = lidar_sketches(replace(scans[k], channels=channels))
+        found = fit_sketches(replace(scans[k], channels=channels))
         return [sketch for sketch in found if any(counts.any() for counts in sketch.counts.values())]
 
     with ThreadPoolExecutor(min(len(scans), os.cpu_count() or 1)) as pool:
@@ -95,9 +102,11 @@ def exact_scan(scan: SensorFrame) -> SensorFrame:
     return replace(scan, channels={**scan.channels, **exact})
 
 
-def _sectors(scans: list[SensorFrame]) -> list[SensorFrame]:
-    """From every scan as many neighbouring azimuth sectors, further round than the last one's: MOST_SECTORS in all at most, at least one each."""
-    share, out = min(max(MOST_SECTORS // len(scans), 1), SECTORS), []
+def _sectors(scans: list[SensorFrame], most: int) -> list[SensorFrame]:
+    """From every scan as many neighbouring azimuth sectors, further round than the last one's: ``most`` in all at most, at least one each."""
+    share, out = min(max(most // len(scans), 1), SECTORS), []
+    if share == SECTORS:
+        return scans
     for k, scan in enumerate(scans):
         beams, columns = scan.channel("range").shape[:2]
         azimuth = np.deg2rad(np.asarray(scan.channel("azimuth"), np.float64))

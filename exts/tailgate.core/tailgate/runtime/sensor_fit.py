@@ -126,11 +126,11 @@ def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: Li
 
 def _recorded(recording: str, sensors: dict[str, SensorFrame], model: LidarModel | CameraModel, keep: bool) -> Recorded:
     from tailgate.calibrate.camera import camera_blocks
+    from tailgate.calibrate.lidar_loss import fit_sketches
     from tailgate.calibrate.support import support_pose
-    from tailgate.validate.lidar_statistics import lidar_sketches
 
     if model.type == "lidar":
-        return Recorded(recording, [b for scan in sensors.values() for b in lidar_sketches(scan)], sensors if keep else {})
+        return Recorded(recording, [b for scan in sensors.values() for b in fit_sketches(scan)], sensors if keep else {})
     (view,) = list(sensors.values())[:1]
     pose = support_pose(view) if model.depth != "none" else None
     return Recorded(recording, camera_blocks(view), {}, pose, "semantic_segmentation" in view.channels)

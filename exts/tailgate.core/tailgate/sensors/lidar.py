@@ -351,9 +351,14 @@ def cell_numbers(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def taps_of(correlation: float) -> np.ndarray:
-    """Weights of the moving average whose neighbours correlate at ``correlation`` (a truncated AR(1) response), unit variance, float32 [taps]."""
+    """Weights of the moving average whose neighbours correlate at ``correlation`` (a truncated AR(1) response), unit variance, float32 [taps].
+
+    The last weight fades in with the correlation, so that no setting of it makes the response jump.
+    """
     rho = min(max(correlation, 0.0), MAX_CORRELATION)
-    weights = rho ** np.arange(1 if rho == 0 else min(TAPS, math.ceil(LEAST_TAP / math.log(rho))), dtype=np.float64)
+    last = min(LEAST_TAP / math.log(rho), TAPS - 1.0) if rho > 0 else 0.0
+    k = np.arange(math.ceil(last) + 1)
+    weights = rho**k * np.clip(last + 1.0 - k, 0.0, 1.0)
     return (weights / np.linalg.norm(weights)).astype(np.float32)
 
 

@@ -131,7 +131,7 @@ def measure_cells(sensor: SensorFrame, device: str | None = None) -> Cells:
         device: that fits the planes; by default the one where the ranges are.
     """
     device = device or str(getattr(sensor.channel("range"), "device", "cpu"))
-    rng, intensity = (_first_echo(sensor.channel(name)) for name in ("range", "intensity"))
+    rng, intensity = (first_echo(sensor.channel(name)) for name in ("range", "intensity"))
     azimuth, elevation = (host(sensor.channel(name)) for name in ("azimuth", "elevation"))
     planes = local_planes(rng, azimuth, elevation, device)
     with np.errstate(invalid="ignore"):
@@ -213,10 +213,10 @@ def _beside(values: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.nda
     return before, after
 
 
-def lidar_sketches(sensor: SensorFrame, device: str | None = None) -> list[Sketch]:
-    """Counts of LIDAR_STATISTICS, one sketch per azimuth sector (place block); their sum describes the scan."""
-    cells = measure_cells(sensor, device)
-    runs = missing_runs(_first_echo(sensor.channel("range")), wraps(host(sensor.channel("azimuth"))))
+def lidar_sketches(sensor: SensorFrame, device: str | None = None, cells: Cells | None = None) -> list[Sketch]:
+    """Counts of LIDAR_STATISTICS, one sketch per azimuth sector (place block); their sum describes the scan. ``cells`` where they are measured."""
+    cells = cells or measure_cells(sensor, device)
+    runs = missing_runs(first_echo(sensor.channel("range")), wraps(host(sensor.channel("azimuth"))))
     run_sector = cells.sector[runs.ring, runs.column]
     down, lit = down_stratum(sensor), bool(cells.intensity.any())
     found = {
@@ -278,5 +278,5 @@ def missing_runs(rng: np.ndarray, wrap: bool) -> Runs:
     return Runs(ring[keep], column[keep], length[keep], np.where(i < len(_RANGE_STRATA), i, -1))
 
 
-def _first_echo(channel) -> np.ndarray:
+def first_echo(channel) -> np.ndarray:
     return host(channel)[..., 0]

@@ -1,0 +1,57 @@
+"""Statistics of lost returns that serve the fit alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tailgate.calibrate.lidar_loss import FIT_STATISTICS, LAGS, LOSS_STATISTICS, fit_sketches
+from tailgate.calibrate.scene import street_scan
+from tailgate.config.rig import load_sensor
+from tailgate.sensors.lidar import respond_lidar
+from tailgate.validate.evidence import STATISTICS
+from tailgate.validate.sketch import Sketch
+
+
+@pytest.fixture(scope="module")
+def street():
+    model = load_sensor("hdl64e")[0].model_copy(update={"columns": 720})
+    return model, street_scan(model, 3, boxes=0)
+
+
+def responded(street, **params):
+    model, scan = street
+    return Sketch.total(fit_sketches(replace(scan, channels=respond_lidar(scan, model, params, 5))))
+
+
+def rates(sketch, name, words):
+    """Share of ones and count, over the strata whose names hold all these words."""
+    picked = [k for k, stratum in enumerate(LOSS_STATISTICS[name].strata) if all(word in stratum for word in words)]
+    counts = sketch.counts[name][picked].sum(0)
+    return counts[1] / counts.sum(), counts.sum()
+
+
+def test_they_gate_nothing():
+    assert set(LOSS_STATISTICS) <= set(FIT_STATISTICS) and not set(LOSS_STATISTICS) & set(STATISTICS)
+
+
+def test_losses_of_the_signal_are_of_dark_surfaces_and_others_of_all(street):
+    anywhere, by_signal = (responded(street, **p) for p in ({"drop_base": 0.05}, {"range_10pct": 20.0, "signal_incidence": 0.0}))
+    dark, bright = (["20-26 m", "intensity 0.12"], ["20-26 m", "intensity 0.25"])
+    (even_dark, _), (even_bright, n) = rates(anywhere, "loss", dark), rates(anywhere, "loss", bright)
+    assert n > 1000 and even_dark == pytest.approx(0.05, abs=0.02) and even_bright == pytest.approx(0.05, abs=0.02)
+    assert rates(by_signal, "loss", dark)[0] > 3 * rates(by_signal, "loss", bright)[0]
+
+
+def test_pairs_tell_patches_from_single_losses(street):
+    """Single losses come in pairs as often as they come at all, at any lag; what decides about patches decays with the lag."""
+    single, patches = (responded(street, drop_base=0.1, drop_grain=g, drop_correlation=0.8) for g in (1.0, 0.0))
+    alone = [rates(single, "loss_pairs", [f"{lag} columns"])[0] for lag in LAGS]
+    assert alone == pytest.approx([0.1] * len(LAGS), abs=0.02)
+    together = [rates(patches, "loss_pairs", [f"{lag} columns"])[0] for lag in LAGS]
+    assert together[0] > 0.4 and together == sorted(together, reverse=True)
+
+
+def test_without_intensity_they_are_not_counted(street):
+    model, scan = street
+    dark = replace(scan, channels={**scan.channels, "intensity": np.zeros_like(scan.channel("intensity"))})
+    assert not set(LOSS_STATISTICS) & set(Sketch.total(fit_sketches(dark)).counts)
