@@ -90,4 +90,4 @@ def test_calibration_says_what_is_missing():
     assert set(calibrated_priors(model)) <= set(SEEN_BY) and "depth_step" not in calibrated_priors(model)
     heard = []
     assert fit_camera(reference, views, small) == fit_camera(reference, views, small, heard=lambda *how: heard.append(how))
-    assert [done for done, _ in heard] == sorted(done for done, _ in heard) and heard[-1] == (12, 12) and len(heard) > 5
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard) and heard[-1] == (15, 15) and len(heard) > 5

@@ -43,6 +43,7 @@ class Polished:
         best: point of the unit cube [k].
         covariance: of the point [k, k].
         resolution: share of each setting that the reference decides, 0..1 [k].
+        freedom: degrees of freedom of the covariance: scenes less one, of the side that has fewer.
         power: setting [k] -> statistic -> squared response of the auxiliary vector.
         unfitted, fitted: auxiliary distance of the middle of the bounds and of the point.
     """
@@ -50,6 +51,7 @@ class Polished:
     best: np.ndarray
     covariance: np.ndarray
     resolution: np.ndarray
+    freedom: int
     power: list[dict[str, float]]
     unfitted: float
     fitted: float
@@ -138,7 +140,8 @@ def polish(problem: Problem, start: np.ndarray) -> Polished:
             break
     middle = finely(problem.values(np.full(len(best), 0.5)))
     unfitted, fitted = (float(np.linalg.norm(residual_of(auxiliary, problem, s))) for s in (middle, scenes))
-    return Polished(best, chosen.covariance, np.diag(chosen.covariance @ chosen.information), chosen.power, unfitted, fitted)
+    freedom = max(min(len(problem.reference), len(scenes)) - 1, 1)
+    return Polished(best, chosen.covariance, np.diag(chosen.covariance @ chosen.information), freedom, chosen.power, unfitted, fitted)
 
 
 def _summaries(problem: Problem, auxiliary: Auxiliary, jacobian: np.ndarray, misfit: dict[str, float]) -> np.ndarray:
