@@ -116,7 +116,13 @@ def fit_camera(
         return [[view] for depth in (True, False) for view in responded(depth, tuple(_own(model, params, depth).items()))]
 
     with remembering():
-        return fit(Problem(list(reference), DEVICE_STATISTICS, priors, SEEN_BY, simulate, FELT_BY), heard)
+        return fit(Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), simulate, FELT_BY), heard)
+
+
+def _seen_by(priors: Mapping[str, Ranged]) -> dict[str, tuple[str, ...]]:
+    """``SEEN_BY``; noise across the image counts where a setting lets noise change across it."""
+    kept = {n: tuple(s for s in seen if s != "depth_noise_field") for n, seen in SEEN_BY.items()}
+    return SEEN_BY if "field_noise" in priors else kept
 
 
 def calibrated_priors(model: CameraModel) -> dict[str, Ranged]:
