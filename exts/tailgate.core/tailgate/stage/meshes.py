@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.stage.normals import double_areas, smooth_normals
 from tailgate.stage.solids import read_solid
 from tailgate.turns import breathe
 
@@ -160,6 +159,12 @@ def corner_values(values: np.ndarray, kind: str, corners: np.ndarray, indices: n
     return values[rows]
 
 
+def double_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Normals of faces as long as twice their areas, [F, 3]."""
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    return np.cross(b - a, c - a)
+
+
 def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     """A primvar without its indices at the earliest time, own or inherited: (float64 [n, width], interpolation); [0, width] if there is none."""
     from pxr import Usd, UsdGeom
@@ -302,5 +307,7 @@ def placed(arrays: tuple, T: np.ndarray, left_handed: bool, rest: tuple, crease_
     if left_handed != (np.linalg.det(T[:3, :3]) < 0):
         triangles, normals, colours, st = (None if a is None else a[:, ::-1].copy() for a in (triangles, normals, colours, st))
     if normals is None:
+        from tailgate.stage.normals import smooth_normals
+
         normals = smooth_normals(points, triangles, crease_deg)
     return MeshData(points, triangles, normals, colours, st, *rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.stage.meshes import double_areas
 from tailgate.turns import breathe
 
 wp.set_module_options({"enable_backward": False})
@@ -13,12 +14,6 @@ BLOCK = 500_000
 """Triangles that are looked at in one piece."""
 _SAME = 6
 """Points that agree in so many decimals are one point: where a mesh was cut for its texture, its surface goes on."""
-
-
-def double_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Normals of faces as long as twice their areas, [F, 3]."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    return np.cross(b - a, c - a)
 
 
 def flat_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
