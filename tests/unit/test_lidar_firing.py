@@ -9,8 +9,8 @@ from tailgate.config.load import load
 from tailgate.config.rig import configs_root, find_config, load_sensor
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
+from tailgate.geometry.beams import directions
 from tailgate.geometry.firing import deskewed, firing_grid, move_with_sensor
-from tailgate.geometry.local_planes import directions
 
 LIDARS = sorted(p.stem for p in (configs_root() / "sensors").glob("*.yaml") if "elevation_deg" in p.read_text())
 OUSTER = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
-from tailgate.geometry.local_planes import directions
+from tailgate.geometry.beams import directions
 from tailgate.geometry.rounding import Rounding
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.lidar_statistics import (

@@ -4,7 +4,8 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from tailgate.geometry.local_planes import directions, local_planes, local_planes_twin, wraps
+from tailgate.geometry.beams import directions
+from tailgate.geometry.local_planes import local_planes, local_planes_twin, wraps
 
 
 def _corner(noise=0.0, lost=0.0):

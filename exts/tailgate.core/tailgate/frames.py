@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.errors import TailgateError
+from tailgate.geometry.beams import directions
 from tailgate.geometry.lens import Distortion
 from tailgate.geometry.rounding import Rounding
 
@@ -243,9 +244,7 @@ class SensorFrame:
         rng = host(self.channel("range"))
         order = np.nonzero(rng.transpose(1, 0, 2) > 0)
         cell = (order[1], order[0], order[2])
-        az, el = (np.deg2rad(host(self.channel(c))) for c in ("azimuth", "elevation"))
-        ray = np.stack([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)], axis=-1)
-        xyz = ray[cell[:2]] * rng[cell][:, None]
+        xyz = directions(*(host(self.channel(c)) for c in ("azimuth", "elevation")))[cell[:2]] * rng[cell][:, None]
         xyz = (self.rounding.rounded(xyz) if self.rounding else xyz).astype(np.float32)
         out = {name: host(self.channels[name])[cell] for name in channels if name in self.channels}
         return {"xyz": xyz, **out, "ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}

@@ -19,7 +19,7 @@ from tailgate.calibrate.estimate import Estimate
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
-from tailgate.geometry.local_planes import directions
+from tailgate.geometry.beams import directions
 
 FOLDS = 8
 """Groups of the delete-a-group jackknife: azimuth sectors of all scans in turn."""

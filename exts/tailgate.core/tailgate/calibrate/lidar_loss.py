@@ -16,7 +16,7 @@ import numpy as np
 from tailgate.frames import SensorFrame, host
 from tailgate.geometry.local_planes import wraps
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS, Cells, first_echo, lidar_sketches, measure_cells
-from tailgate.validate.sketch import Sketch, Statistic, add_blocks
+from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
 RANGE_EDGES = (1.0, 3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 20.0, 26.0, 34.0, 44.0, 60.0, 80.0, 120.0)
 """Strata of range [m]."""
@@ -55,10 +55,10 @@ def loss_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
     sketches = [Sketch() for _ in range(SECTORS)]
     if not cells.intensity.any():
         return sketches
-    light = _band(_around(first_echo(sensor.channel("range")) > 0, cells.intensity), LIGHT_EDGES)
+    light = bins(_around(first_echo(sensor.channel("range")) > 0, cells.intensity), LIGHT_EDGES)
     rng, angle = cells.planes.near_range, np.rad2deg(np.arccos(np.clip(cells.planes.incidence, 0.0, 1.0)))
     counts = (cells.hole_stratum >= 0) & (rng >= RANGE_EDGES[0]) & (rng < RANGE_EDGES[-1])
-    stratum = (_band(rng, RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + _band(angle, ANGLE_EDGES)) * len(_LIGHT) + light
+    stratum = (bins(rng, RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + bins(angle, ANGLE_EDGES)) * len(_LIGHT) + light
     add_blocks(sketches, LOSS_STATISTICS["loss"], cells.sector, np.where(counts, stratum, -1), cells.missing)
     missing = np.where(counts, cells.missing, np.nan)
     ring, column = np.nonzero(counts & (cells.missing > 0))
@@ -68,11 +68,6 @@ def loss_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
         stratum = np.where(wrap | (column + lag < columns), 2 * k * len(_LIGHT) + where, -1)
         add_blocks(sketches, LOSS_STATISTICS["loss_pairs"], cells.sector[ring, column], stratum, missing[ring, (column + lag) % columns])
     return sketches
-
-
-def _band(value: np.ndarray, edges: tuple[float, ...]) -> np.ndarray:
-    """Index of the bin of each value; those beyond the edges go to the outer bins."""
-    return np.searchsorted(edges[1:-1], value, side="right")
 
 
 def _around(returned: np.ndarray, intensity: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 
 from tailgate.config.sensor import LidarModel
 from tailgate.frames import ObjectView, SensorFrame
+from tailgate.geometry.beams import directions
 from tailgate.geometry.firing import firing_grid, from_the_origin
-from tailgate.geometry.local_planes import directions
 from tailgate.geometry.rounding import Rounding
 from tailgate.rng import rng
 from tailgate.sensors.noise_field import pcg3d_twin

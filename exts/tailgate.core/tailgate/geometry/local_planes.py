@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tailgate.geometry.beams import directions
 from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
@@ -42,15 +43,6 @@ class LocalPlanes:
     wide_rms: np.ndarray
     incidence: np.ndarray
     leverage: np.ndarray
-
-
-def directions(azimuth: Any, elevation: Any) -> np.ndarray:
-    """Unit vectors of beams, float64 [..., 3], x forward, y left, z up; angles [deg], as exact as they are stored."""
-    az, el = np.deg2rad(azimuth), np.deg2rad(elevation)
-    flat = np.cos(el)
-    out = np.empty((*np.shape(flat), 3))
-    out[..., 0], out[..., 1], out[..., 2] = flat * np.cos(az), flat * np.sin(az), np.sin(el)
-    return out
 
 
 def wraps(azimuth: np.ndarray) -> bool:

@@ -51,7 +51,7 @@ def label_returns(channels: dict[str, np.ndarray], T_sensor_box: np.ndarray, siz
         size: length, width, height [m], [N, 3].
         semantic: semantic id per box, [N].
     """
-    from tailgate.geometry.local_planes import directions
+    from tailgate.geometry.beams import directions
 
     rays = directions(channels["azimuth"], channels["elevation"])
     rng = channels["range"]

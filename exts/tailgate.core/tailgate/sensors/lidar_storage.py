@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.frames import host
-from tailgate.geometry.local_planes import directions
+from tailgate.geometry.beams import directions
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rounding import FRACTION_BITS, LEAST_EXPONENT, Rounding
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from tailgate.frames import Objects, SensorFrame, host
-from tailgate.geometry.local_planes import directions
+from tailgate.geometry.beams import directions
 
 
 @dataclass(frozen=True)

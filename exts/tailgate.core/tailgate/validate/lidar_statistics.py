@@ -21,11 +21,13 @@ synthetic scans. Where coordinates were stored in steps above MAX_STEP (``Sensor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tailgate.frames import SensorFrame, host
-from tailgate.geometry.local_planes import LocalPlanes, directions, local_planes, wraps
+from tailgate.geometry.beams import directions
+from tailgate.geometry.local_planes import LocalPlanes, local_planes, wraps
 from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
 RANGE_EDGES = (1.0, 6.0, 12.0, 25.0, 50.0, 120.0)
@@ -278,5 +280,6 @@ def missing_runs(rng: np.ndarray, wrap: bool) -> Runs:
     return Runs(ring[keep], column[keep], length[keep], np.where(i < len(_RANGE_STRATA), i, -1))
 
 
-def first_echo(channel) -> np.ndarray:
+def first_echo(channel: Any) -> np.ndarray:
+    """The first echo of a channel (beams, columns, echoes), on the host."""
     return host(channel)[..., 0]

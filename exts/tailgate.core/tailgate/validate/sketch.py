@@ -10,6 +10,7 @@ import numpy as np
 _FEW = 8
 """Up to so many inner edges, comparing with each beats searching."""
 
+
 @dataclass(frozen=True)
 class Statistic:
     """What one statistic counts.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.frames import SensorFrame, host
-from tailgate.geometry.local_planes import directions, wraps
+from tailgate.geometry.beams import directions
+from tailgate.geometry.local_planes import wraps
 from tailgate.validate.backbones.grid import NAMES as GRID_NAMES
 from tailgate.validate.backbones.grid import Window, grid_features
 from tailgate.validate.backbones.protocol import Backbone, backbones
