@@ -15,7 +15,7 @@ from tailgate.validate.sketch import Sketch
 @pytest.fixture(scope="module")
 def street():
     model = load_sensor("hdl64e")[0].model_copy(update={"columns": 720})
-    return model, street_scan(model, 3, boxes=0)
+    return model, street_scan(model, 2, boxes=0, relief=0.0)
 
 
 def responded(street, **params):
@@ -37,8 +37,8 @@ def test_they_gate_nothing():
 def test_losses_of_the_signal_are_of_dark_surfaces_and_others_of_all(street):
     anywhere, by_signal = (responded(street, **p) for p in ({"drop_base": 0.05}, {"range_10pct": 20.0, "signal_incidence": 0.0}))
     dark, bright = (["20-26 m", "intensity 0.12"], ["20-26 m", "intensity 0.25"])
-    (even_dark, _), (even_bright, n) = rates(anywhere, "loss", dark), rates(anywhere, "loss", bright)
-    assert n > 1000 and even_dark == pytest.approx(0.05, abs=0.02) and even_bright == pytest.approx(0.05, abs=0.02)
+    (even_dark, few), (even_bright, n) = rates(anywhere, "loss", dark), rates(anywhere, "loss", bright)
+    assert few > 500 and n > 1000 and even_dark == pytest.approx(0.05, abs=0.02) and even_bright == pytest.approx(0.05, abs=0.02)
     assert rates(by_signal, "loss", dark)[0] > 3 * rates(by_signal, "loss", bright)[0]
 
 

@@ -26,7 +26,7 @@ MIN_RETURNS, MIN_BLOCKS = 20, 3
 """Returns on planes for an azimuth sector of a scan to tell of a beam, and sectors for the beam's errors to be told."""
 PRIOR = np.array([0.03, 0.002])
 """Standard deviations of the errors of range [m] and azimuth [rad] before anything is seen: the accuracy of spinning devices in data sheets."""
-LEAST = np.array([1e-3, 1e-4])
+LEAST = np.array([1e-3, 2e-4])
 """Smaller standard deviations between beams count as none: no statistic feels them."""
 TOLD = 0.6
 """Share of the variance between beams that must be their own, and not chance, for any error of a kind to be told."""

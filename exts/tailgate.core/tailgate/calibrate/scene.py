@@ -16,18 +16,21 @@ SENSOR_HEIGHT = 1.8
 """Height of a LiDAR above the road [m] of which nobody knows how it is mounted."""
 PATCHES, TONES = (0.1, 2.0), 0.6
 """Sizes of painted patches [m] and the largest standard deviation of the log of their tones."""
+KERB, RECESS = (0.0, 0.16), (0.05, 0.3)
+"""Heights of kerbs, and depths by which windows lie behind their wall [m]."""
 _MATERIALS = {"road": 0.17, "pavement": 0.3, "facade": 0.35, "plant": 0.4, "paint": 0.35, "dark": 0.08}
 """Mean reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019)."""
 
 
-def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor: np.ndarray | None = None) -> SensorFrame:
-    """An exact scan of a street: road, pavements, two rows of facades and boxes of the size of cars, poles, people and hedges.
+def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor: np.ndarray | None = None, relief: float = 1.0) -> SensorFrame:
+    """An exact scan of a street: road, kerbs, pavements, two rows of facades with windows, and boxes of the size of cars, poles, people and hedges.
 
     Args:
         model: the device; its beams give the rays.
         seed: another seed gives another street.
         boxes: how many boxes stand along it.
         T_rig_sensor: pose of the device on its rig, which stands on the road [4, 4]; level at ``SENSOR_HEIGHT`` where not given.
+        relief: kerbs and the depth of windows, as a share; at 0 road and facades are plane.
 
     Returns:
         A scan with range [m], incidence, reflectance (also as intensity), azimuth and elevation [deg] and ring; nothing is lost but what lies
@@ -41,11 +44,9 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor:
     origins = np.array([0.0, 0.0, pose[2, 3]]) + grid.height[:, None].astype(np.float64) * pose[:3, 2]
     best = _Nearest(directions(az, el) @ pose[:3, :3].T, origins[:, None])
     kerb = draw.uniform(3.5, 6.0)
-    y = best.origin[..., 1] + best.origin[..., 2] * best.rays[..., 1] / np.maximum(-best.rays[..., 2], 1e-9)
-    ground = np.where(np.abs(y) < kerb, _tone(draw, "road"), _tone(draw, "pavement"))
-    best.plane(np.array([0.0, 0.0, 1.0]), 0.0, ground)
+    _ground(best, draw, kerb, relief)
     for side in (-1.0, 1.0):
-        _facades(best, draw, side * draw.uniform(8.0, 18.0))
+        _facades(best, draw, side * draw.uniform(8.0, 18.0), relief)
     for _ in range(boxes):
         _box(best, draw, kerb)
     best.paint(draw)
@@ -132,19 +133,37 @@ def _tone(draw: np.random.Generator, material: str) -> float:
     return float(np.clip(_MATERIALS[material] * np.exp(0.35 * draw.standard_normal()), 0.02, 0.95))
 
 
-def _facades(best: _Nearest, draw: np.random.Generator, y: float) -> None:
+def _ground(best: _Nearest, draw: np.random.Generator, kerb: float, relief: float) -> None:
+    """A road between two raised pavements."""
+    up, across, height, stone = np.eye(3)[2], np.eye(3)[1], relief * draw.uniform(*KERB), _tone(draw, "pavement")
+    best.plane(up, 0.0, _tone(draw, "road"), lambda p: np.abs(p[:, 1]) < kerb)
+    best.plane(up, height, stone, lambda p: np.abs(p[:, 1]) >= kerb)
+    for side in (-kerb, kerb):
+        best.plane(across, side, stone, lambda p: (p[:, 2] > 0.0) & (p[:, 2] < height))
+
+
+def _facades(best: _Nearest, draw: np.random.Generator, y: float, relief: float) -> None:
     """A row of houses of different depth and tone, with gaps."""
     x = -90.0
     while x < 90.0:
         width, gap = draw.uniform(8.0, 22.0), draw.uniform(0.0, 6.0)
-        set_back, top = y * draw.uniform(0.95, 1.25), draw.uniform(4.0, 15.0)
-        lower, upper = x, x + width
+        _house(best, draw, y * draw.uniform(0.95, 1.25), (x, x + width), relief)
+        x += width + gap
 
-        def within(p: np.ndarray, lower: float = lower, upper: float = upper, top: float = top) -> np.ndarray:
-            return (p[:, 0] > lower) & (p[:, 0] < upper) & (p[:, 2] < top)
 
-        best.plane(np.array([0.0, 1.0, 0.0]), set_back, _tone(draw, "facade"), within)
-        x = upper + gap
+def _house(best: _Nearest, draw: np.random.Generator, y: float, ends: tuple[float, float], relief: float) -> None:
+    """A wall with a window in the middle of each bay of each storey, and behind it the plane of the panes."""
+    top, recess, across = draw.uniform(4.0, 15.0), relief * draw.uniform(*RECESS), np.eye(3)[1]
+    bay, share = draw.uniform((2.2, 2.8), (4.0, 3.4)), draw.uniform(0.3, 0.6, 2)
+
+    def within(p: np.ndarray) -> np.ndarray:
+        return (p[:, 0] > ends[0]) & (p[:, 0] < ends[1]) & (p[:, 2] < top)
+
+    def solid(p: np.ndarray) -> np.ndarray:
+        return within(p) & (np.abs((p[:, ::2] - (ends[0], 0.0)) / bay % 1.0 - 0.5) > share / 2).any(axis=1)
+
+    best.plane(across, y, _tone(draw, "facade"), solid)
+    best.plane(across, y + np.copysign(recess, y), _tone(draw, "facade"), within)
 
 
 def _box(best: _Nearest, draw: np.random.Generator, kerb: float) -> None:
