@@ -27,7 +27,8 @@ MIN_RETURNS, MIN_BLOCKS = 20, 3
 PRIOR = np.array([0.03, 0.002])
 """Standard deviations of the errors of range [m] and azimuth [rad] before anything is seen: the accuracy of spinning devices in data sheets."""
 LEAST = np.array([1e-3, 2e-4])
-"""Smaller standard deviations between beams count as none: no statistic feels them."""
+"""Smaller standard deviations between beams count as none: no statistic feels them. 0.2 mrad move a return on a wall seen at 65 degrees from 12 m by
+2 mm across it; kerbs and windows of two streets alike made half of that of beams without errors."""
 TOLD = 0.6
 """Share of the variance between beams that must be their own, and not chance, for any error of a kind to be told."""
 KNOWN = 0.15
