@@ -132,6 +132,39 @@ def test_dual_returns_carry_their_labels_and_truth(device, street):
     assert thin["range"].shape[2] == 2 and not (thin["range"][..., 1] > 0).any()
 
 
+def test_light_of_the_air_has_no_label_in_a_dual_return(device, street):
+    """One surface and the air make two echoes, as many as are reported: they are told apart all the same."""
+    lost = {**FOG, "backscatter": 0.06, "drop_base": 0.5}
+    exact = street.channel("range")
+    scan = replace(street, channels={**street.channels, "instance": (exact > 0).astype(np.uint32)})
+    got = respond_lidar(scan, device.model_copy(update={"returns": "dual"}), lost, 4, 0.03)
+    labelled = got["instance"] > 0
+    near = np.abs(got["range"] - exact) < 0.5
+    assert labelled.any() and near[labelled].all() and ((got["range"] > 0) & ~near).any()
+    assert not ((got["range"][..., 1] > 0) & (got["range"][..., 0] == 0)).any()
+
+
+@pytest.mark.parametrize("kind", ["numpy", "warp"])
+def test_the_strongest_echo_is_the_strongest_in_this_air(device, street, kind):
+    """Far and bright against near and dark: 1.7 times as strong in clear air, 0.004 of it behind 30 m more of dense fog (Beer and Lambert)."""
+    import warp as wp
+
+    shape = (*street.channel("range").shape[:2], 2)
+    exact, labels = np.broadcast_to([40.0, 10.0], shape), np.broadcast_to([7, 3], shape).astype(np.uint32)
+    arrays = {"range": exact, "reflectance": np.broadcast_to([0.8, 0.03], shape), "incidence": np.ones(shape)}
+    held = {n: np.ascontiguousarray(a, np.float32) for n, a in arrays.items()}
+    if kind == "warp":
+        held = {n: wp.array(a, dtype=wp.float32, device="cpu") for n, a in held.items()}
+    scan = replace(street, channels={**street.channels, **held, "semantic": labels, "instance": labels})
+
+    def got(mode, extinction):
+        out = respond_lidar(scan, device.model_copy(update={"returns": mode}), {}, 5, extinction)
+        return [np.asarray(out[n])[0, 0].tolist() for n in ("range", "instance", "range_true")]
+
+    assert got("strongest", 0.0) == [[40.0], [7], [40.0]] and got("strongest", 0.1) == [[10.0], [3], [10.0]]
+    assert got("dual", 0.1) == [[10.0, 40.0], [3, 7], [10.0, 40.0]] and got("last", 0.1)[:2] == [[40.0], [7]]
+
+
 def test_warp_channels_give_the_same(device, street):
     import warp as wp
 

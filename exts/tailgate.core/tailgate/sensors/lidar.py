@@ -167,7 +167,7 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     """Channels of a real device from exact ones.
 
     Args:
-        sensor: exact scan, its echoes from the strongest to the weakest; ``reflectance`` where given (above 1 for retroreflectors), else
+        sensor: exact scan, its echoes from the strongest to the weakest in clear air; ``reflectance`` where given (above 1 for retroreflectors), else
             ``intensity`` is taken for it; ``incidence`` where given, else normal incidence; ``rounding`` where its coordinates are to be stored so.
         model: the device; ``returns`` says how many echoes come out. One that reports the strongest heeds no other surface, so that a lost return
             is a hole and not the weaker echo behind it.
@@ -193,12 +193,14 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     ones = np.ones(exact.shape, dtype=np.float32)
     surfaces = (exact, channels.get("incidence", ones), channels.get("reflectance", channels.get("intensity", ones)))
     found = {name: channels[name] for name in ("semantic", "instance") if name in channels}
+    if extinction > 0 and exact.shape[2] > 1:
+        surfaces, found = _ranked(surfaces, found, extinction)
     if model.returns == "strongest" and exact.shape[2] > 1:
         surfaces, found = tuple(_first(value, 1) for value in surfaces), {name: _first(value, 1) for name, value in found.items()}
     response, limits = LidarResponse.of(params), limits_of(model, extinction)
     echoes = with_stray_light(surfaces, response, limits, model, seed)
     rng, intensity = launch_response(echoes, response, limits, seed, device, sure=surfaces[0].shape[2])
-    if echoes[0].shape[2] == model.echoes:
+    if echoes[0].shape[2] == model.echoes == 1:
         held = {name: host(value) for name, value in found.items()}
     else:
         rng, intensity, held = _report(echoes, (rng, intensity), found, limits, model)
@@ -251,12 +253,26 @@ def _report(echoes: tuple, measured: tuple, found: dict[str, Any], limits: Limit
     """What the device reports of all echoes: range, intensity, and the labels of what it saw."""
     from tailgate.sensors.lidar_echo import choose_echoes
 
-    exact, incidence, reflectance = (host(channel).astype(np.float64) for channel in echoes)
-    rng, intensity = (_first(channel, max(exact.shape[2], model.echoes)) for channel in measured)
-    power = reflectance * incidence / np.maximum(exact, 1e-3) ** 2 * np.exp(-2 * limits.extinction * exact)
-    chosen = choose_echoes(rng, _first(power, rng.shape[2]), model.returns)
+    rng, intensity = (_first(channel, max(echoes[0].shape[2], model.echoes)) for channel in measured)
+    chosen = choose_echoes(rng, _first(_power(echoes, limits.extinction), rng.shape[2]), model.returns)
     labels = {name: _first(host(value), rng.shape[2]) for name, value in found.items()}
     return *(np.take_along_axis(c, chosen, axis=2) for c in (rng, intensity)), {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}
+
+
+def _power(echoes: tuple[Any, Any, Any], extinction: float) -> np.ndarray:
+    """What every echo sends back through air of this extinction, without the device's constants."""
+    r, incidence, reflectance = (host(channel).astype(np.float64) for channel in echoes)
+    return reflectance * incidence / np.maximum(r, 1e-3) ** 2 * np.exp(-2 * extinction * r)
+
+
+def _ranked(surfaces: tuple[Any, Any, Any], found: dict[str, Any], extinction: float) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
+    """Surfaces and their labels from the strongest to the weakest in this air, those that are none last."""
+    order = np.argsort(np.where(host(surfaces[0]) > 0, -_power(surfaces, extinction), np.inf), axis=2, kind="stable")
+
+    def sort(channel: Any) -> np.ndarray:
+        return np.take_along_axis(host(channel), order, axis=2)
+
+    return tuple(sort(channel) for channel in surfaces), {name: sort(channel) for name, channel in found.items()}
 
 
 def _first(channel: Any, echoes: int) -> np.ndarray:
