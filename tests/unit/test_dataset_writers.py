@@ -152,7 +152,10 @@ def test_basicwriter_layout_and_dtypes(written):
     assert np.array_equal(depth, frame.sensors["camera"].channels["distance_to_image_plane"])
     rgb = decode_png((folder / "rgb_0001.png").read_bytes())
     assert np.array_equal(rgb, frame.sensors["camera"].channels["rgb"])
-    assert np.load(folder / "pointcloud_0001.npy").shape == (len(frame.sensors["lidar"].points()["xyz"]), 3)
+    points = frame.sensors["lidar"].points()
+    assert np.load(folder / "pointcloud_0001.npy").shape == (len(points["xyz"]), 3)
+    for name in ("semantic", "instance", "intensity", "ring", "echo", "time_offset"):
+        assert np.array_equal(np.load(folder / f"pointcloud_{name}_0001.npy"), points[name])
 
 
 def test_basicwriter_masks_name_every_colour(written):

@@ -239,7 +239,7 @@ class SensorFrame:
             channels: which of LIDAR_CHANNELS to list, where the scan has them.
 
         Returns:
-            ``xyz`` [n, 3] in the sensor frame [m], as stored, ``ring``, ``column`` and the channels, [n] each.
+            ``xyz`` [n, 3] in the sensor frame [m], as stored, ``ring``, ``column``, ``echo`` and the channels, [n] each.
         """
         rng = host(self.channel("range"))
         order = np.nonzero(rng.transpose(1, 0, 2) > 0)
@@ -247,7 +247,8 @@ class SensorFrame:
         xyz = directions(*(host(self.channel(c)) for c in ("azimuth", "elevation")))[cell[:2]] * rng[cell][:, None]
         xyz = (self.rounding.rounded(xyz) if self.rounding else xyz).astype(np.float32)
         out = {name: host(self.channels[name])[cell] for name in channels if name in self.channels}
-        return {"xyz": xyz, **out, "ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32)}
+        place = {"ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32), "echo": cell[2].astype(np.uint8)}
+        return {"xyz": xyz, **out, **place}
 
 
 @dataclass

@@ -196,6 +196,6 @@ def _lidar(sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     points, T = sensor.points(), np.asarray(sensor.T_world_sensor)[0]
     world = points["xyz"].astype(np.float64) @ T[:3, :3].T + T[:3, 3]
     out: list[tuple[str, str, Any]] = [("pointcloud", "", world.astype(np.float32))]
-    out += [("pointcloud", name, points[name]) for name in ("semantic", "instance", "intensity", "ring") if name in points]
+    out += [("pointcloud", name, points[name]) for name in ("semantic", "instance", "intensity", "ring", "echo", "time_offset") if name in points]
     pose = {"sensorToWorld": T.T.ravel().tolist(), "t_start_ns": int(sensor.t_start), "t_end_ns": int(sensor.t_end), "model": sensor.model}
     return [*out, ("lidar_params", "", pose)]

@@ -33,7 +33,7 @@ ANNOTATORS = (
     "rgb", *DEPTHS, "semantic_segmentation", "instance_segmentation", "bounding_box_2d_tight", "bounding_box_2d_loose", "bounding_box_3d",
     "camera_params", "pointcloud", "lidar_params",
 )  # fmt: skip
-PARTS = ("labels", "prim_paths", "mapping", "semantics_mapping", "semantic", "instance", "intensity", "ring")
+PARTS = ("labels", "prim_paths", "mapping", "semantics_mapping", "semantic", "instance", "intensity", "ring", "echo", "time_offset")
 OPTIONS = (*KEYS, "meters_per_unit", "up_axis")
 _NAME = re.compile(rf"^(?:(.+)_)?({'|'.join(ANNOTATORS)})(?:_({'|'.join(PARTS)}))?_((?:\d+_)*\d+)\.(?:png|jpe?g|npy|json)$")
 _T_Z_UP = {"z": np.eye(4), "y": np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])}
