@@ -35,6 +35,27 @@ def test_every_shipped_table_is_sourced_and_ordered():
         assert grid.time.min() >= 0 and grid.time.max() < 1.01 * grid.sweep and grid.live.all(), name
 
 
+@pytest.mark.parametrize(
+    ("name", "times", "period"),
+    [
+        # VLP-16 (63-9243, figure 9-7) and HDL-32E (63-9113, appendix): lasers by number, from the lowest, interleaved.
+        ("vlp16", {-15: 0, 1: 2.304, -13: 4.608, 15: 34.56}, 55.296),
+        ("hdl32e", {-30.67: 0, -9.33: 1.152, -29.337: 2.304, 10.67: 35.712}, 46.08),
+        ("vlp32c", {-25: 0, -1: 0, -1.667: 2.304, 10.333: 34.56}, 55.296),
+        ("vls128", {-11.742: 0, -1.99: 0, -25: 10.66}, 53.3),
+        # Pandar64 (640-en): lasers 51 and 61 last, 3.62 us before the block ends, 45 and 60 before them by 1.304 us; 12 and 40 first, 54.668 us before.
+        ("pandar64", {-5.547: 51.048, -12.956: 51.048, -4.54: 49.744, -11.988: 49.744, 1.031: 0, -3.694: 0}, 55.56),
+        ("xt32", {15: 0, 14: 1.512, -16: 46.872}, 50.0),
+    ],
+)
+def test_lasers_fire_in_the_order_of_the_manual(name, times, period):
+    model = load_sensor(name)[0]
+    for elevation, moment in times.items():
+        beam = int(np.abs(np.array(model.elevation_deg) - elevation).argmin())
+        assert model.firing_us[beam] == pytest.approx(moment, abs=1e-3), elevation
+    assert max(model.firing_us) < period == pytest.approx(1e6 / model.rate_hz / model.columns, rel=2e-3)
+
+
 def test_a_beam_that_looks_aside_passes_a_column_at_another_time():
     model = LidarModel(elevation_deg=[1.0, 0.0, -1.0], azimuth_offset_deg=[0.0, 2.0, -1.5], firing_us=[0.0, 0.0, 50.0], columns=360)
     grid = firing_grid(model)
