@@ -43,7 +43,7 @@ def test_every_shipped_table_is_sourced_and_ordered():
         ("hdl32e", {-30.67: 0, -9.33: 1.152, -29.337: 2.304, 10.67: 35.712}, 46.08),
         ("vlp32c", {-25: 0, -1: 0, -1.667: 2.304, 10.333: 34.56}, 55.296),
         ("vls128", {-11.742: 0, -1.99: 0, -25: 10.66}, 53.3),
-        # Pandar64 (640-en): lasers 51 and 61 last, 3.62 us before the block ends, 45 and 60 before them by 1.304 us; 12 and 40 first, 54.668 us before.
+        # Pandar64 (640-en): lasers 51 and 61 last, 3.62 us before the block ends, 45 and 60 1.304 us before them; 12 and 40 first, 54.668 us before.
         ("pandar64", {-5.547: 51.048, -12.956: 51.048, -4.54: 49.744, -11.988: 49.744, 1.031: 0, -3.694: 0}, 55.56),
         ("xt32", {15: 0, 14: 1.512, -16: 46.872}, 50.0),
     ],
@@ -79,6 +79,7 @@ def test_blind_sectors_return_nothing():
     blind = np.abs((azimuth - 180.0 + 180.0) % 360.0 - 180.0) <= 10.0
     assert blind.sum() > 70 and not hit[blind].any() and hit[1][~blind[1]].all()
     assert sensor.view.alone[0] == 0 and sensor.view.visible[0] == 0
+    assert not firing_grid(model.model_copy(update={"blind_sectors_deg": [(-180.0, 180.0)]})).live.any()
 
 
 def test_a_sensor_that_drives_past_a_wall_measures_it_bent_and_deskewed_straight():

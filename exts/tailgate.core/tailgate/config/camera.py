@@ -83,8 +83,8 @@ class CameraModel(Model):
 
     type: Literal["camera"] = "camera"
     source: str = ""
-    width: int = Field(gt=0, le=8192)
-    height: int = Field(gt=0, le=8192)
+    width: int = Field(ge=4, le=8192)
+    height: int = Field(ge=4, le=8192)
     fx: float = Field(gt=0)
     fy: float = Field(gt=0)
     cx: Finite
@@ -103,6 +103,12 @@ class CameraModel(Model):
         """Intrinsics with the lens."""
         bent = Distortion(self.lens.model, tuple(self.lens.coefficients), self.lens.fov_deg) if self.lens else None
         return Intrinsics(self.width, self.height, self.fx, self.fy, self.cx, self.cy, bent)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> CameraModel:
+        if not self.near < self.far:
+            raise ValueError(f"near must be below far, got {self.near:g} and {self.far:g}")
+        return self
 
     @model_validator(mode="after")
     def _every_pixel_has_a_ray(self) -> CameraModel:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from tailgate.config.bounds import check_bounds
 from tailgate.config.layered import layered
 from tailgate.config.load import Source, validate, within
 from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
@@ -95,6 +96,8 @@ def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = Non
     if kind not in kinds:
         raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", source.at("type"))
     model = validate(kinds[kind], source.data, source)
+    for parameter, setting in model.response.items():
+        check_bounds(parameter, setting.dist, source.where(("response", parameter)))
     return model, getattr(model, "device", "") or path.stem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tailgate.config.camera import CameraModel, Finite
 from tailgate.config.load import Model
@@ -24,6 +24,13 @@ class Storage(Model):
     coordinates: Literal["float16"] | Annotated[float, Field(gt=0, le=1)]
     frame: Literal["sensor", "rig"] = "sensor"
     origin: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
+
+    @field_validator("coordinates", mode="before")
+    @classmethod
+    def _grid(cls, value: object) -> object:
+        if value == "float16" or (isinstance(value, (int, float)) and 0 < value <= 1):
+            return value
+        raise ValueError(f"coordinates must be 'float16' or a step above 0 and up to 1 [m], got {value!r}")
 
 
 class LidarModel(Model):
@@ -64,9 +71,9 @@ class LidarModel(Model):
     type: Literal["lidar"] = "lidar"
     device: str = ""
     source: str = ""
-    elevation_deg: list[Finite] = Field(min_length=1, max_length=1024)
+    elevation_deg: list[Annotated[float, Field(ge=-90, le=90)]] = Field(min_length=1, max_length=1024)
     azimuth_offset_deg: list[Finite] = []
-    firing_us: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = []
+    firing_us: list[Annotated[float, Field(ge=0, le=1e5)]] = []
     beam_height_m: list[Finite] = []
     range_offset_m: list[Finite] = []
     azimuth_error_deg: list[Finite] = []

@@ -51,7 +51,8 @@ def firing_grid(model: LidarModel) -> FiringGrid:
     live = np.ones(azimuth.shape, dtype=bool)
     for beam in range(beams):
         for first, last in (*model.blind_sectors_deg, *(model.hidden_sectors_deg[beam] if model.hidden_sectors_deg else ())):
-            live[beam] &= (azimuth[beam] - first) % 360.0 > (last - first) % 360.0
+            span = (last - first) % 360.0 if last - first < 360.0 else 360.0
+            live[beam] &= (azimuth[beam] - first) % 360.0 > span
     return FiringGrid(azimuth.astype(np.float32), elevation.astype(np.float32), time, height, live, round(sweep))
 
 

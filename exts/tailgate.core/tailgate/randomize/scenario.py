@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailgate.config.bounds import check_bounds
 from tailgate.config.budget import Budget
 from tailgate.config.rig import ResolvedRig
 from tailgate.config.scenario import OPEN_STAGE, Scenario, Use
@@ -147,6 +148,8 @@ def resolve_settings(scenario: Scenario, randomizers: tuple[Randomizer, ...]) ->
             if name not in own:
                 raise unknown(f"setting of randomizer {randomizer.name}", name, own, where)
             _same_kind(name, setting, own[name], where)
+            if randomizer.kind == "sensor":
+                check_bounds(name.rpartition(".")[2], setting.dist, where)
             own[name] = setting
         settings.update({address(scenario.name, randomizer.name, name): s for name, s in own.items()})
     return settings

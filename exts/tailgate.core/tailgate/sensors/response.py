@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from tailgate.config.bounds import check_bounds
 from tailgate.config.rig import ResolvedRig
 from tailgate.config.sensor import CameraModel, LidarModel
 from tailgate.config.setting import Setting
@@ -37,9 +38,11 @@ def ideal(model: LidarModel | CameraModel) -> dict[str, float]:
 
 
 def check_response(model: LidarModel | CameraModel) -> None:
-    """Refuse, by name, a setting that the response of this sensor does not have."""
+    """Refuse, by name, a setting that the response of this sensor does not have, or whose values mean nothing."""
     from tailgate.sensors.lidar import LidarResponse
 
+    for name, setting in model.response.items():
+        check_bounds(name, setting.dist)
     _, params = Timing.split(nominal(model))
     if model.type == "lidar":
         LidarResponse.of(params)

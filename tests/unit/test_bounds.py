@@ -1,0 +1,89 @@
+"""Values of response settings that mean nothing are refused with their place, wherever they are written."""
+
+import math
+
+import pytest
+from small_street import ALL, small_rig
+from tailgate.config.bounds import ABOVE_0, BOUNDS
+from tailgate.config.budget import Budget
+from tailgate.config.rig import load_sensor
+from tailgate.config.scenario import Scenario
+from tailgate.errors import UserError
+from tailgate.randomize.scenario import make_randomizers, resolve_settings
+from tailgate.sensors import check_response, ideal
+
+PRINCIPLES = ("vlp16", "rgb_rolling", "kinect_v1", "d435", "tof_vga")
+
+
+def setting(text):
+    return f"{{role: pinned, dist: {text}}}"
+
+
+@pytest.mark.parametrize(
+    ("base", "parameter", "dist", "words"),
+    [
+        ("vlp16", "noise_grain", "{kind: constant, value: 2.0}", "noise_grain' must be from 0 to 1, got 2"),
+        ("vlp16", "noise_sigma", "{kind: ranged, low: -0.02, high: 0.02}", "noise_sigma' must be at least 0, got -0.02"),
+        ("vlp16", "dropped", "{kind: constant, value: 1.5}", "dropped' must be from 0 to 1, got 1.5"),
+        ("vlp16", "jitter", "{kind: constant, value: soon}", "jitter' must be a number, got 'soon'"),
+        ("tof_vga", "modulation", "{kind: constant, value: 0}", "modulation' must be above 0, got 0"),
+        ("d435", "baseline", "{kind: constant, value: 0}", "baseline' must be above 0, got 0"),
+        ("camera_vga", "blur", "{kind: constant, value: 1.0e+9}", "blur' must be from 0 to 100, got 1e[+]09"),
+        ("camera_vga", "illuminant_red", "{kind: constant, value: true}", "illuminant_red' must be a number, got True"),
+    ],
+)
+def test_a_sensor_file_is_refused_with_its_line(tmp_path, base, parameter, dist, words):
+    path = tmp_path / "unit.yaml"
+    path.write_text(f"base: {base}\nresponse:\n  {parameter}: {setting(dist)}\n")
+    with pytest.raises(UserError, match=f"unit.yaml:3: response.{parameter}: response parameter '{words}"):
+        load_sensor(str(path))
+
+
+def test_a_scenario_is_refused_with_its_key():
+    wrong = {"lidar.noise_sigma": {"role": "pinned", "dist": {"kind": "constant", "value": -1.0}}}
+    uses = [{"use": name, **({"settings": wrong} if name == "sensor_noise.response" else {})} for name in ALL]
+    scenario = Scenario.model_validate({"name": "s", "base": "street", "randomizers": uses})
+    cells = [{"class": "cone", "target": 1}]
+    budget = Budget.model_validate({"name": "b", "seed": 1, "cells": cells, "scenarios": [{"file": "street"}], "rig": "small"})
+    rig = small_rig()
+    with pytest.raises(UserError, match=r"settings.lidar.noise_sigma: response parameter 'noise_sigma' must be at least 0, got -1"):
+        resolve_settings(scenario, make_randomizers(scenario, budget, rig))
+    model = rig.sensors["lidar"].model
+    (held,) = model.response.values()
+    low = held.dist.model_copy(update={"low": -1.0})
+    with pytest.raises(UserError, match="noise_sigma"):
+        check_response(model.model_copy(update={"response": {"noise_sigma": held.model_copy(update={"dist": low})}}))
+
+
+def test_bounds_name_parameters_and_hold_what_does_nothing():
+    every = {name: value for base in PRINCIPLES for name, value in ideal(load_sensor(base)[0]).items()}
+    assert {*BOUNDS, *ABOVE_0} <= set(every)
+    for name, value in every.items():
+        low, high = BOUNDS.get(name, (0.0, math.inf))
+        assert low <= value <= high, name
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("storage: {coordinates: 0}", "coordinates must be 'float16' or a step above 0 and up to 1"),
+        ("storage: {coordinates: float8}", "got 'float8'"),
+        ("elevation_deg: [120]", "elevation_deg must be less than or equal to 90"),
+        ("firing_us: [1.0e+9]", "firing_us must be less than or equal to 100000"),
+    ],
+)
+def test_impossible_lidars_are_refused(tmp_path, line, words):
+    path = tmp_path / "unit.yaml"
+    path.write_text(f"base: vlp16\n{line}\n")
+    with pytest.raises(UserError, match=words):
+        load_sensor(str(path))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("near: 300", "near must be below far, got 300 and 200"), ("width: 1", "width must be greater than or equal to 4")]
+)
+def test_impossible_cameras_are_refused(tmp_path, line, words):
+    path = tmp_path / "unit.yaml"
+    path.write_text(f"base: camera_vga\n{line}\n")
+    with pytest.raises(UserError, match=words):
+        load_sensor(str(path))
