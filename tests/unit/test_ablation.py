@@ -1,9 +1,13 @@
 """Strengths of an ablation: off is ideal, strong the bound that is furthest from it."""
 
+from pathlib import Path
+
 import pytest
 from tailgate.config.rig import load_sensor
 from tailgate.frames import FrameId, Sample
-from tailgate.runtime.ablation import LEVELS, _alone
+from tailgate.report import sheet
+from tailgate.runtime.ablation import LEVELS, _alone, ablation
+from tailgate.runtime.spec import RunOptions
 from tailgate.sensors import ideal
 
 SAMPLE = Sample(FrameId("s", 0, 0), sensors={"camera": {"exposure": 0.7}})
@@ -22,6 +26,12 @@ def levels(sensor, parameter):
         ("rgb_rolling", "white_balance_red", [1.0, 1.125, 1.25]),
         ("rgb_rolling", "jpeg_loss", [0.0, 30.0, 60.0]),
         ("vlp16", "intensity_gain", [1.0, 1.5, 2.0]),
+        # What the device always has is an effect too; fewer bits are the stronger one.
+        ("kinect_v1", "disparity_step", [0.0, 0.0625, 0.125]),
+        ("d435", "saturation", [1.0, 0.5, 0.0]),
+        ("rgb_rolling", "raw_bits", [0.0, 8.0, 5.0]),
+        # A device without limit, one of twice its least reach, one of that.
+        ("vlp16", "range_10pct", [0.0, 30.0, 15.0]),
     ],
 )
 def test_from_ideal_to_the_furthest_bound(sensor, parameter, values):
@@ -38,11 +48,40 @@ def test_everything_else_is_off_but_what_the_device_is():
 
 @pytest.mark.parametrize(
     ("sensor", "parameter", "base"),
-    [("vlp16", "noise_tail", {"noise_sigma": 0.04}), ("vlp16", "drop_grain", {"drop_base": 0.06}), ("d435", "noise_grain", {"subpixel_rms": 0.15})],
+    [
+        ("vlp16", "noise_tail", {"noise_sigma": 0.04}),
+        ("vlp16", "drop_grain", {"drop_base": 0.06}),
+        ("d435", "noise_grain", {"subpixel_rms": 0.15}),
+        ("kinect_v1", "registration", {"camera_offset": 0.025}),
+    ],
 )
 def test_what_shapes_an_effect_shows_with_it(sensor, parameter, base):
     """At every level alike, and only what the device has."""
     drawn, perfect = levels(sensor, parameter), ideal(load_sensor(sensor)[0])
     for level in drawn:
         assert {n: level[n] for n in base} == base and set(level) <= set(load_sensor(sensor)[0].response)
-    assert drawn[0][parameter] == perfect[parameter] < drawn[1][parameter] < drawn[2][parameter]
+    strengths = [abs(level[parameter] - perfect[parameter]) for level in drawn]
+    assert 0.0 == strengths[0] < strengths[1] < strengths[2]
+
+
+def test_every_effect_of_a_rig_has_a_row_that_shows_it(tmp_path, monkeypatch):
+    """Named with the values it takes and what it is; steps, storage and fog among them, and none that changes nothing."""
+    shown = []
+    monkeypatch.setattr(sheet, "ablation_sheet", lambda rows, path: shown.extend(rows))
+    lidar = "base: vlp32c_av2\ncolumns: 200\nsub_rays: 7\n"
+    camera = "base: kinect_v1\nwidth: 80\nheight: 60\nfx: 65\nfy: 65\ncx: 39.5\ncy: 29.5\nfocus: {distance: 2, opening_mm: 40, views: 5}\n"
+    rig = "name: r\nsensors:\n"
+    for name, text, mount in (("lidar", lidar, "[0, 0, 1.8]"), ("kinect", camera, "[0.3, 0, 0.9], rpy_deg: [0, 10, 0]")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        rig += f"  {name}: {{model: {name}.yaml, mount: {{xyz: {mount}}}}}\n"
+    (tmp_path / "rig.yaml").write_text(rig)
+    budget = "name: b\nseed: 3\ncells:\n  - {class: cone, target: 1}\nscenarios:\n  - {file: warehouse}\nrig: rig.yaml\nreference: {kind: none}\n"
+    (tmp_path / "b.yaml").write_text(budget)
+    ablation(RunOptions(Path(tmp_path / "b.yaml"), tmp_path / "x"), tmp_path / "x.png")
+    names = [name for name, _ in shown]
+    for part in ("lidar: footprint", "lidar: attenuation by fog", "lidar: steps of range, 0.004 m", "lidar: storage", "kinect: focus at 2 m"):
+        assert any(name.startswith(part) for name in names), part
+    assert "kinect: disparity_step 0, 0.0625, 0.125 px" in names
+    assert any(name.startswith("lidar: noise_sigma 0, 0.03, 0.06 m (range noise") for name in names)
+    nothing = [name for name, frames in shown if sheet._changed_lines(frames, 240)[1] != "only what changes is shown"]
+    assert not [name for name in nothing if not name.endswith(("panes", "ghosts"))]

@@ -112,7 +112,7 @@ def status(run: Path, hash: Annotated[bool, typer.Option("--hash", help="Print p
 def preview(
     budget: Path,
     out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write.")] = Path("preview.png"),
-    count: Annotated[int, typer.Option("-n", min=1, max=64, help="Clips to show.")] = 6,
+    count: Annotated[int | None, typer.Option("-n", min=1, max=64, help="Clips to show (default: 6), or effects (default: all).")] = None,
     data: Data = None,
     device: str = "cpu",
     ablate: Annotated[bool, typer.Option(help="Each sensor effect alone, from off to strong.")] = False,
@@ -124,7 +124,7 @@ def preview(
     from tailgate.runtime.spec import RunOptions
 
     options = RunOptions(budget, out, data, "warp", device, tuple(overrides))
-    (ablation if ablate else contact)(options, out, count)
+    ablation(options, out, count) if ablate else contact(options, out, count or 6)
     console.print(f"contact sheet: {out}", soft_wrap=True)
 
 

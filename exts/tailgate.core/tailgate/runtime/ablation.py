@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.config.sensor import CameraModel, LidarModel
-from tailgate.distributions import Ranged
+from tailgate.config.setting import Setting
+from tailgate.distributions import Constant, Ranged
 from tailgate.frames import Frame, Sample
 from tailgate.runtime.folder import check_writable
 from tailgate.runtime.run import initial_settings
@@ -18,12 +19,18 @@ from tailgate.runtime.spec import RunOptions, RunSpec, resolve
 from tailgate.runtime.studio import Studio, Take
 
 LEVELS = (0.0, 0.5, 1.0)
-"""Shares of the way from an effect's ideal value to the bound that is furthest from it."""
+"""Shares of the way from an effect's ideal value to the bound that is furthest from it, or to the constant that the device has."""
+BITS = (0.0, 8.0, 5.0)
+"""Bits of a converter that are shown: the fewer, the stronger."""
+DESCRIBES = ("bloom_radius", "sharpening_radius", "baseline", "modulation", "pattern")
+"""Constants that say what a device is and are no effects."""
 DRIVING = {"ego_speed": 15.0, "ego_yaw_rate": 25.0}
 """Motion of the rig under which shutters are shown [m/s, deg/s]: a vehicle that turns off."""
 
 FOGGY = {"fog_extinction": 0.03}
 """Air in which its light is shown [1/m]: 100 m of visibility."""
+THICK = 0.06
+"""Extinction of the air up to which attenuation is shown [1/m]: 50 m of visibility."""
 AIR = {"range_10pct": 60.0, "backscatter": 0.015, "scatter_spread": 0.4, "overlap": 5.0}
 GLARE = {"range_10pct": 60.0, "bloom_level": 1e-3, "bloom_width": 0.6}
 """Settings of a LiDAR that only show together: a row of one of them holds the others at these values."""
@@ -32,6 +39,8 @@ SHAPED = (
     (("drop_correlation", "drop_grain"), {"drop_base": 0.06}),
     (("intensity_tail",), {"intensity_spread": 0.3}),
     (("signal_incidence",), {"range_10pct": 20.0}),
+    (("field_aside",), {"axial_noise": 4.0, "field_noise": 2.0}),
+    (("registration",), {"camera_offset": 0.025}),
     (("noise_window", "noise_rows", "noise_grain", "noise_period", "grazing_noise", "field_noise"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),
     (("colour_grain", "illuminant_red", "illuminant_blue"), {"shot_noise": 0.001}),
     (("sharpening",), {"blur": 0.8}),
@@ -40,8 +49,8 @@ SHAPED = (
 """Settings that only shape another effect: a row of one of them shows that effect at these values of those that the device has."""
 
 
-def ablation(options: RunOptions, out: Path, count: int) -> None:
-    """Write a sheet with one row per effect; ``count`` x 4 rows at most."""
+def ablation(options: RunOptions, out: Path, count: int | None = None) -> None:
+    """Write a sheet with one row per effect, the first ``count`` of them where it is given."""
     from tailgate.report.sheet import ablation_sheet
 
     check_writable(out)
@@ -51,32 +60,54 @@ def ablation(options: RunOptions, out: Path, count: int) -> None:
         take = asyncio.run(studio.shoot(sorted(spec.scenarios)[0], initial_settings(spec), 0, spec.budget.cells[0]))
         rows = [*_traced(spec, take), *_responses(studio, take)]
         studio.close()
-    ablation_sheet(rows[: count * 4], out)
+    ablation_sheet(rows[:count], out)
 
 
 def _responses(studio: Studio, take: Take) -> Iterator[tuple[str, list[Frame]]]:
-    """A row for every response setting that has bounds and can be seen on one frame: time stamps cannot."""
+    """A row for every response setting that is an effect and can be seen on one frame: time stamps cannot."""
     from tailgate.sensors.timing import Timing
 
-    unseen = {f.name for f in fields(Timing)} | {"exposure_lag"}
+    unseen = {f.name for f in fields(Timing)} | {"exposure_lag", *DESCRIBES}
     for sensor, mounted in studio.spec.rig.sensors.items():
         for parameter, setting in mounted.model.response.items():
-            if isinstance(setting.dist, Ranged) and parameter not in unseen:
+            ends = _ends(mounted.model, parameter)
+            if parameter not in unseen and ends[0] != ends[1]:
                 samples = [_alone(take.sample, sensor, mounted.model, parameter, share) for share in LEVELS]
-                yield f"{sensor}: {parameter}", [_only(studio.respond(take.perfect, sample), sensor) for sample in samples]
+                frames = [_only(studio.respond(take.perfect, sample), sensor) for sample in samples]
+                yield _title(sensor, parameter, setting, [sample.sensors[sensor][parameter] for sample in samples]), frames
+
+
+def _title(sensor: str, parameter: str, setting: Setting, values: list[float]) -> str:
+    """Name of an effect, the values it takes and what it is."""
+    unit = f" {setting.dist.unit}" if setting.dist.unit else ""
+    return f"{sensor}: {parameter} {', '.join(f'{value:.3g}' for value in values)}{unit}{f' ({setting.why})' if setting.why else ''}"
+
+
+def _ends(model: LidarModel | CameraModel, parameter: str) -> tuple[float, float]:
+    """Value of a parameter that does nothing, and its strongest: the furthest bound, or the constant."""
+    from tailgate.sensors import ideal
+
+    dist, off = model.response[parameter].dist, ideal(model).get(parameter, 0.0)
+    bounds = (dist.low, dist.high) if isinstance(dist, Ranged) else (float(dist.value),) if isinstance(dist, Constant) else (off,)
+    furthest = max(bounds, key=lambda bound: abs(bound - off))
+    return off, min(bounds) if parameter == "range_10pct" else furthest
 
 
 def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
-    """A row for the lens and for each part of the shutter of every camera that declares them; all responses off."""
+    """A row for the lens, the focus and each part of the shutter of every camera that declares them; all responses off."""
     for sensor, mounted in spec.rig.sensors.items():
         if mounted.model.type != "camera":
             yield from _swept(spec, take, sensor, mounted.model)
             continue
-        still = mounted.model.model_copy(update={"lens": None, "shutter": None})
+        still = mounted.model.model_copy(update={"lens": None, "shutter": None, "focus": None})
         yield f"{sensor}: panes", [_seen(spec, take, sensor, still, {"transparency": share}) for share in LEVELS]
         if lens := mounted.model.lens:
             bent = [lens.model_copy(update={"coefficients": [share * c for c in lens.coefficients]}) if share else None for share in LEVELS]
             yield f"{sensor}: lens", [_seen(spec, take, sensor, still.model_copy(update={"lens": one}), {}) for one in bent]
+        if focus := mounted.model.focus:
+            open_by = [focus.model_copy(update={"opening_mm": share * focus.opening_mm}) if share else None for share in LEVELS]
+            frames = [_seen(spec, take, sensor, still.model_copy(update={"focus": one}), {}) for one in open_by]
+            yield f"{sensor}: focus at {focus.distance:g} m, opening up to {focus.opening_mm:g} mm", frames
         if shutter := mounted.model.shutter:
             for part in ("exposure_ms", "readout_ms"):
                 off = {"exposure_ms": 0.0, "readout_ms": 0.0}
@@ -86,7 +117,8 @@ def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
 
 
 def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterator[tuple[str, list[Frame]]]:
-    """Rows of a LiDAR: motion during its sweep, the footprint of its beams where the file declares one, panes, mirrors; all responses off."""
+    """Rows of a LiDAR: motion during its sweep, the footprint of its beams where the file declares one, panes, mirrors, fog, and what steps of range
+    and of storage the file declares; all responses off."""
     moving = [{name: share * value for name, value in DRIVING.items()} for share in LEVELS]
     yield (
         f"{sensor}: sweep at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s",
@@ -98,6 +130,12 @@ def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterato
     plain = model.model_copy(update={"ghosts": False})
     yield f"{sensor}: panes", [_seen(spec, take, sensor, plain, {"transparency": share}) for share in LEVELS]
     yield f"{sensor}: ghosts", [_seen(spec, take, sensor, model.model_copy(update={"ghosts": share > 0}), {}) for share in LEVELS]
+    fog = [{"fog_extinction": share * THICK} for share in LEVELS]
+    yield f"{sensor}: attenuation by fog, extinction up to {THICK:g} 1/m", [_seen(spec, take, sensor, model, hints) for hints in fog]
+    for name, words in (("range_step", f"steps of range, {model.range_step:g} m"), ("storage", "storage of coordinates")):
+        if held := getattr(model, name):
+            kept = [share * held if name == "range_step" else held if share else None for share in LEVELS]
+            yield f"{sensor}: {words}", [_seen(spec, take, sensor, model.model_copy(update={name: one}), {}) for one in kept]
 
 
 def _seen(spec: RunSpec, take: Take, sensor: str, model: LidarModel | CameraModel, hints: dict[str, float]) -> Frame:
@@ -113,12 +151,15 @@ def _seen(spec: RunSpec, take: Take, sensor: str, model: LidarModel | CameraMode
 
 def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, parameter: str, share: float) -> Sample:
     """The sample with every response of a sensor off but one, at a share of the way to its furthest bound."""
-    off, dist = _off(sample, sensor, model), model.response[parameter].dist
-    ideal = off.sensors[sensor][parameter]
-    strong = max((dist.low, dist.high), key=lambda bound: abs(bound - ideal))
+    off, (ideal, strong) = _off(sample, sensor, model), _ends(model, parameter)
+    value = ideal + share * (strong - ideal)
+    if parameter == "raw_bits":
+        value = BITS[LEVELS.index(share)]
+    elif parameter == "range_10pct" and share:
+        value = strong / share
     company = next((group for group in (AIR, GLARE) if parameter in group and parameter != "range_10pct"), {})
     shaped = {n: v for names, base in SHAPED if parameter in names for n, v in base.items() if n in model.response}
-    values = {**off.sensors[sensor], **company, **shaped, parameter: ideal + share * (strong - ideal)}
+    values = {**off.sensors[sensor], **company, **shaped, parameter: value}
     return replace(off, sensors={**off.sensors, sensor: values}, hints={**off.hints, **(FOGGY if company is AIR else {})})
 
 
