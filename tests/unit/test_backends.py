@@ -63,6 +63,26 @@ def shoot(spec, *scenarios):
     return asyncio.run(all_of())
 
 
+def test_stamps_follow_the_ticks_and_exposure_the_last_frame_that_came(spec, monkeypatch):
+    """Sensors of one tick share its time whatever their rates; a camera whose frame was dropped goes on from the one before."""
+    before, plain = [], Studio.respond
+
+    def drop_one(self, frame, sample, clock=None, last=None):
+        before.append(last.sensors["camera"].t_start if last else None)
+        got = plain(self, frame, sample, clock, last)
+        return replace(got, sensors={"lidar": got.sensors["lidar"]}) if frame.id.tick == 1 else got
+
+    monkeypatch.setattr(Studio, "respond", drop_one)
+    slow = {"one": spec.scenarios["one"].model_copy(update={"ticks": 3, "tick_s": 0.25})}
+    rig = replace(spec.rig, sensors={n: replace(s, model=s.model.model_copy(update={"rate_hz": 20.0})) for n, s in spec.rig.sensors.items()})
+    (take,) = shoot(replace(spec, scenarios=slow, rig=rig), "one")
+    quarter = 250_000_000
+    assert [f.sensors["lidar"].t_start for f in take.frames] == [0, quarter, 2 * quarter] == [f.id.tick * quarter for f in take.frames]
+    assert take.frames[2].sensors["camera"].t_start == 2 * quarter and "camera" not in take.frames[1].sensors
+    assert take.frames[2].sensors["lidar"].t_end - 2 * quarter == 50_000_000
+    assert before[-2:] == [0, 0]
+
+
 def alike(one, other):
     a, b = (take.frames[0].sensors["camera"].channels for take in (one, other))
     return all((a[name] == b[name]).all() for name in {*a, *b})

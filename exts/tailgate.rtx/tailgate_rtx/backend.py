@@ -194,12 +194,12 @@ class Instruments:
         objects, seen = self.live.objects(state)
         poses = {name: state.T_world_rig @ mounted.T_rig_sensor for name, mounted in self.rig.sensors.items()}
         shots = await self.pictures.shoot(state, poses, seen, calm)
-        swept = await self.lidars.sweep(poses, sample.hints, seen, tick)
+        swept = await self.lidars.sweep(poses, sample.hints, seen)
         calm.check()
-        frames = {name: frame for name, (frame, _) in swept.items()} | await self.pictures.develop(shots, poses, sample, tick)
+        frames = {name: frame for name, (frame, _) in swept.items()} | await self.pictures.develop(shots, poses, sample)
         for name, mounted in self.rig.sensors.items():
             if name not in frames:
-                frames[name] = await asyncio.to_thread(self.live.scan, mounted, poses[name], sample.hints, seen, tick)
+                frames[name] = await asyncio.to_thread(self.live.scan, mounted, poses[name], sample.hints, seen)
         calm.check()
         notes = [note for taken, _ in shots.values() for note in taken.notes] + [note for _, said in swept.values() for note in said]
         if shots and sample.hints.get("cloud_cover"):

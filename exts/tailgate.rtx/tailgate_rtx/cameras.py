@@ -126,9 +126,9 @@ class Eye:
         """What the camera sees of each object."""
         return look_with_camera(scene, taken.camera, self.intrinsics, np.stack([pose, pose]), seen, taken.film.mover)
 
-    def finish(self, taken: Taken, view: ObjectView, pose: np.ndarray, light: Rendering, tick: int) -> SensorFrame:
+    def finish(self, taken: Taken, view: ObjectView, pose: np.ndarray, light: Rendering) -> SensorFrame:
         """The frame of this camera: fog, exposure and colours are added to what was taken."""
-        film, model = taken.film, self.mounted.model
+        film = taken.film
         if light.fog > 0:
             add_fog(film, light.fog)
         factor = metered_exposure(*probe(film), light.key) if light.exposure is None else light.exposure
@@ -136,8 +136,7 @@ class Eye:
         if not wp.get_device(self.device).is_cuda:
             channels = {name: channel.numpy() for name, channel in channels.items()}
         channels["exposure"] = np.array([factor], np.float32)
-        t = round(tick * 1e9 / model.rate_hz)
-        return SensorFrame("camera", channels, np.stack([pose, pose]), t, t, view, self.intrinsics, self.mounted.model_name)
+        return SensorFrame("camera", channels, np.stack([pose, pose]), 0, 0, view, self.intrinsics, self.mounted.model_name)
 
     def close(self) -> None:
         """Detach and destroy everything; safe to call twice."""

@@ -81,9 +81,7 @@ class Lidars:
         own = {p: (prim, r) for p, (prim, r) in readers.items() if prim and not prim.IsInPrototype() and not prim.IsInstanceProxy()}
         prims.write_words({path: attributes_of(prim, reader.read(), prefix) for path, (prim, reader) in own.items()})
 
-    async def sweep(
-        self, poses: dict[str, np.ndarray], hints: Mapping[str, float], seen: Seen, tick: int
-    ) -> dict[str, tuple[SensorFrame, list[str]]]:
+    async def sweep(self, poses: dict[str, np.ndarray], hints: Mapping[str, float], seen: Seen) -> dict[str, tuple[SensorFrame, list[str]]]:
         """One scan of each: frames, and what was missing, in words."""
         if not self._sweepers:
             return {}
@@ -95,7 +93,7 @@ class Lidars:
             self._bodies.refuse_dynamic()
         paths = Paths(self._stage, self._live.watch.arrays.movers, self._live.labels)
         for name, sweeper in self._sweepers.items():
-            sweeper.begin(await asyncio.to_thread(self._live.scan, sweeper.mounted, poses[name], hints, seen, tick))
+            sweeper.begin(await asyncio.to_thread(self._live.scan, sweeper.mounted, poses[name], hints, seen))
         timeline, before = omni.timeline.get_timeline_interface(), self._bodies.poses()
         waiting = set(self._sweepers)
         self._switch(True)

@@ -87,14 +87,14 @@ class Pictures:
             reason, count = f"sensor '{name}' shows {path} where it was before, after {count} subframes", 2 * count
         raise TailgateError(f"the renderer gives no picture of the present stage in {TRIES} captures: {reason}")
 
-    async def develop(self, shots: dict[str, tuple[Taken, ObjectView]], poses: Poses, sample: Sample, tick: int) -> dict[str, SensorFrame]:
+    async def develop(self, shots: dict[str, tuple[Taken, ObjectView]], poses: Poses, sample: Sample) -> dict[str, SensorFrame]:
         """Frames of what was taken: fog, exposure and colours by the sample's hints and light."""
         light = Rendering(
             fog=float(sample.hints.get("fog_extinction", 0.0)),
             exposure=sample.hints.get("exposure"),
             key=KEYS.get(sample.conditions.get("light", ""), DAY_KEY),
         )
-        return {n: await asyncio.to_thread(self._eyes[n].finish, taken, view, poses[n], light, tick) for n, (taken, view) in shots.items()}
+        return {n: await asyncio.to_thread(self._eyes[n].finish, taken, view, poses[n], light) for n, (taken, view) in shots.items()}
 
     async def _warm_up(self, count: int, poses: Poses, paths: Paths) -> None:
         """Wait for assets, and let a first picture pass, with which shaders are compiled."""

@@ -65,7 +65,7 @@ class RenderBackend(Protocol):
         """Take over the values of a clip after they were written to the stage; raises UserError on a hint that is refused."""
 
     async def capture(self, tick: int = 0) -> Frame:
-        """Render all sensors at the stage's present state; raises StageDisturbed where that is not the sample's."""
+        """Render all sensors at the stage's present state, times counted from the tick; raises StageDisturbed where it is not the sample's."""
 
     def channels(self) -> dict[str, list[str]]:
         """Channels per kind of sensor ("camera", "lidar")."""

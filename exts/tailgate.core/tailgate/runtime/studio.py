@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tailgate.config.budget import Cell
@@ -77,10 +77,11 @@ class Studio:
             codes = check_target(first, sample, cell, budget.output)
             if not codes:
                 break
-        frames = [first]
+        frames, last = [first], first
         for tick in range(1, 1 if codes else self.spec.scenarios[scenario].ticks):
             seen = await self._render(opened, backend, sample, tick, clock)
-            frames.append(await self.aside(self.respond, seen, sample, clock, frames[-1]))
+            frames.append(await self.aside(self.respond, seen, sample, clock, last))
+            last = replace(frames[-1], sensors={**last.sensors, **frames[-1].sensors})
         return Take(sample, frames, perfect, codes, attempt + 1, clock)
 
     async def render(self, sample: Sample, tick: int = 0) -> Frame:
@@ -88,7 +89,7 @@ class Studio:
         return await self._render(*await self.scenario(sample.id.scenario), sample, tick, Clock())
 
     def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None, before: Frame | None = None) -> Frame:
-        """Apply the sensor responses that a sample drew; ``before`` is the responded frame of the tick before."""
+        """Apply the sensor responses that a sample drew; ``before`` holds the last responded frame of every sensor."""
         from tailgate.sensors import respond
 
         with (clock or Clock())("sensors"):
@@ -132,7 +133,13 @@ class Studio:
             try:
                 with clock("render"):
                     backend.apply(sample)
-                    return await backend.capture(tick)
+                    return later(await backend.capture(tick), tick * self.spec.scenarios[sample.id.scenario].tick_s)
             except StageDisturbed as error:
                 last = error
         raise UserError(f"the stage must be left alone while clips are taken; in {CAPTURES} captures of {sample.id} it was not: {last}")
+
+
+def later(frame: Frame, seconds: float) -> Frame:
+    """A frame whose times are counted from its tick, counted from the clip's first instead."""
+    ns = round(1e9 * seconds)
+    return replace(frame, sensors={name: replace(s, t_start=s.t_start + ns, t_end=s.t_end + ns) for name, s in frame.sensors.items()})

@@ -59,7 +59,7 @@ def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[
         rig: the models.
         seed_address: address of the frame's random streams, the run's seed first; each sensor gets its own. Fixed patterns depend on the run's
             seed and the sensor's name alone.
-        before: the responded frame of the tick before, which automatic exposure follows from.
+        before: the last responded frame of every sensor in the ticks before, which automatic exposure follows from.
 
     Returns:
         A new frame; a sensor whose frame was dropped is missing. Ground truth stays: ``range_true``, ``reflectance``,

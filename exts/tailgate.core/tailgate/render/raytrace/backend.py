@@ -132,12 +132,12 @@ class WarpBackend:
         for name, mounted in self.rig.sensors.items():
             pose = state.T_world_rig @ mounted.T_rig_sensor
             if mounted.model.type == "camera":
-                sensors[name] = self._camera(mounted, pose, light, seen, tick)
+                sensors[name] = self._camera(mounted, pose, light, seen)
             else:
-                sensors[name] = self._live.scan(mounted, pose, self._sample.hints, seen, tick)
+                sensors[name] = self._live.scan(mounted, pose, self._sample.hints, seen)
         return Frame(FrameId(**asdict(address)), sensors, objects, dict(self.labels), dict(self._sample.conditions), list(self.skipped))
 
-    def _camera(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any, tick: int) -> SensorFrame:
+    def _camera(self, mounted: MountedSensor, pose: np.ndarray, light: Any, seen: Any) -> SensorFrame:
         from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of, lens_points
         from tailgate.render.raytrace.lens import ray_table
         from tailgate.render.raytrace.motion import carried_on
@@ -162,9 +162,7 @@ class WarpBackend:
         quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
         channels = film.expose(self._live.scene, cameras, light, quality)
         view = look_with_camera(self._live.scene, cameras[views // 2], intrinsics, poses, seen, film.truth.mover)
-        t = round(tick * 1e9 / model.rate_hz)
-        read = round(1e6 * shutter.readout_ms)
-        return SensorFrame("camera", channels, poses, t, t + read, view, intrinsics, mounted.model_name)
+        return SensorFrame("camera", channels, poses, 0, round(1e6 * shutter.readout_ms), view, intrinsics, mounted.model_name)
 
     def channels(self) -> dict[str, list[str]]:
         """Channels per kind of sensor."""

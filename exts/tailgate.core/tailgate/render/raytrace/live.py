@@ -63,7 +63,7 @@ class LiveScene:
         objects = Objects(instance, [str(movers[k].label) for k in rows], poses, sizes, [movers[k].asset for k in rows])
         return objects, Seen(np.array(rows, np.int64), np.array([placed[k] for k in rows], np.int64), poses, sizes, len(movers))
 
-    def scan(self, mounted: MountedSensor, pose: np.ndarray, hints: Mapping[str, float], seen: Seen, tick: int) -> SensorFrame:
+    def scan(self, mounted: MountedSensor, pose: np.ndarray, hints: Mapping[str, float], seen: Seen) -> SensorFrame:
         """One sweep of a LiDAR, traced here; ``pose`` [4, 4] is the sensor's when it begins, ``hints`` move it and thicken the air."""
         model = mounted.model
         grid = firing_grid(model)
@@ -71,8 +71,7 @@ class LiveScene:
         spin = spin_of(model, grid, poses, float(hints.get("fog_extinction", 0.0)), self.device)
         channels, mover = fire(self.scene, spin, model, grid)
         view = look_with_lidar(self.scene, spin, len(model.elevation_deg), pose, seen, mover)
-        t = round(tick * 1e9 / model.rate_hz)
-        return SensorFrame("lidar", channels, poses, t, t + grid.sweep, view, None, mounted.model_name)
+        return SensorFrame("lidar", channels, poses, 0, grid.sweep, view, None, mounted.model_name)
 
     def close(self) -> None:
         """Stop following; safe to call twice."""
