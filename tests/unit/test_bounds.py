@@ -79,11 +79,8 @@ def test_impossible_lidars_are_refused(tmp_path, line, words):
         load_sensor(str(path))
 
 
-@pytest.mark.parametrize(
-    ("line", "words"), [("near: 300", "near must be below far, got 300 and 200"), ("width: 1", "width must be greater than or equal to 4")]
-)
-def test_impossible_cameras_are_refused(tmp_path, line, words):
+def test_a_camera_must_see_nearer_than_far(tmp_path):
     path = tmp_path / "unit.yaml"
-    path.write_text(f"base: camera_vga\n{line}\n")
-    with pytest.raises(UserError, match=words):
+    path.write_text("base: camera_vga\nnear: 300\n")
+    with pytest.raises(UserError, match="near must be below far, got 300 and 200"):
         load_sensor(str(path))

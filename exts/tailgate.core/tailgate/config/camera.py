@@ -83,8 +83,8 @@ class CameraModel(Model):
 
     type: Literal["camera"] = "camera"
     source: str = ""
-    width: int = Field(ge=4, le=8192)
-    height: int = Field(ge=4, le=8192)
+    width: int = Field(gt=0, le=8192)
+    height: int = Field(gt=0, le=8192)
     fx: float = Field(gt=0)
     fy: float = Field(gt=0)
     cx: Finite
