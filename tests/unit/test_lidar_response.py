@@ -13,7 +13,7 @@ from tailgate.sensors.lidar import LidarResponse, Limits, loss_probability, resp
 from tailgate.sensors.lidar_kernels import launch_response
 
 SHAPE = (32, 600, 2)
-ALL = LidarResponse(0.02, 5e-4, 0.01, 0.5, 0.3, 0.4, 0.02, 0.02, 0.05, 0.001, 0.05, 0.5, 0.4, 60.0, 0.7, 0.8, 0.7, 0.6, 0.3, 0.2, 0.5, 0.01)
+ALL = LidarResponse(0.02, 5e-4, 0.015, 0.01, 0.5, 0.3, 0.4, 0.02, 0.02, 0.05, 0.001, 0.05, 0.5, 0.4, 60.0, 0.7, 0.8, 0.7, 0.6, 0.3, 0.2, 0.5, 0.01)
 
 
 def _exact(seed=0):
@@ -90,6 +90,19 @@ def test_noise_follows_its_law():
         assert np.std(out) == pytest.approx(np.sqrt(0.02**2 + (8e-4 * r) ** 2 + (0.01 * tan) ** 2), rel=0.02)
         error = out - r
         assert np.mean(error[:, 1:] * error[:, :-1]) / np.var(error) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("r", "cosine", "reflectance", "extinction"), [(20.0, 1.0, 0.1, 0.0), (20.0, 1.0, 0.8, 0.0), (30.0, 0.5, 0.4, 0.0), (20.0, 1.0, 0.8, 0.02)]
+)
+def test_a_weak_signal_is_noisier(r, cosine, reflectance, extinction):
+    """As 1 / √signal, from noise_signal where half of the returns are detected: a dark target is noisier than a bright one at its range."""
+    law = LidarResponse(noise_sigma=0.01, noise_signal=0.03, range_10pct=40.0)
+    out = launch_response(_flat(r, cosine, reflectance), law, Limits(0.0, 1e3, 0.0, extinction), 7, "cpu")[0].numpy()
+    signal = reflectance / 0.1 * cosine * (40.0 / r) ** 2 * np.exp(-2 * extinction * r)
+    assert np.std(out[out > 0]) == pytest.approx(np.sqrt(0.01**2 + 0.03**2 / signal), rel=0.02)
+    without = launch_response(_flat(r, cosine, reflectance), replace(law, range_10pct=0.0), Limits(0.0, 1e3, 0.0, extinction), 7, "cpu")[0].numpy()
+    assert np.std(without) == pytest.approx(0.01, rel=0.02)
 
 
 def test_beam_offsets_belong_to_the_device():

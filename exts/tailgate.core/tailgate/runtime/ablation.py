@@ -38,7 +38,7 @@ SHAPED = (
     (("noise_correlation", "noise_grain", "noise_tail"), {"noise_sigma": 0.04}),
     (("drop_correlation", "drop_grain"), {"drop_base": 0.06}),
     (("intensity_tail",), {"intensity_spread": 0.3}),
-    (("signal_incidence",), {"range_10pct": 20.0}),
+    (("signal_incidence", "noise_signal"), {"range_10pct": 20.0}),
     (("field_aside",), {"axial_noise": 4.0, "field_noise": 2.0}),
     (("registration",), {"camera_offset": 0.025}),
     (("noise_window", "noise_rows", "noise_grain", "noise_period", "grazing_noise", "field_noise"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),

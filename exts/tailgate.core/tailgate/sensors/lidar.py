@@ -6,7 +6,8 @@ what a recording's format does to coordinates comes last (``lidar_storage``).
 Laws (r range [m], θ incidence, ρ reflectance):
 
 * range error: N(0, s²) + a constant per beam (range_offset_m of the model, and beam_bias·N(0, 1)); s² = noise_sigma² + (noise_per_metre·r)²
-  + (noise_incidence·tan θ)². The last term is the share of the footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J.
+  + noise_signal² / m + (noise_incidence·tan θ)², m the signal below: a pulse is timed the worse the weaker it is, as 1 / √signal (Wehr and Lohr
+  1999, ISPRS J. 54, 68-82). The last term is the share of the footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J.
   66, 389-399); it is correlated along the beam's sweep, and so is what noise_grain leaves of the others, that share being each return's own.
   Surfaces differ in relief and texture, so s itself spreads: times exp(noise_tail·N(0, 1) - noise_tail²), which leaves the variance (likewise the
   intensity's).
@@ -22,7 +23,6 @@ Laws (r range [m], θ incidence, ρ reflectance):
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -32,6 +32,21 @@ import numpy as np
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError, nearest
 from tailgate.frames import SensorFrame, host
+from tailgate.sensors.lidar_random import (
+    BIAS,
+    BIAS_SEED,
+    DROP,
+    DROP_GRAIN,
+    INTENSITY,
+    INTENSITY_TAIL,
+    NOISE,
+    NOISE_GRAIN,
+    NOISE_TAIL,
+    cell_numbers,
+    latent_twin,
+    normal_cdf_twin,
+    normal_twin,
+)
 
 NEAR_LENGTH = 5.0
 """Decay length of losses at close range [m]."""
@@ -41,20 +56,10 @@ INTENSITY_REFERENCE = 10.0
 """Range at which the intensity law's range factor is 1 [m]."""
 MAX_TAN = 20.0
 """tan θ is capped here (87.1 deg)."""
+WEAKEST = 0.1
+"""Signal below which range noise grows no more; hardly any such return is detected."""
 MID_REFLECTANCE = 0.3
 """Reflectance that contrast leaves as it is."""
-TAPS = 64
-"""Longest moving average that correlates noise and losses along a beam [columns]."""
-LEAST_TAP = math.log(0.05)
-"""Log of the smallest weight of that average, the largest being 1."""
-MAX_CORRELATION = 0.96
-"""Correlation of neighbouring columns that this length can still hold."""
-BIAS_SEED = 7919
-"""Seed of the per-beam range offsets: they belong to the device, not to the frame."""
-NOISE, DROP, INTENSITY, BIAS, AIR, PLACE, NOISE_GRAIN, DROP_GRAIN, NOISE_TAIL, INTENSITY_TAIL = range(10)
-"""Random streams of one cell."""
-BEYOND = 1 << 30
-"""Added to the number of a cell before a scan's first column where the scan does not wrap."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class LidarResponse:
     Attributes:
         noise_sigma: range noise at normal incidence and short range [m].
         noise_per_metre: growth of range noise with range [m/m].
+        noise_signal: range noise at the signal of which half of the returns are detected, growing as that falls [m]; needs ``range_10pct``.
         noise_incidence: range noise per unit tan of incidence [m].
         noise_correlation: correlation of the correlated range noise between neighbouring columns of a beam, 0..0.96.
         noise_grain: share of the noise's variance, that of incidence apart, which every return has for itself.
@@ -93,6 +99,7 @@ class LidarResponse:
 
     noise_sigma: float = 0.0
     noise_per_metre: float = 0.0
+    noise_signal: float = 0.0
     noise_incidence: float = 0.0
     noise_correlation: float = 0.0
     noise_grain: float = 0.0
@@ -299,8 +306,10 @@ def respond_lidar_twin(
     tan = np.minimum(np.sqrt(1 - cosine**2) / cosine, MAX_TAN)
     air = np.exp(-2 * limits.extinction * r)
     device, relief = p.noise_sigma**2 + (p.noise_per_metre * r) ** 2, (p.noise_incidence * tan) ** 2
+    if p.range_10pct > 0:
+        device = device + p.noise_signal**2 / np.maximum(_signal_twin(r, cosine, reflectance * air, p), WEAKEST)
     cells = cell_numbers(r.shape)
-    shared = _latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap)
+    shared = latent_twin(seed, r.shape, NOISE, p.noise_correlation, limits.wrap)
     error = np.sqrt((1 - p.noise_grain) * device + relief) * shared + np.sqrt(p.noise_grain * device) * normal_twin(seed, cells, NOISE_GRAIN)
     noisy = r + _tail_twin(seed, cells, NOISE_TAIL, p.noise_tail) * error + range_offsets(p, limits, len(r))[:, None, None]
     if limits.range_step > 0:
@@ -309,7 +318,7 @@ def respond_lidar_twin(
     if sure is not None:
         unlost = replace(p, drop_base=0.0, drop_near=0.0, drop_per_metre=0.0, drop_incidence=0.0)
         lost[..., sure:] = _loss_twin(r, cosine, reflectance * air, unlost)[..., sure:]
-    patches = normal_cdf_twin(_latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap))
+    patches = normal_cdf_twin(latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap))
     single = normal_cdf_twin(normal_twin(seed, cells, DROP_GRAIN))
     keep = (r > 0) & (1 - patches <= (1 - lost) ** (1 - p.drop_grain)) & (1 - single <= (1 - lost) ** p.drop_grain)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
@@ -332,67 +341,15 @@ def loss_probability(r: Any, cosine: Any, reflectance: Any, response: LidarRespo
     return _loss_twin(*(np.asarray(a, dtype=np.float64) for a in (r, cosine, reflectance)), response)
 
 
+def _signal_twin(r: np.ndarray, cosine: np.ndarray, reflectance: np.ndarray, p: LidarResponse) -> np.ndarray:
+    """Signal m, 1 where half of the returns are detected, at most 1e4; ``reflectance`` as weakened by the air."""
+    return np.minimum(reflectance / 0.1 * cosine**p.signal_incidence * (p.range_10pct / np.maximum(r, 1e-3)) ** 2, 1e4)
+
+
 def _loss_twin(r: np.ndarray, cosine: np.ndarray, signal: np.ndarray, p: LidarResponse) -> np.ndarray:
     rate = p.drop_base + p.drop_near * np.exp(-r / NEAR_LENGTH) + p.drop_per_metre * r + p.drop_incidence * (1 - cosine) ** 2
     detected = np.ones_like(r)
     if p.range_10pct > 0:
-        m = signal / 0.1 * cosine**p.signal_incidence * (p.range_10pct / np.maximum(r, 1e-3)) ** 2
-        m4 = np.minimum(m, 1e4) ** 4
+        m4 = _signal_twin(r, cosine, signal, p) ** 4
         detected = m4 / (1 + m4)
     return 1 - (1 - np.clip(rate, 0, 1)) * detected
-
-
-def _pcg_twin(state: np.ndarray) -> np.ndarray:
-    """PCG-RXS-M-XS 32 (O'Neill 2014), on uint32."""
-    with np.errstate(over="ignore"):
-        b = state.astype(np.uint32) * np.uint32(747796405) + np.uint32(2891336453)
-        c = ((b >> ((b >> np.uint32(28)) + np.uint32(4))) ^ b) * np.uint32(277803737)
-        return (c >> np.uint32(22)) ^ c
-
-
-def normal_twin(seed: int, cell: np.ndarray, stream: int) -> np.ndarray:
-    """Standard normal of one cell and stream (Box and Muller 1958)."""
-    with np.errstate(over="ignore"):
-        key = _pcg_twin(np.asarray(cell).astype(np.uint32) + _pcg_twin(np.asarray(stream, dtype=np.uint32)))
-        a = _pcg_twin(np.uint32(seed) + key)
-        b = _pcg_twin(a)
-    u, v = ((x >> np.uint32(8)).astype(np.float64) / 16777216.0 for x in (a, b))
-    return np.sqrt(-2 * np.log(np.maximum(u, 1e-9))) * np.cos(2 * np.pi * v)
-
-
-def cell_numbers(shape: tuple[int, ...]) -> np.ndarray:
-    """Number of each cell (beams, columns, echoes), echo by echo, so that a further echo leaves the random numbers of the others as they are."""
-    beams, columns, echoes = shape
-    return np.arange(beams * columns * echoes).reshape(echoes, beams, columns).transpose(1, 2, 0).copy()
-
-
-def taps_of(correlation: float) -> np.ndarray:
-    """Weights of the moving average whose neighbours correlate at ``correlation`` (a truncated AR(1) response), unit variance, float32 [taps].
-
-    The last weight fades in with the correlation, so that no setting of it makes the response jump.
-    """
-    rho = min(max(correlation, 0.0), MAX_CORRELATION)
-    last = min(LEAST_TAP / math.log(rho), TAPS - 1.0) if rho > 0 else 0.0
-    k = np.arange(math.ceil(last) + 1)
-    weights = rho**k * np.clip(last + 1.0 - k, 0.0, 1.0)
-    return (weights / np.linalg.norm(weights)).astype(np.float32)
-
-
-def _latent_twin(seed: int, shape: tuple[int, ...], stream: int, correlation: float, wrap: bool) -> np.ndarray:
-    """Correlated standard normal along columns; without wrap the first columns look back at cells of their own beyond the edge."""
-    cells = cell_numbers(shape)
-    out = np.zeros(shape)
-    for k, weight in enumerate(taps_of(correlation)):
-        back = np.roll(cells, k, axis=1)
-        if not wrap:
-            back[:, :k] += BEYOND
-        out += float(weight) * normal_twin(seed, back, stream)
-    return out
-
-
-def normal_cdf_twin(z: np.ndarray) -> np.ndarray:
-    """Normal distribution function, |error| < 8e-8 (Zelen and Severo 1964, Abramowitz and Stegun 26.2.17)."""
-    t = 1 / (1 + 0.2316419 * np.abs(z))
-    poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    upper = np.exp(-0.5 * z * z) * 0.3989422804 * poly
-    return np.where(z >= 0, 1 - upper, upper)

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from tailgate.geometry.quiet import wp
-from tailgate.sensors.lidar import AIR, PLACE, LidarResponse, Limits, normal_cdf_twin, normal_twin
+from tailgate.sensors.lidar import LidarResponse, Limits
 from tailgate.sensors.lidar_kernels import normal_cdf, normal_of
+from tailgate.sensors.lidar_random import AIR, PLACE, normal_cdf_twin, normal_twin
 
 wp.set_module_options({"enable_backward": False})
 

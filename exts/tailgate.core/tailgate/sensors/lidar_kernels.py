@@ -5,30 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tailgate.geometry.quiet import wp
-from tailgate.sensors.lidar import (
-    BEYOND,
-    DROP,
-    DROP_GRAIN,
-    INTENSITY,
-    INTENSITY_REFERENCE,
-    INTENSITY_TAIL,
-    MAX_TAN,
-    MID_REFLECTANCE,
-    NEAR_LENGTH,
-    NOISE,
-    NOISE_GRAIN,
-    NOISE_TAIL,
-    LidarResponse,
-    Limits,
-    range_offsets,
-    taps_of,
-)
+from tailgate.sensors.lidar import INTENSITY_REFERENCE, MAX_TAN, MID_REFLECTANCE, NEAR_LENGTH, WEAKEST, LidarResponse, Limits, range_offsets
+from tailgate.sensors.lidar_random import BEYOND, DROP, DROP_GRAIN, INTENSITY, INTENSITY_TAIL, NOISE, NOISE_GRAIN, NOISE_TAIL, taps_of
 
 wp.set_module_options({"enable_backward": False})
 
 _INTENSITY, _NOISE_GRAIN, _DROP_GRAIN = (wp.constant(v) for v in (INTENSITY, NOISE_GRAIN, DROP_GRAIN))
 _NOISE_TAIL, _INTENSITY_TAIL = wp.constant(NOISE_TAIL), wp.constant(INTENSITY_TAIL)
-_BEYOND = wp.constant(BEYOND)
+_BEYOND, _WEAKEST = wp.constant(BEYOND), wp.constant(WEAKEST)
 _MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, INTENSITY_REFERENCE, MID_REFLECTANCE))
 
 
@@ -36,6 +20,7 @@ _MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, IN
 class _Device:
     noise_sigma: wp.float32
     noise_per_metre: wp.float32
+    noise_signal: wp.float32
     noise_incidence: wp.float32
     noise_grain: wp.float32
     noise_tail: wp.float32
@@ -109,6 +94,13 @@ def normal_cdf(z: wp.float32) -> wp.float32:
 
 
 @wp.func
+def _signal(r: wp.float32, cosine: wp.float32, reflectance: wp.float32, p: _Device) -> wp.float32:
+    """Signal, 1 where half of the returns are detected; ``reflectance`` as weakened by the air."""
+    reach = p.range_10pct / wp.max(r, 1.0e-3)
+    return wp.min(reflectance / 0.1 * wp.pow(cosine, p.signal_incidence) * reach * reach, 1.0e4)
+
+
+@wp.func
 def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, stray: bool, p: _Device) -> wp.float32:
     graze = 1.0 - cosine
     rate = wp.float32(0.0)
@@ -116,8 +108,7 @@ def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, stray: bool, p:
         rate = p.drop_base + p.drop_near * wp.exp(-r / _NEAR) + p.drop_per_metre * r + p.drop_incidence * graze * graze
     detected = wp.float32(1.0)
     if p.range_10pct > 0.0:
-        reach = p.range_10pct / wp.max(r, 1.0e-3)
-        m = wp.min(signal / 0.1 * wp.pow(cosine, p.signal_incidence) * reach * reach, 1.0e4)
+        m = _signal(r, cosine, signal, p)
         m4 = m * m * m * m
         detected = m4 / (1.0 + m4)
     return 1.0 - (1.0 - wp.clamp(rate, 0.0, 1.0)) * detected
@@ -165,6 +156,8 @@ def _respond(
     tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
     device = p.noise_sigma * p.noise_sigma + far * far
+    if p.noise_signal > 0.0 and p.range_10pct > 0.0:
+        device = device + p.noise_signal * p.noise_signal / wp.max(_signal(r, cosine, rho * air, p), _WEAKEST)
     error = wp.sqrt((1.0 - p.noise_grain) * device + slope * slope) * _along_beam(noise, i, j, e, noise_taps)
     if p.noise_grain > 0.0:
         error = error + wp.sqrt(p.noise_grain * device) * normal_of(seed, cell, _NOISE_GRAIN)
