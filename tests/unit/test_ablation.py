@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tailgate.config.rig import load_sensor
+from tailgate.distributions import Constant
 from tailgate.frames import FrameId, Sample
 from tailgate.report import sheet
 from tailgate.runtime.ablation import LEVELS, _alone, ablation
@@ -44,6 +45,9 @@ def test_everything_else_is_off_but_what_the_device_is():
     others = {n: v for n, v in drawn.items() if n != "grazing_limit"}
     fixed = {"disparity_step", "depth_step", "baseline", "pattern", "saturation"}
     assert all(v == perfect[n] for n, v in others.items() if n not in fixed) and drawn["disparity_step"] == 1 / 32
+    lost = model.response["disparity_step"].model_copy(update={"dist": Constant(value=0.9)})
+    lossy = model.model_copy(update={"response": {**model.response, "dropped": lost}})
+    assert _alone(SAMPLE, "camera", lossy, "grazing_limit", 1.0).sensors["camera"]["dropped"] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from small_street import asset_cache, small_budget, small_rig, small_scenario, write_street
+from tailgate.config.load import dump
 from tailgate.errors import UserError
 from tailgate.registry import backends
 from tailgate.render.backend import StageDisturbed
@@ -15,6 +16,7 @@ from tailgate.runtime.control import Control
 from tailgate.runtime.run import initial_settings
 from tailgate.runtime.spec import RunSpec
 from tailgate.runtime.studio import CAPTURES, Studio
+from tailgate.runtime.worker import Worker
 
 
 class Guest(WarpBackend):
@@ -81,6 +83,26 @@ def test_stamps_follow_the_ticks_and_exposure_the_last_frame_that_came(spec, mon
     assert take.frames[2].sensors["camera"].t_start == 2 * quarter and "camera" not in take.frames[1].sensors
     assert take.frames[2].sensors["lidar"].t_end - 2 * quarter == 50_000_000
     assert before[-2:] == [0, 0]
+
+
+def test_a_tick_that_no_sensor_came_of_leaves_no_frame(spec, tmp_path, monkeypatch):
+    plain = Studio.respond
+
+    def drop_all(self, frame, *more):
+        return replace(plain(self, frame, *more), sensors={}) if frame.id.tick == 1 else plain(self, frame, *more)
+
+    monkeypatch.setattr(Studio, "respond", drop_all)
+    longer = {"one": spec.scenarios["one"].model_copy(update={"ticks": 3})}
+    settings = {address: setting.model_dump(mode="json") for address, setting in initial_settings(replace(spec, scenarios=longer)).items()}
+    (tmp_path / "settings.yaml").write_text(dump({"round": 0, "settings": settings}))
+    (tmp_path / "evidence").mkdir()
+    worker = Worker(replace(spec, scenarios=longer, out=tmp_path))
+    job = {"index": 0, "round": 0, "scenario": "one", "cell": spec.budget.cells[0].name, "settings": "settings.yaml"}
+    try:
+        made = asyncio.run(worker.run(job))
+    finally:
+        worker.close()
+    assert not made["codes"] and [record["tick"] for record in made["frames"]] == [0, 2]
 
 
 def alike(one, other):

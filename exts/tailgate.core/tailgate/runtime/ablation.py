@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from tailgate.config.rig import MountedSensor, ResolvedRig
@@ -58,9 +59,9 @@ def ablation(options: RunOptions, out: Path, count: int | None = None) -> None:
         spec = resolve(replace(options, out=Path(folder)))
         studio = Studio(spec)
         take = asyncio.run(studio.shoot(sorted(spec.scenarios)[0], initial_settings(spec), 0, spec.budget.cells[0]))
-        rows = [*_traced(spec, take), *_responses(studio, take)]
+        rows = list(islice(chain(_traced(spec, take), _responses(studio, take)), count))
         studio.close()
-    ablation_sheet(rows[:count], out)
+    ablation_sheet(rows, out)
 
 
 def _responses(studio: Studio, take: Take) -> Iterator[tuple[str, list[Frame]]]:
@@ -164,11 +165,13 @@ def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, paramet
 
 
 def _off(sample: Sample, sensor: str, model: LidarModel | CameraModel) -> Sample:
-    """The sample with the responses of a sensor at their ideal values; constants keep theirs, for they are what the device is."""
+    """The sample with the responses of a sensor at their ideal values; constants keep theirs, for they are what the device is, but for time's."""
     from tailgate.sensors import ideal
+    from tailgate.sensors.timing import Timing
 
-    perfect = ideal(model)
-    values = {n: perfect.get(n, 0.0) if isinstance(s.dist, Ranged) else float(s.dist.sample(None)) for n, s in model.response.items()}
+    perfect, times = ideal(model), {f.name for f in fields(Timing)}
+    fixed = {n: s for n, s in model.response.items() if not isinstance(s.dist, Ranged) and n not in times}
+    values = {n: float(fixed[n].dist.sample(None)) if n in fixed else perfect.get(n, 0.0) for n in model.response}
     return replace(sample, sensors={**sample.sensors, sensor: values})
 
 

@@ -29,7 +29,8 @@ class Worker:
                 evidence file) makes a frame of a simulated reference instead, of which nothing else is kept.
 
         Returns:
-            ``codes`` (empty when on target), ``attempts``, ``frames`` (one record per stored tick) and ``seconds`` per stage.
+            ``codes`` (empty when on target), ``attempts``, ``frames`` (one record per tick of which any sensor's frame came) and ``seconds`` per
+            stage.
         """
         from tailgate.validate.evidence import Cut, measure
 
@@ -41,7 +42,7 @@ class Worker:
             evidence = await self._studio.aside(measure, take.frames[0], name, name, Cut(), self._backbone)
             evidence.save(self.spec.out / "evidence" / f"{name}.npz")
         elif not take.codes:
-            records = [await self._studio.aside(self._store, frame, take) for frame in take.frames]
+            records = [await self._studio.aside(self._store, frame, take) for frame in take.frames if frame.sensors]
         sample, seconds = take.sample.to_json(), dict(take.clock.seconds)
         return {"index": job["index"], "codes": take.codes, "attempts": take.attempts, "sample": sample, "frames": records, "seconds": seconds}
 
