@@ -130,7 +130,8 @@ def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterato
         yield f"{sensor}: footprint", [_seen(spec, take, sensor, model.model_copy(update=one), {}) for one in wide]
     plain = model.model_copy(update={"ghosts": False})
     yield f"{sensor}: panes", [_seen(spec, take, sensor, plain, {"transparency": share}) for share in LEVELS]
-    yield f"{sensor}: ghosts", [_seen(spec, take, sensor, model.model_copy(update={"ghosts": share > 0}), {}) for share in LEVELS]
+    furthest = [model.model_copy(update={"ghosts": share > 0, "returns": "last"}) for share in LEVELS]
+    yield f"{sensor}: ghosts, as the last echo", [_seen(spec, take, sensor, one, {}) for one in furthest]
     fog = [{"fog_extinction": share * THICK} for share in LEVELS]
     yield f"{sensor}: attenuation by fog, extinction up to {THICK:g} 1/m", [_seen(spec, take, sensor, model, hints) for hints in fog]
     for name, words in (("range_step", f"steps of range, {model.range_step:g} m"), ("storage", "storage of coordinates")):
