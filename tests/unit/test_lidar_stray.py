@@ -162,7 +162,27 @@ def test_the_strongest_echo_is_the_strongest_in_this_air(device, street, kind):
         return [np.asarray(out[n])[0, 0].tolist() for n in ("range", "instance", "range_true")]
 
     assert got("strongest", 0.0) == [[40.0], [7], [40.0]] and got("strongest", 0.1) == [[10.0], [3], [10.0]]
-    assert got("dual", 0.1) == [[10.0, 40.0], [3, 7], [10.0, 40.0]] and got("last", 0.1)[:2] == [[40.0], [7]]
+    assert got("dual", 0.1) == [[10.0, 40.0], [3, 7], [10.0, 40.0]] and got("last", 0.1) == [[40.0], [7], [40.0]]
+
+
+def test_truth_is_that_of_what_was_reported(device, street):
+    """Of three surfaces the second strongest lies in the middle: a dual return is the first and the third, and so are its truth and its labels."""
+    shape, dual = (*street.channel("range").shape[:2], 3), device.model_copy(update={"returns": "dual"})
+    held = {"range": [10.0, 20.0, 30.0], "reflectance": [0.9, 0.5, 0.6], "incidence": [1.0, 0.9, 0.8]}
+    labels = np.broadcast_to([1, 2, 3], shape).astype(np.uint32)
+    channels = {n: np.broadcast_to(np.float32(v), shape).copy() for n, v in held.items()} | {"instance": labels}
+    scan = replace(street, channels={**street.channels, **channels})
+    got = respond_lidar(scan, dual, {}, 5)
+    for name, expected in (
+        ("range", [10, 30]),
+        ("range_true", [10, 30]),
+        ("instance", [1, 3]),
+        ("incidence", [1.0, 0.8]),
+        ("reflectance", [0.9, 0.6]),
+    ):
+        np.testing.assert_allclose(got[name][0, 0], expected, rtol=1e-6)
+    lost = respond_lidar(scan, dual, {"drop_base": 1.0}, 5)
+    assert not lost["range"].any() and lost["range_true"][0, 0].tolist() == [10.0, 20.0]
 
 
 def test_warp_channels_give_the_same(device, street):

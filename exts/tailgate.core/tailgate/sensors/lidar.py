@@ -184,7 +184,8 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
 
     Returns:
         All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` of what was reported (0 where lost, and for
-        echoes of air and glare), the exact ``range_true``, ``reflectance`` and ``incidence`` of the strongest surfaces, and the others as they were.
+        echoes of air and glare), the exact ``range_true``, ``reflectance`` and ``incidence`` of the surfaces that were reported, of the strongest
+        ones where none was, and the others as they were.
         Where beams err in azimuth or coordinates are rounded, ``azimuth`` and ``elevation`` are as reported and stored, and ``azimuth_true`` and
         ``elevation_true`` tell where the beams looked.
         numpy for numpy input, Warp arrays on the same device for Warp input.
@@ -208,16 +209,14 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     echoes = with_stray_light(surfaces, response, limits, model, seed)
     rng, intensity = launch_response(echoes, response, limits, seed, device, sure=surfaces[0].shape[2])
     if echoes[0].shape[2] == model.echoes == 1:
-        held = {name: host(value) for name, value in found.items()}
+        held, told = {name: host(value) for name, value in found.items()}, surfaces
     else:
-        rng, intensity, held = _report(echoes, (rng, intensity), found, limits, model)
+        rng, intensity, held, told = _report((echoes, surfaces), (rng, intensity), found, limits, model)
     lost = ~(host(rng) > 0)
     held = {name: np.where(lost, value.dtype.type(0), value) for name, value in held.items()}
-    truth = dict(zip(("range_true", "incidence", "reflectance"), surfaces, strict=True))
-    if exact.shape[2] != model.echoes:
-        truth = {name: _first(value, model.echoes) for name, value in truth.items()}
-        if "time_offset" in channels:
-            truth["time_offset"] = np.repeat(host(channels["time_offset"])[..., :1], model.echoes, axis=2)
+    truth = dict(zip(("range_true", "incidence", "reflectance"), told, strict=True))
+    if exact.shape[2] != model.echoes and "time_offset" in channels:
+        truth["time_offset"] = np.repeat(host(channels["time_offset"])[..., :1], model.echoes, axis=2)
     channels |= truth | held | {"range": rng, "intensity": intensity}
     if model.azimuth_error_deg:
         channels |= _reported(channels, model)
@@ -256,14 +255,21 @@ def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, li
     return tuple(np.concatenate(parts, axis=2).astype(np.float32) for parts in joined)
 
 
-def _report(echoes: tuple, measured: tuple, found: dict[str, Any], limits: Limits, model: LidarModel) -> tuple[Any, Any, dict[str, np.ndarray]]:
-    """What the device reports of all echoes: range, intensity, and the labels of what it saw."""
+def _report(
+    exact: tuple[tuple, tuple], measured: tuple, found: dict[str, Any], limits: Limits, model: LidarModel
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple[np.ndarray, ...]]:
+    """What the device reports: range, intensity, the labels of what it saw, and the surfaces as they are. ``exact`` holds all echoes, and those of
+    surfaces, which come first."""
     from tailgate.sensors.lidar_echo import choose_echoes
 
+    echoes, surfaces = exact
     rng, intensity = (_first(channel, max(echoes[0].shape[2], model.echoes)) for channel in measured)
     chosen = choose_echoes(rng, _first(_power(echoes, limits.extinction), rng.shape[2]), model.returns)
     labels = {name: _first(host(value), rng.shape[2]) for name, value in found.items()}
-    return *(np.take_along_axis(c, chosen, axis=2) for c in (rng, intensity)), {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}
+    out, shine = (np.take_along_axis(channel, chosen, axis=2) for channel in (rng, intensity))
+    own = np.where((out > 0) & (chosen < surfaces[0].shape[2]), chosen, np.arange(model.echoes))
+    told = tuple(np.take_along_axis(_first(channel, rng.shape[2]), own, axis=2) for channel in surfaces)
+    return out, shine, {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}, told
 
 
 def _power(echoes: tuple[Any, Any, Any], extinction: float) -> np.ndarray:
