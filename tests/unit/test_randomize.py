@@ -1,6 +1,8 @@
 """Contexts, views, queries, settings, priors and conditions against analytic answers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -83,6 +85,22 @@ def test_visible_share_of_a_person_behind_a_car():
     assert hidden == pytest.approx(cut / person.size[2], abs=0.12)
     assert queries.visible_share(eye, target, (Placed(car, ((18.0, 0, 0, 90),), "other"),)) == pytest.approx(1.0)
     assert may_hide(before, target, eye) and not may_hide(Placed(car, ((12.0, 9, 0, 0),), "other"), target, eye)
+
+
+class Zero:
+    """Draws 0 for every setting."""
+
+    draws: ClassVar[dict] = {}
+
+    def __call__(self, name):
+        return 0.0
+
+
+@pytest.mark.parametrize(("weather", "name"), [("fog", "visibility_m"), ("rain", "rain_mm_h"), ("snow", "snow_mm_h")])
+def test_weather_without_a_meaning_is_named(weather, name):
+    ctx = SimpleNamespace(cell=SimpleNamespace(weather=weather), drawing=lambda streams: Zero())
+    with pytest.raises(UserError, match=f"setting {name} of weather.conditions must be above 0, got 0"):
+        Conditions.sample(None, ctx, None)
 
 
 def test_overlap_follows_the_boxes_over_all_ticks():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from tailgate.config.setting import Setting
+from tailgate.errors import UserError
 from tailgate.randomize.protocol import BaseRandomizer, Drawn, SampleContext, Streams
 
 from tailgate_randomizers.make import choice, ranged
@@ -38,14 +40,22 @@ class Conditions(BaseRandomizer):
         weather = ctx.cell.weather if ctx.cell and ctx.cell.weather else draw("weather")
         extinction, rate = 0.0, 0.0
         if weather == "fog":
-            extinction = 3.912 / draw("visibility_m")
+            extinction = 3.912 / _above_0(draw, "visibility_m")
         elif weather == "rain":
-            rate = draw("rain_mm_h")
+            rate = _above_0(draw, "rain_mm_h")
             extinction = 0.00021 * rate**0.6
         elif weather == "snow":
-            rate = draw("snow_mm_h")
+            rate = _above_0(draw, "snow_mm_h")
             extinction = 0.0021 * rate**0.6
         hints = {"fog_extinction": extinction} if extinction else {}
         values = {"weather": weather, "extinction": extinction, "rate": rate}
         given = {"wet": weather in ("rain", "snow"), "precipitation_mm_h": rate}
         return Drawn(values, draw.draws, given, {"weather": weather}, hints)
+
+
+def _above_0(draw: Callable[[str], float], name: str) -> float:
+    """A drawn value; UserError where the scenario's distribution gave one without a meaning."""
+    value = draw(name)
+    if not value > 0:
+        raise UserError(f"setting {name} of weather.conditions must be above 0, got {value:g}")
+    return value
