@@ -99,7 +99,7 @@ class MaterialReader:
         breathe()
         self._attributes: dict[str, Usd.Attribute] = {}
         self.textures: dict[str, Texture] = {}
-        self.tinted = False
+        self.tint: tuple[float, float, float] | None = None
         shader, family, kind = find_shader(self._material)
         self._family: Family = family or FAMILIES["UsdPreviewSurface"]
         self._shaders = {shader.GetPath().pathString} if shader else set()
@@ -113,9 +113,7 @@ class MaterialReader:
             if self._family.surface is dict:
                 self._find(shader, "normal", notes)
             self._find_files(shader, notes)
-            for name, nothing in self._family.ignored.items():
-                if held(shader, name, nothing) != nothing:
-                    notes.count(f"{self._family.name} input {name} is not honoured", self.path)
+            self._pass_over(shader, notes)
         self._reflectance, self._transmittance = (self._material.GetPrim().GetAttribute(name) for name in (REFLECTANCE, TRANSMITTANCE))
         self._paths = {a.GetPath() for a in (*self._attributes.values(), self._reflectance, self._transmittance) if a}
         names = sorted({t.coordinates for t in self.textures.values()})
@@ -132,10 +130,9 @@ class MaterialReader:
         if not sources[0].GetName().startswith("outputs:"):
             self._attributes[name] = sources[0]
             return
-        own = NODES.get(name, name)
-        node = sources[0].GetPrim().GetAttribute("info:id").Get()
-        if own == "diffuseColor" and str(node).startswith("UsdPrimvarReader") and self._varname(sources[0].GetPrim()) == "displayColor":
-            self.tinted = True
+        own, tint = NODES.get(name, name), display_colour(sources[0])
+        if own == "diffuseColor" and tint is not None:
+            self.tint = tint
         elif own in TEXTURED:
             found = read_texture(sources[0], f"material {self.path}: {name}", notes)
             if found:
@@ -143,11 +140,18 @@ class MaterialReader:
         else:
             notes.add(f"material {self.path}: {name} is connected to a node and is shown at its default")
 
-    @staticmethod
-    def _varname(prim: Usd.Prim) -> str:
-        from pxr import UsdShade
+    def _pass_over(self, shader: UsdShade.Shader, notes: Notes) -> None:
+        """Name inputs without an equivalent that hold an image, a node or another value than the one at which they mean nothing."""
+        from pxr import Sdf
 
-        return str(held(UsdShade.Shader(prim), "varname", ""))
+        known = {*self._family.defaults, *(use.asset for use in self._family.files), *(["normal"] if self._family.surface is dict else [])}
+        for entry in shader.GetInputs():
+            name = entry.GetBaseName()
+            linked = any(a.GetName().startswith("outputs:") for a in entry.GetValueProducingAttributes())
+            got = held(shader, name, None)
+            image = isinstance(got, Sdf.AssetPath) and got.path
+            if name not in known and (linked or image or (got is not None and got != self._family.ignored.get(name, got))):
+                notes.count(f"{self._family.name} input {name} is not honoured", self.path)
 
     def _find_files(self, shader: UsdShade.Shader, notes: Notes) -> None:
         """Textures given as asset inputs (MDL)."""
@@ -155,10 +159,13 @@ class MaterialReader:
         values = self._values() if self._family.files else {}
         raw["tint"] = values.get("diffuse_tint", (1, 1, 1))
         raw["glow"] = tinted(values.get("emissive_color", (1, 1, 1)), values.get("emissive_intensity", 1.0))
-        for name, (own, channel, needs) in self._family.files.items():
-            asset = held(shader, name, None)
-            if asset and asset.path and (needs is None or held(shader, needs, False)):
-                self.textures[own] = omni_texture(asset_path(asset, f"material {self.path}: {name}", notes), channel, own, raw)
+        for use in self._family.files:
+            asset = held(shader, use.asset, None)
+            if asset and asset.path and all(held(shader, name, False) for name in use.needs):
+                path = asset_path(asset, f"material {self.path}: {use.asset}", notes)
+                raw["constant"] = values.get(use.constant, 0.0)
+                raw["influence"] = held(shader, use.influence, 1.0) if use.influence else 1.0
+                self.textures[use.own] = omni_texture(path, use, raw)
 
     def _check(self, notes: Notes) -> None:
         """Name images that cannot be read, glass that would bend light and opacity that cannot be shown."""
@@ -193,7 +200,7 @@ class MaterialReader:
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)
             got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
-        diffuse = (1.0, 1.0, 1.0) if self.tinted else tuple(float(c) for c in got["diffuseColor"])
+        diffuse = (1.0, 1.0, 1.0) if self.tint else tuple(float(c) for c in got["diffuseColor"])
         f0 = head_on(float(got["ior"]))
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
@@ -226,6 +233,16 @@ class MaterialReader:
         if threshold > 0:
             return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
         return (2.0, 0.0) if presence and opacity < GONE else (0.0, min(max(opacity, 0.0), 1.0))
+
+
+def display_colour(source: Usd.Attribute) -> tuple[float, float, float] | None:
+    """What a node that reads the display colour gives where a shape has none; None for other nodes."""
+    from pxr import UsdShade
+
+    node = UsdShade.Shader(source.GetPrim())
+    if not str(node.GetShaderId()).startswith("UsdPrimvarReader") or str(held(node, "varname", "")) != "displayColor":
+        return None
+    return tuple(float(c) for c in held(node, "fallback", (0, 0, 0)))
 
 
 def head_on(ior: float) -> float:

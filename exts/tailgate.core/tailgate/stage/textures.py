@@ -29,7 +29,7 @@ class Texture:
         channel: 0 to 3, or -1 for RGB.
         wrap: wrap modes along s and t, see ``WRAPS``.
         scale, bias: RGBA.
-        srgb: colours are decoded to linear; None decides by the image: 8-bit colour images are sRGB.
+        srgb: colours are decoded to linear; None decides by the image, see ``ImageStore.coded``.
         matrix: a, b, c, d, e, f of s' = a s + b t + c, t' = d s + e t + f.
         coordinates: primvar with the texture coordinates.
         fallback: RGBA in place of an image that cannot be read.
@@ -45,11 +45,9 @@ class Texture:
     coordinates: str = "st"
     fallback: tuple[float, ...] = FALLBACK
 
-    def decoded(self, image: np.ndarray) -> bool:
+    def decoded(self, images: ImageStore) -> bool:
         """Whether the image's colours are sRGB code values (UsdPreviewSurface, ``sourceColorSpace``)."""
-        if self.srgb is None:
-            return image.dtype == np.uint8 and self.channel < 0
-        return self.srgb
+        return images.coded(self.path) if self.srgb is None else self.srgb
 
     def mean(self, images: ImageStore) -> np.ndarray:
         """Mean value over the image, RGBA [4], in the texture's own channel order."""
@@ -58,7 +56,7 @@ class Texture:
             return np.array(self.fallback)
         step = max(1, min(image.shape[:2]) // 64)
         texels = image[::step, ::step].astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
-        if self.decoded(image):
+        if self.decoded(images):
             texels[..., :3] = to_linear(texels[..., :3])
         return texels.reshape(-1, 4).mean(0) * self.scale + self.bias
 
