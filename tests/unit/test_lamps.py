@@ -103,7 +103,7 @@ def test_cone_and_focus():
 
 
 @pytest.mark.parametrize(
-    "roughness, metallic, expected", [(0.1, 1.0, 0.9995), (0.3, 1.0, 0.9764), (0.44, 1.0, 0.9177), (0.1, 0.0, 1.0), (0.44, 0.0, 1.0)]
+    "roughness, metallic, expected", [(0.1, 1.0, 0.9995), (0.3, 1.0, 0.9764), (0.44, 1.0, 0.9177), (0.1, 0.0, 1.0), (0.44, 0.0, 1.0), (1.0, 0.0, 1.0)]
 )
 def test_white_furnace_of_many_samples(roughness, metallic, expected):
     """With many samples highlights are integrated. A white metal ball under a uniform sky reflects all but what its micro-facets shadow: the mean of

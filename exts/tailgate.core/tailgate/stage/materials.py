@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Relative luminance of linear sRGB primaries (ITU-R BT.709)."""
 
-REFLECTANCE, TRANSMITTANCE = "tailgate:reflectance", "tailgate:transmittance"
-"""Attributes of a material for LiDAR at 905 nm."""
+OWN = ("tailgate:reflectance", "tailgate:transmittance", "tailgate:grain")
+"""Attributes of a material: two for LiDAR at 905 nm, and how much of the stains and grain of large rough surfaces it shows."""
 GONE = 1e-3
 """Surfaces that are there to less than this share are not there."""
 PRESENCE, FACE, SHEET = 0, 1, 2
@@ -42,6 +42,7 @@ class Surface:
         tint: share of light that passes head-on, without losses at the faces, linear RGB.
         infrared: the same at 905 nm.
         coat: amount, roughness and head-on reflectance of a clear coat over all this.
+        grain: share of the stains and grain that rough surfaces without an image may have; none unless asked for.
     """
 
     diffuse: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -56,14 +57,15 @@ class Surface:
     tint: tuple[float, float, float] = (0.0, 0.0, 0.0)
     infrared: float = 0.0
     coat: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    grain: float = 0.0
 
     def row(self) -> list[float]:
         """The numbers of ``COLUMNS`` as the renderer stores them."""
-        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared, *self.coat]
+        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared, *self.coat, self.grain]
         return [*self.diffuse, self.roughness, self.metallic, *self.emissive, *optics]
 
 
-COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED, COAT = 20, slice(5, 8), 8, 11, 12, slice(13, 17), 17
+COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED, COAT = 21, slice(5, 8), 8, 11, 12, slice(13, 17), 17
 """Numbers per material, and the places of emission, opacity, cut-out, pane and what passes; where the coat's three begin."""
 
 
@@ -114,8 +116,8 @@ class MaterialReader:
                 self._find(shader, "normal", notes)
             self._find_files(shader, notes)
             self._pass_over(shader, notes)
-        self._reflectance, self._transmittance = (self._material.GetPrim().GetAttribute(name) for name in (REFLECTANCE, TRANSMITTANCE))
-        self._paths = {a.GetPath() for a in (*self._attributes.values(), self._reflectance, self._transmittance) if a}
+        self._own = [self._material.GetPrim().GetAttribute(name) for name in OWN]
+        self._paths = {a.GetPath() for a in (*self._attributes.values(), *self._own) if a}
         names = sorted({t.coordinates for t in self.textures.values()})
         self.coordinates = names[0] if names else None
         if len(names) > 1:
@@ -205,7 +207,7 @@ class MaterialReader:
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
-        given, through = (a.Get() if a else None for a in (self._reflectance, self._transmittance))
+        given, through, grain = (a.Get() if a else None for a in self._own)
         reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
         presence = got["opacityMode"] == "presence" or f0 <= 0
         cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]), presence)
@@ -224,6 +226,7 @@ class MaterialReader:
             tint=tint,
             infrared=float(LUMINANCE @ np.array(tint)) if through is None else float(np.clip(through, 0.0, 1.0)),
             coat=coat if coat[0] > 0 else (0.0, 0.0, 0.0),
+            grain=grain or 0.0,
         )
 
     def _cutout(self, opacity: float, threshold: float, presence: bool) -> tuple[float, float]:
