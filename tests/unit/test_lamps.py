@@ -155,6 +155,25 @@ def test_time_samples_and_hidden_lights():
     assert len(lights.lamps) == 1 and lights.lamps[0]["radiance"].tolist() == [7, 7, 7]
 
 
+def test_lights_without_numbers_copied_ones_and_old_ones_are_named():
+    stage = kit.new_stage()
+    UsdLux.RectLight.Define(stage, "/World/nowhere").AddTranslateOp().Set((float("nan"), 0, 0))
+    UsdLux.DistantLight.Define(stage, "/World/wide").CreateAngleAttr(float("nan"))
+    UsdLux.SphereLight.Define(stage, "/World/endless").CreateIntensityAttr(float("inf"))
+    UsdGeom.PointInstancer.Define(stage, "/World/many")
+    UsdLux.SphereLight.Define(stage, "/World/many/lamp")
+    UsdLux.SphereLight.Define(stage, "/World/many_more").GetPrim().CreateAttribute("intensity", Sdf.ValueTypeNames.Float).Set(5.0)
+    notes = Notes()
+    assert [str(p.GetPath()) for p in light_prims(stage, notes)] == ["/World/many_more"]
+    assert notes.sorted() == [
+        "light /World/endless: inputs:intensity must be finite, the light is not honoured",
+        "light /World/many/lamp: lights that a PointInstancer copies are not honoured",
+        "light /World/many_more: intensity is of an old schema and is not read, inputs:intensity is",
+        "light /World/nowhere: its transform must be finite, the light is not honoured",
+        "light /World/wide: inputs:angle must be finite, the light is not honoured",
+    ]
+
+
 def test_what_lights_cannot_do_is_named(tmp_path):
     stage = kit.new_stage()
     dome = UsdLux.DomeLight.Define(stage, "/World/dome")

@@ -20,8 +20,11 @@ T_USD_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 def stage_cameras(stage: Usd.Stage) -> list[str]:
-    """Paths of all cameras, sorted."""
-    return sorted(str(prim.GetPath()) for prim in stage.Traverse() if prim.GetTypeName() == "Camera")
+    """Paths of all cameras, those in instances included, sorted."""
+    from pxr import Usd
+
+    every = Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies())
+    return sorted(str(prim.GetPath()) for prim in every if prim.GetTypeName() == "Camera")
 
 
 def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[CameraModel, np.ndarray]:
@@ -75,5 +78,15 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         near=max(near, 1e-4), far=max(far, 2e-4), focus=focus,
     )  # fmt: skip
     T = world_correction(stage) @ np.array(UsdGeom.XformCache(now).GetLocalToWorldTransform(camera.GetPrim())).T
-    T[:3, :3] /= np.linalg.norm(T[:3, :3], axis=0)
+    if not np.isfinite(T).all() or abs(np.linalg.det(T[:3, :3])) == 0:
+        raise UserError(f"camera {path} must have a transform that is finite and does not flatten it", stage.GetRootLayer().identifier)
+    T[:3, :3] = unskewed(T[:3, :3])
     return model, T @ T_USD_OPTICAL
+
+
+def unskewed(M: np.ndarray) -> np.ndarray:
+    """The rotation that a camera keeps of a linear map [3, 3] that may scale, mirror and shear, as ``GfFrustum`` has it."""
+    axes = M / np.linalg.norm(M, axis=0)
+    axes[:, 0] *= np.sign(np.linalg.det(axes))
+    U, _, Vt = np.linalg.svd(axes)
+    return U @ Vt

@@ -70,12 +70,19 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
     """Lights that can be honoured, in path order; the others are named in ``notes``."""
     from pxr import Usd, UsdLux
 
-    kept, pictures = [], 0
+    kept, pictures, copied = [], 0, ""
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
         breathe()
+        copied = str(prim.GetPath()) if prim.GetTypeName() == "PointInstancer" and not below(prim, copied) else copied
         if not prim.HasAPI(UsdLux.LightAPI):
             continue
         where = f"light {prim.GetPath()}:"
+        if below(prim, copied):
+            notes.add(f"{where} lights that a PointInstancer copies are not honoured")
+            continue
+        if wrong := not_finite(prim):
+            notes.add(f"{where} {wrong} must be finite, the light is not honoured")
+            continue
         if prim.GetTypeName() not in KINDS and not is_dome(prim):
             mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
             notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
@@ -99,6 +106,9 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
             notes.add(f"{where} inputs:{name} is not honoured")
     if prim.GetRelationship("light:filters").HasAuthoredTargets():
         notes.add(f"{where} light filters are not honoured")
+    for name in ("intensity", "exposure", "color", "radius", "width", "height", "length", "angle", "texture:file"):
+        if prim.HasAttribute(name):
+            notes.add(f"{where} {name} is of an old schema and is not read, inputs:{name} is")
     linked = {"collection:lightLink:includeRoot": True, "collection:shadowLink:includeRoot": True}
     if any((a := prim.GetAttribute(name)) and a.Get() not in (None, plain) for name, plain in linked.items()) or any(
         prim.GetRelationship(f"collection:{name}:excludes").HasAuthoredTargets() for name in ("lightLink", "shadowLink")
@@ -114,6 +124,27 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
         notes.add(f"{where} the rectangle's texture is not shown, its colour is")
     elif prim.GetTypeName() != "DistantLight" and area_of(prim, np.eye(3)) <= 0 and not read(prim, "normalize", False):
         notes.add(f"{where} a light without an area emits nothing unless inputs:normalize is set")
+
+
+def below(prim: Usd.Prim, path: str) -> bool:
+    """Whether a prim lies below a path, "" for none."""
+    return bool(path) and str(prim.GetPath()).startswith(f"{path}/")
+
+
+def not_finite(prim: Usd.Prim) -> str:
+    """Name of what of a light is no finite number, "" where all is."""
+    from pxr import Usd, UsdGeom
+
+    now = Usd.TimeCode.EarliestTime()
+    if not np.isfinite(np.array(UsdGeom.Imageable(prim).ComputeLocalToWorldTransform(now))).all():
+        return "its transform"
+    for attribute in prim.GetAttributes():
+        if attribute.GetName().startswith("inputs:") and attribute.HasAuthoredValue():
+            got = attribute.Get(now)
+            if isinstance(got, (int, float)) or type(got).__name__.startswith("Vec3"):
+                if not np.isfinite(np.array(got, np.float64)).all():
+                    return attribute.GetName()
+    return ""
 
 
 def is_dome(prim: Usd.Prim) -> bool:
