@@ -166,3 +166,24 @@ def test_indexed_primvars(kind, values):
     odd = np.array(first) % 2
     np.testing.assert_allclose(prototype.corner_colour[0], np.array([[1, 0, 0], [0, 1, 0]])[odd])
     np.testing.assert_allclose(prototype.corner_normal[0], np.array([[0, 0, 1], [1, 0, 0]])[odd])
+
+
+def test_types_that_nobody_knows_and_procedurals_are_named():
+    stage = kit.new_stage()
+    for name, kind in {"box": "Mehs", "graph": "OmniGraph", "grass": "GenerativeProcedural", "group": "", "scope": "Scope"}.items():
+        stage.DefinePrim(f"/World/{name}", kind)
+    assert [line.split(" is ")[0] for line in Extraction(stage, {}).run().skipped] == [
+        "prim /World/box: Mehs", "prim /World/graph: OmniGraph", "prim /World/grass: GenerativeProcedural",
+    ]  # fmt: skip
+    assert "did you mean 'Mesh'" in notes(stage)
+
+
+def test_motion_that_is_not_played_is_named():
+    stage = kit.new_stage()
+    moved, hidden, still = (kit.box(stage, f"/World/{name}", (0, 0, 0), (1, 1, 1)) for name in ("moved", "hidden", "still"))
+    for time in (1, 2.5):
+        moved.AddTranslateOp() if time == 1 else None
+        moved.GetOrderedXformOps()[0].Set((time, 0, 0), time)
+        hidden.CreateVisibilityAttr().Set("inherited" if time == 1 else "invisible", time)
+        still.GetPointsAttr().Set(still.GetPointsAttr().Get(), 7)
+    assert notes(stage) == "prim /World/hidden and 1 more: its motion is not played, it is shown at its first time sample"

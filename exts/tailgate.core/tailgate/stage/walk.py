@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.errors import nearest
 from tailgate.stage.composition import hushed
 from tailgate.stage.solids import SOLIDS
 from tailgate.turns import breathe
@@ -41,6 +42,28 @@ def ancestors(prim: Usd.Prim) -> list[Usd.Prim]:
         prim = prim.GetParent()
         out.append(prim)
     return out
+
+
+def unseen(prim: Usd.Prim) -> str:
+    """Why a prim that may be meant to be seen shows nothing: a procedural, or a type that nobody knows; "" for others."""
+    kind = str(prim.GetTypeName())
+    if kind == "GenerativeProcedural":
+        return f"{kind} is not shown, only meshes and solids are"
+    if kind and prim.GetPrimTypeInfo().GetSchemaType().isUnknown:
+        hint = nearest(kind, ("Mesh", *SOLIDS, "PointInstancer", "Xform", "Scope"))
+        return f"{kind} is of no type that this USD knows, it is not shown{hint if 'did you mean' in hint else ''}"
+    return ""
+
+
+def moves(prim: Usd.Prim) -> bool:
+    """Whether time samples move, bend or hide a prim."""
+    from pxr import UsdGeom
+
+    place = UsdGeom.Xformable(prim)
+    names = ("points", "visibility", "positions", "orientations", "scales", "protoIndices", "invisibleIds")
+    return bool(place and place.TransformMightBeTimeVarying()) or any(
+        attribute and attribute.ValueMightBeTimeVarying() for attribute in map(prim.GetAttribute, names)
+    )
 
 
 class Notes:
@@ -139,6 +162,9 @@ class Walk:
             instancer = prim.IsA(UsdGeom.PointInstancer)
             if instancer:
                 walk.PruneChildren()
+            elif why := unseen(prim):
+                self.notes.count(why, prim.GetPath())
+                continue
             elif not prim.IsA(UsdGeom.Gprim) or (prim.HasAttribute("tailgate:context") and not prim.IsA(UsdGeom.Mesh)):
                 continue
             if UsdGeom.Imageable(prim).ComputePurpose() not in rendered:
@@ -187,6 +213,8 @@ class Walk:
             self._check_units(prim)
         if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
             self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
+        if moves(prim):
+            self.notes.count("its motion is not played, it is shown at its first time sample", prim.GetPath())
         mode = prim.GetAttribute("model:drawMode")
         if mode and mode.HasAuthoredValue() and mode.Get() not in ("default", "inherited"):
             self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())
