@@ -74,6 +74,14 @@ def test_bad_cameras_are_refused():
     camera.GetFocalLengthAttr().Set(0.0)
     with pytest.raises(UserError, match="focal length and apertures above 0"):
         read_camera(stage, "", 64, Notes())
+    camera.GetFocalLengthAttr().Set(24.0)
+    camera.GetClippingRangeAttr().Set(Gf.Vec2f(5, 1))
+    with pytest.raises(UserError, match="clipping range that rises, got 5 to 1"):
+        read_camera(stage, "", 64, Notes())
+    camera.GetClippingRangeAttr().Set(Gf.Vec2f(1, 5))
+    camera.GetVerticalApertureAttr().Set(1e9)
+    with pytest.raises(UserError, match="camera /World/eye makes no image 64 px wide: height must be"):
+        read_camera(stage, "", 64, Notes())
     camera.GetProjectionAttr().Set("orthographic")
     with pytest.raises(UserError, match="must be perspective"):
         read_camera(stage, "", 64, Notes())

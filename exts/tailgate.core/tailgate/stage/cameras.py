@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.config.camera import CameraModel, Focus
+from tailgate.config.load import validate
 from tailgate.errors import UserError, nearest
 from tailgate.stage.extract import world_correction
 
@@ -51,16 +52,18 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     if path not in found:
         hint = nearest(path, found) if found else ""
         raise UserError(f"camera must be the path of one of the stage's {len(found)} cameras, got '{path}'{hint}", stage.GetRootLayer().identifier)
+
+    def refused(words: str) -> UserError:
+        return UserError(f"camera {path} {words}", stage.GetRootLayer().identifier)
+
     now, camera = Usd.TimeCode.EarliestTime(), UsdGeom.Camera(stage.GetPrimAtPath(path))
     focal, across, down = (
         float(a.Get(now)) for a in (camera.GetFocalLengthAttr(), camera.GetHorizontalApertureAttr(), camera.GetVerticalApertureAttr())
     )
     if str(camera.GetProjectionAttr().Get(now)) != "perspective":
-        raise UserError(f"camera {path} must be perspective, got {camera.GetProjectionAttr().Get(now)}", stage.GetRootLayer().identifier)
+        raise refused(f"must be perspective, got {camera.GetProjectionAttr().Get(now)}")
     if not (np.isfinite([focal, across, down]).all() and min(focal, across, down) > 0):
-        raise UserError(
-            f"camera {path} must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}", stage.GetRootLayer().identifier
-        )
+        raise refused(f"must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}")
     if camera.GetClippingPlanesAttr().Get(now):
         notes.add(f"camera {path}: clipping planes are not honoured, its clipping range is")
     if camera.GetExposureAttr().Get(now):
@@ -70,16 +73,19 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     aside, up = (float(a.Get(now)) for a in (camera.GetHorizontalApertureOffsetAttr(), camera.GetVerticalApertureOffsetAttr()))
     unit = UsdGeom.GetStageMetersPerUnit(stage)
     near, far = (float(c) * unit for c in camera.GetClippingRangeAttr().Get(now))
+    if not near < far:
+        raise refused(f"must have a clipping range that rises, got {near / unit:g} to {far / unit:g}")
     f_stop, distance = float(camera.GetFStopAttr().Get(now)), float(camera.GetFocusDistanceAttr().Get(now)) * unit
     focus = Focus(distance=distance, opening_mm=1e3 * unit * 0.1 * focal / f_stop) if f_stop > 0 and distance > 0 else None
-    model = CameraModel(
-        width=width, height=height, fx=fx, fy=fy,
-        cx=(width - 1) / 2 - fx * aside / focal, cy=(height - 1) / 2 + fy * up / focal,
-        near=max(near, 1e-4), far=max(far, 2e-4), focus=focus,
-    )  # fmt: skip
+    cx, cy = (width - 1) / 2 - fx * aside / focal, (height - 1) / 2 + fy * up / focal
+    given = {"width": width, "height": height, "fx": fx, "fy": fy, "cx": cx, "cy": cy}
+    try:
+        model = validate(CameraModel, {**given, "near": max(near, 1e-4), "far": max(far, 2e-4), "focus": focus})
+    except UserError as error:
+        raise refused(f"makes no image {width} px wide: {error.message}") from None
     T = world_correction(stage) @ np.array(UsdGeom.XformCache(now).GetLocalToWorldTransform(camera.GetPrim())).T
     if not np.isfinite(T).all() or abs(np.linalg.det(T[:3, :3])) == 0:
-        raise UserError(f"camera {path} must have a transform that is finite and does not flatten it", stage.GetRootLayer().identifier)
+        raise refused("must have a transform that is finite and does not flatten it")
     T[:3, :3] = unskewed(T[:3, :3])
     return model, T @ T_USD_OPTICAL
 
