@@ -102,3 +102,12 @@ def test_materials_bound_for_one_purpose(purpose):
     more = {"materialPurpose": purpose} if purpose else {}
     UsdShade.MaterialBindingAPI.Apply(made.GetPrim()).Bind(kit.material(stage, "/World/red", (1.0, 0.0, 0.0)), **more)
     np.testing.assert_allclose(Extraction(stage, {}).run().material_table()[0, :3], [1, 0, 0])
+
+
+def test_material_inputs_that_are_not_finite_are_named():
+    stage = kit.new_stage()
+    kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1), kit.material(stage, "/World/red", (float("nan"), 0.0, 0.0), float("inf")))
+    arrays = Extraction(stage, {}).run()
+    np.testing.assert_allclose(arrays.material_table()[0, :4], [0.18, 0.18, 0.18, 0.5], atol=1e-6)
+    expected = [f"material /World/red: {name} must be finite" for name in ("diffuseColor", "roughness")]
+    assert [line.split(", got")[0] for line in arrays.skipped] == expected

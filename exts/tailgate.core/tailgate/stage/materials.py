@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,11 +171,17 @@ class MaterialReader:
                 self.textures[use.own] = omni_texture(path, use, raw)
 
     def _check(self, notes: Notes) -> None:
-        """Name images that cannot be read, glass that would bend light and opacity that cannot be shown."""
+        """Name images that cannot be read, numbers that are none, glass that would bend light and opacity that cannot be shown."""
+        from pxr import Usd
+
         for name, texture in self.textures.items():
             if self._images.get(texture.path) is None:
                 words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
                 notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
+        for name, attribute in self._attributes.items():
+            got = attribute.Get(Usd.TimeCode.EarliestTime())
+            if got is not None and not sound(got):
+                notes.add(f"material {self.path}: {name} must be finite, got {got}; its default is shown")
         if self.read().pane == FACE:
             notes.count("solid glass does not bend light", self.path)
         if "opacity" in self.textures and not self._values().get("opacityThreshold"):
@@ -193,7 +200,7 @@ class MaterialReader:
         from pxr import Usd
 
         got = {name: attribute.Get(Usd.TimeCode.EarliestTime()) for name, attribute in self._attributes.items()}
-        return {name: got[name] if got.get(name) is not None else default for name, default in self._family.defaults.items()}
+        return {name: got[name] if sound(got.get(name)) else default for name, default in self._family.defaults.items()}
 
     def read(self) -> Surface:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
@@ -236,6 +243,13 @@ class MaterialReader:
         if threshold > 0:
             return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
         return (2.0, 0.0) if presence and opacity < GONE else (0.0, min(max(opacity, 0.0), 1.0))
+
+
+def sound(value: Any) -> bool:
+    """Whether an input's value is there and, if it is made of numbers, finite."""
+    if value is None or isinstance(value, str):
+        return value is not None
+    return isfinite(value) if isinstance(value, (float, int)) else all(map(isfinite, value))
 
 
 def display_colour(source: Usd.Attribute) -> tuple[float, float, float] | None:
