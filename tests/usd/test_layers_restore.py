@@ -117,6 +117,8 @@ def test_bases_that_cannot_be_used_say_why(tmp_path):
     (tmp_path / "broken.usda").write_text("#usda 1.0\n(((")
     with pytest.raises(UserError, match=r"cannot open it: line 2: \S"):
         open_base(tmp_path / "broken.usda")
+    with pytest.raises(UserError, match="not found .did you mean 'broken.usda'"):
+        open_base(tmp_path / "brokn.usd")
     with pytest.raises(UserError, match="this is a folder"):
         open_base(tmp_path)
     (tmp_path / "sideways.usda").write_text('#usda 1.0\n(upAxis="X")\n')

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tailgate.errors import UserError
+from tailgate.errors import UserError, close_to
 from tailgate.stage.composition import hushed, syntax_error
 from tailgate.stage.labels import SCHEMA, attribute_name
 from tailgate.turns import breathe
@@ -36,7 +36,8 @@ def open_base(source: str | Path | Usd.Stage) -> Usd.Stage:
     stage = source
     if isinstance(source, (str, Path)):
         if not Path(source).is_file():
-            what = "this is a folder" if Path(source).is_dir() else "this file was not found"
+            close = close_to(Path(source).name, usd_files(Path(source).parent))
+            what = "this is a folder" if Path(source).is_dir() else f"this file was not found{close}"
             raise UserError(f"base scene must be a USD file, and {what}", source)
         try:
             with hushed():
@@ -49,6 +50,11 @@ def open_base(source: str | Path | Usd.Stage) -> Usd.Stage:
     if UsdGeom.GetStageUpAxis(stage) not in (UsdGeom.Tokens.y, UsdGeom.Tokens.z):
         raise UserError(f"upAxis must be Y or Z, got {UsdGeom.GetStageUpAxis(stage)}", stage.GetRootLayer().identifier)
     return stage
+
+
+def usd_files(folder: Path) -> list[str]:
+    """Names of the USD files in a folder, [] for none."""
+    return sorted(path.name for path in folder.glob("*.usd*") if path.suffix in (".usd", ".usda", ".usdc", ".usdz")) if folder.is_dir() else []
 
 
 def beside(stage: Usd.Stage) -> Usd.Stage:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.errors import nearest
+from tailgate.errors import close_to
 from tailgate.stage.composition import hushed
 from tailgate.stage.solids import SOLIDS
 from tailgate.turns import breathe
@@ -50,8 +50,7 @@ def unseen(prim: Usd.Prim) -> str:
     if kind == "GenerativeProcedural":
         return f"{kind} is not shown, only meshes and solids are"
     if kind and prim.GetPrimTypeInfo().GetSchemaType().isUnknown:
-        hint = nearest(kind, ("Mesh", *SOLIDS, "PointInstancer", "Xform", "Scope"))
-        return f"{kind} is of no type that this USD knows, it is not shown{hint if 'did you mean' in hint else ''}"
+        return f"{kind} is of no type that this USD knows, it is not shown{close_to(kind, ('Mesh', *SOLIDS, 'PointInstancer', 'Xform', 'Scope'))}"
     return ""
 
 
