@@ -367,3 +367,17 @@ def test_display_opacity_is_seen():
         seen[opacity] = float(channels["HdrColor"][8:16, 10:22, :3].mean()), float(np.median(channels["distance_to_image_plane"]))
     assert seen[0.0][1] == pytest.approx(30, abs=1e-2) and seen[1.0][1] == pytest.approx(2, abs=1e-3)
     assert seen[0.5][0] - seen[1.0][0] == pytest.approx((seen[0.0][0] - seen[1.0][0]) / 2, rel=0.05)
+
+
+def test_copies_of_equal_shapes_are_counted_once_each():
+    stage = kit.new_stage()
+    for k in range(3):
+        scatter = UsdGeom.PointInstancer.Define(stage, f"/World/many_{k}")
+        UsdGeom.Cube.Define(stage, f"/World/many_{k}/box")
+        scatter.CreatePrototypesRel().SetTargets([f"/World/many_{k}/box"])
+        scatter.CreateProtoIndicesAttr([0, 0])
+        scatter.CreatePositionsAttr([Gf.Vec3f(10 * k, y, 0) for y in (0, 5)])
+    set_labels(stage.GetPrimAtPath("/World/many_1/box"), "class", "car")
+    report = check_stage(stage)
+    assert report.facts["triangles_shown"] == 6 * 12
+    assert any("67 % of the shown area carries no class" in line for line in said(stage, "labels"))

@@ -56,10 +56,11 @@ class Prototype:
 
 @dataclass(frozen=True)
 class Span:
-    """The faces that one shape became: its prim, the row of its prototype, the first of them and their number."""
+    """The faces that one shape became: its prim, the row of its prototype, the first slot of its instances, the first face and their number."""
 
     prim: Usd.Prim
     prototype: int
+    slot: int
     first: int
     count: int
 
@@ -228,7 +229,7 @@ class Extraction:
             self.out.prototypes.append(prototype)
         row, counts = self._shared[prototype.key], [len(data.triangles) for data in read]
         starts = np.cumsum([0, *counts])
-        self.out.spans += [Span(prim, row, int(start), n) for prim, start, n in zip(shown, starts, counts, strict=False)]
+        self.out.spans += [Span(prim, row, first, int(start), n) for prim, start, n in zip(shown, starts, counts, strict=False)]
         return row, first
 
     def _place(self, made: tuple[int, int] | None, mover: int, T: np.ndarray | None = None) -> None:
