@@ -98,6 +98,17 @@ def test_time_samples_are_read_at_the_first_one():
     np.testing.assert_allclose([prototype.points.min(0), prototype.points.max(0)], [[5, 0, 0], [7, 2, 2]])
 
 
+def test_the_start_of_the_time_range_is_read_where_it_is_declared():
+    stage = kit.new_stage()
+    made = kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1))
+    place = made.AddTranslateOp()
+    for time, x in ((-10, 100), (10, 120)):
+        place.Set((x, 0, 0), time)
+    assert Extraction(stage, {}).run().prototypes[0].points[:, 0].min() == 100
+    stage.SetStartTimeCode(2.5)
+    assert Extraction(stage, {}).run().prototypes[0].points[:, 0].min() == pytest.approx(112.5)
+
+
 def test_units_and_up_axis(tmp_path):
     path = str(tmp_path / "part.usda")
     part = Usd.Stage.CreateNew(path)

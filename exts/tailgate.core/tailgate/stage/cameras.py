@@ -10,6 +10,7 @@ from tailgate.config.camera import CameraModel, Focus
 from tailgate.config.load import validate
 from tailgate.errors import UserError, nearest
 from tailgate.stage.extract import world_correction
+from tailgate.stage.moment import moment
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -29,7 +30,7 @@ def stage_cameras(stage: Usd.Stage) -> list[str]:
 
 
 def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[CameraModel, np.ndarray]:
-    """Camera of a stage at its earliest time.
+    """Camera of a stage at its stage's moment.
 
     Args:
         stage: composed stage.
@@ -44,7 +45,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     Raises:
         UserError: there is no such camera, or its numbers make no image.
     """
-    from pxr import Usd, UsdGeom
+    from pxr import UsdGeom
 
     found = stage_cameras(stage)
     if not path and len(found) == 1:
@@ -56,7 +57,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     def refused(words: str) -> UserError:
         return UserError(f"camera {path} {words}", stage.GetRootLayer().identifier)
 
-    now, camera = Usd.TimeCode.EarliestTime(), UsdGeom.Camera(stage.GetPrimAtPath(path))
+    now, camera = moment(stage), UsdGeom.Camera(stage.GetPrimAtPath(path))
     focal, across, down = (
         float(a.Get(now)) for a in (camera.GetFocalLengthAttr(), camera.GetHorizontalApertureAttr(), camera.GetVerticalApertureAttr())
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.stage.moment import moment
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ def below(prim: Usd.Prim, path: str) -> bool:
 
 def not_finite(prim: Usd.Prim) -> str:
     """Name of what of a light is no finite number, "" where all is."""
-    from pxr import Usd, UsdGeom
+    from pxr import UsdGeom
 
-    now = Usd.TimeCode.EarliestTime()
+    now = moment(prim)
     if not np.isfinite(np.array(UsdGeom.Imageable(prim).ComputeLocalToWorldTransform(now))).all():
         return "its transform"
     for attribute in prim.GetAttributes():
@@ -153,11 +154,10 @@ def is_dome(prim: Usd.Prim) -> bool:
 
 
 def read(prim: Usd.Prim, name: str, default: Any) -> Any:
-    """Value of a light's input at the earliest time."""
-    from pxr import Usd
+    """Value of a light's input at the stage's moment."""
 
     attribute = prim.GetAttribute(f"inputs:{name}")
-    got = attribute.Get(Usd.TimeCode.EarliestTime()) if attribute else None
+    got = attribute.Get(moment(attribute)) if attribute else None
     return default if got is None else got
 
 
@@ -194,12 +194,12 @@ def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
 
 def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray) -> Lights:
     """Current state of the lights; invisible ones are left out. The first distant light is the sun, further ones are lamps."""
-    from pxr import Usd, UsdGeom
+    from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
     lamps, suns = [], 0
     for prim in prims:
-        if UsdGeom.Imageable(prim).ComputeVisibility(Usd.TimeCode.EarliestTime()) == UsdGeom.Tokens.invisible:
+        if UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) == UsdGeom.Tokens.invisible:
             continue
         T = T_world_stage @ np.array(cache.GetLocalToWorldTransform(prim)).T
         if is_dome(prim):
@@ -253,7 +253,7 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
     scale = float(np.cbrt(abs(np.linalg.det(T[:3, :3]))))
     r, area, normalize = read(prim, "radius", 0.5) * scale, area_of(prim, T[:3, :3]), read(prim, "normalize", False)
     if kind == SPHERE:
-        point = area <= 0 or bool(prim.GetAttribute("treatAsPoint").Get())
+        point = area <= 0 or bool(prim.GetAttribute("treatAsPoint").Get(moment(prim)))
         lamp["size"] = 0.25 if normalize else area / 4
         lamp["radiance"] = emission(prim)
         if not point:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.stage.images import ImageStore
+from tailgate.stage.moment import moment
 from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, UNSAID, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
 from tailgate.turns import breathe
@@ -172,14 +173,13 @@ class MaterialReader:
 
     def _check(self, notes: Notes) -> None:
         """Name images that cannot be read, numbers that are none, glass that would bend light and opacity that cannot be shown."""
-        from pxr import Usd
 
         for name, texture in self.textures.items():
             if self._images.get(texture.path) is None:
                 words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
                 notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
         for name, attribute in self._attributes.items():
-            got = attribute.Get(Usd.TimeCode.EarliestTime())
+            got = attribute.Get(moment(attribute))
             if got is not None and not sound(got):
                 notes.add(f"material {self.path}: {name} must be finite, got {got}; its default is shown")
         if self.read().pane == FACE:
@@ -197,9 +197,9 @@ class MaterialReader:
 
     def _values(self) -> dict[str, Any]:
         """Values of the family's own inputs."""
-        from pxr import Usd
 
-        got = {name: attribute.Get(Usd.TimeCode.EarliestTime()) for name, attribute in self._attributes.items()}
+        now = moment(self._material.GetPrim())
+        got = {name: attribute.Get(now) for name, attribute in self._attributes.items()}
         return {name: got[name] if sound(got.get(name)) else default for name, default in self._family.defaults.items()}
 
     def read(self) -> Surface:
@@ -214,7 +214,7 @@ class MaterialReader:
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
-        given, through, grain = (a.Get() if a else None for a in self._own)
+        given, through, grain = (a.Get(moment(a)) if a else None for a in self._own)
         reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
         presence = got["opacityMode"] == "presence" or f0 <= 0
         cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]), presence)

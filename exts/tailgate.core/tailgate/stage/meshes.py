@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.labels import direct_labels
+from tailgate.stage.moment import moment
 from tailgate.stage.solids import read_solid
 from tailgate.turns import breathe
 
@@ -58,10 +59,9 @@ CoordinateName = Callable[["Usd.Prim"], "str | None"]
 
 
 def value(attribute: Usd.Attribute, kind: type = np.float64) -> np.ndarray:
-    """Value of an array attribute at its earliest time, empty if it has none."""
-    from pxr import Usd
+    """Value of an array attribute at its stage's moment, empty if it has none."""
 
-    got = attribute.Get(Usd.TimeCode.EarliestTime()) if attribute else None
+    got = attribute.Get(moment(attribute)) if attribute else None
     return np.array(got if got is not None else [], kind)
 
 
@@ -180,11 +180,11 @@ def double_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
-    """A primvar without its indices at the earliest time, own or inherited: (float64 [n, width], interpolation); [0, width] if there is none."""
-    from pxr import Usd, UsdGeom
+    """A primvar without its indices at the stage's moment, own or inherited: (float64 [n, width], interpolation); [0, width] if there is none."""
+    from pxr import UsdGeom
 
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-    flat = found.ComputeFlattened(Usd.TimeCode.EarliestTime()) if found and found.HasValue() else None
+    flat = found.ComputeFlattened(moment(prim)) if found and found.HasValue() else None
     values = np.array(flat if flat is not None else [], np.float64)
     values = values[:, None] if values.ndim == 1 and width == 1 else values
     if values.ndim != 2 or values.shape[1] < width:
@@ -221,10 +221,10 @@ def read_colour(prim: Usd.Prim, data: tuple) -> tuple[np.ndarray | None, np.ndar
 
 def authored(prim: Usd.Prim, name: str) -> bool:
     """Whether a primvar holds values, own or inherited, whether or not they make sense."""
-    from pxr import Usd, UsdGeom
+    from pxr import UsdGeom
 
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-    return bool(found and found.HasValue() and len(found.Get(Usd.TimeCode.EarliestTime()) or ()))
+    return bool(found and found.HasValue() and len(found.Get(moment(prim)) or ()))
 
 
 def read_coordinates(parts: list[Usd.Prim], part: np.ndarray, named: CoordinateName, data: tuple) -> tuple[np.ndarray | None, list[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.stage.images import FALLBACK, ImageStore, to_linear
+from tailgate.stage.moment import moment
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdShade
@@ -63,11 +64,10 @@ class Texture:
 
 def held(shader: UsdShade.Shader, name: str, default: Any) -> Any:
     """Value of a shader's input, through connections to a material's or node graph's interface; ``default`` if it has none."""
-    from pxr import Usd
 
     entry = shader.GetInput(name)
     sources = entry.GetValueProducingAttributes() if entry else []
-    got = sources[0].Get(Usd.TimeCode.EarliestTime()) if sources and sources[0].GetName().startswith("inputs:") else None
+    got = sources[0].Get(moment(sources[0])) if sources and sources[0].GetName().startswith("inputs:") else None
     return default if got is None else got
 
 

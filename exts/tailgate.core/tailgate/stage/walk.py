@@ -11,6 +11,7 @@ import numpy as np
 
 from tailgate.errors import close_to
 from tailgate.stage.composition import hushed
+from tailgate.stage.moment import moment
 from tailgate.stage.solids import SOLIDS
 from tailgate.turns import breathe
 
@@ -93,7 +94,7 @@ class Notes:
 
 
 class Walk:
-    """Walks a stage at its earliest time.
+    """Walks a stage at its ``moment``.
 
     Args:
         stage: composed stage.
@@ -101,10 +102,10 @@ class Walk:
     """
 
     def __init__(self, stage: Usd.Stage, notes: Notes):
-        from pxr import Usd, UsdGeom
+        from pxr import UsdGeom
 
         self.stage, self.notes = stage, notes
-        self.time = Usd.TimeCode.EarliestTime()
+        self.time = moment(stage)
         self.cache: UsdGeom.XformCache = UsdGeom.XformCache(self.time)
         self._open: list[Usd.Prim] = []
 
