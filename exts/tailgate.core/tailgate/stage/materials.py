@@ -102,6 +102,7 @@ class MaterialReader:
         """Find the attributes anew, after inputs were added."""
         breathe()
         self._attributes: dict[str, Usd.Attribute] = {}
+        self._now = moment(self._material.GetPrim())
         self.textures: dict[str, Texture] = {}
         self.tint: tuple[float, float, float] | None = None
         shader, family, kind = find_shader(self._material)
@@ -179,7 +180,7 @@ class MaterialReader:
                 words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
                 notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
         for name, attribute in self._attributes.items():
-            got = attribute.Get(moment(attribute))
+            got = attribute.Get(self._now)
             if got is not None and not sound(got):
                 notes.add(f"material {self.path}: {name} must be finite, got {got}; its default is shown")
         if self.read().pane == FACE:
@@ -198,8 +199,7 @@ class MaterialReader:
     def _values(self) -> dict[str, Any]:
         """Values of the family's own inputs."""
 
-        now = moment(self._material.GetPrim())
-        got = {name: attribute.Get(now) for name, attribute in self._attributes.items()}
+        got = {name: attribute.Get(self._now) for name, attribute in self._attributes.items()}
         return {name: got[name] if sound(got.get(name)) else default for name, default in self._family.defaults.items()}
 
     def read(self) -> Surface:
@@ -214,7 +214,7 @@ class MaterialReader:
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
-        given, through, grain = (a.Get(moment(a)) if a else None for a in self._own)
+        given, through, grain = (a.Get(self._now) if a else None for a in self._own)
         reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
         presence = got["opacityMode"] == "presence" or f0 <= 0
         cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]), presence)

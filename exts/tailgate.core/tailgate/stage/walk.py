@@ -11,6 +11,7 @@ import numpy as np
 
 from tailgate.errors import close_to
 from tailgate.stage.composition import hushed
+from tailgate.stage.layers import ROOT
 from tailgate.stage.moment import moment
 from tailgate.stage.solids import SOLIDS
 from tailgate.turns import breathe
@@ -50,7 +51,8 @@ def unseen(prim: Usd.Prim) -> str:
     kind = str(prim.GetTypeName())
     if kind == "GenerativeProcedural":
         return f"{kind} is not shown, only meshes and solids are"
-    if kind and prim.GetPrimTypeInfo().GetSchemaType().isUnknown:
+    own = prim.GetPath().HasPrefix(ROOT)
+    if kind and not own and prim.GetPrimTypeInfo().GetSchemaType().isUnknown:
         return f"{kind} is of no type that this USD knows, it is not shown{close_to(kind, ('Mesh', *SOLIDS, 'PointInstancer', 'Xform', 'Scope'))}"
     return ""
 
