@@ -76,6 +76,35 @@ def test_colour_space_of_grey_and_of_deep_images(tmp_path):
     np.testing.assert_allclose([t.mean(images)[0] for t in textures], got[::2], atol=1e-5)
 
 
+@pytest.mark.parametrize("space, decoded", [("raw", False), ("sRGB", True), ("", True)])
+def test_the_colour_space_may_stand_at_the_file(tmp_path, space, decoded):
+    stage = kit.new_stage()
+    path = write(tmp_path / "a.png", np.full((4, 4, 3), 128, np.uint8))
+    wall(stage, "/World/wall", textured(stage, "/World/look", {"roughness": (path, "r")}))
+    node = next(p for p in stage.Traverse() if p.GetAttribute("inputs:file"))
+    node.GetAttribute("inputs:file").SetColorSpace(space) if space else None
+    code = np.array(128 / 255)
+    assert Extraction(stage, {}).run().material_table()[0, 3] == pytest.approx(float(to_linear(code) if decoded else code), abs=1e-4)
+
+
+def test_images_of_materialx(tmp_path):
+    stage = kit.new_stage()
+    path = write(tmp_path / "a.png", np.full((4, 4, 3), 128, np.uint8))
+    look = UsdShade.Material.Define(stage, "/World/look")
+    shader, image, reader = (UsdShade.Shader.Define(stage, f"/World/look/{name}") for name in ("surface", "image", "reader"))
+    for node, kind in ((shader, "standard_surface_surfaceshader"), (image, "tiledimage_color3"), (reader, "geompropvalue_vector2")):
+        node.CreateIdAttr(f"ND_{kind}")
+    reader.CreateInput("geomprop", Sdf.ValueTypeNames.String).Set("map1")
+    image.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(path)
+    image.CreateInput("uvtiling", Sdf.ValueTypeNames.Float2).Set((2, 3))
+    image.CreateInput("texcoord", Sdf.ValueTypeNames.Float2).ConnectToSource(reader.ConnectableAPI(), "out")
+    shader.CreateInput("base_color", Sdf.ValueTypeNames.Color3f).ConnectToSource(image.ConnectableAPI(), "out")
+    look.CreateSurfaceOutput("mtlx").ConnectToSource(shader.ConnectableAPI(), "out")
+    wall(stage, "/World/wall", look)
+    (texture,) = Extraction(stage, {}).run().texture_table()[0]
+    assert texture.coordinates == "map1" and texture.srgb and texture.matrix == (2, 0, 0, 0, 3, 0)
+
+
 def test_each_use_of_a_missing_image_has_its_own_fallback():
     textures = [Texture("absent.png", fallback=(k, 0, 0, 1)) for k in (0.25, 0.75)]
     assert [sampled(textures, ImageStore(), [0.5, 0.5], use=k)[0, 0] for k in (0, 1)] == [0.25, 0.75]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2, "black": 3, "useMetadata": 0}
 """Wrap modes; image files hold no metadata that says otherwise, so ``useMetadata`` repeats."""
 CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3, "rgb": -1, "rgba": -1}
+SPACES = {"raw": False, "Raw": False, "lin_rec709": False, "lin_rec709_scene": False, "linear": False,
+          "sRGB": True, "srgb_texture": True, "srgb_rec709_scene": True}  # fmt: skip
+"""Names of colour spaces: whether values are sRGB codes."""
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -96,14 +99,12 @@ def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | N
     node = UsdShade.Shader(source.GetPrim())
     kind = str(node.GetShaderId())
     if kind.startswith(("ND_image_", "ND_tiledimage_")):
-        path = asset_path(held(node, "file", None), where, notes)
-        colour = "_color" in kind
-        return Texture(path, -1 if colour or kind.endswith("vector3") else 0, srgb=colour or False)
+        return materialx_texture(node, kind, where, notes)
     if "UsdUVTexture" not in kind:
         notes.add(f"{where}: connected to {kind or 'a node without an id'}, which is not followed; its default is shown")
         return None
     matrix, coordinates = read_coordinates(node, where, notes)
-    space = str(held(node, "sourceColorSpace", "auto"))
+    space = SPACES.get(str(held(node, "sourceColorSpace", "auto")))
     fallback = node.GetInput("fallback")
     return Texture(
         path=asset_path(held(node, "file", None), where, notes),
@@ -111,10 +112,37 @@ def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | N
         wrap=tuple(WRAPS.get(str(held(node, f"wrap{axis}", "useMetadata")), 0) for axis in "ST"),
         scale=tuple(map(float, held(node, "scale", (1, 1, 1, 1)))),
         bias=tuple(map(float, held(node, "bias", (0, 0, 0, 0)))),
-        srgb={"raw": False, "sRGB": True}.get(space),
+        srgb=file_space(node) if space is None else space,
         matrix=matrix,
         coordinates=coordinates,
         fallback=tuple(map(float, fallback.Get())) if fallback and fallback.GetAttr().HasAuthoredValue() else FALLBACK,
+    )
+
+
+def file_space(node: UsdShade.Shader) -> bool | None:
+    """Whether the attribute with a texture's file says that it holds sRGB code values; None where it says nothing that is known."""
+    entry = node.GetInput("file")
+    sources = entry.GetValueProducingAttributes() if entry else []
+    return SPACES.get(str(sources[0].GetColorSpace())) if sources else None
+
+
+def materialx_texture(node: UsdShade.Shader, kind: str, where: str, notes: Notes) -> Texture:
+    """An image node of MaterialX: colours are sRGB unless its file says otherwise, tiles repeat ``uvtiling`` times."""
+    colour, space = "_color" in kind, file_space(node)
+    tiling = tuple(held(node, "uvtiling", (1, 1)))
+    entry, coordinates = node.GetInput("texcoord"), "st"
+    for source in entry.GetValueProducingAttributes() if entry else []:
+        reader = type(node)(source.GetPrim())
+        if str(reader.GetShaderId()).startswith("ND_geompropvalue_vector2"):
+            coordinates = str(held(reader, "geomprop", "st"))
+        elif not str(reader.GetShaderId()).startswith("ND_texcoord"):
+            notes.add(f"{where}: texture coordinates from {reader.GetShaderId() or 'a node without an id'} are not followed; st is used")
+    return Texture(
+        path=asset_path(held(node, "file", None), where, notes),
+        channel=-1 if colour or kind.endswith("vector3") else 0,
+        srgb=colour if space is None else space,
+        matrix=matrix_row(transform2d(0.0, tiling, (0, 0))),
+        coordinates=coordinates,
     )
 
 
