@@ -193,3 +193,18 @@ def test_what_lights_cannot_do_is_named(tmp_path):
                   "none: a light without an area", "screen: the rectangle's texture", "portal: PortalLight", "glow: Mesh is no light"):  # fmt: skip
         assert words in text
     assert lights.dome is None and np.isfinite(lights.lamps["radiance"]).all()
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_dome_beside_a_sun_is_as_authored_unless_it_asks_for_a_sky(asks):
+    stage = kit.new_stage()
+    dome = UsdLux.DomeLight.Define(stage, "/World/dome")
+    dome.CreateIntensityAttr(0.5)
+    dome.GetPrim().CreateAttribute("tailgate:sky", Sdf.ValueTypeNames.Bool).Set(asks)
+    sun = UsdLux.DistantLight.Define(stage, "/World/sun")
+    sun.CreateIntensityAttr(2.0)
+    sun.CreateNormalizeAttr(True)
+    hdr = kit.render(stage, kit.rig_of(CAMERA)).sensors["camera"].channels["HdrColor"][..., :3]
+    assert (np.ptp(hdr) > 0.1) == asks
+    if not asks:
+        np.testing.assert_allclose(hdr, 0.5, rtol=1e-5)

@@ -308,7 +308,7 @@ def test_sky_mean_and_twin():
     from tailgate.stage.lights import LAMP, Lights
 
     sun = np.array([0.0, 0.6, 0.8])
-    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros(0, LAMP)), {}, 1, "cpu")
+    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros(0, LAMP), natural=True), {}, 1, "cpu")
     k = np.arange(20000) + 0.5
     up = np.sqrt(1 - k / 20000)
     directions = np.stack([np.sqrt(1 - up**2), np.zeros_like(up), up], 1)

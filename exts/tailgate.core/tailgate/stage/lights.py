@@ -57,6 +57,7 @@ class Lights:
         sky: RGB radiance of domes without an image, [3].
         lamps: all others, ``LAMP`` [L].
         dome: image of the sky, or None.
+        natural: a dome is to look like a clear sky beside the sun: one of Tailgate's own, or one that asks for it by ``tailgate:sky``.
     """
 
     sun_direction: np.ndarray
@@ -65,6 +66,7 @@ class Lights:
     sky: np.ndarray
     lamps: np.ndarray
     dome: DomeImage | None = None
+    natural: bool = False
 
 
 def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
@@ -153,6 +155,12 @@ def is_dome(prim: Usd.Prim) -> bool:
     return prim.GetTypeName() in ("DomeLight", "DomeLight_1")
 
 
+def is_natural(prim: Usd.Prim) -> bool:
+    """Whether a dome is meant as the sky of a day, see ``Lights.natural``."""
+    asks = prim.GetAttribute("tailgate:sky")
+    return str(prim.GetPath()).startswith("/Tailgate") or bool(asks and asks.Get())
+
+
 def read(prim: Usd.Prim, name: str, default: Any) -> Any:
     """Value of a light's input at the stage's moment."""
 
@@ -197,7 +205,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
     from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
-    lamps, suns = [], 0
+    lamps, suns, natural = [], 0, False
     for prim in prims:
         if UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) == UsdGeom.Tokens.invisible:
             continue
@@ -205,6 +213,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         if is_dome(prim):
             picture = read_dome(prim, T)
             dome, sky = (picture, sky) if picture else (dome, sky + emission(prim))
+            natural |= picture is None and is_natural(prim)
         elif prim.GetTypeName() == "DistantLight" and not suns:
             suns = 1
             angle, sun = distant(prim)
@@ -212,7 +221,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         else:
             lamps.append(read_lamp(prim, T))
     kept = [lamp for lamp in lamps if lamp["radiance"].any() and lamp["size"] > 0]
-    return Lights(direction, sun, float(angle), sky, np.array(kept, LAMP), dome)
+    return Lights(direction, sun, float(angle), sky, np.array(kept, LAMP), dome, natural)
 
 
 def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
