@@ -197,4 +197,4 @@ def test_motion_that_is_not_played_is_named():
         moved.GetOrderedXformOps()[0].Set((time, 0, 0), time)
         hidden.CreateVisibilityAttr().Set("inherited" if time == 1 else "invisible", time)
         still.GetPointsAttr().Set(still.GetPointsAttr().Get(), 7)
-    assert notes(stage) == "prim /World/hidden and 1 more: its motion is not played, it is shown at its first time sample"
+    assert notes(stage) == "prim /World/hidden and 1 more: its motion is not played, one moment of it is shown"

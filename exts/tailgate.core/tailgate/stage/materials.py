@@ -209,7 +209,7 @@ class MaterialReader:
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)
             got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
-        diffuse = (1.0, 1.0, 1.0) if self.tint else tuple(float(c) for c in got["diffuseColor"])
+        diffuse = (1.0, 1.0, 1.0) if self.tint else tuple(max(float(c), 0.0) for c in got["diffuseColor"])
         f0 = head_on(float(got["ior"]))
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.composition import hushed
 from tailgate.stage.labels import direct_labels
 from tailgate.stage.moment import moment
 from tailgate.stage.solids import read_solid
@@ -184,7 +185,8 @@ def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     from pxr import UsdGeom
 
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-    flat = found.ComputeFlattened(moment(prim)) if found and found.HasValue() else None
+    with hushed():
+        flat = found.ComputeFlattened(moment(prim)) if found and found.HasValue() else None
     values = np.array(flat if flat is not None else [], np.float64)
     values = values[:, None] if values.ndim == 1 and width == 1 else values
     if values.ndim != 2 or values.shape[1] < width:

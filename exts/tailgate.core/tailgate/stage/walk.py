@@ -216,7 +216,7 @@ class Walk:
         if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
             self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
         if moves(prim):
-            self.notes.count("its motion is not played, it is shown at its first time sample", prim.GetPath())
+            self.notes.count("its motion is not played, one moment of it is shown", prim.GetPath())
         mode = prim.GetAttribute("model:drawMode")
         if mode and mode.HasAuthoredValue() and mode.Get() not in ("default", "inherited"):
             self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())
