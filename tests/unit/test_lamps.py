@@ -103,7 +103,7 @@ def test_cone_and_focus():
 
 
 @pytest.mark.parametrize(
-    "roughness, metallic, expected", [(0.1, 1.0, 0.9995), (0.3, 1.0, 0.9764), (0.44, 1.0, 0.9177), (0.1, 0.0, 1.0), (0.44, 0.0, 1.0)]
+    "roughness, metallic, expected", [(0.1, 1.0, 0.9995), (0.3, 1.0, 0.9764), (0.44, 1.0, 0.9177), (0.1, 0.0, 1.0), (0.44, 0.0, 1.0), (1.0, 0.0, 1.0)]
 )
 def test_white_furnace_of_many_samples(roughness, metallic, expected):
     """With many samples highlights are integrated. A white metal ball under a uniform sky reflects all but what its micro-facets shadow: the mean of
@@ -155,6 +155,25 @@ def test_time_samples_and_hidden_lights():
     assert len(lights.lamps) == 1 and lights.lamps[0]["radiance"].tolist() == [7, 7, 7]
 
 
+def test_lights_without_numbers_copied_ones_and_old_ones_are_named():
+    stage = kit.new_stage()
+    UsdLux.RectLight.Define(stage, "/World/nowhere").AddTranslateOp().Set((float("nan"), 0, 0))
+    UsdLux.DistantLight.Define(stage, "/World/wide").CreateAngleAttr(float("nan"))
+    UsdLux.SphereLight.Define(stage, "/World/endless").CreateIntensityAttr(float("inf"))
+    UsdGeom.PointInstancer.Define(stage, "/World/many")
+    UsdLux.SphereLight.Define(stage, "/World/many/lamp")
+    UsdLux.SphereLight.Define(stage, "/World/many_more").GetPrim().CreateAttribute("intensity", Sdf.ValueTypeNames.Float).Set(5.0)
+    notes = Notes()
+    assert [str(p.GetPath()) for p in light_prims(stage, notes)] == ["/World/many_more"]
+    assert notes.sorted() == [
+        "light /World/endless: inputs:intensity must be finite, the light is not honoured",
+        "light /World/many/lamp: lights that a PointInstancer copies are not honoured",
+        "light /World/many_more: intensity is of an old schema and is not read, inputs:intensity is",
+        "light /World/nowhere: its transform must be finite, the light is not honoured",
+        "light /World/wide: inputs:angle must be finite, the light is not honoured",
+    ]
+
+
 def test_what_lights_cannot_do_is_named(tmp_path):
     stage = kit.new_stage()
     dome = UsdLux.DomeLight.Define(stage, "/World/dome")
@@ -174,3 +193,18 @@ def test_what_lights_cannot_do_is_named(tmp_path):
                   "none: a light without an area", "screen: the rectangle's texture", "portal: PortalLight", "glow: Mesh is no light"):  # fmt: skip
         assert words in text
     assert lights.dome is None and np.isfinite(lights.lamps["radiance"]).all()
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_dome_beside_a_sun_is_as_authored_unless_it_asks_for_a_sky(asks):
+    stage = kit.new_stage()
+    dome = UsdLux.DomeLight.Define(stage, "/World/dome")
+    dome.CreateIntensityAttr(0.5)
+    dome.GetPrim().CreateAttribute("tailgate:sky", Sdf.ValueTypeNames.Bool).Set(asks)
+    sun = UsdLux.DistantLight.Define(stage, "/World/sun")
+    sun.CreateIntensityAttr(2.0)
+    sun.CreateNormalizeAttr(True)
+    hdr = kit.render(stage, kit.rig_of(CAMERA)).sensors["camera"].channels["HdrColor"][..., :3]
+    assert (np.ptp(hdr) > 0.1) == asks
+    if not asks:
+        np.testing.assert_allclose(hdr, 0.5, rtol=1e-5)

@@ -105,8 +105,8 @@ def test_an_object_around_the_camera_and_one_behind():
 
 
 def test_white_furnace():
-    """A convex body of albedo 1 under a uniform sky shows the sky's radiance, whatever its roughness (below that of grained surfaces)."""
-    for roughness in (0.44, 0.35, 0.1):
+    """A convex body of albedo 1 under a uniform sky shows the sky's radiance, whatever its roughness."""
+    for roughness in (1.0, 0.7, 0.44, 0.35, 0.1):
         stage = kit.new_stage()
         kit.lights(stage, sky=0.7)
         white = kit.material(stage, "/World/white", (1.0, 1.0, 1.0), roughness)
@@ -308,10 +308,24 @@ def test_sky_mean_and_twin():
     from tailgate.stage.lights import LAMP, Lights
 
     sun = np.array([0.0, 0.6, 0.8])
-    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros(0, LAMP)), {}, 1, "cpu")
+    light = daylight(Lights(sun, np.full(3, 5.0), 0.0093, np.full(3, 0.4), np.zeros(0, LAMP), natural=True), {}, 1, "cpu")
     k = np.arange(20000) + 0.5
     up = np.sqrt(1 - k / 20000)
     directions = np.stack([np.sqrt(1 - up**2), np.zeros_like(up), up], 1)
     mean = sky_twin(directions, np.array(light.zenith), np.array(light.horizon)).mean(0)
     assert mean @ [0.2126, 0.7152, 0.0722] == pytest.approx(0.4, rel=1e-3)
     assert light.zenith[2] > light.zenith[0]
+
+
+def test_only_surfaces_that_ask_for_it_have_grain():
+    from pxr import Sdf
+
+    shown = []
+    for share in (None, 0.5, 1.0):
+        stage = kit.new_stage()
+        kit.lights(stage, sky=1.0)
+        facing_wall(stage, "/World/wall", 5.0, 8.0, (0.5, 0.5, 0.5))
+        if share is not None:
+            stage.GetPrimAtPath("/World/wall_look").CreateAttribute("tailgate:grain", Sdf.ValueTypeNames.Float).Set(share)
+        shown.append(kit.render(stage, kit.rig_of(CAMERA), smoothing=0).sensors["camera"].channels["HdrColor"][..., 0].std())
+    assert shown[0] < 1e-6 and shown[2] == pytest.approx(2 * shown[1], rel=1e-3) and shown[1] > 0.005

@@ -8,7 +8,7 @@ from tailgate.config.camera import Focus
 from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.errors import UserError
 from tailgate.render.raytrace.camera import lens_points
-from tailgate.stage.cameras import read_camera
+from tailgate.stage.cameras import read_camera, stage_cameras
 from tailgate.stage.walk import Notes
 
 
@@ -39,6 +39,28 @@ def test_intrinsics_and_pose_agree_with_usd():
         np.testing.assert_allclose([u, v], [(ndc[0] + 1) / 2 * 300 - 0.5, (1 - ndc[1]) / 2 * 200 - 0.5], atol=1e-3)
 
 
+@pytest.mark.parametrize("scale", [(3, 3, 3), (-1, 1, 1), (1, 2.5, 0.5)])
+def test_scaled_and_mirrored_parents(scale):
+    stage, camera = camera_stage()
+    UsdGeom.Xform(stage.GetPrimAtPath("/World")).AddScaleOp().Set(scale)
+    _, T = read_camera(stage, "", 64, Notes())
+    expected = np.array(camera.GetCamera(0).frustum.ComputeViewInverse()).T
+    to_z_up = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    np.testing.assert_allclose(T[:3, :3], to_z_up @ expected[:3, :3] @ np.diag([1, -1, -1]), atol=1e-6)
+    np.testing.assert_allclose(T[:3, 3], 0.01 * to_z_up @ expected[:3, 3], atol=1e-6)
+
+
+def test_cameras_in_instances_and_without_a_place():
+    stage, camera = camera_stage()
+    copy = UsdGeom.Xform.Define(stage, "/Copy")
+    copy.GetPrim().GetReferences().AddInternalReference("/World")
+    copy.GetPrim().SetInstanceable(True)
+    assert stage_cameras(stage) == ["/Copy/eye", "/World/eye"]
+    camera.AddScaleOp().Set((1, float("nan"), 1))
+    with pytest.raises(UserError, match="camera /World/eye must have a transform that is finite"):
+        read_camera(stage, "/World/eye", 64, Notes())
+
+
 def test_f_stop_is_an_opening():
     stage, _ = camera_stage(fStop=2.0, focusDistance=300.0)
     model, _ = read_camera(stage, "/World/eye", 64, Notes())
@@ -51,6 +73,14 @@ def test_bad_cameras_are_refused():
         read_camera(stage, "/World/eyes", 64, Notes())
     camera.GetFocalLengthAttr().Set(0.0)
     with pytest.raises(UserError, match="focal length and apertures above 0"):
+        read_camera(stage, "", 64, Notes())
+    camera.GetFocalLengthAttr().Set(24.0)
+    camera.GetClippingRangeAttr().Set(Gf.Vec2f(5, 1))
+    with pytest.raises(UserError, match="clipping range that rises, got 5 to 1"):
+        read_camera(stage, "", 64, Notes())
+    camera.GetClippingRangeAttr().Set(Gf.Vec2f(1, 5))
+    camera.GetVerticalApertureAttr().Set(1e9)
+    with pytest.raises(UserError, match="camera /World/eye makes no image 64 px wide: height must be"):
         read_camera(stage, "", 64, Notes())
     camera.GetProjectionAttr().Set("orthographic")
     with pytest.raises(UserError, match="must be perspective"):

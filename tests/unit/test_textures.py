@@ -54,12 +54,60 @@ def test_scale_bias_colour_space_and_transform(tmp_path):
     path = write(tmp_path / "a.png", np.full((4, 4, 3), (200, 100, 50), np.uint8))
     images = ImageStore()
     code = np.array([200, 100, 50]) / 255
-    textures = [Texture(path), Texture(path, srgb=False, scale=(2, 2, 2, 1), bias=(-1, -1, -1, 0)), Texture(path, channel=1)]
+    scaled = Texture(path, srgb=False, scale=(2, 2, 2, 1), bias=(-1, -1, -1, 0))
+    textures = [Texture(path), scaled, Texture(path, channel=1, srgb=False), Texture(path, channel=1)]
     np.testing.assert_allclose(sampled(textures, images, [0.3, 0.3])[0, :3], to_linear(code), rtol=1e-4)
     np.testing.assert_allclose(sampled(textures, images, [0.3, 0.3], use=1)[0, :3], 2 * code - 1, atol=1e-5)
     np.testing.assert_allclose(sampled(textures, images, [0.3, 0.3], use=2)[0, 1], code[1], atol=1e-5)
+    np.testing.assert_allclose(sampled(textures, images, [0.3, 0.3], use=3)[0, 1], to_linear(code[1]), rtol=1e-4)
     turned = transform2d(90.0, (2.0, 1.0), (0.1, 0.0))
     np.testing.assert_allclose(turned @ [0.25, 0.5, 1], [0.1 - 0.5, 0.5, 1], atol=1e-12)
+
+
+def test_colour_space_of_grey_and_of_deep_images(tmp_path):
+    import cv2
+
+    grey, deep = str(tmp_path / "grey.png"), write(tmp_path / "deep.png", np.full((4, 4, 3), 32768, np.uint16))
+    cv2.imwrite(grey, np.full((4, 4), 128, np.uint8))
+    images, code = ImageStore(), 128 / 255
+    textures = [Texture(grey), Texture(grey, srgb=True), Texture(deep), Texture(deep, srgb=True)]
+    got = [sampled(textures, images, [0.5, 0.5], footprint=f, use=k)[0, 0] for k in range(4) for f in (0.0, 1.0)]
+    np.testing.assert_allclose(got, np.repeat([code, to_linear(code), 0.5, to_linear(0.5)], 2), atol=2e-3)
+    np.testing.assert_allclose([t.mean(images)[0] for t in textures], got[::2], atol=1e-5)
+
+
+@pytest.mark.parametrize("space, decoded", [("raw", False), ("sRGB", True), ("", True)])
+def test_the_colour_space_may_stand_at_the_file(tmp_path, space, decoded):
+    stage = kit.new_stage()
+    path = write(tmp_path / "a.png", np.full((4, 4, 3), 128, np.uint8))
+    wall(stage, "/World/wall", textured(stage, "/World/look", {"roughness": (path, "r")}))
+    node = next(p for p in stage.Traverse() if p.GetAttribute("inputs:file"))
+    node.GetAttribute("inputs:file").SetColorSpace(space) if space else None
+    code = np.array(128 / 255)
+    assert Extraction(stage, {}).run().material_table()[0, 3] == pytest.approx(float(to_linear(code) if decoded else code), abs=1e-4)
+
+
+def test_images_of_materialx(tmp_path):
+    stage = kit.new_stage()
+    path = write(tmp_path / "a.png", np.full((4, 4, 3), 128, np.uint8))
+    look = UsdShade.Material.Define(stage, "/World/look")
+    shader, image, reader = (UsdShade.Shader.Define(stage, f"/World/look/{name}") for name in ("surface", "image", "reader"))
+    for node, kind in ((shader, "standard_surface_surfaceshader"), (image, "tiledimage_color3"), (reader, "geompropvalue_vector2")):
+        node.CreateIdAttr(f"ND_{kind}")
+    reader.CreateInput("geomprop", Sdf.ValueTypeNames.String).Set("map1")
+    image.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(path)
+    image.CreateInput("uvtiling", Sdf.ValueTypeNames.Float2).Set((2, 3))
+    image.CreateInput("texcoord", Sdf.ValueTypeNames.Float2).ConnectToSource(reader.ConnectableAPI(), "out")
+    shader.CreateInput("base_color", Sdf.ValueTypeNames.Color3f).ConnectToSource(image.ConnectableAPI(), "out")
+    look.CreateSurfaceOutput("mtlx").ConnectToSource(shader.ConnectableAPI(), "out")
+    wall(stage, "/World/wall", look)
+    (texture,) = Extraction(stage, {}).run().texture_table()[0]
+    assert texture.coordinates == "map1" and texture.srgb and texture.matrix == (2, 0, 0, 0, 3, 0)
+
+
+def test_each_use_of_a_missing_image_has_its_own_fallback():
+    textures = [Texture("absent.png", fallback=(k, 0, 0, 1)) for k in (0.25, 0.75)]
+    assert [sampled(textures, ImageStore(), [0.5, 0.5], use=k)[0, 0] for k in (0, 1)] == [0.25, 0.75]
 
 
 def test_mip_levels_keep_the_mean_in_linear_light(tmp_path):
@@ -137,7 +185,7 @@ def test_scalar_textures_reach_the_surface(tmp_path):
     wall(stage, "/World/wall", textured(stage, "/World/look", files))
     arrays = Extraction(stage, {}).run()
     row = arrays.material_table()[0]
-    np.testing.assert_allclose(row[3:8], [128 / 255, 1.0, 0.0, to_linear(np.array(128 / 255)), 1.0], atol=1e-4)
+    np.testing.assert_allclose(row[3:8], [to_linear(np.array(128 / 255)), 1.0, 0.0, to_linear(np.array(128 / 255)), 1.0], atol=1e-4)
     hdr = kit.render(stage, kit.rig_of(CAMERA)).sensors["camera"].channels["HdrColor"]
     np.testing.assert_allclose(hdr[20, 20, :3], row[5:8], atol=1e-3)
 
@@ -238,6 +286,32 @@ def test_omniverse_materials(tmp_path):
     np.testing.assert_allclose(table[3, [0, 2, 4]], [0.4, 0.8, 0.25], atol=1e-6)
     text = "\n".join(arrays.skipped)
     assert "OmniPBR is shown as its nearest" in text and "/World/other: Clouds is not understood, shown grey" in text
+
+
+def test_occlusion_roughness_and_metal_in_one_image(tmp_path):
+    stage = kit.new_stage()
+    image = write(tmp_path / "orm.png", np.full((8, 8, 3), (0, 102, 204), np.uint8))
+    given = {"enable_ORM_texture": True, "ORM_texture": image, "reflection_roughness_constant": 1.0}
+    whole = {"reflection_roughness_texture_influence": 1.0, "metallic_texture_influence": 1.0}
+    half = {"reflection_roughness_texture_influence": 0.5, "ao_texture": image}
+    for name, more in {"whole": whole, "half": half, "off": {**whole, "enable_ORM_texture": False}}.items():
+        wall(stage, f"/World/{name}_wall", mdl(stage, f"/World/{name}", "OmniPBR_ClearCoat", **{**given, **more}))
+    arrays = Extraction(stage, {}).run()
+    table = {reader.path.rsplit("/", 1)[-1]: arrays.material_table()[row] for row, reader in arrays.readers.items()}
+    np.testing.assert_allclose([table[name][3:5] for name in ("whole", "half", "off")], [[0.4, 0.8], [0.7, 0.0], [1.0, 0.0]], atol=1e-6)
+    assert "prim /World/half: OmniPBR input ao_texture is not honoured" in arrays.skipped
+
+
+def test_images_on_inputs_without_an_equivalent_are_named(tmp_path):
+    stage = kit.new_stage()
+    wall(stage, "/World/wall", kit.material(stage, "/World/look", (1.0, 1.0, 1.0)))
+    image = UsdShade.Shader.Define(stage, "/World/look/image")
+    image.CreateIdAttr("UsdUVTexture")
+    shader = UsdShade.Shader(stage.GetPrimAtPath("/World/look/Surface"))
+    for name in ("displacement", "occlusion"):
+        shader.CreateInput(name, Sdf.ValueTypeNames.Float).ConnectToSource(image.ConnectableAPI(), "r")
+    unseen = [f"prim /World/look: UsdPreviewSurface input {name} is not honoured" for name in ("displacement", "occlusion")]
+    assert Extraction(stage, {}).run().skipped == unseen
 
 
 def test_opacity_is_glass_or_cut():

@@ -13,6 +13,7 @@ from tailgate.assets import ASSET_CLASSES, AssetUnitsWarning, from_usd, generate
 from tailgate.assets.body import Body, reach, walking
 from tailgate.assets.library import build
 from tailgate.errors import UserError
+from tailgate.stage.triangles import read_triangles
 
 
 def meshes(stage: Usd.Stage) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
@@ -195,6 +196,22 @@ def test_a_users_file_is_turned_scaled_and_stood_on_the_ground(tmp_path: Path) -
     assert np.allclose(box, [[-2.2, -0.9, 0], [2.2, 0.9, 1.5]], atol=1e-6)
 
 
+def test_what_a_users_file_shows_counts(tmp_path: Path) -> None:
+    stage = Usd.Stage.CreateNew(str(tmp_path / "cone.usda"))
+    UsdGeom.SetStageUpAxis(stage, "Z")
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+    stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Thing").GetPrim())
+    cone = UsdGeom.Cone.Define(stage, "/Thing/body")
+    cone.CreateRadiusAttr().Set(0.2, 5)
+    cone.CreateHeightAttr(0.8)
+    for name, hide in {"guide": lambda c: c.CreatePurposeAttr("guide"), "hidden": lambda c: c.CreateVisibilityAttr("invisible")}.items():
+        hide(UsdGeom.Cube.Define(stage, f"/Thing/{name}"))
+    stage.Save()
+    wrapper = Usd.Stage.Open(str(from_usd(tmp_path / "cone.usda", "traffic_cone", tmp_path / "cache")))
+    points, _ = read_triangles(wrapper.GetDefaultPrim())
+    assert np.allclose([points.min(0), points.max(0)], [[-0.2, -0.2, 0], [0.2, 0.2, 0.8]], atol=1e-6)
+
+
 def test_an_absurd_unit_is_replaced_and_said_aloud(tmp_path: Path) -> None:
     source = user_cube(tmp_path / "car.usda", (440.0, 180.0, 150.0), 1.0, "Z")
     with pytest.warns(AssetUnitsWarning, match="440 m; read in centimetres"):
@@ -209,7 +226,7 @@ def test_files_that_are_no_asset_are_refused(tmp_path: Path) -> None:
     bare = Usd.Stage.CreateNew(str(tmp_path / "bare.usda"))
     UsdGeom.Xform.Define(bare, "/Only")
     bare.Save()
-    refusals = {"missing.usd": "must exist", "text.usd": "must open as USD", "empty.usda": "empty stage", "bare.usda": "must hold a Mesh"}
+    refusals = {"missing.usd": "must exist", "text.usd": "must open as USD", "empty.usda": "empty stage", "bare.usda": "must hold a mesh or solid"}
     for name, words in refusals.items():
         with pytest.raises(UserError, match=words):
             from_usd(tmp_path / name, None, tmp_path / "cache")

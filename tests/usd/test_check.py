@@ -127,6 +127,19 @@ def test_a_stage_without_contexts_is_told_what_could_be_one():
     assert "use it for a class" in said(model, "ground")[0] and "/PATH/TO/CURVE" in said(model, "contexts")[0]
 
 
+def test_hills_alone_are_ground_and_a_table_alone_is_not():
+    x, y = np.meshgrid(np.linspace(-20, 20, 41), np.linspace(-20, 20, 41))
+    points = np.stack([x, y, 0.8 * np.sin(x / 4) * np.cos(y / 4)], -1).reshape(-1, 3)
+    cells = [(k, k + 1, k + 42, k + 41) for row in range(40) for k in range(41 * row, 41 * row + 40)]
+    stage = kit.new_stage()
+    kit.mesh(stage, "/World/hills", points, cells)
+    assert "/World/hills: this looks like the ground" in said(stage, "ground")[0]
+    stage = kit.new_stage()
+    kit.box(stage, "/World/leg", (0, 0, 0), (0.1, 0.1, 0.7))
+    kit.box(stage, "/World/top", (-0.7, -0.4, 0.7), (0.7, 0.4, 0.75))
+    assert "nothing in the stage is wide, low and level" in said(stage, "ground")[0]
+
+
 def test_contexts_and_the_ground_below_them():
     stage = sound()
     for name, points in (("high", [(-9, 3, 2), (9, 3, 2)]), ("gap", [(10, -3, 0), (30, -3, 0)]), ("off", [(-9, 6, 0.2), (9, 6, 0.2)])):
@@ -354,3 +367,17 @@ def test_display_opacity_is_seen():
         seen[opacity] = float(channels["HdrColor"][8:16, 10:22, :3].mean()), float(np.median(channels["distance_to_image_plane"]))
     assert seen[0.0][1] == pytest.approx(30, abs=1e-2) and seen[1.0][1] == pytest.approx(2, abs=1e-3)
     assert seen[0.5][0] - seen[1.0][0] == pytest.approx((seen[0.0][0] - seen[1.0][0]) / 2, rel=0.05)
+
+
+def test_copies_of_equal_shapes_are_counted_once_each():
+    stage = kit.new_stage()
+    for k in range(3):
+        scatter = UsdGeom.PointInstancer.Define(stage, f"/World/many_{k}")
+        UsdGeom.Cube.Define(stage, f"/World/many_{k}/box")
+        scatter.CreatePrototypesRel().SetTargets([f"/World/many_{k}/box"])
+        scatter.CreateProtoIndicesAttr([0, 0])
+        scatter.CreatePositionsAttr([Gf.Vec3f(10 * k, y, 0) for y in (0, 5)])
+    set_labels(stage.GetPrimAtPath("/World/many_1/box"), "class", "car")
+    report = check_stage(stage)
+    assert report.facts["triangles_shown"] == 6 * 12
+    assert any("67 % of the shown area carries no class" in line for line in said(stage, "labels"))

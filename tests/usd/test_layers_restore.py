@@ -115,8 +115,15 @@ def test_bases_that_cannot_be_used_say_why(tmp_path):
     with pytest.raises(UserError, match="not found"):
         open_base(tmp_path / "none.usda")
     (tmp_path / "broken.usda").write_text("#usda 1.0\n(((")
-    with pytest.raises(UserError, match="cannot open"):
+    with pytest.raises(UserError, match=r"cannot open it: line 2: \S"):
         open_base(tmp_path / "broken.usda")
+    with pytest.raises(UserError, match="not found .did you mean 'broken.usda'"):
+        open_base(tmp_path / "brokn.usd")
+    with pytest.raises(UserError, match="this is a folder"):
+        open_base(tmp_path)
+    (tmp_path / "sideways.usda").write_text('#usda 1.0\n(upAxis="X")\n')
+    with pytest.raises(UserError, match="upAxis must be Y or Z, got X"):
+        open_base(tmp_path / "sideways.usda")
     wrong = Usd.Stage.CreateNew(str(tmp_path / "zero.usda"))
     UsdGeom.SetStageMetersPerUnit(wrong, 0.0)
     wrong.Save()

@@ -98,6 +98,17 @@ def test_time_samples_are_read_at_the_first_one():
     np.testing.assert_allclose([prototype.points.min(0), prototype.points.max(0)], [[5, 0, 0], [7, 2, 2]])
 
 
+def test_the_start_of_the_time_range_is_read_where_it_is_declared():
+    stage = kit.new_stage()
+    made = kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1))
+    place = made.AddTranslateOp()
+    for time, x in ((-10, 100), (10, 120)):
+        place.Set((x, 0, 0), time)
+    assert Extraction(stage, {}).run().prototypes[0].points[:, 0].min() == 100
+    stage.SetStartTimeCode(2.5)
+    assert Extraction(stage, {}).run().prototypes[0].points[:, 0].min() == pytest.approx(112.5)
+
+
 def test_units_and_up_axis(tmp_path):
     path = str(tmp_path / "part.usda")
     part = Usd.Stage.CreateNew(path)
@@ -166,3 +177,24 @@ def test_indexed_primvars(kind, values):
     odd = np.array(first) % 2
     np.testing.assert_allclose(prototype.corner_colour[0], np.array([[1, 0, 0], [0, 1, 0]])[odd])
     np.testing.assert_allclose(prototype.corner_normal[0], np.array([[0, 0, 1], [1, 0, 0]])[odd])
+
+
+def test_types_that_nobody_knows_and_procedurals_are_named():
+    stage = kit.new_stage()
+    for name, kind in {"box": "Mehs", "graph": "OmniGraph", "grass": "GenerativeProcedural", "group": "", "scope": "Scope"}.items():
+        stage.DefinePrim(f"/World/{name}", kind)
+    assert [line.split(" is ")[0] for line in Extraction(stage, {}).run().skipped] == [
+        "prim /World/box: Mehs", "prim /World/graph: OmniGraph", "prim /World/grass: GenerativeProcedural",
+    ]  # fmt: skip
+    assert "did you mean 'Mesh'" in notes(stage)
+
+
+def test_motion_that_is_not_played_is_named():
+    stage = kit.new_stage()
+    moved, hidden, still = (kit.box(stage, f"/World/{name}", (0, 0, 0), (1, 1, 1)) for name in ("moved", "hidden", "still"))
+    for time in (1, 2.5):
+        moved.AddTranslateOp() if time == 1 else None
+        moved.GetOrderedXformOps()[0].Set((time, 0, 0), time)
+        hidden.CreateVisibilityAttr().Set("inherited" if time == 1 else "invisible", time)
+        still.GetPointsAttr().Set(still.GetPointsAttr().Get(), 7)
+    assert notes(stage) == "prim /World/hidden and 1 more: its motion is not played, one moment of it is shown"

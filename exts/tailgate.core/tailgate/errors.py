@@ -48,11 +48,14 @@ class UserError(TailgateError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the valid name closest to ``name``, else the list of valid names."""
     options = sorted(str(v) for v in valid)
-    lowered = {o.lower(): o for o in options}
+    return close_to(name, options) or (f" (known: {', '.join(options)})" if options else "")
+
+
+def close_to(name: str, valid: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the valid name closest to ``name``, "" where none is close."""
+    lowered = {str(v).lower(): str(v) for v in sorted(valid)}
     close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.55)
-    if close:
-        return f" (did you mean '{lowered[close[0]]}'?)"
-    return f" (known: {', '.join(options)})" if options else ""
+    return f" (did you mean '{lowered[close[0]]}'?)" if close else ""
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], where: Where | None = None) -> UserError:

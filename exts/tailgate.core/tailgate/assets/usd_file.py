@@ -36,7 +36,7 @@ def from_usd(path: Path | str, asset_class: str | None = None, cache: Path | str
         own forward direction is kept, or +z turned to +x where its up axis is y.
 
     Raises:
-        UserError: file missing, not readable as USD, without meshes, or of a size that no usual unit explains.
+        UserError: file missing, not readable as USD, showing nothing, or of a size that no usual unit explains.
 
     Warns:
         AssetUnitsWarning: the declared ``metersPerUnit`` makes an absurd size; names the unit taken instead.
@@ -63,7 +63,7 @@ def from_usd(path: Path | str, asset_class: str | None = None, cache: Path | str
 
 
 def check_usd(path: Path | str) -> None:
-    """UserError for a file that does not open as USD or holds no mesh with points."""
+    """UserError for a file that does not open as USD or shows nothing."""
     source = Path(path).expanduser().resolve()
     _extent(_open(source), source)
 
@@ -84,23 +84,15 @@ def _open(source: Path) -> Usd.Stage:
 
 
 def _extent(stage: Usd.Stage, source: Path) -> np.ndarray:
-    """Bounding box [2, 3] of the meshes of the default prim (else the first root prim), in the file's own units and axes."""
-    from pxr import Usd, UsdGeom
+    """Bounding box [2, 3] of what the default prim (else the first root prim) shows, in the file's own units and axes."""
+    from tailgate.stage.triangles import read_triangles
 
     root = _root(stage)
-    meshes = [p for p in Usd.PrimRange(root, Usd.TraverseInstanceProxies()) if p.IsA(UsdGeom.Mesh)]
-    xforms, corners = UsdGeom.XformCache(), []
-    for prim in meshes:
-        points = UsdGeom.Mesh(prim).GetPointsAttr().Get()
-        if points is not None and len(points):
-            matrix = np.array(xforms.GetLocalToWorldTransform(prim))
-            corners.append(np.asarray(points, float) @ matrix[:3, :3] + matrix[3, :3])
-    if not corners:
-        raise UserError(f"USD must hold a Mesh with points under {root.GetPath()}, got {len(meshes)} meshes", source)
-    points = np.concatenate(corners)
-    if not np.isfinite(points).all():
-        raise UserError("USD points must be finite numbers, got NaN or infinity", source)
-    return np.stack([points.min(0), points.max(0)])
+    points, triangles = read_triangles(root)
+    if not len(triangles):
+        raise UserError(f"USD must hold a mesh or solid that is shown under {root.GetPath()}, got none", source)
+    used = points[np.unique(triangles)]
+    return np.stack([used.min(0), used.max(0)])
 
 
 def _root(stage: Usd.Stage) -> Usd.Prim:

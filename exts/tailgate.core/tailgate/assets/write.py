@@ -71,7 +71,7 @@ def new_stage(root: str) -> Usd.Stage:
 
 
 def write_material(stage: Usd.Stage, path: str, look: Look) -> UsdShade.Material:
-    """Author a UsdPreviewSurface material with ``tailgate:reflectance``, and ``tailgate:transmittance`` of glass."""
+    """Author a UsdPreviewSurface material with ``tailgate:reflectance`` and ``tailgate:grain``, and ``tailgate:transmittance`` of glass."""
     from pxr import Gf, Sdf, UsdShade
 
     material = UsdShade.Material.Define(stage, path)
@@ -87,9 +87,9 @@ def write_material(stage: Usd.Stage, path: str, look: Look) -> UsdShade.Material
     ):
         shader.CreateInput(name, kind).Set(value)
     material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
-    for name, value in (("tailgate:reflectance", look.reflectance), ("tailgate:transmittance", look.transmittance)):
+    for name, value in (("reflectance", look.reflectance), ("transmittance", look.transmittance), ("grain", 1.0)):
         if value is not None:
-            material.GetPrim().CreateAttribute(name, Sdf.ValueTypeNames.Float).Set(float(np.float32(value)))
+            material.GetPrim().CreateAttribute(f"tailgate:{name}", Sdf.ValueTypeNames.Float).Set(float(np.float32(value)))
     return material
 
 

@@ -178,6 +178,7 @@ def resolve(options: RunOptions) -> RunSpec:
 def read_scenario(name: str, roots: tuple[Path, ...], where: Where, base: str = "") -> tuple[Scenario, Source]:
     """A scenario by name or path, its base resolved where that is a file; ``base`` replaces its own."""
     from tailgate.randomize.scenario import BUILT_IN_BASES
+    from tailgate.stage.layers import usd_files
 
     path = find_config(name, "scenarios", roots, where)
     source = Source(path)
@@ -186,7 +187,7 @@ def read_scenario(name: str, roots: tuple[Path, ...], where: Where, base: str = 
         scenario = scenario.model_copy(update={"base": base, "base_options": {}})
     if scenario.base not in (*BUILT_IN_BASES, OPEN_STAGE):
         place, kind = source.at("base"), "base scene (built in, or a USD file)"
-        missing = unknown(kind, scenario.base, BUILT_IN_BASES, place)
+        missing = unknown(kind, scenario.base, (*BUILT_IN_BASES, *usd_files(path.parent)), place)
         scenario = scenario.model_copy(update={"base": _file(scenario.base, (path.parent, *roots), place, missing)})
     return scenario, source
 

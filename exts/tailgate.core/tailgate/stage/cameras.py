@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.config.camera import CameraModel, Focus
+from tailgate.config.load import validate
 from tailgate.errors import UserError, nearest
 from tailgate.stage.extract import world_correction
+from tailgate.stage.moment import moment
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -20,12 +22,15 @@ T_USD_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 def stage_cameras(stage: Usd.Stage) -> list[str]:
-    """Paths of all cameras, sorted."""
-    return sorted(str(prim.GetPath()) for prim in stage.Traverse() if prim.GetTypeName() == "Camera")
+    """Paths of all cameras, those in instances included, sorted."""
+    from pxr import Usd
+
+    every = Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies())
+    return sorted(str(prim.GetPath()) for prim in every if prim.GetTypeName() == "Camera")
 
 
 def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[CameraModel, np.ndarray]:
-    """Camera of a stage at its earliest time.
+    """Camera of a stage at its stage's moment.
 
     Args:
         stage: composed stage.
@@ -40,7 +45,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     Raises:
         UserError: there is no such camera, or its numbers make no image.
     """
-    from pxr import Usd, UsdGeom
+    from pxr import UsdGeom
 
     found = stage_cameras(stage)
     if not path and len(found) == 1:
@@ -48,16 +53,18 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     if path not in found:
         hint = nearest(path, found) if found else ""
         raise UserError(f"camera must be the path of one of the stage's {len(found)} cameras, got '{path}'{hint}", stage.GetRootLayer().identifier)
-    now, camera = Usd.TimeCode.EarliestTime(), UsdGeom.Camera(stage.GetPrimAtPath(path))
+
+    def refused(words: str) -> UserError:
+        return UserError(f"camera {path} {words}", stage.GetRootLayer().identifier)
+
+    now, camera = moment(stage), UsdGeom.Camera(stage.GetPrimAtPath(path))
     focal, across, down = (
         float(a.Get(now)) for a in (camera.GetFocalLengthAttr(), camera.GetHorizontalApertureAttr(), camera.GetVerticalApertureAttr())
     )
     if str(camera.GetProjectionAttr().Get(now)) != "perspective":
-        raise UserError(f"camera {path} must be perspective, got {camera.GetProjectionAttr().Get(now)}", stage.GetRootLayer().identifier)
+        raise refused(f"must be perspective, got {camera.GetProjectionAttr().Get(now)}")
     if not (np.isfinite([focal, across, down]).all() and min(focal, across, down) > 0):
-        raise UserError(
-            f"camera {path} must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}", stage.GetRootLayer().identifier
-        )
+        raise refused(f"must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}")
     if camera.GetClippingPlanesAttr().Get(now):
         notes.add(f"camera {path}: clipping planes are not honoured, its clipping range is")
     if camera.GetExposureAttr().Get(now):
@@ -67,13 +74,26 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     aside, up = (float(a.Get(now)) for a in (camera.GetHorizontalApertureOffsetAttr(), camera.GetVerticalApertureOffsetAttr()))
     unit = UsdGeom.GetStageMetersPerUnit(stage)
     near, far = (float(c) * unit for c in camera.GetClippingRangeAttr().Get(now))
+    if not near < far:
+        raise refused(f"must have a clipping range that rises, got {near / unit:g} to {far / unit:g}")
     f_stop, distance = float(camera.GetFStopAttr().Get(now)), float(camera.GetFocusDistanceAttr().Get(now)) * unit
     focus = Focus(distance=distance, opening_mm=1e3 * unit * 0.1 * focal / f_stop) if f_stop > 0 and distance > 0 else None
-    model = CameraModel(
-        width=width, height=height, fx=fx, fy=fy,
-        cx=(width - 1) / 2 - fx * aside / focal, cy=(height - 1) / 2 + fy * up / focal,
-        near=max(near, 1e-4), far=max(far, 2e-4), focus=focus,
-    )  # fmt: skip
+    cx, cy = (width - 1) / 2 - fx * aside / focal, (height - 1) / 2 + fy * up / focal
+    given = {"width": width, "height": height, "fx": fx, "fy": fy, "cx": cx, "cy": cy}
+    try:
+        model = validate(CameraModel, {**given, "near": max(near, 1e-4), "far": max(far, 2e-4), "focus": focus})
+    except UserError as error:
+        raise refused(f"makes no image {width} px wide: {error.message}") from None
     T = world_correction(stage) @ np.array(UsdGeom.XformCache(now).GetLocalToWorldTransform(camera.GetPrim())).T
-    T[:3, :3] /= np.linalg.norm(T[:3, :3], axis=0)
+    if not np.isfinite(T).all() or abs(np.linalg.det(T[:3, :3])) == 0:
+        raise refused("must have a transform that is finite and does not flatten it")
+    T[:3, :3] = unskewed(T[:3, :3])
     return model, T @ T_USD_OPTICAL
+
+
+def unskewed(M: np.ndarray) -> np.ndarray:
+    """The rotation that a camera keeps of a linear map [3, 3] that may scale, mirror and shear, as ``GfFrustum`` has it."""
+    axes = M / np.linalg.norm(M, axis=0)
+    axes[:, 0] *= np.sign(np.linalg.det(axes))
+    U, _, Vt = np.linalg.svd(axes)
+    return U @ Vt

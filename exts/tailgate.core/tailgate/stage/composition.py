@@ -74,6 +74,12 @@ def sentence(text: str) -> tuple[str, str]:
     return "", flat.rstrip(".")
 
 
+def syntax_error(text: str) -> str:
+    """Line and complaint of USD's parser in one of its errors, for the end of a sentence; "" where it has none."""
+    found = re.search(r":(\d+):\d+: (.+?)(?: in <.*)?$", text, re.MULTILINE)
+    return f": line {found[1]}: {found[2]}" if found else ""
+
+
 def reason(why: str) -> str:
     """Why a file could not be opened; a file that is not there gives no reason."""
     if not why:

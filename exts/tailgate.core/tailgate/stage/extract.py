@@ -25,6 +25,8 @@ from tailgate.stage.walk import Notes, Placed, Scattered, Walk, ancestors
 if TYPE_CHECKING:
     from pxr import Usd
 
+PURPOSES = ("preview", "full")
+"""Purposes of material bindings, in the order of preference; a binding for all purposes suits the first."""
 OBJECTS = "/Tailgate/Objects"
 RIG = "/Tailgate/Rig"
 
@@ -54,10 +56,11 @@ class Prototype:
 
 @dataclass(frozen=True)
 class Span:
-    """The faces that one shape became: its prim, the row of its prototype, the first of them and their number."""
+    """The faces that one shape became: its prim, the row of its prototype, the first slot of its instances, the first face and their number."""
 
     prim: Usd.Prim
     prototype: int
+    slot: int
     first: int
     count: int
 
@@ -209,8 +212,7 @@ class Extraction:
             if isinstance(data, str):
                 self.notes.count(f"{data}; it is not shown", shape.prim.GetPath(), "geometry")
                 continue
-            if data.colour is not None and any(self._tinted(part) for part in data.parts):
-                data = replace(data, corner_colour=np.broadcast_to(data.colour, data.corner_normal.shape).astype(np.float32))
+            data = replace(data, corner_colour=self._tints(data))
             for flaw in data.flaws:
                 self.notes.count(flaw, shape.prim.GetPath(), "geometry" if flaw == NOT_FINITE else "renderer")
             offsets.append(len(self.out.slots) - first)
@@ -227,7 +229,7 @@ class Extraction:
             self.out.prototypes.append(prototype)
         row, counts = self._shared[prototype.key], [len(data.triangles) for data in read]
         starts = np.cumsum([0, *counts])
-        self.out.spans += [Span(prim, row, int(start), n) for prim, start, n in zip(shown, starts, counts, strict=False)]
+        self.out.spans += [Span(prim, row, first, int(start), n) for prim, start, n in zip(shown, starts, counts, strict=False)]
         return row, first
 
     def _place(self, made: tuple[int, int] | None, mover: int, T: np.ndarray | None = None) -> None:
@@ -248,17 +250,29 @@ class Extraction:
         row = self._bound(part)
         return None if row is None else self.out.readers[row].coordinates
 
-    def _tinted(self, part: Usd.Prim) -> bool:
-        """Whether the material bound to a part takes its colour from the display colour."""
-        row = self._bound(part)
-        return row is not None and self.out.readers[row].tinted
+    def _tints(self, data: MeshData) -> np.ndarray | None:
+        """Factors of the diffuse colours at the corners: display colours where a part's material reads them or there is none, else white.
+
+        Returns:
+            float32 [F, 3, 3], or None for white.
+        """
+        bound = [self._bound(part) for part in data.parts]
+        out = np.ones(data.corner_normal.shape, np.float32)
+        for k, row in enumerate(bound):
+            faces, read = data.face_part == k, None if row is None else self.out.readers[row].tint
+            if data.corner_colour is not None and (row is None or read is not None):
+                out[faces] = data.corner_colour[faces]
+            elif read is not None:
+                out[faces] = read if data.colour is None else data.colour
+        return out if (out != 1).any() or (data.corner_colour is not None and None in bound) else None
 
     def _bound(self, part: Usd.Prim) -> int | None:
         """Row of the material bound to a shape or subset, None without one."""
         from pxr import UsdShade
 
-        material = UsdShade.MaterialBindingAPI(part).ComputeBoundMaterial()[0]
-        if not material:
+        binding = UsdShade.MaterialBindingAPI(part)
+        material = next((m for m, _ in map(binding.ComputeBoundMaterial, PURPOSES) if m), None)
+        if material is None:
             return None
         key = material.GetPath().pathString
         if key not in self._material_rows:
@@ -270,8 +284,6 @@ class Extraction:
         """Row of the material of a shape or subset, or of its display colour."""
         row = self._bound(part)
         if row is not None:
-            if data.corner_colour is not None and not self.out.readers[row].tinted:
-                self.notes.count("display colours of a mesh with a material are multiplied into it", part.GetPath())
             return row
         colour = (1.0, 1.0, 1.0) if data.corner_colour is not None else (0.5, 0.5, 0.5) if data.colour is None else data.colour
         key = (*map(float, colour), self._opacity(part))

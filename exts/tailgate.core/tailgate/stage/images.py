@@ -22,12 +22,18 @@ def load_image(path: str) -> np.ndarray | None:
         RGBA [H, W, 4], first row on top: uint8 code values, or float32 for images of more than 8 bits (scene-linear for EXR and HDR, 0..1 for
         16-bit integers); None if there is no such file or it cannot be decoded.
     """
+    image = read_image(path)
+    return None if image is None else rgba(image)
+
+
+def read_image(path: str) -> np.ndarray | None:
+    """The channels of an image file as they are, in OpenCV's order: uint8, uint16 or float32 [H, W(, C)], or None; see ``load_image``."""
     from pxr import Ar
 
     asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(path)) if path else None
     data = bytes(asset.GetBuffer()) if asset else b""
     image = read_exr(data) if data.startswith(EXR_MAGIC) else read_common(data)
-    return None if image is None or image.dtype not in (np.uint8, np.uint16, np.float32) else rgba(image)
+    return None if image is None or image.dtype not in (np.uint8, np.uint16, np.float32) else image
 
 
 EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])
@@ -82,9 +88,18 @@ class ImageStore:
 
     def __init__(self) -> None:
         self._held: dict[str, np.ndarray | None] = {}
+        self._coded: set[str] = set()
 
     def get(self, path: str) -> np.ndarray | None:
         """The image of a resolved path, or None; see ``load_image``."""
         if path not in self._held:
-            self._held[path] = load_image(path)
+            image = read_image(path)
+            self._held[path] = None if image is None else rgba(image)
+            if image is not None and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] >= 3:
+                self._coded.add(path)
         return self._held[path]
+
+    def coded(self, path: str) -> bool:
+        """Whether an image holds sRGB code values unless somebody says otherwise: three or four channels of 8 bits (UsdPreviewSurface, ``auto``)."""
+        self.get(path)
+        return path in self._coded

@@ -45,7 +45,7 @@ def set_labels(prim: Usd.Prim, taxonomy: str, labels: str | Sequence[str]) -> No
 def direct_labels(prim: Usd.Prim, taxonomy: str) -> list[str]:
     """Labels authored on ``prim`` itself, [] if none."""
     breathe()
-    attribute = prim.GetAttribute(attribute_name(taxonomy))
+    attribute = None if prim.IsPseudoRoot() else prim.GetAttribute(attribute_name(taxonomy))
     values = attribute.Get() if attribute and attribute.HasAuthoredValue() else None
     return [str(v) for v in values] if values else []
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tailgate.errors import UserError
-from tailgate.stage.composition import hushed
+from tailgate.errors import UserError, close_to
+from tailgate.stage.composition import hushed, syntax_error
 from tailgate.stage.labels import SCHEMA, attribute_name
 from tailgate.turns import breathe
 
@@ -29,23 +29,32 @@ def open_base(source: str | Path | Usd.Stage) -> Usd.Stage:
         The stage, in the unit and with the up axis that it declares.
 
     Raises:
-        UserError: the file does not exist or does not open, or its unit is not a length.
+        UserError: the file does not exist or does not open, its unit is not a length, or its up axis neither Y nor Z.
     """
     from pxr import Tf, Usd, UsdGeom
 
     stage = source
     if isinstance(source, (str, Path)):
         if not Path(source).is_file():
-            raise UserError("base scene must be a USD file, and this file was not found", source)
+            close = close_to(Path(source).name, usd_files(Path(source).parent))
+            what = "this is a folder" if Path(source).is_dir() else f"this file was not found{close}"
+            raise UserError(f"base scene must be a USD file, and {what}", source)
         try:
             with hushed():
                 stage = Usd.Stage.Open(str(source))
-        except Tf.ErrorException:
-            raise UserError("base scene must be a readable USD file, and USD cannot open it", source) from None
+        except Tf.ErrorException as error:
+            raise UserError(f"base scene must be a readable USD file, and USD cannot open it{syntax_error(str(error))}", source) from None
     unit = UsdGeom.GetStageMetersPerUnit(stage)
     if not 0 < unit < float("inf"):
         raise UserError(f"metersPerUnit must be a number of metres above 0, got {unit:g}", stage.GetRootLayer().identifier)
+    if UsdGeom.GetStageUpAxis(stage) not in (UsdGeom.Tokens.y, UsdGeom.Tokens.z):
+        raise UserError(f"upAxis must be Y or Z, got {UsdGeom.GetStageUpAxis(stage)}", stage.GetRootLayer().identifier)
     return stage
+
+
+def usd_files(folder: Path) -> list[str]:
+    """Names of the USD files in a folder, [] for none."""
+    return sorted(path.name for path in folder.glob("*.usd*") if path.suffix in (".usd", ".usda", ".usdc", ".usdz")) if folder.is_dir() else []
 
 
 def beside(stage: Usd.Stage) -> Usd.Stage:

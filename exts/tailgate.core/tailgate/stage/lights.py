@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.stage.moment import moment
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Lights:
         sky: RGB radiance of domes without an image, [3].
         lamps: all others, ``LAMP`` [L].
         dome: image of the sky, or None.
+        natural: a dome is to look like a clear sky beside the sun: one of Tailgate's own, or one that asks for it by ``tailgate:sky``.
     """
 
     sun_direction: np.ndarray
@@ -64,18 +66,26 @@ class Lights:
     sky: np.ndarray
     lamps: np.ndarray
     dome: DomeImage | None = None
+    natural: bool = False
 
 
 def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
     """Lights that can be honoured, in path order; the others are named in ``notes``."""
     from pxr import Usd, UsdLux
 
-    kept, pictures = [], 0
+    kept, pictures, copied = [], 0, ""
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
         breathe()
+        copied = str(prim.GetPath()) if prim.GetTypeName() == "PointInstancer" and not below(prim, copied) else copied
         if not prim.HasAPI(UsdLux.LightAPI):
             continue
         where = f"light {prim.GetPath()}:"
+        if below(prim, copied):
+            notes.add(f"{where} lights that a PointInstancer copies are not honoured")
+            continue
+        if wrong := not_finite(prim):
+            notes.add(f"{where} {wrong} must be finite, the light is not honoured")
+            continue
         if prim.GetTypeName() not in KINDS and not is_dome(prim):
             mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
             notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
@@ -99,6 +109,9 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
             notes.add(f"{where} inputs:{name} is not honoured")
     if prim.GetRelationship("light:filters").HasAuthoredTargets():
         notes.add(f"{where} light filters are not honoured")
+    for name in ("intensity", "exposure", "color", "radius", "width", "height", "length", "angle", "texture:file"):
+        if prim.HasAttribute(name):
+            notes.add(f"{where} {name} is of an old schema and is not read, inputs:{name} is")
     linked = {"collection:lightLink:includeRoot": True, "collection:shadowLink:includeRoot": True}
     if any((a := prim.GetAttribute(name)) and a.Get() not in (None, plain) for name, plain in linked.items()) or any(
         prim.GetRelationship(f"collection:{name}:excludes").HasAuthoredTargets() for name in ("lightLink", "shadowLink")
@@ -116,17 +129,43 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
         notes.add(f"{where} a light without an area emits nothing unless inputs:normalize is set")
 
 
+def below(prim: Usd.Prim, path: str) -> bool:
+    """Whether a prim lies below a path, "" for none."""
+    return bool(path) and str(prim.GetPath()).startswith(f"{path}/")
+
+
+def not_finite(prim: Usd.Prim) -> str:
+    """Name of what of a light is no finite number, "" where all is."""
+    from pxr import UsdGeom
+
+    now = moment(prim)
+    if not np.isfinite(np.array(UsdGeom.Imageable(prim).ComputeLocalToWorldTransform(now))).all():
+        return "its transform"
+    for attribute in prim.GetAttributes():
+        if attribute.GetName().startswith("inputs:") and attribute.HasAuthoredValue():
+            got = attribute.Get(now)
+            if isinstance(got, (int, float)) or type(got).__name__.startswith("Vec3"):
+                if not np.isfinite(np.array(got, np.float64)).all():
+                    return attribute.GetName()
+    return ""
+
+
 def is_dome(prim: Usd.Prim) -> bool:
     """Whether a light is a dome, of either version of the schema."""
     return prim.GetTypeName() in ("DomeLight", "DomeLight_1")
 
 
+def is_natural(prim: Usd.Prim) -> bool:
+    """Whether a dome is meant as the sky of a day, see ``Lights.natural``."""
+    asks = prim.GetAttribute("tailgate:sky")
+    return str(prim.GetPath()).startswith("/Tailgate") or bool(asks and asks.Get())
+
+
 def read(prim: Usd.Prim, name: str, default: Any) -> Any:
-    """Value of a light's input at the earliest time."""
-    from pxr import Usd
+    """Value of a light's input at the stage's moment."""
 
     attribute = prim.GetAttribute(f"inputs:{name}")
-    got = attribute.Get(Usd.TimeCode.EarliestTime()) if attribute else None
+    got = attribute.Get(moment(attribute)) if attribute else None
     return default if got is None else got
 
 
@@ -163,17 +202,18 @@ def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
 
 def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray) -> Lights:
     """Current state of the lights; invisible ones are left out. The first distant light is the sun, further ones are lamps."""
-    from pxr import Usd, UsdGeom
+    from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
-    lamps, suns = [], 0
+    lamps, suns, natural = [], 0, False
     for prim in prims:
-        if UsdGeom.Imageable(prim).ComputeVisibility(Usd.TimeCode.EarliestTime()) == UsdGeom.Tokens.invisible:
+        if UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) == UsdGeom.Tokens.invisible:
             continue
         T = T_world_stage @ np.array(cache.GetLocalToWorldTransform(prim)).T
         if is_dome(prim):
             picture = read_dome(prim, T)
             dome, sky = (picture, sky) if picture else (dome, sky + emission(prim))
+            natural |= picture is None and is_natural(prim)
         elif prim.GetTypeName() == "DistantLight" and not suns:
             suns = 1
             angle, sun = distant(prim)
@@ -181,7 +221,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         else:
             lamps.append(read_lamp(prim, T))
     kept = [lamp for lamp in lamps if lamp["radiance"].any() and lamp["size"] > 0]
-    return Lights(direction, sun, float(angle), sky, np.array(kept, LAMP), dome)
+    return Lights(direction, sun, float(angle), sky, np.array(kept, LAMP), dome, natural)
 
 
 def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
@@ -222,7 +262,7 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
     scale = float(np.cbrt(abs(np.linalg.det(T[:3, :3]))))
     r, area, normalize = read(prim, "radius", 0.5) * scale, area_of(prim, T[:3, :3]), read(prim, "normalize", False)
     if kind == SPHERE:
-        point = area <= 0 or bool(prim.GetAttribute("treatAsPoint").Get())
+        point = area <= 0 or bool(prim.GetAttribute("treatAsPoint").Get(moment(prim)))
         lamp["size"] = 0.25 if normalize else area / 4
         lamp["radiance"] = emission(prim)
         if not point:

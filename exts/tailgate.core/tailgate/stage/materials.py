@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tailgate.stage.images import ImageStore
+from tailgate.stage.moment import moment
 from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, UNSAID, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
 from tailgate.turns import breathe
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Relative luminance of linear sRGB primaries (ITU-R BT.709)."""
 
-REFLECTANCE, TRANSMITTANCE = "tailgate:reflectance", "tailgate:transmittance"
-"""Attributes of a material for LiDAR at 905 nm."""
+OWN = ("tailgate:reflectance", "tailgate:transmittance", "tailgate:grain")
+"""Attributes of a material: two for LiDAR at 905 nm, and how much of the stains and grain of large rough surfaces it shows."""
 GONE = 1e-3
 """Surfaces that are there to less than this share are not there."""
 PRESENCE, FACE, SHEET = 0, 1, 2
@@ -42,6 +44,7 @@ class Surface:
         tint: share of light that passes head-on, without losses at the faces, linear RGB.
         infrared: the same at 905 nm.
         coat: amount, roughness and head-on reflectance of a clear coat over all this.
+        grain: share of the stains and grain that rough surfaces without an image may have; none unless asked for.
     """
 
     diffuse: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -56,14 +59,15 @@ class Surface:
     tint: tuple[float, float, float] = (0.0, 0.0, 0.0)
     infrared: float = 0.0
     coat: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    grain: float = 0.0
 
     def row(self) -> list[float]:
         """The numbers of ``COLUMNS`` as the renderer stores them."""
-        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared, *self.coat]
+        optics = [self.opacity, self.reflectance, self.f0, self.cutout, self.pane, *self.tint, self.infrared, *self.coat, self.grain]
         return [*self.diffuse, self.roughness, self.metallic, *self.emissive, *optics]
 
 
-COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED, COAT = 20, slice(5, 8), 8, 11, 12, slice(13, 17), 17
+COLUMNS, GLOW, OPACITY, CUTOUT, PANE, PASSED, COAT = 21, slice(5, 8), 8, 11, 12, slice(13, 17), 17
 """Numbers per material, and the places of emission, opacity, cut-out, pane and what passes; where the coat's three begin."""
 
 
@@ -98,8 +102,9 @@ class MaterialReader:
         """Find the attributes anew, after inputs were added."""
         breathe()
         self._attributes: dict[str, Usd.Attribute] = {}
+        self._now = moment(self._material.GetPrim())
         self.textures: dict[str, Texture] = {}
-        self.tinted = False
+        self.tint: tuple[float, float, float] | None = None
         shader, family, kind = find_shader(self._material)
         self._family: Family = family or FAMILIES["UsdPreviewSurface"]
         self._shaders = {shader.GetPath().pathString} if shader else set()
@@ -113,11 +118,9 @@ class MaterialReader:
             if self._family.surface is dict:
                 self._find(shader, "normal", notes)
             self._find_files(shader, notes)
-            for name, nothing in self._family.ignored.items():
-                if held(shader, name, nothing) != nothing:
-                    notes.count(f"{self._family.name} input {name} is not honoured", self.path)
-        self._reflectance, self._transmittance = (self._material.GetPrim().GetAttribute(name) for name in (REFLECTANCE, TRANSMITTANCE))
-        self._paths = {a.GetPath() for a in (*self._attributes.values(), self._reflectance, self._transmittance) if a}
+            self._pass_over(shader, notes)
+        self._own = [self._material.GetPrim().GetAttribute(name) for name in OWN]
+        self._paths = {a.GetPath() for a in (*self._attributes.values(), *self._own) if a}
         names = sorted({t.coordinates for t in self.textures.values()})
         self.coordinates = names[0] if names else None
         if len(names) > 1:
@@ -132,10 +135,9 @@ class MaterialReader:
         if not sources[0].GetName().startswith("outputs:"):
             self._attributes[name] = sources[0]
             return
-        own = NODES.get(name, name)
-        node = sources[0].GetPrim().GetAttribute("info:id").Get()
-        if own == "diffuseColor" and str(node).startswith("UsdPrimvarReader") and self._varname(sources[0].GetPrim()) == "displayColor":
-            self.tinted = True
+        own, tint = NODES.get(name, name), display_colour(sources[0])
+        if own == "diffuseColor" and tint is not None:
+            self.tint = tint
         elif own in TEXTURED:
             found = read_texture(sources[0], f"material {self.path}: {name}", notes)
             if found:
@@ -143,11 +145,18 @@ class MaterialReader:
         else:
             notes.add(f"material {self.path}: {name} is connected to a node and is shown at its default")
 
-    @staticmethod
-    def _varname(prim: Usd.Prim) -> str:
-        from pxr import UsdShade
+    def _pass_over(self, shader: UsdShade.Shader, notes: Notes) -> None:
+        """Name inputs without an equivalent that hold an image, a node or another value than the one at which they mean nothing."""
+        from pxr import Sdf
 
-        return str(held(UsdShade.Shader(prim), "varname", ""))
+        known = {*self._family.defaults, *(use.asset for use in self._family.files), *(["normal"] if self._family.surface is dict else [])}
+        for entry in shader.GetInputs():
+            name = entry.GetBaseName()
+            linked = any(a.GetName().startswith("outputs:") for a in entry.GetValueProducingAttributes())
+            got = held(shader, name, None)
+            image = isinstance(got, Sdf.AssetPath) and got.path
+            if name not in known and (linked or image or (got is not None and got != self._family.ignored.get(name, got))):
+                notes.count(f"{self._family.name} input {name} is not honoured", self.path)
 
     def _find_files(self, shader: UsdShade.Shader, notes: Notes) -> None:
         """Textures given as asset inputs (MDL)."""
@@ -155,17 +164,25 @@ class MaterialReader:
         values = self._values() if self._family.files else {}
         raw["tint"] = values.get("diffuse_tint", (1, 1, 1))
         raw["glow"] = tinted(values.get("emissive_color", (1, 1, 1)), values.get("emissive_intensity", 1.0))
-        for name, (own, channel, needs) in self._family.files.items():
-            asset = held(shader, name, None)
-            if asset and asset.path and (needs is None or held(shader, needs, False)):
-                self.textures[own] = omni_texture(asset_path(asset, f"material {self.path}: {name}", notes), channel, own, raw)
+        for use in self._family.files:
+            asset = held(shader, use.asset, None)
+            if asset and asset.path and all(held(shader, name, False) for name in use.needs):
+                path = asset_path(asset, f"material {self.path}: {use.asset}", notes)
+                raw["constant"] = values.get(use.constant, 0.0)
+                raw["influence"] = held(shader, use.influence, 1.0) if use.influence else 1.0
+                self.textures[use.own] = omni_texture(path, use, raw)
 
     def _check(self, notes: Notes) -> None:
-        """Name images that cannot be read, glass that would bend light and opacity that cannot be shown."""
+        """Name images that cannot be read, numbers that are none, glass that would bend light and opacity that cannot be shown."""
+
         for name, texture in self.textures.items():
             if self._images.get(texture.path) is None:
                 words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
                 notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
+        for name, attribute in self._attributes.items():
+            got = attribute.Get(self._now)
+            if got is not None and not sound(got):
+                notes.add(f"material {self.path}: {name} must be finite, got {got}; its default is shown")
         if self.read().pane == FACE:
             notes.count("solid glass does not bend light", self.path)
         if "opacity" in self.textures and not self._values().get("opacityThreshold"):
@@ -181,10 +198,9 @@ class MaterialReader:
 
     def _values(self) -> dict[str, Any]:
         """Values of the family's own inputs."""
-        from pxr import Usd
 
-        got = {name: attribute.Get(Usd.TimeCode.EarliestTime()) for name, attribute in self._attributes.items()}
-        return {name: got[name] if got.get(name) is not None else default for name, default in self._family.defaults.items()}
+        got = {name: attribute.Get(self._now) for name, attribute in self._attributes.items()}
+        return {name: got[name] if sound(got.get(name)) else default for name, default in self._family.defaults.items()}
 
     def read(self) -> Surface:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
@@ -193,12 +209,12 @@ class MaterialReader:
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)
             got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
-        diffuse = (1.0, 1.0, 1.0) if self.tinted else tuple(float(c) for c in got["diffuseColor"])
+        diffuse = (1.0, 1.0, 1.0) if self.tint else tuple(max(float(c), 0.0) for c in got["diffuseColor"])
         f0 = head_on(float(got["ior"]))
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
-        given, through = (a.Get() if a else None for a in (self._reflectance, self._transmittance))
+        given, through, grain = (a.Get(self._now) if a else None for a in self._own)
         reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
         presence = got["opacityMode"] == "presence" or f0 <= 0
         cutout, opacity = self._cutout(float(got["opacity"]), float(got["opacityThreshold"]), presence)
@@ -217,6 +233,7 @@ class MaterialReader:
             tint=tint,
             infrared=float(LUMINANCE @ np.array(tint)) if through is None else float(np.clip(through, 0.0, 1.0)),
             coat=coat if coat[0] > 0 else (0.0, 0.0, 0.0),
+            grain=grain or 0.0,
         )
 
     def _cutout(self, opacity: float, threshold: float, presence: bool) -> tuple[float, float]:
@@ -226,6 +243,23 @@ class MaterialReader:
         if threshold > 0:
             return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
         return (2.0, 0.0) if presence and opacity < GONE else (0.0, min(max(opacity, 0.0), 1.0))
+
+
+def sound(value: Any) -> bool:
+    """Whether an input's value is there and, if it is made of numbers, finite."""
+    if value is None or isinstance(value, str):
+        return value is not None
+    return isfinite(value) if isinstance(value, (float, int)) else all(map(isfinite, value))
+
+
+def display_colour(source: Usd.Attribute) -> tuple[float, float, float] | None:
+    """What a node that reads the display colour gives where a shape has none; None for other nodes."""
+    from pxr import UsdShade
+
+    node = UsdShade.Shader(source.GetPrim())
+    if not str(node.GetShaderId()).startswith("UsdPrimvarReader") or str(held(node, "varname", "")) != "displayColor":
+        return None
+    return tuple(float(c) for c in held(node, "fallback", (0, 0, 0)))
 
 
 def head_on(ior: float) -> float:

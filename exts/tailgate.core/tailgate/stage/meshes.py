@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.composition import hushed
+from tailgate.stage.labels import direct_labels
+from tailgate.stage.moment import moment
 from tailgate.stage.solids import read_solid
 from tailgate.turns import breathe
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 CREASE_DEG = 40.0
 """Edges sharper than this stay sharp when normals are made for a subdivision surface that carries none [deg]."""
 NOT_FINITE = "points that are not finite, their faces are left out"
+NO_COLOUR = "display colours do not fit or are not finite, they are not shown"
 LARGE = 5_000_000
 """From this many triangles on, reading a mesh and building its tree takes more than ten seconds, and is said."""
 
@@ -56,10 +60,9 @@ CoordinateName = Callable[["Usd.Prim"], "str | None"]
 
 
 def value(attribute: Usd.Attribute, kind: type = np.float64) -> np.ndarray:
-    """Value of an array attribute at its earliest time, empty if it has none."""
-    from pxr import Usd
+    """Value of an array attribute at its stage's moment, empty if it has none."""
 
-    got = attribute.Get(Usd.TimeCode.EarliestTime()) if attribute else None
+    got = attribute.Get(moment(attribute)) if attribute else None
     return np.array(got if got is not None else [], kind)
 
 
@@ -112,29 +115,41 @@ def blocks(ends: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def clip_ears(ring: np.ndarray) -> np.ndarray:
-    """Triangulate one simple polygon by ear clipping (Meisters 1975): [n, 3] points in order -> int [n - 2, 3]."""
+    """Triangulate one simple polygon by ear clipping (Meisters 1975): [n, 3] points in order -> int [n - 2, 3].
+
+    Its outline may touch itself: holes that bridges join to it are holes.
+    """
     normal = np.cross(ring, np.roll(ring, -1, 0)).sum(0)
     drop = int(np.abs(normal).argmax())
     flat = np.delete(ring, drop, 1)
     if (normal[drop] < 0) != (drop == 1):
         flat = flat[:, ::-1]
-
-    def turn(p: int, q: int, r: int) -> float:
-        return float(np.cross(np.append(flat[q] - flat[p], 0), np.append(flat[r] - flat[p], 0))[2])
-
-    left, out = list(range(len(ring))), []
+    left, out = np.arange(len(ring)), []
     while len(left) > 3:
         breathe()
-        ear = 0
-        for k in range(len(left)):
-            p, q, r = left[k - 1], left[k], left[(k + 1) % len(left)]
-            others = (s for s in left if s not in (p, q, r))
-            if turn(p, q, r) > 0 and not any(turn(p, q, s) >= 0 and turn(q, r, s) >= 0 and turn(r, p, s) >= 0 for s in others):
-                ear = k
-                break
-        out.append([left[ear - 1], left[ear], left[(ear + 1) % len(left)]])
-        del left[ear]
+        k = find_ear(flat[left])
+        out.append(left[[k - 1, k, (k + 1) % len(left)]])
+        left = np.delete(left, k)
     return np.array([*out, left])
+
+
+def find_ear(ring: np.ndarray) -> int:
+    """Corner of a counter-clockwise polygon [n, 2] whose triangle with its neighbours lies within it; without one, the flattest corner."""
+    before, after = np.roll(ring, 1, 0), np.roll(ring, -1, 0)
+    bend = turns(before, ring, after)
+    for k in np.flatnonzero(bend > 0):
+        p, q, r = before[k], ring[k], after[k]
+        apart = (ring != p).any(1) & (ring != q).any(1) & (ring != r).any(1)
+        inside = (turns(p, q, ring) >= 0) & (turns(q, r, ring) >= 0) & (turns(r, p, ring) >= 0)
+        if not (inside & apart).any():
+            return int(k)
+    return int(np.abs(bend).argmin())
+
+
+def turns(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Twice the area of triangles in the plane, above 0 where they turn left: points [..., 2]."""
+    u, v = b - a, c - a
+    return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
 
 
 def corner_values(values: np.ndarray, kind: str, corners: np.ndarray, indices: np.ndarray, polygon: np.ndarray) -> np.ndarray | None:
@@ -166,11 +181,12 @@ def double_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
-    """A primvar without its indices at the earliest time, own or inherited: (float64 [n, width], interpolation); [0, width] if there is none."""
-    from pxr import Usd, UsdGeom
+    """A primvar without its indices at the stage's moment, own or inherited: (float64 [n, width], interpolation); [0, width] if there is none."""
+    from pxr import UsdGeom
 
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-    flat = found.ComputeFlattened(Usd.TimeCode.EarliestTime()) if found and found.HasValue() else None
+    with hushed():
+        flat = found.ComputeFlattened(moment(prim)) if found and found.HasValue() else None
     values = np.array(flat if flat is not None else [], np.float64)
     values = values[:, None] if values.ndim == 1 and width == 1 else values
     if values.ndim != 2 or values.shape[1] < width:
@@ -178,27 +194,39 @@ def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     return values[:, :width], str(found.GetInterpolation())
 
 
-def read_normals(mesh: UsdGeom.Mesh, data: tuple) -> np.ndarray | None:
-    """Authored normals per corner (primvar ``normals`` before the attribute), float32 [F, 3, 3]; None if there are none that fit."""
+def read_normals(mesh: UsdGeom.Mesh, data: tuple) -> tuple[np.ndarray | None, list[str]]:
+    """Authored normals per corner (primvar ``normals`` before the attribute): (float32 [F, 3, 3] or None without any that fit, flaws)."""
     values, kind = primvar(mesh.GetPrim(), "normals", 3)
     if len(values) == 0:
         values, kind = value(mesh.GetNormalsAttr()).reshape(-1, 3), mesh.GetNormalsInterpolation()
+    if len(values) == 0:
+        return None, []
     spread = corner_values(values, kind, *data)
-    if spread is None:
-        return None
-    length = np.linalg.norm(spread, axis=2, keepdims=True)
-    if not (length > 1e-6).all():
-        return None
-    return (spread / length).astype(np.float32)
+    length = np.zeros(1) if spread is None else np.linalg.norm(spread, axis=2, keepdims=True)
+    if not (np.isfinite(length) & (length > 1e-6)).all():
+        return None, ["normals do not fit or have no direction, they are made from its faces"]
+    return (spread / length).astype(np.float32), []
 
 
-def read_colour(prim: Usd.Prim, data: tuple) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Display colour: (constant [3] or None, per corner [F, 3, 3] or None)."""
+def read_colour(prim: Usd.Prim, data: tuple) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
+    """Display colour: (constant [3] or None, per corner [F, 3, 3] or None, flaws)."""
     values, kind = primvar(prim, "displayColor", 3)
-    if len(values) and (kind == "constant" or len(values) == 1):
-        return values[0], None
+    if len(values) == 0:
+        return None, None, [NO_COLOUR] if authored(prim, "displayColor") else []
+    if not np.isfinite(values).all():
+        return None, None, [NO_COLOUR]
+    if kind == "constant" or len(values) == 1:
+        return values[0], None, []
     spread = corner_values(values, kind, *data)
-    return None, None if spread is None else spread.astype(np.float32)
+    return (None, None, [NO_COLOUR]) if spread is None else (None, spread.astype(np.float32), [])
+
+
+def authored(prim: Usd.Prim, name: str) -> bool:
+    """Whether a primvar holds values, own or inherited, whether or not they make sense."""
+    from pxr import UsdGeom
+
+    found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
+    return bool(found and found.HasValue() and len(found.Get(moment(prim)) or ()))
 
 
 def read_coordinates(parts: list[Usd.Prim], part: np.ndarray, named: CoordinateName, data: tuple) -> tuple[np.ndarray | None, list[str]]:
@@ -218,16 +246,24 @@ def read_coordinates(parts: list[Usd.Prim], part: np.ndarray, named: CoordinateN
     return out, flaws
 
 
-def read_parts(mesh: UsdGeom.Mesh, polygons: int) -> tuple[list[Usd.Prim], np.ndarray]:
-    """Material subsets: the mesh prim followed by the subset prims, and the row of each polygon, int32 [polygons]."""
-    from pxr import UsdShade
+def read_parts(mesh: UsdGeom.Mesh, polygons: int) -> tuple[list[Usd.Prim], np.ndarray, list[str]]:
+    """Material subsets: the mesh prim followed by the subset prims, the row of each polygon, int32 [polygons], and flaws."""
+    from pxr import UsdGeom, UsdShade
 
-    parts, part = [mesh.GetPrim()], np.zeros(polygons, np.int32)
-    for subset in UsdShade.MaterialBindingAPI(mesh).GetMaterialBindSubsets():
+    parts, part, flaws = [mesh.GetPrim()], np.zeros(polygons, np.int32), []
+    for subset in UsdGeom.Subset.GetAllGeomSubsets(mesh):
+        prim, family = subset.GetPrim(), subset.GetFamilyNameAttr().Get()
+        if family != UsdShade.Tokens.materialBind or subset.GetElementTypeAttr().Get() != UsdGeom.Tokens.face:
+            if UsdShade.MaterialBindingAPI(prim).GetDirectBindingRel().HasAuthoredTargets() or direct_labels(prim, "class"):
+                flaws.append(f"GeomSubset {prim.GetName()} is no subset of faces of the family materialBind and is not honoured")
+            continue
         rows = value(subset.GetIndicesAttr(), np.int64)
-        part[rows[(rows >= 0) & (rows < polygons)]] = len(parts)
-        parts.append(subset.GetPrim())
-    return parts, part
+        within = (rows >= 0) & (rows < polygons)
+        if not within.all():
+            flaws.append(f"GeomSubset {prim.GetName()} names faces that the mesh does not have")
+        part[rows[within]] = len(parts)
+        parts.append(prim)
+    return parts, part, flaws
 
 
 def read_shape(prim: Usd.Prim, T: np.ndarray, named: CoordinateName = lambda part: None) -> MeshData | str:
@@ -254,9 +290,11 @@ def read_shape(prim: Usd.Prim, T: np.ndarray, named: CoordinateName = lambda par
     except ValueError as error:
         return str(error)
     faces = len(solid.triangles)
-    colour, _ = read_colour(prim, (solid.triangles * 0, np.zeros(1, np.int64), np.zeros(faces, np.int64)))
+    colour, varying, flaws = read_colour(prim, (solid.triangles * 0, np.zeros(1, np.int64), np.zeros(faces, np.int64)))
+    if varying is not None:
+        flaws = ["display colours that vary over a solid are not shown"]
     st = solid.st if named(prim) else None
-    return placed((solid.points, solid.triangles, solid.normals, None, st), T, False, (np.zeros(faces, np.int32), [prim], colour, ()))
+    return placed((solid.points, solid.triangles, solid.normals, None, st), T, False, (np.zeros(faces, np.int32), [prim], colour, tuple(flaws)))
 
 
 def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData | str:
@@ -280,11 +318,13 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
         return "mesh without a face that can be shown"
     own = np.where(finite[:, None], own, 0.0)
     data = (corners, indices, polygon)
-    normals, (colour, corner_colour) = read_normals(mesh, data), read_colour(prim, data)
+    normals, flaws = read_normals(mesh, data)
+    colour, corner_colour, misfits = read_colour(prim, data)
     breathe()
-    parts, part = read_parts(mesh, len(counts))
+    parts, part, strays = read_parts(mesh, len(counts))
     part = part[polygon]
-    st, flaws = read_coordinates(parts, part, named, data)
+    st, missing = read_coordinates(parts, part, named, data)
+    flaws += misfits + strays + missing
     smooth = str(mesh.GetSubdivisionSchemeAttr().Get()) != "none"
     if not finite.all():
         flaws.append(NOT_FINITE)

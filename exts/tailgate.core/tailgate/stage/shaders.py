@@ -22,8 +22,30 @@ PREVIEW = {
 UNSAID = {"tint": (1.0, 1.0, 1.0), "thin": True, "coat_ior": None}
 """What UsdPreviewSurface cannot say and other families do: the colour of light that passed once, whether a surface stands for a whole sheet or is one
 face of a solid, and the index of the clear coat where it is not the surface's."""
+UNSEEN = {"displacement": 0.0, "occlusion": 1.0}
+"""Inputs of UsdPreviewSurface that are not honoured, and where they mean nothing."""
 TEXTURED = ("diffuseColor", "roughness", "metallic", "emissiveColor", "opacity", "normal")
 """Inputs that may come from a texture, in the order of the renderer's table."""
+
+
+@dataclass(frozen=True)
+class FileUse:
+    """One use of an image that a shader names itself.
+
+    Attributes:
+        asset: input with the file.
+        own: the ``TEXTURED`` input that it gives.
+        channel: 0 to 3, or -1 for RGB.
+        needs: inputs that must be there and not be false or 0.
+        influence, constant: inputs with the share of the image, and with the value that has the rest; "" for all of it.
+    """
+
+    asset: str
+    own: str
+    channel: int = -1
+    needs: tuple[str, ...] = ()
+    influence: str = ""
+    constant: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,14 +56,14 @@ class Family:
         name: for messages.
         defaults: its inputs that matter and their fallbacks.
         surface: from the values of these inputs to those of ``PREVIEW`` and ``UNSAID``.
-        files: asset input -> (``TEXTURED`` input, channel, input that must not be false or None).
+        files: images that it names itself; a later one takes the place of an earlier one of the same input.
         ignored: inputs without an equivalent and the value at which they mean nothing.
     """
 
     name: str
     defaults: dict[str, Any]
     surface: Callable[[dict], dict]
-    files: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
+    files: tuple[FileUse, ...] = ()
     ignored: dict[str, Any] = field(default_factory=dict)
 
 
@@ -127,7 +149,8 @@ def glass(v: dict) -> dict:
     return {"roughness": v["frosting_roughness"], "ior": v["glass_ior"], **clear(1.0, 1.0, v["glass_color"], v["thin_walled"])}
 
 
-WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+WHITE = (1.0, 1.0, 1.0)
+ROUGHLY, METALLY = "reflection_roughness_texture_influence", "metallic_texture_influence"
 OMNI_PBR = Family(
     "OmniPBR",
     {
@@ -137,18 +160,23 @@ OMNI_PBR = Family(
         "enable_clearcoat": False, "clearcoat_weight": 1.0, "clearcoat_reflection_roughness": 0.0, "clearcoat_ior": 1.56,
     },
     omni_pbr,
-    {
-        "diffuse_texture": ("diffuseColor", -1, None), "reflectionroughness_texture": ("roughness", 0, "reflection_roughness_texture_influence"),
-        "metallic_texture": ("metallic", 0, "metallic_texture_influence"), "normalmap_texture": ("normal", -1, None),
-        "opacity_texture": ("opacity", 0, "enable_opacity"), "emissive_mask_texture": ("emissiveColor", -1, "enable_emission"),
-    },
-    {"project_uvw": False},
+    (
+        FileUse("diffuse_texture", "diffuseColor"), FileUse("normalmap_texture", "normal"),
+        FileUse("opacity_texture", "opacity", 0, ("enable_opacity",)), FileUse("emissive_mask_texture", "emissiveColor", -1, ("enable_emission",)),
+        FileUse("reflectionroughness_texture", "roughness", 0, (ROUGHLY,), ROUGHLY, "reflection_roughness_constant"),
+        FileUse("metallic_texture", "metallic", 0, (METALLY,), METALLY, "metallic_constant"),
+        FileUse("ORM_texture", "roughness", 1, ("enable_ORM_texture", ROUGHLY), ROUGHLY, "reflection_roughness_constant"),
+        FileUse("ORM_texture", "metallic", 2, ("enable_ORM_texture", METALLY), METALLY, "metallic_constant"),
+    ),
+    {"project_uvw": False, "albedo_desaturation": 0.0},
 )  # fmt: skip
 FAMILIES = {
-    "UsdPreviewSurface": Family("UsdPreviewSurface", PREVIEW, dict, ignored={"displacement": 0.0}),
-    "ND_UsdPreviewSurface_surfaceshader": Family("MaterialX UsdPreviewSurface", PREVIEW, dict, ignored={"displacement": 0.0}),
+    "UsdPreviewSurface": Family("UsdPreviewSurface", PREVIEW, dict, ignored=UNSEEN),
+    "ND_UsdPreviewSurface_surfaceshader": Family("MaterialX UsdPreviewSurface", PREVIEW, dict, ignored=UNSEEN),
     "OmniPBR": OMNI_PBR,
     "OmniPBR_Opacity": OMNI_PBR,
+    "OmniPBR_ClearCoat": OMNI_PBR,
+    "OmniPBR_ClearCoat_Opacity": OMNI_PBR,
     "OmniSurface": Family(
         "OmniSurface",
         {
@@ -158,7 +186,7 @@ FAMILIES = {
             "thin_walled": False, "coat_weight": 0.0, "coat_roughness": 0.0, "coat_ior": 1.5,
         },
         omni_surface,
-        {"diffuse_reflection_color_image": ("diffuseColor", -1, None), "geometry_normal_image": ("normal", -1, None)},
+        (FileUse("diffuse_reflection_color_image", "diffuseColor"), FileUse("geometry_normal_image", "normal")),
         {"subsurface_weight": 0.0},
     ),
     "OmniGlass": Family("OmniGlass", {"glass_color": WHITE, "frosting_roughness": 0.0, "glass_ior": 1.491, "thin_walled": False}, glass),
@@ -201,13 +229,15 @@ def find_shader(material: UsdShade.Material) -> tuple[UsdShade.Shader | None, Fa
     return None, None, found
 
 
-def omni_texture(path: str, channel: int, name: str, raw: dict[str, Any]) -> Texture:
+def omni_texture(path: str, use: FileUse, raw: dict[str, Any]) -> Texture:
     """Texture of an asset-valued input of an Omniverse MDL material, with the material's own way of placing it."""
     scale, move = raw.get("texture_scale") or (1, 1), raw.get("texture_translate") or (0, 0)
     matrix = transform2d(float(raw.get("texture_rotate") or 0.0), tuple(scale), tuple(move))
-    more = {"scale": (2.0, 2.0, 2.0, 1.0), "bias": (-1.0, -1.0, -1.0, 0.0)} if name == "normal" else {}
-    if name in ("diffuseColor", "emissiveColor"):
-        factor = raw["tint"] if name == "diffuseColor" else raw["glow"]
-        more = {"scale": (*factor, 1.0)}
-    return Texture(path, channel, srgb=None if name in ("diffuseColor", "emissiveColor") else False,
+    share = float(raw["influence"])
+    more = {"scale": (share,) * 4, "bias": ((1 - share) * float(raw["constant"]),) * 4}
+    if use.own == "normal":
+        more = {"scale": (2.0, 2.0, 2.0, 1.0), "bias": (-1.0, -1.0, -1.0, 0.0)}
+    elif use.own in ("diffuseColor", "emissiveColor"):
+        more = {"scale": (*raw["tint" if use.own == "diffuseColor" else "glow"], 1.0)}
+    return Texture(path, use.channel, srgb=None if use.channel < 0 and use.own != "normal" else False,
                    matrix=tuple(float(v) for v in matrix[:2].ravel()), **more)  # fmt: skip

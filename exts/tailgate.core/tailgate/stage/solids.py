@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.stage.moment import moment
+
 if TYPE_CHECKING:
     from pxr import Usd
 
@@ -34,15 +36,14 @@ class Solid:
 
 
 def read_solid(prim: Usd.Prim) -> Solid:
-    """Tessellate the shape of one of ``SOLIDS``; sizes and axis at the earliest time.
+    """Tessellate the shape of one of ``SOLIDS``; sizes and axis at the stage's moment.
 
     Raises:
         ValueError: a size is not a finite number above 0.
     """
-    from pxr import Usd
 
     def size(name: str) -> float:
-        got = float(prim.GetAttribute(name).Get(Usd.TimeCode.EarliestTime()))
+        got = float(prim.GetAttribute(name).Get(moment(prim)))
         if not np.isfinite(got) or got < 0 or (got == 0 and name not in ("radiusTop", "radiusBottom")):
             raise ValueError(f"{name} must be above 0, got {got:g}")
         return got
@@ -50,7 +51,7 @@ def read_solid(prim: Usd.Prim) -> Solid:
     kind = prim.GetTypeName()
     if kind == "Cube":
         return cube(size("size"))
-    axis = "Z" if kind == "Sphere" else prim.GetAttribute("axis").Get(Usd.TimeCode.EarliestTime())
+    axis = "Z" if kind == "Sphere" else prim.GetAttribute("axis").Get(moment(prim))
     if kind == "Plane":
         sides = size("width"), size("length")
         return turned(plane(*(sides if axis == "Z" else sides[::-1])), axis)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.stage.images import FALLBACK, ImageStore, to_linear
+from tailgate.stage.moment import moment
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdShade
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2, "black": 3, "useMetadata": 0}
 """Wrap modes; image files hold no metadata that says otherwise, so ``useMetadata`` repeats."""
 CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3, "rgb": -1, "rgba": -1}
+SPACES = {"raw": False, "Raw": False, "lin_rec709": False, "lin_rec709_scene": False, "linear": False,
+          "sRGB": True, "srgb_texture": True, "srgb_rec709_scene": True}  # fmt: skip
+"""Names of colour spaces: whether values are sRGB codes."""
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -29,7 +33,7 @@ class Texture:
         channel: 0 to 3, or -1 for RGB.
         wrap: wrap modes along s and t, see ``WRAPS``.
         scale, bias: RGBA.
-        srgb: colours are decoded to linear; None decides by the image: 8-bit colour images are sRGB.
+        srgb: colours are decoded to linear; None decides by the image, see ``ImageStore.coded``.
         matrix: a, b, c, d, e, f of s' = a s + b t + c, t' = d s + e t + f.
         coordinates: primvar with the texture coordinates.
         fallback: RGBA in place of an image that cannot be read.
@@ -45,11 +49,9 @@ class Texture:
     coordinates: str = "st"
     fallback: tuple[float, ...] = FALLBACK
 
-    def decoded(self, image: np.ndarray) -> bool:
+    def decoded(self, images: ImageStore) -> bool:
         """Whether the image's colours are sRGB code values (UsdPreviewSurface, ``sourceColorSpace``)."""
-        if self.srgb is None:
-            return image.dtype == np.uint8 and self.channel < 0
-        return self.srgb
+        return images.coded(self.path) if self.srgb is None else self.srgb
 
     def mean(self, images: ImageStore) -> np.ndarray:
         """Mean value over the image, RGBA [4], in the texture's own channel order."""
@@ -58,18 +60,17 @@ class Texture:
             return np.array(self.fallback)
         step = max(1, min(image.shape[:2]) // 64)
         texels = image[::step, ::step].astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
-        if self.decoded(image):
+        if self.decoded(images):
             texels[..., :3] = to_linear(texels[..., :3])
         return texels.reshape(-1, 4).mean(0) * self.scale + self.bias
 
 
 def held(shader: UsdShade.Shader, name: str, default: Any) -> Any:
     """Value of a shader's input, through connections to a material's or node graph's interface; ``default`` if it has none."""
-    from pxr import Usd
 
     entry = shader.GetInput(name)
     sources = entry.GetValueProducingAttributes() if entry else []
-    got = sources[0].Get(Usd.TimeCode.EarliestTime()) if sources and sources[0].GetName().startswith("inputs:") else None
+    got = sources[0].Get(moment(sources[0])) if sources and sources[0].GetName().startswith("inputs:") else None
     return default if got is None else got
 
 
@@ -98,14 +99,12 @@ def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | N
     node = UsdShade.Shader(source.GetPrim())
     kind = str(node.GetShaderId())
     if kind.startswith(("ND_image_", "ND_tiledimage_")):
-        path = asset_path(held(node, "file", None), where, notes)
-        colour = "_color" in kind
-        return Texture(path, -1 if colour or kind.endswith("vector3") else 0, srgb=colour or False)
+        return materialx_texture(node, kind, where, notes)
     if "UsdUVTexture" not in kind:
         notes.add(f"{where}: connected to {kind or 'a node without an id'}, which is not followed; its default is shown")
         return None
     matrix, coordinates = read_coordinates(node, where, notes)
-    space = str(held(node, "sourceColorSpace", "auto"))
+    space = SPACES.get(str(held(node, "sourceColorSpace", "auto")))
     fallback = node.GetInput("fallback")
     return Texture(
         path=asset_path(held(node, "file", None), where, notes),
@@ -113,10 +112,37 @@ def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | N
         wrap=tuple(WRAPS.get(str(held(node, f"wrap{axis}", "useMetadata")), 0) for axis in "ST"),
         scale=tuple(map(float, held(node, "scale", (1, 1, 1, 1)))),
         bias=tuple(map(float, held(node, "bias", (0, 0, 0, 0)))),
-        srgb={"raw": False, "sRGB": True}.get(space),
+        srgb=file_space(node) if space is None else space,
         matrix=matrix,
         coordinates=coordinates,
         fallback=tuple(map(float, fallback.Get())) if fallback and fallback.GetAttr().HasAuthoredValue() else FALLBACK,
+    )
+
+
+def file_space(node: UsdShade.Shader) -> bool | None:
+    """Whether the attribute with a texture's file says that it holds sRGB code values; None where it says nothing that is known."""
+    entry = node.GetInput("file")
+    sources = entry.GetValueProducingAttributes() if entry else []
+    return SPACES.get(str(sources[0].GetColorSpace())) if sources else None
+
+
+def materialx_texture(node: UsdShade.Shader, kind: str, where: str, notes: Notes) -> Texture:
+    """An image node of MaterialX: colours are sRGB unless its file says otherwise, tiles repeat ``uvtiling`` times."""
+    colour, space = "_color" in kind, file_space(node)
+    tiling = tuple(held(node, "uvtiling", (1, 1)))
+    entry, coordinates = node.GetInput("texcoord"), "st"
+    for source in entry.GetValueProducingAttributes() if entry else []:
+        reader = type(node)(source.GetPrim())
+        if str(reader.GetShaderId()).startswith("ND_geompropvalue_vector2"):
+            coordinates = str(held(reader, "geomprop", "st"))
+        elif not str(reader.GetShaderId()).startswith("ND_texcoord"):
+            notes.add(f"{where}: texture coordinates from {reader.GetShaderId() or 'a node without an id'} are not followed; st is used")
+    return Texture(
+        path=asset_path(held(node, "file", None), where, notes),
+        channel=-1 if colour or kind.endswith("vector3") else 0,
+        srgb=colour if space is None else space,
+        matrix=matrix_row(transform2d(0.0, tiling, (0, 0))),
+        coordinates=coordinates,
     )
 
 

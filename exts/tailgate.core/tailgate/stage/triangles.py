@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.meshes import read_shape
+from tailgate.stage.moment import moment
 from tailgate.stage.walk import Notes, Walk, ancestors
 
 if TYPE_CHECKING:
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def world_matrix(prim: Usd.Prim) -> np.ndarray:
-    """T_world_prim at the earliest time for column vectors, float64 [4, 4]."""
-    from pxr import Usd, UsdGeom
+    """T_world_prim at the stage's moment for column vectors, float64 [4, 4]."""
+    from pxr import UsdGeom
 
-    return np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(Usd.TimeCode.EarliestTime())).T
+    return np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(moment(prim))).T
 
 
 def read_triangles(root: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:

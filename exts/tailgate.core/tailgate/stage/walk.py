@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.errors import close_to
 from tailgate.stage.composition import hushed
+from tailgate.stage.layers import ROOT
+from tailgate.stage.moment import moment
 from tailgate.stage.solids import SOLIDS
 from tailgate.turns import breathe
 
@@ -43,6 +46,28 @@ def ancestors(prim: Usd.Prim) -> list[Usd.Prim]:
     return out
 
 
+def unseen(prim: Usd.Prim) -> str:
+    """Why a prim that may be meant to be seen shows nothing: a procedural, or a type that nobody knows; "" for others."""
+    kind = str(prim.GetTypeName())
+    if kind == "GenerativeProcedural":
+        return f"{kind} is not shown, only meshes and solids are"
+    own = prim.GetPath().HasPrefix(ROOT)
+    if kind and not own and prim.GetPrimTypeInfo().GetSchemaType().isUnknown:
+        return f"{kind} is of no type that this USD knows, it is not shown{close_to(kind, ('Mesh', *SOLIDS, 'PointInstancer', 'Xform', 'Scope'))}"
+    return ""
+
+
+def moves(prim: Usd.Prim) -> bool:
+    """Whether time samples move, bend or hide a prim."""
+    from pxr import UsdGeom
+
+    place = UsdGeom.Xformable(prim)
+    names = ("points", "visibility", "positions", "orientations", "scales", "protoIndices", "invisibleIds")
+    return bool(place and place.TransformMightBeTimeVarying()) or any(
+        attribute and attribute.ValueMightBeTimeVarying() for attribute in map(prim.GetAttribute, names)
+    )
+
+
 class Notes:
     """What cannot be honoured: sentences about one prim, and tallies of flaws that many prims may share; each under a topic of ``stage.check``."""
 
@@ -71,7 +96,7 @@ class Notes:
 
 
 class Walk:
-    """Walks a stage at its earliest time.
+    """Walks a stage at its ``moment``.
 
     Args:
         stage: composed stage.
@@ -79,10 +104,10 @@ class Walk:
     """
 
     def __init__(self, stage: Usd.Stage, notes: Notes):
-        from pxr import Usd, UsdGeom
+        from pxr import UsdGeom
 
         self.stage, self.notes = stage, notes
-        self.time = Usd.TimeCode.EarliestTime()
+        self.time = moment(stage)
         self.cache: UsdGeom.XformCache = UsdGeom.XformCache(self.time)
         self._open: list[Usd.Prim] = []
 
@@ -139,6 +164,9 @@ class Walk:
             instancer = prim.IsA(UsdGeom.PointInstancer)
             if instancer:
                 walk.PruneChildren()
+            elif why := unseen(prim):
+                self.notes.count(why, prim.GetPath())
+                continue
             elif not prim.IsA(UsdGeom.Gprim) or (prim.HasAttribute("tailgate:context") and not prim.IsA(UsdGeom.Mesh)):
                 continue
             if UsdGeom.Imageable(prim).ComputePurpose() not in rendered:
@@ -187,6 +215,8 @@ class Walk:
             self._check_units(prim)
         if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
             self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
+        if moves(prim):
+            self.notes.count("its motion is not played, one moment of it is shown", prim.GetPath())
         mode = prim.GetAttribute("model:drawMode")
         if mode and mode.HasAuthoredValue() and mode.Get() not in ("default", "inherited"):
             self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())

@@ -11,6 +11,7 @@ from tailgate.stage.extract import RIG, Extraction, StageArrays, world_correctio
 from tailgate.stage.images import ImageStore
 from tailgate.stage.lights import Lights, light_prims, read_lights
 from tailgate.stage.materials import GLOW
+from tailgate.stage.moment import moment
 from tailgate.stage.walk import Notes
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class StageWatch:
 
     def _present(self) -> StageState:
         """The stage's state now."""
-        from pxr import Usd, UsdGeom
+        from pxr import UsdGeom
 
         if self._outdated:
             self._read()
@@ -147,7 +148,7 @@ class StageWatch:
             self._materials[row] = self.arrays.readers[row].read().row()
         self._dirty_materials.clear()
         self._rewired_materials.clear()
-        cache = UsdGeom.XformCache(Usd.TimeCode.EarliestTime())
+        cache = UsdGeom.XformCache(moment(self.stage))
         T_world_rig = np.eye(4)
         rig = self.stage.GetPrimAtPath(RIG)
         if rig:

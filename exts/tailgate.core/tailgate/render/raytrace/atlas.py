@@ -162,13 +162,15 @@ def build_atlas(textures: list[Texture], images: ImageStore, device: str) -> Atl
         missing = image is None
         if missing:
             image = np.array(texture.fallback, np.float32).reshape(1, 1, 4)
-        decode = not missing and texture.decoded(image)
-        key = (texture.path or texture.fallback, decode)
+        decode = not missing and texture.decoded(images)
+        key = (texture.fallback if missing else texture.path, decode)
         if key not in places:
             wide = int(image.dtype != np.uint8)
+            if wide and decode:
+                image, decode = np.concatenate([to_linear(image[..., :3]).astype(np.float32), image[..., 3:]], -1), False
             levels = mip_levels(image, decode)
             flat = np.concatenate([level.reshape(-1, 4) for level in levels])
-            places[key] = (used[wide], image.shape[1], image.shape[0], len(levels), wide, int(decode and not wide))
+            places[key] = (used[wide], image.shape[1], image.shape[0], len(levels), wide, int(decode))
             pools[wide].append(flat)
             used[wide] += len(flat)
         for name, value in zip(("first", "width", "height", "levels", "wide", "decode"), places[key], strict=True):

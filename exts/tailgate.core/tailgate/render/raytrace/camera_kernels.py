@@ -181,11 +181,14 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
 
 @wp.func
 def grained(scene: Scene, tables: Tables, hit: Hit, point: Point, footprint: float) -> wp.vec3:
-    """Colour of a surface, with grain where no image gives it."""
+    """Colour of a surface, with grain where its material asks for it and no image gives it."""
+    share = tables.material[point.material, 20]
+    if share <= 0.0:
+        return point.base
     if tables.textures > 0:
         if tables.texture_of[point.material][0] >= 0:
             return point.base
-    return point.base * grain(wp.transform_point(scene.T_local_world[hit.instance], point.position), footprint, point.roughness)
+    return point.base * grain(wp.transform_point(scene.T_local_world[hit.instance], point.position), footprint, point.roughness, share)
 
 
 @wp.func

@@ -26,7 +26,7 @@ DAY_EXPOSURE = 0.9
 def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) -> Light:
     """Build the renderer's light.
 
-    A dome alone is uniform, one with an image shows it. With a sun, the radiance of a dome without an image is the cosine-weighted mean of a clear
+    A dome is uniform, one with an image shows it. With a sun, the radiance of a natural one without an image is the cosine-weighted mean of a clear
     sky whose gradient fades as the dome outshines the sun, which is how overcast skies look; below the horizon it shows a ground.
 
     Args:
@@ -39,7 +39,7 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
     elevation = float(np.arcsin(np.clip(lights.sun_direction[2], -1, 1)))
     ahead = float(LUMINANCE @ lights.sun) * max(np.sin(elevation), 0.15)
     sky = float(LUMINANCE @ lights.sky)
-    natural = sky > 0 and ahead > 0 and lights.dome is None
+    natural = lights.natural and sky > 0 and ahead > 0 and lights.dome is None
     clear = float(np.clip(1.3 * ahead / (ahead + np.pi * sky), 0, 1)) if natural else 0.0
     low = float(np.clip(1 - elevation / np.deg2rad(22), 0, 1))
     zenith = lights.sky * (1 - clear + clear * ZENITH)

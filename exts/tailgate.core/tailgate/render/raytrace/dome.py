@@ -123,7 +123,7 @@ def dome_arrays(path: str, device: str) -> tuple[Atlas, wp.array, wp.array, np.n
     images = ImageStore()
     image, texture = images.get(path), Texture(path, wrap=(0, 1))
     linear = image[..., :3].astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
-    rows, columns, mean = light_table(to_linear(linear) if texture.decoded(image) else np.maximum(linear, 0.0))
+    rows, columns, mean = light_table(to_linear(linear) if texture.decoded(images) else np.maximum(linear, 0.0))
     arrays = [wp.array(a.astype(np.float32), dtype=wp.float32, device=device) for a in (rows, columns)]
     return build_atlas([texture], images, device), *arrays, mean
 

@@ -143,8 +143,8 @@ def onto_hemisphere(normal: wp.vec3, u: float, v: float) -> wp.vec3:
 
 
 @wp.func
-def grain(p: wp.vec3, footprint: float, roughness: float) -> float:
-    """Brightness factor about 1 that gives large rough surfaces stains and grain; detail finer than ``footprint`` [m] fades out."""
+def grain(p: wp.vec3, footprint: float, roughness: float, share: float) -> float:
+    """Brightness factor about 1 that gives large rough surfaces a share of stains and grain; detail finer than ``footprint`` [m] fades out."""
     if roughness < 0.45:
         return float(1.0)
     total = 0.16 * (noise(p * 0.55) - 0.5)
@@ -154,7 +154,7 @@ def grain(p: wp.vec3, footprint: float, roughness: float) -> float:
         total += 0.16 * (noise(p * 31.0) - 0.5) * wp.clamp(1.5 - footprint / 0.02, 0.0, 1.0)
     if footprint < 0.006:
         total += 0.22 * (noise(p * 140.0) - 0.5) * wp.clamp(1.5 - footprint / 0.004, 0.0, 1.0)
-    return 1.0 + total * wp.clamp((roughness - 0.45) * 5.0, 0.0, 1.0)
+    return 1.0 + share * total * wp.clamp((roughness - 0.45) * 5.0, 0.0, 1.0)
 
 
 @wp.func

@@ -17,7 +17,7 @@ def check_stage(stage: Usd.Stage) -> StageReport:
     """Everything that can be said of a stage without a scenario.
 
     Args:
-        stage: an open stage, of a file or of Kit. It is read at its earliest time; layers, edit target and selection stay as they are.
+        stage: an open stage, of a file or of Kit. It is read at its moment; layers, edit target and selection stay as they are.
 
     Returns:
         What it holds and what was found.

@@ -27,8 +27,8 @@ BREAST, STRIDE = 1.0, 0.5
 """A spline is followed at this height above the ground, in steps of this length [m]."""
 TABLE_CLEAR = 0.3
 """Height that must be free above a surface on which nobody stands [m]."""
-WIDE, LOW = 0.4, 0.4
-"""A floor covers this share of the scene seen from above, at most this share of its height above the lowest point."""
+WIDE, LOW, RELIEF = 0.4, 0.4, 0.1
+"""A floor covers this share of the scene seen from above, at most this share of its height, or of its length, above the lowest point."""
 HANGS = 0.05
 """Heights of context and ground differ by less than this [m]."""
 
@@ -149,4 +149,5 @@ def likely_floor(survey: Survey) -> Shape | None:
     floor = min((s for s in survey.shapes if s.level > 0 and s.level >= most / 3), key=lambda s: s.height, default=None)
     low, high = survey.bounds
     wide = floor is not None and floor.level >= WIDE * float(np.prod((high - low)[:2]))
-    return floor if wide and floor.height - low[2] <= LOW * (high[2] - low[2]) + 1e-6 else None
+    near = max(LOW * (high[2] - low[2]), RELIEF * float(np.max((high - low)[:2])))
+    return floor if wide and floor.height - low[2] <= near + 1e-6 else None

@@ -61,10 +61,10 @@ class Survey:
         self.arrays: StageArrays = extraction.run()
         self.notes, self.time = extraction.notes, extraction.walk.time
         self._copies: dict[int, list[int]] = {}
-        for i, (prototype, mover) in enumerate(zip(self.arrays.instance_prototype, self.arrays.instance_mover, strict=True)):
+        for i, (slot, mover) in enumerate(zip(self.arrays.instance_slot, self.arrays.instance_mover, strict=True)):
             if mover < 0:
-                self._copies.setdefault(prototype, []).append(i)
-        self.shapes = [self._measure(span) for span in self.arrays.spans if span.prototype in self._copies]
+                self._copies.setdefault(slot, []).append(i)
+        self.shapes = [self._measure(span) for span in self.arrays.spans if span.slot in self._copies]
 
     @cached_property
     def scene(self) -> TraceScene:
@@ -87,7 +87,7 @@ class Survey:
     def _measure(self, span: Span) -> Shape:
         breathe()
         prototype = self.arrays.prototypes[span.prototype]
-        copies = self._copies[span.prototype]
+        copies = self._copies[span.slot]
         faces = slice(span.first, span.first + span.count)
         triangles = prototype.triangles[faces]
         used = prototype.points[np.unique(triangles)].astype(np.float64)
