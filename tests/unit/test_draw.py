@@ -11,7 +11,7 @@ from PIL import Image
 from tailgate.errors import UserError
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.report import draw, sheet
-from tailgate.report.palette import VOID, class_colors, color_map, fit, font, oklch, plain
+from tailgate.report.palette import LOST, VOID, class_colors, color_map, fit, font, oklch, plain
 from tailgate.report.topview import Window, top_view
 
 
@@ -198,7 +198,7 @@ def test_signed_change_has_a_sign_and_marks_lost_and_gained():
     before, after = np.array([[10.0, 10, 10, 0, 10]]), np.array([[10.1, 9.9, 10, 5, 0]])
     image = draw.signed_change(before, after, 0.1).astype(int)
     assert image[0, 0, 0] > image[0, 0, 2] and image[0, 1, 2] > image[0, 1, 0]
-    assert image[0, 2].max() < 60 and image[0, 3].min() > 200 and tuple(image[0, 4]) == VOID
+    assert image[0, 2].max() < 60 and image[0, 3].min() > 200 and tuple(image[0, 4]) == LOST
 
 
 def test_contact_sheet_of_mixed_sensors(tmp_path, frame):

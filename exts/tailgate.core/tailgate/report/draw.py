@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.frames import Frame, SensorFrame, host
-from tailgate.report.palette import FAINT, INK, PANEL, VOID, Color, class_colors, color_map, fit, font, plain, write
+from tailgate.report.palette import FAINT, INK, LOST, PANEL, VOID, Color, class_colors, color_map, fit, font, plain, write
 
 
 def frame_colors(frame: Frame) -> dict[str, Color]:
@@ -208,13 +208,13 @@ def _columns(values: np.ndarray, width: int, keep: Any) -> np.ndarray:
 
 
 def signed_change(before: np.ndarray, after: np.ndarray, scale: float) -> np.ndarray:
-    """What an effect did to a distance: orange = farther, blue = nearer, saturated at ``scale`` [m]; lost or gained returns almost black or white."""
+    """What an effect did to a distance: orange = farther, blue = nearer, saturated at ``scale`` [m]; lost returns LOST, gained ones almost white."""
     before, after = host(before).astype(np.float64), host(after).astype(np.float64)
     had, has = (np.isfinite(d) & (d > 0) for d in (before, after))
     both = had & has
     share = np.where(both, 0.5 + 0.5 * (np.where(both, after, 0) - np.where(both, before, 0)) / max(scale, 1e-9), np.nan)
     out = color_map(share, "coolwarm")
-    out[~had & has] = INK
+    out[~had & has], out[had & ~has] = INK, LOST
     return out
 
 

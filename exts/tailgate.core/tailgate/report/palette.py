@@ -18,6 +18,7 @@ Color = tuple[int, int, int]
 PAGE: Color = (15, 18, 24)
 PANEL: Color = (24, 28, 36)
 VOID: Color = (13, 14, 18)
+LOST: Color = (232, 58, 160)
 LINE: Color = (58, 65, 78)
 INK: Color = (236, 239, 244)
 FAINT: Color = (152, 161, 176)

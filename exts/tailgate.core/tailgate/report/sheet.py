@@ -239,7 +239,7 @@ def _effect_row(name: str, frames: Sequence[Frame], cell: int) -> Image.Image:
         for i, frame in enumerate(frames):
             x = i * (cell + GAP)
             if line.change and not i:
-                for k, words in enumerate(("change against off:", "orange farther, blue nearer,", "black lost, white gained")):
+                for k, words in enumerate(("change against off:", "orange farther, blue nearer,", "magenta lost, white gained")):
                     write(pen, (x + cell, y + 18 + 20 * k), words, 13, FAINT, anchor="rs")
                 continue
             image.paste(Image.fromarray(line.paint(frame, cell, line.height)), (x, y))
