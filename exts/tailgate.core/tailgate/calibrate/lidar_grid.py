@@ -101,8 +101,11 @@ class GridEstimate:
         return out
 
     def notes(self) -> list[str]:
-        """What the scans do not tell, one sentence each."""
+        """What the scans do not tell, and what the table tells in place of a setting, one sentence each."""
         out = []
+        if any(e.value for e in self.offset):
+            spread = float(np.std([e.value for e in self.offset]))
+            out.append(f"ranges of beams err by {spread:.4f} m (standard deviation): each one's is in range_offset_m, beam_bias is what is left")
         if self.direction is None:
             out.append("the scans carry no firing times: sense of rotation and azimuth offsets stay the table's, the rate follows from the columns")
         if self.blind is None:

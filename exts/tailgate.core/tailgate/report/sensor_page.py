@@ -19,6 +19,8 @@ LIMIT = 1.3
 """Largest distance to unseen places, in units of what real places differ by, that counts as met."""
 STATES = {"identified": "ok", "roughly": "provisional", "not identified": "failed"}
 COLORS = {"identified": "green", "roughly": "yellow", "not identified": "red"}
+AT_END = 0.01
+"""Nearer to an end of the bounds than this share of them, an estimate was stopped by it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,23 @@ class SettingRow:
     def verdict(self) -> str:
         """State with the share by which the value may be off."""
         return f"{self.state} ±{self.margin:.0%}" if self.state != "not identified" and self.margin < 1 else self.state
+
+    @property
+    def at_end(self) -> str:
+        """What to think of an estimate at an end of its bounds, where there is anything beyond; "" elsewhere."""
+        if self.bounds is None or self.state == "not identified":
+            return ""
+        end = self.bounds[self.share(self.value) > 0.5]
+        if end == 0 or abs(self.share(self.value) - self.share(end)) > AT_END:
+            return ""
+        return f"it lies at the end of its bounds, {end:g}: what the device does may lie beyond"
+
+    def share(self, value: float) -> float:
+        """Where a value lies within the bounds, 0..1, on a log scale where those span a decade."""
+        low, high = self.bounds
+        if low > 0 and high / low >= 10:
+            return min(max(math.log(max(value, low) / low) / math.log(high / low), 0.0), 1.0)
+        return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 class HeldOutLike(Protocol):
@@ -121,9 +140,14 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
     for row in record.settings:
         table.add_row(row.name, row.estimate, row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
     console.print(table)
+    unknown: dict[str, list[str]] = {}
     for row in record.settings:
         if row.state == "not identified":
-            console.print(f"[red]{row.name}[/red]: {row.why}", soft_wrap=True)
+            unknown.setdefault(row.why, []).append(row.name)
+        if row.at_end:
+            console.print(f"[yellow]{row.name}[/yellow]: {row.at_end}", soft_wrap=True)
+    for why, names in unknown.items():
+        console.print(f"[red]{', '.join(names)}[/red]: {why}", soft_wrap=True)
     if record.held:
         table = Table("on what it has not seen", "before", "after", "real : real", "ratio", "all as one", box=None)
         for held in record.held:
@@ -152,18 +176,15 @@ def write_sensor_page(record: SensorRecord, out: Path) -> Path:
 
 def interval_strip(row: SettingRow, width: int = 170) -> str:
     """The interval and the estimate within the bounds, on a log scale where those span a decade."""
-    low, high = row.bounds
-    logs = low > 0 and high / low >= 10
 
     def at(value: float) -> float:
-        share = math.log(max(value, low) / low) / math.log(high / low) if logs else (value - low) / (high - low)
-        return 4 + (width - 8) * min(max(share, 0.0), 1.0)
+        return 4 + (width - 8) * row.share(value)
 
     color = {"identified": charts.GREEN, "roughly": charts.ORANGE}.get(row.state, charts.GREY)
     body = charts.rect(4, 8, width - 8, 4, charts.PALE, 2)
     body += charts.rect(at(row.low), 6, max(at(row.high) - at(row.low), 1.5), 8, color, 2, 'fill-opacity="0.45"')
     body += charts.dot(at(row.value), 10, 3.6, color)
-    return charts.svg(width, 20, body, f"{row.name}: {row.value:.3g} in {low:g} … {high:g}")
+    return charts.svg(width, 20, body, f"{row.name}: {row.value:.3g} in {row.bounds[0]:g} … {row.bounds[1]:g}")
 
 
 def ratio_bar(held: HeldOutLike, width: int = 260) -> str:

@@ -1,0 +1,43 @@
+"""What ``calibrate sensor`` tells people."""
+
+import io
+
+import pytest
+from rich.console import Console
+from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, write_sensor_page
+
+
+def row(name, value, bounds, state="roughly", why="hole_rate moves with it"):
+    return SettingRow(name, "m", "", value, 0.9 * value, 1.1 * value, 100, state, 0.1, why, bounds)
+
+
+@pytest.mark.parametrize(
+    "value, bounds, told",
+    [
+        (0.04, (0.0, 0.04), "0.04"),
+        (0.0399, (0.0, 0.04), "0.04"),
+        (0.038, (0.0, 0.04), ""),
+        (0.0, (0.0, 0.04), ""),
+        (5.0, (5.0, 120.0), "5"),
+        (7.0, (5.0, 120.0), ""),
+    ],
+)
+def test_an_estimate_at_the_end_of_its_bounds_is_told(value, bounds, told):
+    """Nothing lies beyond a bound of 0, and bounds that span a decade are measured on a log scale."""
+    found = row("noise_sigma", value, bounds).at_end
+    assert found == (f"it lies at the end of its bounds, {told}: what the device does may lie beyond" if told else "")
+
+
+def test_what_the_reference_does_not_tell_is_no_end():
+    assert row("noise_sigma", 0.04, (0.0, 0.04), "not identified").at_end == ""
+
+
+def test_settings_unknown_for_one_reason_share_a_line(tmp_path):
+    silent = [row(name, 0.5, (0.0, 1.0), "not identified", "no statistic of the reference responds to it") for name in ("gain", "contrast")]
+    record = SensorRecord("hdl64e", "kitti", 3, [*silent, row("noise_sigma", 0.04, (0.0, 0.04))])
+    out = Console(file=io.StringIO(), width=300)
+    print_sensor(record, out)
+    text = out.file.getvalue()
+    assert "gain, contrast: no statistic of the reference responds to it" in text
+    assert "noise_sigma: it lies at the end of its bounds, 0.04" in text
+    assert "hole_rate moves with it; it lies at the end of its bounds" in write_sensor_page(record, tmp_path / "page.html").read_text()
