@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 
 from tailgate.calibrate.indirect import Fit, Heard, fit
-from tailgate.calibrate.lidar_loss import FIT_STATISTICS, fit_sketches
 from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.config.sensor import LidarModel
 from tailgate.config.setting import Setting
@@ -23,10 +22,12 @@ from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.rng import kernel_seed
 from tailgate.sensors.lidar import respond_lidar
+from tailgate.validate.fit_statistics import FINER, FIT_STATISTICS, fit_sketches
 from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.sketch import Sketch
 
-_NOISE, _LIGHT = ("range_noise", "beam_noise", "noise_spectrum"), ("intensity", "intensity_texture")
+_NOISE = (*FINER, *(s.name for s in FINER.values()), "noise_spectrum")
+_LIGHT = ("intensity", "intensity_texture")
 _LOSS, _GAPS = ("hole_rate", "return_rate", "loss"), ("run_length", "loss_pairs")
 INTENSITY = ("intensity_gain", "intensity_contrast", "intensity_incidence", "intensity_range", "intensity_spread", "intensity_tail")
 LOSSES = ("drop_base", "drop_near", "drop_per_metre", "drop_incidence", "range_10pct", "signal_incidence")
@@ -78,7 +79,9 @@ def fit_response(
         part = _sectors(exact, most)
         return lambda values: simulated_scans(part, model, {**fixed, **values}, seed)
 
-    return fit(Problem(list(blocks), FIT_STATISTICS, free, SEEN_BY, simulator(FEW), FELT_BY, simulator(SOME), simulator(MANY)), heard)
+    counted = {name for block in blocks for name in block.counts}
+    statistics = {name: s for name, s in FIT_STATISTICS.items() if name not in FINER or FINER[name].name not in counted}
+    return fit(Problem(list(blocks), statistics, free, SEEN_BY, simulator(FEW), FELT_BY, simulator(SOME), simulator(MANY)), heard)
 
 
 def simulated_scans(

@@ -126,8 +126,8 @@ def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: Li
 
 def _recorded(recording: str, sensors: dict[str, SensorFrame], model: LidarModel | CameraModel, keep: bool) -> Recorded:
     from tailgate.calibrate.camera import camera_blocks
-    from tailgate.calibrate.lidar_loss import fit_sketches
     from tailgate.calibrate.support import support_pose
+    from tailgate.validate.fit_statistics import fit_sketches
 
     if model.type == "lidar":
         return Recorded(recording, [b for scan in sensors.values() for b in fit_sketches(scan)], sensors if keep else {})

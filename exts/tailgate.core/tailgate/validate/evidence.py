@@ -14,15 +14,16 @@ from tailgate.validate.backbones import Backbone
 from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.duplicates import signature
+from tailgate.validate.fit_statistics import fit_sketches
 from tailgate.validate.integrity import integrity
-from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS
 from tailgate.validate.object_statistics import OBJECT_STATISTICS, object_sketches
 from tailgate.validate.sketch import Sketch, Statistic
 
 MODALITIES: dict[str, dict[str, Statistic]] = {"lidar": {**LIDAR_STATISTICS, **OBJECT_STATISTICS}, "rgbd": DEPTH_STATISTICS}
-"""Statistics by modality."""
+"""Statistics that gate, by modality."""
 STATISTICS: dict[str, Statistic] = {name: statistic for own in MODALITIES.values() for name, statistic in own.items()}
-"""Every statistic by name."""
+"""Every statistic that gates, by name."""
 
 
 @dataclass
@@ -135,11 +136,11 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
 
 
 def frame_blocks(frame: Frame) -> list[Sketch]:
-    """Sketches of a frame: one per azimuth sector of each scan, one per measured depth image."""
+    """Sketches of a frame, of what gates and of what a response is fitted to: one per azimuth sector of each scan, one per measured depth image."""
     blocks = []
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
-            blocks += [a + b for a, b in zip(lidar_sketches(sensor), object_sketches(sensor, frame.objects), strict=True)]
+            blocks += [a + b for a, b in zip(fit_sketches(sensor), object_sketches(sensor, frame.objects), strict=True)]
         elif "valid" in sensor.channels:
             blocks += depth_sketches(sensor)
     return blocks

@@ -20,7 +20,9 @@ synthetic scans. Where coordinates were stored in steps above MAX_STEP (``Sensor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,11 +56,13 @@ MAX_STEP = 0.016
 LAGS = (1, 3, 8)
 """Lags of the noise spectrum [columns]: neighbours, within the wide window, beyond it."""
 
-_STRATA = tuple(
-    f"{RANGE_EDGES[i]:g}-{RANGE_EDGES[i + 1]:g} m, {ANGLE_EDGES[j]:g}-{ANGLE_EDGES[j + 1]:g} deg"
-    for i in range(len(RANGE_EDGES) - 1)
-    for j in range(len(ANGLE_EDGES) - 1)
-)
+
+def strata(ranges: Sequence[float], angles: Sequence[float]) -> tuple[str, ...]:
+    """Names of the strata between edges of range [m] and incidence [deg], angles within ranges."""
+    return tuple(f"{near:g}-{far:g} m, {low:g}-{high:g} deg" for near, far in pairwise(ranges) for low, high in pairwise(angles))
+
+
+_STRATA = strata(RANGE_EDGES, ANGLE_EDGES)
 _RANGE_STRATA = tuple(f"{low:g}-{high:g} m" for low, high in zip(RANGE_EDGES[:-1], RANGE_EDGES[1:], strict=True))
 _DOWN_STRATA = tuple(f"{low:g}-{high:g} deg down" for low, high in zip(DOWN_EDGES[:-1], DOWN_EDGES[1:], strict=True))
 _NOISE_HALF = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12)

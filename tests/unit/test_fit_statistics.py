@@ -1,14 +1,14 @@
-"""Statistics of lost returns that serve the fit alone."""
+"""Statistics that serve the fit alone."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from tailgate.calibrate.lidar_loss import FIT_STATISTICS, LAGS, LOSS_STATISTICS, fit_sketches
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.evidence import STATISTICS
+from tailgate.validate.fit_statistics import FINER, FIT_STATISTICS, LAGS, LOSS_STATISTICS, fit_sketches
 from tailgate.validate.sketch import Sketch
 
 
@@ -30,8 +30,29 @@ def rates(sketch, name, words):
     return counts[1] / counts.sum(), counts.sum()
 
 
+def middle(sketch, statistic, stratum):
+    """Median of a statistic in the stratum of this name."""
+    counts = sketch.counts[statistic.name][statistic.strata.index(stratum)]
+    assert counts.sum() > 500
+    return np.interp(0.5, np.concatenate([[0.0], np.cumsum(counts) / counts.sum()]), statistic.edges)
+
+
 def test_they_gate_nothing():
-    assert set(LOSS_STATISTICS) <= set(FIT_STATISTICS) and not set(LOSS_STATISTICS) & set(STATISTICS)
+    own = set(LOSS_STATISTICS) | {s.name for s in FINER.values()}
+    assert own <= set(FIT_STATISTICS) and not own & set(STATISTICS)
+
+
+def test_noise_is_told_apart_by_incidence_where_the_gate_pours_it_together(street):
+    """Noise of incidence grows with tan θ along the beam, so with sin θ across the surface."""
+    found = responded(street, noise_incidence=0.02)
+    steep, upright = (middle(found, FINER["beam_noise"], f"17-25 m, {angles} deg") for angles in ("28-40", "16-28"))
+    assert steep / upright == pytest.approx(np.sin(np.deg2rad(34)) / np.sin(np.deg2rad(22)), rel=0.2)
+
+
+def test_noise_is_counted_where_the_gate_counts_it(street):
+    found = responded(street, noise_sigma=0.02, drop_base=0.05)
+    for name, finer in FINER.items():
+        assert found.counts[finer.name].sum() == found.counts[name].sum() > 0
 
 
 def test_losses_of_the_signal_are_of_dark_surfaces_and_others_of_all(street):
@@ -54,4 +75,5 @@ def test_pairs_tell_patches_from_single_losses(street):
 def test_without_intensity_they_are_not_counted(street):
     model, scan = street
     dark = replace(scan, channels={**scan.channels, "intensity": np.zeros_like(scan.channel("intensity"))})
-    assert not set(LOSS_STATISTICS) & set(Sketch.total(fit_sketches(dark)).counts)
+    counted = set(Sketch.total(fit_sketches(dark)).counts)
+    assert not set(LOSS_STATISTICS) & counted and FINER["beam_noise"].name in counted
