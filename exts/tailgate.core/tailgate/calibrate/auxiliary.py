@@ -16,9 +16,14 @@ from tailgate.calibrate.problem import Problem, total
 from tailgate.validate.sketch import Sketch, Statistic
 
 MISFIT = 0.04
-"""Standard deviation of a stratum's scaled distance that no simulator is expected to undercut, until more is known."""
+"""Standard deviation of an average stratum's scaled distance that no simulator is expected to undercut, until more is known."""
+_COARSE = 20
+"""Strata into which a statistic is split before each may be wrong by more than that: what the simulator does not know of a scene averages out less
+in a finer one."""
 _FLOOR = 0.001
 """Standard deviation of a stratum's scaled distance below which none is taken to be known."""
+_MOST_WIDER = 10.0
+"""A stratum's jackknife is widened so much at most, where others of its statistic spread more."""
 _MIN_BLOCKS = 1.8
 """A stratum that fewer blocks carry tells of those blocks rather than of the sensor."""
 
@@ -40,7 +45,7 @@ class Auxiliary:
         parts: statistic -> rows of its strata [s] and the scales of their components [s, bins].
         known: the weighted rows.
         variance: of each stratum's scaled distance, unweighted [strata].
-        share: of each stratum, how much it counts for its size: the fourth root of its count over the average [strata].
+        share: of each stratum, how much it counts for its size: the root of its count over the average [strata].
         weight: of each stratum [strata].
     """
 
@@ -58,15 +63,20 @@ class Auxiliary:
             if len(rows):
                 cdf = np.cumsum(real[rows], axis=1) / real[rows].sum(1, keepdims=True)
                 spread = np.maximum((cdf * (1 - cdf) * widths).sum(1), 1e-3 * widths.sum())
+                # Over the average spread at least: a narrow stratum is near in the unit that its statistic is judged in.
+                spread = np.maximum(spread, np.average(spread, weights=common[rows]))
                 self.parts[name] = rows, np.sqrt(widths / spread[:, None])
-                share.append((common[rows] / common[rows].mean()) ** 0.25)
+                share.append(np.sqrt(common[rows] / common[rows].mean()))
         known = Known(*(self._jackknife(part) for part in (problem.reference, [Sketch.total(scene) for scene in scenes], simulated)))
         of_reference, of_scenes, of_blocks = (self.by_stratum((rows**2).sum(0)) for rows in (known.reference, known.scenes, known.blocks))
-        self.variance = of_reference + np.maximum(of_scenes, of_blocks)
-        floor = np.concatenate([np.full(len(rows), (misfit or {}).get(name, MISFIT)) for name, (rows, _) in self.parts.items()] or [np.zeros(0)])
+        alone = of_reference + np.maximum(of_scenes, of_blocks)
         self.share = np.concatenate(share or [np.zeros(0)])
-        self.weight = self.share / np.sqrt(self.variance + floor**2 + _FLOOR**2)
-        weight = np.repeat(self.weight, self._bins())
+        self.variance = np.maximum(alone, self._usual(alone))
+        assumed = {name: MISFIT * np.sqrt(max(len(rows) / _COARSE, 1.0)) for name, (rows, _) in self.parts.items()}
+        error = np.array([(misfit or assumed)[name] for name in self.statistic_of_strata()]) / self.share
+        self.weight = 1.0 / np.sqrt(self.variance + error**2 + _FLOOR**2)
+        wider = np.minimum(np.sqrt(self.variance / np.maximum(alone, 1e-30)), _MOST_WIDER)
+        weight = np.repeat(self.weight * wider, self._bins())
         self.known = Known(known.reference * weight, known.scenes * weight, known.blocks * weight)
         at = 0
         for name, (rows, scale) in self.parts.items():
@@ -76,6 +86,14 @@ class Auxiliary:
     def __call__(self, sketch: Sketch) -> np.ndarray:
         """The auxiliary vector [components]."""
         return self._vectors({name: sketch.counts[name][None] for name in self.parts if name in sketch.counts}, 1)[0]
+
+    def _usual(self, variance: np.ndarray) -> np.ndarray:
+        """Variance of a stratum of its size, by the others of its statistic [strata]: a few blocks may agree by chance."""
+        usual, statistic = np.zeros_like(variance), self.statistic_of_strata()
+        for name in self.parts:
+            own = statistic == name
+            usual[own] = np.median(variance[own] * self.share[own] ** 2) / self.share[own] ** 2
+        return usual
 
     def statistic_of(self) -> np.ndarray:
         """Name of the statistic behind each component."""
@@ -101,11 +119,12 @@ class Auxiliary:
         """Weighted variance of components [components]: ``sampling`` times that of an average one by chance; where it is ``wrong``, that of its
         stratum by chance and misfit, less for a larger one."""
         by_chance = (sampling * self.variance + _FLOOR**2) / self._bins()
-        by_distance = (self.variance + MISFIT**2) / self.share**2
+        by_distance = self.variance + (MISFIT / self.share) ** 2
         return np.where(wrong, *(np.repeat(v * self.weight**2, self._bins()) for v in (by_distance, by_chance)))
 
     def misfit(self, residual: np.ndarray) -> dict[str, float]:
-        """What of a residual [components] sampling does not explain, by statistic: standard deviation of the strata's scaled distances.
+        """What of a residual [components] sampling does not explain, by statistic: standard deviation of an average stratum's scaled distance; others
+        err by this over their share.
 
         By the method of moments, as of true effects in a meta-analysis (DerSimonian and Laird 1986); 0 where chance could leave as much.
         """
@@ -117,7 +136,7 @@ class Auxiliary:
             # Variances of single strata are uncertain themselves: none may decide alone.
             weight = 1.0 / (variance + np.median(variance) + _FLOOR**2)
             excess, chance = (weight * (squares[own] - variance)).sum(), np.sqrt(2.0) * np.linalg.norm(weight * variance)
-            found[name] = float(np.sqrt(excess / weight.sum())) if excess > 2.0 * chance else 0.0
+            found[name] = float(np.sqrt(excess / (weight / self.share[own] ** 2).sum())) if excess > 2.0 * chance else 0.0
         return found
 
     def _bins(self) -> np.ndarray:
