@@ -22,6 +22,8 @@ _COARSE = 20
 in a finer one."""
 _FLOOR = 0.001
 """Standard deviation of a stratum's scaled distance below which none is taken to be known."""
+_ENOUGH = 8
+"""Strata of a statistic that say what variance is usual among them."""
 _MOST_WIDER = 10.0
 """A stratum's jackknife is widened so much at most, where others of its statistic spread more."""
 _MIN_BLOCKS = 1.8
@@ -88,11 +90,13 @@ class Auxiliary:
         return self._vectors({name: sketch.counts[name][None] for name in self.parts if name in sketch.counts}, 1)[0]
 
     def _usual(self, variance: np.ndarray) -> np.ndarray:
-        """Variance of a stratum of its size, by the others of its statistic [strata]: a few blocks may agree by chance."""
+        """Variance of a stratum of its size, by the others of its statistic [strata]: a few blocks may agree by chance. 0 where a statistic has too few
+        strata to tell."""
         usual, statistic = np.zeros_like(variance), self.statistic_of_strata()
-        for name in self.parts:
+        for name, (rows, _) in self.parts.items():
             own = statistic == name
-            usual[own] = np.median(variance[own] * self.share[own] ** 2) / self.share[own] ** 2
+            if len(rows) >= _ENOUGH:
+                usual[own] = np.median(variance[own] * self.share[own] ** 2) / self.share[own] ** 2
         return usual
 
     def statistic_of(self) -> np.ndarray:
