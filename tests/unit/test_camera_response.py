@@ -121,6 +121,12 @@ def test_shadow_band_is_as_wide_as_the_baseline_says(side):
     assert not missing[:, 140:200].any()
 
 
+def test_a_projector_on_the_left_casts_its_shadow_to_the_right():
+    left, right = (measure(step_scene(), KinectResponse(projector_offset=s)) for s in (-0.05, 0.05))
+    assert np.array_equal(left[:, ::-1], measure(step_scene(columns=(120, 180)), KinectResponse(projector_offset=0.05)))
+    assert not np.isfinite(left[:, 200:205]).any() and np.isfinite(left[:, :140]).all() and np.isfinite(right[:, 200:]).all()
+
+
 def test_thin_pole_casts_a_detached_shadow():
     out = measure(step_scene(columns=(140, 146)), KinectResponse(projector_offset=0.05))
     missing = np.flatnonzero(~np.isfinite(out[10]))
@@ -185,6 +191,12 @@ def test_grazing_surface_is_lost():
     lost = ~np.isfinite(measure(depth, KinectResponse(grazing_limit=60.0, noise_window=1.0)))
     # The corners where the ramp ends take the slope of their flat side.
     assert lost[:, tilt > 70].mean() > 0.95 and lost[:, (tilt > 5) & (tilt < 50)].mean() < 0.01
+
+
+def test_a_grazing_wall_is_lost_up_to_the_border():
+    inverse = 1.0 + np.tan(np.deg2rad(75.0)) * (np.arange(60) - 29.5) / 525.0 * np.ones((40, 1))
+    for depth in (1 / inverse, 1 / inverse.T):
+        assert not np.isfinite(measure(depth, KinectResponse(grazing_limit=60.0))).any()
 
 
 def test_camera_keeps_truth_and_labels():

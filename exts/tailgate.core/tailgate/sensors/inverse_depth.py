@@ -71,8 +71,20 @@ def gradient(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int):
     h = inverse.shape[0]
     w = inverse.shape[1]
     q = inverse[y, x]
-    dx = slope(inverse[y, wp.max(x - 1, 0)], q, inverse[y, wp.min(x + 1, w - 1)])
-    dy = slope(inverse[wp.max(y - 1, 0), x], q, inverse[wp.min(y + 1, h - 1), x])
+    left = float(0.0)
+    right = float(0.0)
+    above = float(0.0)
+    below = float(0.0)
+    if x > 0:
+        left = inverse[y, x - 1]
+    if x + 1 < w:
+        right = inverse[y, x + 1]
+    if y > 0:
+        above = inverse[y - 1, x]
+    if y + 1 < h:
+        below = inverse[y + 1, x]
+    dx = slope(left, q, right)
+    dy = slope(above, q, below)
     return wp.sqrt(dx * dx + dy * dy)
 
 
@@ -93,7 +105,7 @@ def shadowed(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, shift:
     if shift < 0.0:
         side = int(-1)
     reach = wp.abs(shift)
-    last = int(wp.ceil(reach * (nearest - q) + 1.0))
+    last = wp.min(int(wp.ceil(reach * (nearest - q) + 1.0)), inverse.shape[1])
     for k in range(1, last + 1):
         other = x + side * k
         if other >= 0 and other < inverse.shape[1]:

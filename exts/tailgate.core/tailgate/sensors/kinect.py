@@ -53,7 +53,7 @@ class KinectResponse:
         speckle: standard deviation of the log of the pattern's contrast from pixel to pixel: how ragged outlines are.
         support: share of a window's pattern that must be seen for its surface to be found.
         fattening: how much more the pattern on a window's nearest surface counts, as a share.
-        projector_offset: distance of the projector to the right of the image's viewpoint [m].
+        projector_offset: distance of the projector to the right of the image's viewpoint [m]; below 0 to the left.
         camera_offset: distance of the infrared camera to the left of it [m]; 0 for depth that was never moved.
         registration: columns that moved depth lies right of the colour image [px].
         grazing_limit: incidence beyond which nothing returns [deg].
@@ -161,7 +161,7 @@ def seen_kernel(
     q = surface[y, x]
     if q <= 0.0 or seen[y, x] < q:
         seen[y, x] = 0.0
-    elif r.base > 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
+    elif r.base != 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
         seen[y, x] = 0.0
     elif incidence(surface, y, x, optics.f) + 0.05 * noise[1, y, x] > r.grazing_limit:
         seen[y, x] = 0.0
