@@ -221,6 +221,21 @@ def test_warp_arrays_stay_on_their_device():
         assert isinstance(out[name], wp.array) and np.array_equal(out[name].numpy(), host[name])
 
 
+def test_channels_of_other_renderers():
+    """Half floats, doubles and three colours; pixels without depth as zero, not-a-number or infinite."""
+    model, rng = load_sensor("kinect_v1")[0], np.random.default_rng(1)
+    view = perfect_frame(random_tabletop(rng), SMALL)
+    depth, rgb = view.channels["distance_to_image_plane"].copy(), view.channels["rgb"]
+    hdr = rng.uniform(0, 1, (*depth.shape, 4)).astype(np.float16)
+    run = lambda **channels: respond_camera(replace(view, channels=channels), model, nominal(model), 7)  # noqa: E731
+    plain = run(rgb=rgb, distance_to_image_plane=depth, HdrColor=hdr.astype(np.float32))
+    other = run(rgb=rgb[..., :3], distance_to_image_plane=depth.astype(np.float64), HdrColor=hdr)
+    assert other["rgb"].shape == (*depth.shape, 3) and np.abs(other["rgb"].astype(int) - plain["rgb"][..., :3]).max() <= 1
+    assert np.array_equal(other["distance_to_image_plane"], plain["distance_to_image_plane"])
+    lost = [run(rgb=rgb, distance_to_image_plane=np.where(depth > 1.0, none, depth)) for none in (np.inf, 0.0, np.nan)]
+    assert all(np.array_equal(lost[0]["distance_to_image_plane"], out["distance_to_image_plane"]) for out in lost)
+
+
 def test_unknown_parameter_is_named():
     model, _ = load_sensor("kinect_v1")
     with pytest.raises(UserError, match="axial_noise"):

@@ -45,7 +45,7 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
     out["rgb"] = back(out["rgb"])
     if model.depth != "none":
         true = sensor.channel("distance_to_image_plane")
-        measured = measure_depth(_device(true), rendered, model, depth_response(model, params), kernel_seed(seed, "depth"))
+        measured = measure_depth(_device(true, np.float32), rendered, model, depth_response(model, params), kernel_seed(seed, "depth"))
         out["distance_to_image_plane_true"] = true
         out["distance_to_image_plane"] = back(measured)
         out["valid"] = back(_finite(measured))
@@ -83,7 +83,7 @@ def _colour(sensor: SensorFrame, rendered: Any, params: dict[str, float], seed: 
     given = sensor.channels.get("exposure")
     target = float(np.asarray(given)[0]) if given is not None else meter(hdr if isinstance(hdr, np.ndarray) else hdr.numpy())
     exposure = lagged(target, response.exposure_lag, device)
-    picture = respond_radiance(_device(hdr), rendered, exposure, sensor.intrinsics, response, seeds)
+    picture = respond_radiance(_device(hdr, np.float32), rendered, exposure, sensor.intrinsics, response, seeds)
     return {"rgb": picture, "exposure": np.array([exposure], np.float32)}
 
 
@@ -107,10 +107,11 @@ def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed:
     return respond_depth(depth, luminance, model.intrinsics, limits, response, seed)
 
 
-def _device(array: Any) -> Any:
+def _device(array: Any, kind: type | None = None) -> Any:
+    """A Warp array as it is; a numpy array as one on the host, of another number type where kernels want one."""
     from tailgate.geometry.quiet import wp
 
-    return wp.array(np.ascontiguousarray(array), device="cpu") if isinstance(array, np.ndarray) else array
+    return wp.array(np.ascontiguousarray(array, kind), device="cpu") if isinstance(array, np.ndarray) else array
 
 
 def _same(array: Any) -> Any:
