@@ -145,6 +145,18 @@ def test_tof_measures_along_the_ray_and_gives_depth():
     assert out == pytest.approx(2.0, abs=1e-4)
 
 
+def test_light_falls_with_the_angle_between_ray_and_surface():
+    """A plane n·X = 1 aside of the axis, pixels that are no squares: what comes back is cos / d², with cos = n·X / (|n| |X|)."""
+    k, n = Intrinsics(80, 60, 60.0, 45.0, 10.0, 50.0), np.array([0.3, -0.4, 0.8])
+    ray = np.stack([*(a.T for a in np.meshgrid((np.arange(80) - 10) / 60, (np.arange(60) - 50) / 45, indexing="ij")), np.ones((60, 80))], -1)
+    length, inverse = np.linalg.norm(ray, axis=-1), ray @ n
+    amplitude = 0.5 * inverse / (np.linalg.norm(n) * length) * (inverse / length) ** 2
+    for limit in np.quantile(amplitude, (0.2, 0.5, 0.8)):
+        held = np.isfinite(tof(1 / inverse, TofResponse(modulation=1.0, amplitude_limit=limit), k=k))
+        clear = np.abs(amplitude / limit - 1) > 1e-3
+        np.testing.assert_array_equal(held[clear], (amplitude > limit)[clear])
+
+
 def test_tof_matches_its_twin():
     depth, luminance = table()
     r = TofResponse(25.0, 3e-4, 0.8, 0.004, 1.0)

@@ -23,7 +23,7 @@ from statistics import NormalDist
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, shadowed, spread_kernel, surface_kernel
+from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, optics_of, shadowed, spread_kernel, surface_kernel
 from tailgate.sensors.matching import Window, match
 from tailgate.sensors.memory import recall
 from tailgate.sensors.noise_field import noise_fields
@@ -163,7 +163,7 @@ def seen_kernel(
         seen[y, x] = 0.0
     elif r.base != 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
         seen[y, x] = 0.0
-    elif incidence(surface, y, x, optics.f) + 0.05 * noise[1, y, x] > r.grazing_limit:
+    elif incidence(surface, y, x, optics) + 0.05 * noise[1, y, x] > r.grazing_limit:
         seen[y, x] = 0.0
 
 
@@ -187,11 +187,11 @@ def disparity_kernel(
         return
     theta = float(0.0)
     if surface[y, x] > 0.0:
-        theta = incidence(surface, y, x, optics.f)
+        theta = incidence(surface, y, x, optics)
     oblique = theta / wp.max(1.5707964 - theta, 0.1)
     near = r.near_noise * q * q
-    du = (float(x) - r.axis[0]) / optics.f
-    dv = (float(y) - r.axis[1]) / optics.f
+    du = (float(x) - r.axis[0]) / optics.f[0]
+    dv = (float(y) - r.axis[1]) / optics.f[1]
     spread = wp.sqrt(r.axial * r.axial + near * near) * (1.0 + r.grazing_noise * oblique * oblique) * (1.0 + r.field_noise * (du * du + dv * dv))
     smooth = wp.cos(r.turn * q) * noise[0, y, x] + wp.sin(r.turn * q) * noise[1, y, x]
     q = q + spread * (wp.sqrt(1.0 - r.grain) * smooth + wp.sqrt(r.grain) * white[0, y, x])
@@ -257,10 +257,9 @@ def respond_depth(
     shape = height, response.seen_width(width, focal, limits[0])
     noise = noise_fields(seed, 1, shape, (response.noise_rows, response.noise_window), device)
     white = noise_fields(kernel_seed(seed, "white"), 1, shape, device=device)
-    optics, r = Optics(), response_struct(response, intrinsics)
-    optics.f, optics.near, optics.far = focal, *limits
+    optics, r = optics_of(intrinsics, limits), response_struct(response, intrinsics)
     scene = depth, luminance, noise, white, optics, r
-    surface, matched = recall(("kinect", depth.ptr, seed), (response.matching, focal, limits), lambda: _matched(scene, response, shape))
+    surface, matched = recall(("kinect", depth.ptr, seed), (response.matching, intrinsics, limits), lambda: _matched(scene, response, shape))
     found, move = wp.clone(matched), response.camera_offset * focal
     wp.launch(disparity_kernel, dim=shape, inputs=[surface, noise, white, optics, r, found], device=device)
     if move > 0.0:
@@ -279,7 +278,7 @@ def _matched(scene: tuple, response: KinectResponse, shape: tuple[int, int]) -> 
     nearest = wp.empty(height, dtype=wp.float32, device=device)
     wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
     wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, seen], device=device)
-    move = response.camera_offset * optics.f
+    move = response.camera_offset * optics.f[0]
     if move > 0.0:
         surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))
         wp.launch(close_kernel, dim=height, inputs=[surface], device=device)

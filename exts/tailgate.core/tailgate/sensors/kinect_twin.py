@@ -29,7 +29,7 @@ def respond_depth_twin(
     if move > 0:
         surface, seen = (move_twin(image, move, 0.0, shape[1]) for image in (surface, seen))
         surface = close_twin(surface)
-    theta = incidence_twin(surface, focal)
+    theta = incidence_twin(surface, intrinsics)
     hidden = (surface <= 0) | (seen < surface) | shadow_twin(surface, (r.projector_offset + r.camera_offset) * focal)
     seen = np.where(hidden | (theta + 0.05 * noise[1] > math.radians(r.grazing_limit)), 0.0, seen)
     found = match_twin(surface, seen, white[1], r.window)
@@ -45,7 +45,7 @@ def _disparity(q: np.ndarray, theta: np.ndarray, fields: tuple[np.ndarray, np.nd
     """Inverse depth with noise and steps [1/m], [H, W]."""
     oblique = theta / np.maximum(np.pi / 2 - theta, 0.1)
     (noise, white), (v, u) = fields, np.indices(q.shape)
-    field = ((u - k.cx) / k.fx - r.field_aside) ** 2 + ((v - k.cy) / k.fx) ** 2
+    field = ((u - k.cx) / k.fx - r.field_aside) ** 2 + ((v - k.cy) / k.fy) ** 2
     spread = 1e-3 * np.hypot(r.axial_noise, r.near_noise * q**2) * (1 + r.grazing_noise * oblique**2) * (1 + r.field_noise * field)
     smooth = np.cos(r.turn * q) * noise[0] + np.sin(r.turn * q) * noise[1]
     q = q + spread * (math.sqrt(1 - r.noise_grain) * smooth + math.sqrt(r.noise_grain) * white)

@@ -17,7 +17,7 @@ import numpy as np
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, surface_kernel
+from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, optics_of, surface_kernel
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
@@ -83,7 +83,7 @@ def match_kernel(
     noise: wp.array(dtype=wp.float32, ndim=3),
     pattern: float,
     limit: float,
-    focal: float,
+    optics: Optics,
     depth: wp.array(dtype=wp.float32, ndim=2),
 ):
     """Take back the depth of pixels without contrast along the row; ``inverse`` is the true inverse depth [1/m]."""
@@ -99,7 +99,7 @@ def match_kernel(
             i = wp.clamp(y + dy, 0, h - 1)
             own += wp.abs(luminance[i, wp.clamp(x + dx + 1, 0, w - 1)] - luminance[i, wp.clamp(x + dx - 1, 0, w - 1)])
     own = own * (0.5 / float((2 * TEXTURE_WINDOW + 1) * (2 * TEXTURE_WINDOW + 1)))
-    projected = pattern * luminance[y, x] * wp.cos(incidence(inverse, y, x, focal)) * q * q
+    projected = pattern * luminance[y, x] * wp.cos(incidence(inverse, y, x, optics)) * q * q
     if own + projected < limit * (1.0 + 0.3 * noise[0, y, x]):
         depth[y, x] = wp.inf
 
@@ -108,17 +108,15 @@ def respond_stereo(
     depth: wp.array, luminance: wp.array, intrinsics: Intrinsics, limits: tuple[float, float], response: StereoResponse, seed: int
 ) -> wp.array:
     """Measured depth [m], Warp float32 [H, W] on the device of ``depth``; inf where there is none. Arguments as in ``kinect.respond_depth``."""
-    focal = intrinsics.fx
-    out = respond_depth(depth, luminance, intrinsics, limits, response.matching(focal), seed)
+    out = respond_depth(depth, luminance, intrinsics, limits, response.matching(intrinsics.fx), seed)
     if response.texture_limit <= 0:
         return out
     device, shape = depth.device, depth.shape
     inverse, nearest = wp.empty(shape, dtype=wp.float32, device=device), wp.empty(shape[0], dtype=wp.float32, device=device)
-    optics = Optics()
-    optics.f, optics.near, optics.far = focal, *limits
+    optics = optics_of(intrinsics, limits)
     wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
     noise = noise_fields(kernel_seed(seed, "texture"), 1, shape, (response.noise_rows, response.noise_window), device)
-    arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, focal, out]
+    arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, optics, out]
     wp.launch(match_kernel, dim=shape, inputs=arguments, device=device)
     return out
 
@@ -129,8 +127,7 @@ def respond_stereo_twin(
     """Twin of ``respond_stereo`` on numpy arrays, float64 [H, W]."""
     from tailgate.sensors.kinect_twin import respond_depth_twin
 
-    focal = intrinsics.fx
-    out = respond_depth_twin(depth, luminance, intrinsics, limits, response.matching(focal), seed)
+    out = respond_depth_twin(depth, luminance, intrinsics, limits, response.matching(intrinsics.fx), seed)
     if response.texture_limit <= 0:
         return out
     inside = (depth >= limits[0]) & (depth <= limits[1])
@@ -139,6 +136,6 @@ def respond_stereo_twin(
     padded = np.pad(luminance.astype(np.float64), ((side, side), (side + 1, side + 1)), mode="edge")
     step = np.abs(padded[:, 2:] - padded[:, :-2])
     own = sum(step[i : i + h, j : j + w] for i in range(2 * side + 1) for j in range(2 * side + 1)) * 0.5 / (2 * side + 1) ** 2
-    projected = response.pattern * luminance * np.cos(incidence_twin(inverse, focal)) * inverse**2
+    projected = response.pattern * luminance * np.cos(incidence_twin(inverse, intrinsics)) * inverse**2
     noise = noise_fields_twin(kernel_seed(seed, "texture"), 1, depth.shape, (response.noise_rows, response.noise_window))[0]
     return np.where((inverse > 0) & (own + projected < response.texture_limit * (1 + 0.3 * noise)), np.inf, out)
