@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,10 +44,11 @@ class Quality:
 
 
 def lens_points(count: int) -> np.ndarray:
-    """Points [count, 2] spread evenly over the unit disc (Vogel's spiral, 1979), the centre in the middle of the list."""
+    """Points [count, 2] spread evenly over the unit disc (Vogel's spiral, 1979): the centre in the middle, inner and outer ones in turns."""
     k = np.arange(count)
     points = np.sqrt(k / max(count - 0.5, 1.0))[:, None] * np.stack([np.cos(2.399963 * k), np.sin(2.399963 * k)], 1)
-    return np.roll(points, count // 2, axis=0)
+    stride = next(s for s in range(round(0.618 * count), 2 * count) if math.gcd(s, count) == 1)
+    return points[(k - count // 2) * stride % count]
 
 
 def camera_of(
