@@ -63,8 +63,10 @@ def test_depth_response_matches_twin():
 
 
 def test_ideal_response_changes_nothing():
-    depth = step_scene()
-    assert np.allclose(measure(depth, KinectResponse()), depth, rtol=1e-6)
+    flat = 1 / (1.0 + np.tan(np.deg2rad(88.5)) * (np.arange(40) - 19.5) / 525.0 * np.ones((30, 1)) * 0.5)
+    for depth in (step_scene(), flat[:, flat[0] > 0]):
+        inside = (depth >= LIMITS[0]) & (depth <= LIMITS[1])
+        assert np.allclose(measure(depth, KinectResponse())[inside], depth[inside], rtol=1e-6)
 
 
 def test_noise_grows_off_the_axis_of_the_pattern():
@@ -181,6 +183,15 @@ def test_dark_and_patches():
     wall = np.full((240, 320), 1.0)
     assert (~np.isfinite(measure(wall, KinectResponse(dark_limit=0.2), luminance=0.02))).mean() > 0.995
     assert (~np.isfinite(measure(wall, KinectResponse(dropout=0.02, noise_window=4.0, noise_rows=4.0)))).mean() == pytest.approx(0.02, abs=0.008)
+
+
+def test_what_is_lost_does_not_choose_the_noise_of_what_is_left():
+    """Half of a dark wall, and a tenth in patches, is gone; the rest is as noisy as ever, and where it was."""
+    common = {"axial_noise": 2.0, "noise_period": 1.3, "noise_window": 4.0, "noise_rows": 3.0}
+    for loss in ({"dark_limit": 0.02}, {"dropout": 0.1}):
+        out = 1 / measure(np.ones((480, 640)), KinectResponse(**common, **loss), luminance=0.02) - 1
+        error = 1e3 * out[out > -1]
+        assert abs(error.mean()) < 0.1 and error.std() == pytest.approx(2.0, rel=0.03)
 
 
 def test_grazing_surface_is_lost():

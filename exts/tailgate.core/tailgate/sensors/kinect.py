@@ -56,7 +56,7 @@ class KinectResponse:
         projector_offset: distance of the projector to the right of the image's viewpoint [m]; below 0 to the left.
         camera_offset: distance of the infrared camera to the left of it [m]; 0 for depth that was never moved.
         registration: columns that moved depth lies right of the colour image [px].
-        grazing_limit: incidence beyond which nothing returns [deg].
+        grazing_limit: incidence beyond which nothing returns [deg]; 90 for none.
         dark_limit: linear luminance below which nothing returns, 0..1.
         dropout: share of other surface that is lost, in patches as large as the matching window.
     """
@@ -91,6 +91,11 @@ class KinectResponse:
     def dropout_quantile(self) -> float:
         """Value of a standard normal field below which a pixel is lost."""
         return NormalDist().inv_cdf(self.dropout) if 0 < self.dropout < 1 else (-1e9 if self.dropout <= 0 else 1e9)
+
+    @property
+    def steepest(self) -> float:
+        """Incidence beyond which nothing returns [rad]; without end where no surface is too steep."""
+        return math.radians(self.grazing_limit) if self.grazing_limit < 90.0 else math.inf
 
     @property
     def window(self) -> Window:
@@ -143,7 +148,7 @@ def lit_kernel(
     """Inverse depth of surfaces bright enough to show the pattern, else 0."""
     y, x = wp.tid()
     lit[y, x] = 0.0
-    if luminance[y, x] >= limit * (1.0 + 0.3 * noise[1, y, x]):
+    if luminance[y, x] >= limit * (1.0 + 0.3 * noise[2, y, x]):
         lit[y, x] = inverse[y, x]
 
 
@@ -163,7 +168,7 @@ def seen_kernel(
         seen[y, x] = 0.0
     elif r.base != 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
         seen[y, x] = 0.0
-    elif incidence(surface, y, x, optics) + 0.05 * noise[1, y, x] > r.grazing_limit:
+    elif incidence(surface, y, x, optics) + 0.05 * noise[2, y, x] > r.grazing_limit:
         seen[y, x] = 0.0
 
 
@@ -176,13 +181,13 @@ def disparity_kernel(
     r: Response,
     matched: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``noise`` [2, H, W]: what windows share, and patches; ``white``
-    [2, H, W]: of each pixel."""
+    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``noise`` [4, H, W]: two that windows share, and patches;
+    ``white`` [2, H, W]: of each pixel."""
     y, x = wp.tid()
     q = matched[y, x]
     if q <= 0.0:
         return
-    if noise[1, y, x] < r.dropout:
+    if noise[2, y, x] < r.dropout:
         matched[y, x] = 0.0
         return
     theta = float(0.0)
@@ -234,7 +239,7 @@ def response_struct(response: KinectResponse, k: Intrinsics) -> Response:
     r.depth_step = response.depth_step * 1e-3
     r.grazing_noise = response.grazing_noise
     r.base = (response.projector_offset + response.camera_offset) * f
-    r.grazing_limit = math.radians(response.grazing_limit)
+    r.grazing_limit = response.steepest
     r.dropout = response.dropout_quantile
     return r
 
@@ -255,7 +260,7 @@ def respond_depth(
     device, (height, width) = depth.device, depth.shape
     focal = intrinsics.fx
     shape = height, response.seen_width(width, focal, limits[0])
-    noise = noise_fields(seed, 1, shape, (response.noise_rows, response.noise_window), device)
+    noise = noise_fields(seed, 2, shape, (response.noise_rows, response.noise_window), device)
     white = noise_fields(kernel_seed(seed, "white"), 1, shape, device=device)
     optics, r = optics_of(intrinsics, limits), response_struct(response, intrinsics)
     scene = depth, luminance, noise, white, optics, r

@@ -20,20 +20,20 @@ def respond_depth_twin(
     """Twin of ``kinect.respond_depth`` on numpy arrays, float64 [H, W]."""
     (height, width), focal = depth.shape, intrinsics.fx
     shape = height, r.seen_width(width, focal, limits[0])
-    noise = noise_fields_twin(seed, 1, shape, (r.noise_rows, r.noise_window))
+    noise = noise_fields_twin(seed, 2, shape, (r.noise_rows, r.noise_window))
     white = noise_fields_twin(kernel_seed(seed, "white"), 1, shape)
     inside = (depth >= limits[0]) & (depth <= limits[1])
     surface = np.where(inside, 1.0 / np.where(inside, depth, 1.0), 0.0)
-    seen = np.where(luminance >= r.dark_limit * (1 + 0.3 * noise[1, :, :width]), surface, 0.0)
+    seen = np.where(luminance >= r.dark_limit * (1 + 0.3 * noise[2, :, :width]), surface, 0.0)
     move = r.camera_offset * focal
     if move > 0:
         surface, seen = (move_twin(image, move, 0.0, shape[1]) for image in (surface, seen))
         surface = close_twin(surface)
     theta = incidence_twin(surface, intrinsics)
     hidden = (surface <= 0) | (seen < surface) | shadow_twin(surface, (r.projector_offset + r.camera_offset) * focal)
-    seen = np.where(hidden | (theta + 0.05 * noise[1] > math.radians(r.grazing_limit)), 0.0, seen)
+    seen = np.where(hidden | (theta + 0.05 * noise[2] > r.steepest), 0.0, seen)
     found = match_twin(surface, seen, white[1], r.window)
-    found = np.where((found > 0) & (noise[1] >= r.dropout_quantile), _disparity(found, theta, (noise, white[0]), r, intrinsics), 0.0)
+    found = np.where((found > 0) & (noise[2] >= r.dropout_quantile), _disparity(found, theta, (noise, white[0]), r, intrinsics), 0.0)
     if move > 0:
         found = spread_twin(move_twin(found, -move, r.registration, width))
     z = np.where(found > 0, 1.0 / np.where(found > 0, found, 1.0), np.inf)
