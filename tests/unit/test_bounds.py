@@ -4,13 +4,14 @@ import math
 
 import pytest
 from small_street import ALL, small_rig
-from tailgate.config.bounds import ABOVE_0, BOUNDS
+from tailgate.config.bounds import ABOVE_0, BOUNDS, WINDOWS
 from tailgate.config.budget import Budget
 from tailgate.config.rig import load_sensor
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError
 from tailgate.randomize.scenario import make_randomizers, resolve_settings
 from tailgate.sensors import check_response, ideal
+from tailgate.sensors.noise_field import MAX_WINDOW
 
 PRINCIPLES = ("vlp16", "rgb_rolling", "kinect_v1", "d435", "tof_vga")
 
@@ -26,8 +27,12 @@ def setting(text):
         ("vlp16", "noise_sigma", "{kind: ranged, low: -0.02, high: 0.02}", "noise_sigma' must be at least 0, got -0.02"),
         ("vlp16", "dropped", "{kind: constant, value: 1.5}", "dropped' must be from 0 to 1, got 1.5"),
         ("vlp16", "jitter", "{kind: constant, value: soon}", "jitter' must be a number, got 'soon'"),
-        ("tof_vga", "modulation", "{kind: constant, value: 0}", "modulation' must be above 0, got 0"),
-        ("d435", "baseline", "{kind: constant, value: 0}", "baseline' must be above 0, got 0"),
+        ("tof_vga", "modulation", "{kind: constant, value: 0}", "modulation' must be above 0 and at most 10000, got 0"),
+        ("d435", "baseline", "{kind: constant, value: 0}", "baseline' must be above 0 and at most 10, got 0"),
+        ("tof_vga", "modulation", "{kind: constant, value: 2.0e+7}", "modulation' must be above 0 and at most 10000, got 2e[+]07"),
+        ("d435", "baseline", "{kind: constant, value: 50}", "baseline' must be above 0 and at most 10, got 50"),
+        ("kinect_v1", "camera_offset", "{kind: constant, value: 25}", "camera_offset' must be from 0 to 1, got 25"),
+        ("kinect_v1", "noise_window", "{kind: constant, value: 60}", "noise_window' must be from 1 to 49, got 60"),
         ("camera_vga", "blur", "{kind: constant, value: 1.0e+9}", "blur' must be from 0 to 100, got 1e[+]09"),
         ("camera_vga", "illuminant_red", "{kind: constant, value: true}", "illuminant_red' must be a number, got True"),
     ],
@@ -75,6 +80,24 @@ def test_bounds_name_parameters_and_hold_what_does_nothing():
 def test_impossible_lidars_are_refused(tmp_path, line, words):
     path = tmp_path / "unit.yaml"
     path.write_text(f"base: vlp16\n{line}\n")
+    with pytest.raises(UserError, match=words):
+        load_sensor(str(path))
+
+
+def test_windows_are_as_large_as_noise_can_be():
+    assert {BOUNDS[name][1] for name in WINDOWS} == {MAX_WINDOW}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("shutter: {exposure_ms: 40}", "shutter.exposure_ms must be within the 33.33 ms of a frame at rate_hz 30, got 40"),
+        ("shutter: {readout_ms: 60}\nrate_hz: 20", "shutter.readout_ms must be within the 50 ms of a frame at rate_hz 20, got 60"),
+    ],
+)
+def test_a_frame_is_exposed_and_read_before_the_next(tmp_path, lines, words):
+    path = tmp_path / "unit.yaml"
+    path.write_text(f"base: camera_vga\n{lines}\n")
     with pytest.raises(UserError, match=words):
         load_sensor(str(path))
 

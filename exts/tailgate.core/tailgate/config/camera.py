@@ -111,6 +111,14 @@ class CameraModel(Model):
         return self
 
     @model_validator(mode="after")
+    def _exposed_in_time(self) -> CameraModel:
+        frame = 1000 / self.rate_hz
+        for name in ("exposure_ms", "readout_ms") if self.shutter else ():
+            if (taken := getattr(self.shutter, name)) > 1.001 * frame:
+                raise ValueError(f"shutter.{name} must be within the {frame:.4g} ms of a frame at rate_hz {self.rate_hz:g}, got {taken:g}")
+        return self
+
+    @model_validator(mode="after")
     def _every_pixel_has_a_ray(self) -> CameraModel:
         if not self.lens:
             return self
