@@ -88,7 +88,15 @@ def test_stereo_shadow_is_left_of_near_objects():
     depth[:, 140:200] = 0.6
     missing = ~np.isfinite(stereo(depth, StereoResponse(occlusion=1.0)))
     width = FOCAL * BASELINE * (1 / 0.6 - 1 / 1.2)
-    assert (np.abs(missing[:, :140].sum(1) - width) <= 1.0).all() and not missing[:, 140:].any()
+    assert (np.abs(missing[:, 60:140].sum(1) - width) <= 1.0).all() and not missing[:, 140:].any()
+
+
+def test_stereo_has_no_depth_where_the_right_imager_does_not_look():
+    """Intel's invalid depth band: base line / (2 z tan(field of view / 2)) of the image's width, which is focal length x base line / z columns."""
+    for z in (0.5, 1.0, 2.0):
+        missing = ~np.isfinite(stereo(np.full((6, 424), z), StereoResponse(baseline=BASELINE, occlusion=1.0)))
+        assert (missing.sum(1) == round(FOCAL * BASELINE / z)).all() and not missing[:, round(FOCAL * BASELINE / z) :].any()
+    assert np.isfinite(stereo(np.full((6, 424), 0.5), StereoResponse(baseline=BASELINE))).all()
 
 
 def test_stereo_needs_contrast():

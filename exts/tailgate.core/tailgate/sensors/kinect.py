@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from statistics import NormalDist
+from typing import ClassVar
 
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
@@ -60,6 +61,9 @@ class KinectResponse:
         dark_limit: linear luminance below which nothing returns, 0..1.
         dropout: share of other surface that is lost, in patches as large as the matching window.
     """
+
+    paired: ClassVar[bool] = False
+    """Whether the other side is a camera, whose image ends where this one's does; a projector reaches further."""
 
     axial_noise: float = 0.0
     near_noise: float = 0.0
@@ -133,6 +137,7 @@ class Response:
     axis: wp.vec2
     grazing_noise: wp.float32
     base: wp.float32
+    paired: wp.int32
     grazing_limit: wp.float32
     dropout: wp.float32
 
@@ -167,6 +172,8 @@ def seen_kernel(
     if q <= 0.0 or seen[y, x] < q:
         seen[y, x] = 0.0
     elif r.base != 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
+        seen[y, x] = 0.0
+    elif r.paired == 1 and float(x) < r.base * q - 0.5:
         seen[y, x] = 0.0
     elif incidence(surface, y, x, optics) + 0.05 * noise[2, y, x] > r.grazing_limit:
         seen[y, x] = 0.0
@@ -239,7 +246,7 @@ def response_struct(response: KinectResponse, k: Intrinsics) -> Response:
     r.depth_step = response.depth_step * 1e-3
     r.grazing_noise = response.grazing_noise
     r.base = (response.projector_offset + response.camera_offset) * f
-    r.grazing_limit = response.steepest
+    r.paired, r.grazing_limit = int(response.paired), response.steepest
     r.dropout = response.dropout_quantile
     return r
 

@@ -30,7 +30,8 @@ def respond_depth_twin(
         surface, seen = (move_twin(image, move, 0.0, shape[1]) for image in (surface, seen))
         surface = close_twin(surface)
     theta = incidence_twin(surface, intrinsics)
-    hidden = (surface <= 0) | (seen < surface) | shadow_twin(surface, (r.projector_offset + r.camera_offset) * focal)
+    base = (r.projector_offset + r.camera_offset) * focal
+    hidden = (surface <= 0) | (seen < surface) | shadow_twin(surface, base) | (r.paired & (np.arange(shape[1]) < base * surface - 0.5))
     seen = np.where(hidden | (theta + 0.05 * noise[2] > r.steepest), 0.0, seen)
     found = match_twin(surface, seen, white[1], r.window)
     found = np.where((found > 0) & (noise[2] >= r.dropout_quantile), _disparity(found, theta, (noise, white[0]), r, intrinsics), 0.0)

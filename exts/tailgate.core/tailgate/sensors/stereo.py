@@ -1,10 +1,10 @@
 """Depth response of an active stereo camera (Intel RealSense D400): block matching between two infrared images, helped by a projected pattern.
 
 What matching makes of a depth image is shared with ``kinect``: disparity noise smooth over the window, steps, edges decided by windows, and a shadow,
-here of what the right imager does not see, left of near objects. Sources: Grunnet-Jepsen, Sweetser and Woodfill 2018, "Best-known-methods for tuning
-Intel RealSense D400 depth cameras" (depth RMS = z² subpixel RMS / (focal length x base line)); Keselman et al. 2017, "Intel RealSense stereoscopic
-depth cameras" (matching, subpixel steps, pattern). Where neither the surface nor the pattern has contrast there is nothing to match: the pattern's
-contrast falls with the square of distance and with the cosine of incidence.
+here of what the right imager does not see: left of near objects, and along the left border ("invalid depth band"). Sources: Grunnet-Jepsen, Sweetser
+and Woodfill 2018, "Best-known-methods for tuning Intel RealSense D400 depth cameras" (depth RMS = z² subpixel RMS / (focal length x base line));
+Keselman et al. 2017, "Intel RealSense stereoscopic depth cameras" (matching, subpixel steps, pattern). Where neither the surface nor the pattern has
+contrast there is nothing to match: the pattern's contrast falls with the square of distance and with the cosine of incidence.
 """
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
@@ -25,6 +25,12 @@ wp.set_module_options({"enable_backward": False})
 
 TEXTURE_WINDOW = wp.constant(3)
 """Half the side of the window in which a surface's own contrast counts [px]."""
+
+
+class Pair(KinectResponse):
+    """Matching between two cameras."""
+
+    paired = True
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class StereoResponse:
         """Take the depth parameters of ``params``."""
         return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
-    def matching(self, focal: float) -> KinectResponse:
+    def matching(self, focal: float) -> Pair:
         """The same in terms of ``KinectResponse`` for a focal length [px]."""
         shared = {f.name: getattr(self, f.name) for f in fields(KinectResponse) if hasattr(self, f.name)}
         per_pixel = 1.0 / (focal * self.baseline)
@@ -73,7 +79,7 @@ class StereoResponse:
         period = self.noise_period * per_pixel * DISPARITY_CONSTANT
         own = {"axial_noise": 1e3 * self.subpixel_rms * per_pixel, "disparity_step": step, "noise_period": period}
         own["projector_offset"] = self.occlusion * self.baseline
-        return KinectResponse(**{**shared, **own})
+        return Pair(**{**shared, **own})
 
 
 @wp.kernel
