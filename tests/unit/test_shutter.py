@@ -76,6 +76,23 @@ def test_blur_of_an_edge_is_as_wide_as_the_way():
     assert smeared.channels["exposure"][0] == 1.0
 
 
+def test_labels_hold_what_is_passed_by_while_turning():
+    """A box that is passed in the middle of a readout is nearer there than before and after; depth is the ray's share of the distance in every row."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    kit.box(stage, kit.mover(stage, "post", 1, kit.pose(x=0.9, y=0.5)) + "/body", (-0.15, -0.15, -0.4), (0.15, 0.15, 0.1))
+    sensor = shoot(stage, {"ego_speed": 20.0, "ego_yaw_rate": 120.0}, yaw=50.0, readout_ms=100.0)
+    rows, columns = np.nonzero(sensor.channels["instance_segmentation"])
+    view, box = sensor.view, np.array([columns.min(), rows.min(), columns.max(), rows.max()])
+    np.testing.assert_array_equal(view.bbox_tight[0], box)
+    assert (view.bbox_loose[0] * [1, 1, -1, -1] <= box * [1, 1, -1, -1]).all()
+    assert view.visible[0] == view.alone[0] == len(rows) > 500
+    u, v = np.meshgrid(np.arange(160), np.arange(120))
+    share = sensor.intrinsics.rays(u, v)[..., 2][rows, columns]
+    got = [sensor.channels[name][rows, columns] for name in ("distance_to_image_plane", "distance_to_camera")]
+    np.testing.assert_allclose(got[0], got[1] * share, rtol=1e-6)
+
+
 @pytest.mark.parametrize("moments", [2, 4, 5])
 def test_labels_show_the_middle_of_an_exposure(moments):
     stage, hints = wall_to_the_left(0.3), {"ego_speed": SPEED}

@@ -71,7 +71,8 @@ def camera_of(
     if model.focus and lens_point is not None:
         aside = lens_point * 0.5e-3 * model.focus.opening_mm
         out.aside, out.shear = wp.vec2(*map(float, aside)), wp.vec2(*map(float, aside / model.focus.distance))
-    if T_last_row is not None:
+    if T_last_row is not None and not np.array_equal(T_last_row, T_world_camera):
+        out.rolls = 1
         out.T_change = wp.mat44(*map(float, (T_last_row - T_world_camera).ravel()))
     if rays is not None:
         out.rays = rays
