@@ -77,7 +77,7 @@ def test_blur_of_an_edge_is_as_wide_as_the_way():
 
 
 def test_labels_hold_what_is_passed_by_while_turning():
-    """A box that is passed in the middle of a readout is nearer there than before and after; depth is the ray's share of the distance in every row."""
+    """A box passed in the middle of a readout is nearer there than before and after; depth is the ray's share of the distance in every row."""
     stage = kit.new_stage()
     kit.lights(stage)
     kit.box(stage, kit.mover(stage, "post", 1, kit.pose(x=0.9, y=0.5)) + "/body", (-0.15, -0.15, -0.4), (0.15, 0.15, 0.1))

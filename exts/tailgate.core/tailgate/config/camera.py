@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,6 +14,10 @@ from tailgate.frames import Intrinsics
 from tailgate.geometry.lens import COUNTS, Distortion
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+NEAREST = 0.05
+"""What a depth camera's eyes see from on [m], however far the nearest depth is that it measures."""
 
 
 class Lens(Model):
@@ -76,7 +81,7 @@ class CameraModel(Model):
         shutter: exposure time and readout; none for an instantaneous, global one.
         rate_hz: frames per second.
         focus: aperture and distance of focus; none for a picture that is sharp everywhere. Depth and labels are always sharp.
-        near, far: clipping range [m].
+        near, far: nearest and furthest depth [m]. A camera without a depth principle sees nothing nearer; one with measures nothing there.
         depth: depth principle; "none" for a colour camera (depth is then exact ground truth).
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
     """
@@ -97,6 +102,11 @@ class CameraModel(Model):
     far: float = Field(200.0, gt=0)
     depth: Literal["none", "kinect_v1", "active_stereo", "time_of_flight"] = "none"
     response: dict[str, Setting] = {}
+
+    @property
+    def clipping(self) -> tuple[float, float]:
+        """Nearest that is seen and furthest exact depth [m]: a depth principle takes what is there, and makes its own limits of it."""
+        return (self.near, self.far) if self.depth == "none" else (min(self.near, NEAREST), math.inf)
 
     @property
     def intrinsics(self) -> Intrinsics:

@@ -79,7 +79,7 @@ def camera_of(
         out.fisheye = fisheye_of(model.intrinsics.distortion, str(rays.device))
     out.width, out.height, out.strip = model.width, model.height, 1
     out.fx, out.fy, out.cx, out.cy = model.fx, model.fy, model.cx, model.cy
-    out.near, out.far = model.near, model.far
+    out.near, out.far = model.clipping
     out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))
     return out
 
