@@ -6,7 +6,7 @@ import pytest
 from small_street import ALL, small_rig
 from tailgate.config.bounds import ABOVE_0, BOUNDS, WINDOWS
 from tailgate.config.budget import Budget
-from tailgate.config.rig import load_sensor
+from tailgate.config.rig import load_rig, load_sensor
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError
 from tailgate.randomize.scenario import make_randomizers, resolve_settings
@@ -58,6 +58,23 @@ def test_a_scenario_is_refused_with_its_key():
     low = held.dist.model_copy(update={"low": -1.0})
     with pytest.raises(UserError, match="noise_sigma"):
         check_response(model.model_copy(update={"response": {"noise_sigma": held.model_copy(update={"dist": low})}}))
+
+
+@pytest.mark.parametrize(
+    ("base", "line", "words"),
+    [
+        ("camera_vga", "  blurr: {dist: {kind: constant, value: 1}}", "one.yaml:3: response.blurr: unknown response parameter 'blurr' .*'blur'"),
+        ("vlp16", "  blur: {dist: {kind: constant, value: 1}}", "one.yaml:3: response.blur: unknown LiDAR response parameter 'blur'"),
+        ("camera_vga", "  blur: {dist: {kind: choice, values: [1, 2]}}", "one.yaml:3: response.blur: .* must be a constant, ranged or"),
+        ("kinect_v1", "  blur: {dist: {kind: constant, value: 1}}\ndepth: none", r"kinect_v1.yaml:\d+: response.axial_noise: unknown"),
+    ],
+)
+def test_unknown_parameters_are_named_with_their_line(tmp_path, base, line, words):
+    (tmp_path / "one.yaml").write_text(f"base: {base}\nresponse:\n{line}\n")
+    (tmp_path / "rig.yaml").write_text("name: r\nsensors:\n  one: {model: one.yaml, mount: {xyz: [0, 0, 1]}}\n")
+    sensor = load_rig(str(tmp_path / "rig.yaml"), (tmp_path,)).sensors["one"]
+    with pytest.raises(UserError, match=words):
+        check_response(sensor.model, sensor.places)
 
 
 def test_bounds_name_parameters_and_hold_what_does_nothing():

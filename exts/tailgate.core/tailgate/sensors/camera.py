@@ -23,7 +23,8 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
             on a device (Warp arrays). Colour starts from ``HdrColor`` where that is given, exposed by the channel ``exposure`` (factor on
             radiance, float32 [1]) or, without it, by metering; else from ``rgb``.
         model: what the device is.
-        params: response parameter -> value, named as in ``ColourResponse`` and the depth response; a name left out keeps its ideal value.
+        params: response parameter -> value, named as in ``ColourResponse`` and the depth response; a name left out keeps its ideal value, and those
+            of ``Timing`` change no channel.
         seed: 31-bit seed of this frame and sensor.
         device: what the camera carries from frame to frame.
 
@@ -56,10 +57,11 @@ def check_camera(model: CameraModel, params: dict[str, float]) -> None:
     """Refuse a parameter that the response of this camera does not have, by name."""
     from tailgate.sensors.colour import ColourResponse
 
-    known = {f.name for f in fields(ColourResponse)} | {f.name for f in (fields(depth_response(model, {})) if model.depth != "none" else ())}
+    responses = [ColourResponse, Timing, *([depth_response(model, {})] if model.depth != "none" else [])]
+    known = {f.name for response in responses for f in fields(response)}
     for name in params:
         if name not in known:
-            raise unknown("response parameter", name, known | {f.name for f in fields(Timing)})
+            raise unknown("response parameter", name, known)
 
 
 def depth_response(model: CameraModel, params: dict[str, float]) -> Any:
