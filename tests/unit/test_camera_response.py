@@ -232,6 +232,15 @@ def test_warp_arrays_stay_on_their_device():
         assert isinstance(out[name], wp.array) and np.array_equal(out[name].numpy(), host[name])
 
 
+def test_depth_is_measured_with_the_optics_of_its_image():
+    """A frame that was rendered smaller than the camera is: shadows are as wide as its own focal length makes them."""
+    model, view = load_sensor("kinect_v1")[0], perfect_frame(random_tabletop(np.random.default_rng(1)), SMALL)
+    depth = wp.array(view.channels["distance_to_image_plane"])
+    out = respond_camera(view, model, {"projector_offset": 0.075}, 7)["distance_to_image_plane"]
+    own = respond_depth(depth, wp.full(depth.shape, 0.5, dtype=wp.float32), SMALL, LIMITS, KinectResponse(projector_offset=0.075), 7).numpy()
+    np.testing.assert_array_equal(out, own)
+
+
 def test_channels_of_other_renderers():
     """Half floats, doubles and three colours; pixels without depth as zero, not-a-number or infinite."""
     model, rng = load_sensor("kinect_v1")[0], np.random.default_rng(1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.config.sensor import CameraModel
 from tailgate.errors import unknown
-from tailgate.frames import SensorFrame, host
+from tailgate.frames import Intrinsics, SensorFrame, host
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device, lagged, meter
 from tailgate.sensors.timing import Timing
@@ -46,7 +46,8 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
     out["rgb"] = back(out["rgb"])
     if model.depth != "none":
         true = sensor.channel("distance_to_image_plane")
-        measured = measure_depth(_device(true, np.float32), rendered, model, depth_response(model, params), kernel_seed(seed, "depth"))
+        depth, response = _device(true, np.float32), depth_response(model, params)
+        measured = measure_depth((depth, rendered), sensor.intrinsics, model, response, kernel_seed(seed, "depth"))
         out["distance_to_image_plane_true"] = true
         out["distance_to_image_plane"] = back(measured)
         out["valid"] = back(_finite(measured))
@@ -89,8 +90,16 @@ def _colour(sensor: SensorFrame, rendered: Any, params: dict[str, float], seed: 
     return {"rgb": picture, "exposure": np.array([exposure], np.float32)}
 
 
-def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed: int) -> Any:
-    """Measured depth [m] as a Warp array [H, W], inf where there is none, from Warp arrays of the true depth and the rendered colour."""
+def measure_depth(seen: tuple[Any, Any], intrinsics: Intrinsics, model: CameraModel, response: Any, seed: int) -> Any:
+    """Measured depth [m] as a Warp array [H, W], inf where there is none.
+
+    Args:
+        seen: Warp arrays of the true depth and the rendered colour.
+        intrinsics: of both.
+        model: gives the principle and its limits.
+        response: of ``depth_response``.
+        seed: 31-bit seed.
+    """
     from tailgate.geometry.quiet import wp
     from tailgate.sensors.colour import luminance_kernel
     from tailgate.sensors.isp import decode_table
@@ -98,15 +107,16 @@ def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed:
     from tailgate.sensors.stereo import respond_stereo
     from tailgate.sensors.tof import respond_tof
 
+    depth, rgb = seen
     luminance = wp.empty(depth.shape, dtype=wp.float32, device=depth.device)
     decode = wp.array(decode_table(), dtype=wp.float32, device=depth.device)
     wp.launch(luminance_kernel, dim=depth.shape, inputs=[rgb, decode, luminance], device=depth.device)
     limits = model.near, model.far
     if model.depth == "active_stereo":
-        return respond_stereo(depth, luminance, model.intrinsics, limits, response, seed)
+        return respond_stereo(depth, luminance, intrinsics, limits, response, seed)
     if model.depth == "time_of_flight":
-        return respond_tof(depth, luminance, model.intrinsics, limits, response, seed)
-    return respond_depth(depth, luminance, model.intrinsics, limits, response, seed)
+        return respond_tof(depth, luminance, intrinsics, limits, response, seed)
+    return respond_depth(depth, luminance, intrinsics, limits, response, seed)
 
 
 def _device(array: Any, kind: type | None = None) -> Any:
