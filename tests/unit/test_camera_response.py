@@ -129,6 +129,12 @@ def test_a_projector_on_the_left_casts_its_shadow_to_the_right():
     assert not np.isfinite(left[:, 200:205]).any() and np.isfinite(left[:, :140]).all() and np.isfinite(right[:, 200:]).all()
 
 
+def test_what_is_too_near_to_be_measured_casts_its_shadow():
+    missing = ~np.isfinite(measure(step_scene(near=0.3, columns=(140, 240)), KinectResponse(projector_offset=0.05)))
+    width = 525.0 * 0.05 * (1 / 0.3 - 1 / 1.2)
+    assert missing[:, 140:240].all() and not missing[:, 240:].any() and (np.abs(missing[:, :140].sum(1) - width) <= 1.0).all()
+
+
 def test_thin_pole_casts_a_detached_shadow():
     out = measure(step_scene(columns=(140, 146)), KinectResponse(projector_offset=0.05))
     missing = np.flatnonzero(~np.isfinite(out[10]))

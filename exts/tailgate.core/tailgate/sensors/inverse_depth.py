@@ -18,7 +18,9 @@ SHADOW_JUMP = 0.01
 """An occluder is nearer by at least this inverse depth [1/m]."""
 SHADOW_REACH = 0.6
 """Half the width of a pixel seen from elsewhere, with a tenth of a pixel of slack [px]."""
-_EDGE, _SHADOW, _REACH = (wp.constant(v) for v in (EDGE_JUMP, SHADOW_JUMP, SHADOW_REACH))
+CLOSEST = 1e-3
+"""Depth [m] from which on things count, be they too near to be measured."""
+_EDGE, _SHADOW, _REACH, _CLOSEST = (wp.constant(v) for v in (EDGE_JUMP, SHADOW_JUMP, SHADOW_REACH, CLOSEST))
 
 
 @wp.struct
@@ -46,13 +48,13 @@ def surface_kernel(
     inverse: wp.array(dtype=wp.float32, ndim=2),
     nearest: wp.array(dtype=wp.float32),
 ):
-    """Inverse depth [1/m] (0: nothing, or out of range) and its largest value in each row; one thread a row."""
+    """Inverse depth [1/m] (0: nothing, or too far) and its largest value in each row; one thread a row."""
     y = wp.tid()
     largest = float(0.0)
     for x in range(depth.shape[1]):
         z = depth[y, x]
         q = float(0.0)
-        if z >= optics.near and z <= optics.far:
+        if z >= _CLOSEST and z <= optics.far:
             q = 1.0 / z
         inverse[y, x] = q
         largest = wp.max(largest, q)

@@ -148,12 +148,13 @@ def lit_kernel(
     luminance: wp.array(dtype=wp.float32, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
     limit: float,
+    optics: Optics,
     lit: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Inverse depth of surfaces bright enough to show the pattern, else 0."""
+    """Inverse depth of surfaces that are not too near and bright enough to show the pattern, else 0."""
     y, x = wp.tid()
     lit[y, x] = 0.0
-    if luminance[y, x] >= limit * (1.0 + 0.3 * noise[2, y, x]):
+    if inverse[y, x] * optics.near <= 1.000001 and luminance[y, x] >= limit * (1.0 + 0.3 * noise[2, y, x]):
         lit[y, x] = inverse[y, x]
 
 
@@ -289,7 +290,7 @@ def _matched(scene: tuple, response: KinectResponse, shape: tuple[int, int]) -> 
     surface, seen = (wp.empty(depth.shape, dtype=wp.float32, device=device) for _ in range(2))
     nearest = wp.empty(height, dtype=wp.float32, device=device)
     wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
-    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, seen], device=device)
+    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, optics, seen], device=device)
     move = response.camera_offset * optics.f[0]
     if move > 0.0:
         surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))

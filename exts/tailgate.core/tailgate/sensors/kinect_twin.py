@@ -8,7 +8,7 @@ import numpy as np
 
 from tailgate.frames import Intrinsics
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import close_twin, incidence_twin, move_twin, shadow_twin, spread_twin
+from tailgate.sensors.inverse_depth import CLOSEST, close_twin, incidence_twin, move_twin, shadow_twin, spread_twin
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse
 from tailgate.sensors.matching import match_twin
 from tailgate.sensors.noise_field import noise_fields_twin
@@ -22,9 +22,10 @@ def respond_depth_twin(
     shape = height, r.seen_width(width, focal, limits[0])
     noise = noise_fields_twin(seed, 2, shape, (r.noise_rows, r.noise_window))
     white = noise_fields_twin(kernel_seed(seed, "white"), 1, shape)
-    inside = (depth >= limits[0]) & (depth <= limits[1])
+    inside = (depth >= CLOSEST) & (depth <= limits[1])
     surface = np.where(inside, 1.0 / np.where(inside, depth, 1.0), 0.0)
-    seen = np.where(luminance >= r.dark_limit * (1 + 0.3 * noise[2, :, :width]), surface, 0.0)
+    bright = luminance >= r.dark_limit * (1 + 0.3 * noise[2, :, :width])
+    seen = np.where(bright & (surface * limits[0] <= 1.000001), surface, 0.0)
     move = r.camera_offset * focal
     if move > 0:
         surface, seen = (move_twin(image, move, 0.0, shape[1]) for image in (surface, seen))

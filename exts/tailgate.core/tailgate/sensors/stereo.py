@@ -17,7 +17,7 @@ import numpy as np
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, optics_of, surface_kernel
+from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence, incidence_twin, optics_of, surface_kernel
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
@@ -136,7 +136,7 @@ def respond_stereo_twin(
     out = respond_depth_twin(depth, luminance, intrinsics, limits, response.matching(intrinsics.fx), seed)
     if response.texture_limit <= 0:
         return out
-    inside = (depth >= limits[0]) & (depth <= limits[1])
+    inside = (depth >= CLOSEST) & (depth <= limits[1])
     inverse = np.where(inside, 1.0 / np.where(inside, depth, 1.0), 0.0)
     side, (h, w) = TEXTURE_WINDOW, depth.shape
     padded = np.pad(luminance.astype(np.float64), ((side, side), (side + 1, side + 1)), mode="edge")
