@@ -109,10 +109,11 @@ def test_windows_are_as_large_as_noise_can_be():
     ("lines", "words"),
     [
         ("shutter: {exposure_ms: 40}", "shutter.exposure_ms must be within the 33.33 ms of a frame at rate_hz 30, got 40"),
+        ("cx: -900\nlens: {model: kannala_brandt, coefficients: [0, 0, 0, 0], fov_deg: 180}", r"a circle about .-900, 239.5. that does not reach"),
         ("shutter: {readout_ms: 60}\nrate_hz: 20", "shutter.readout_ms must be within the 50 ms of a frame at rate_hz 20, got 60"),
     ],
 )
-def test_a_frame_is_exposed_and_read_before_the_next(tmp_path, lines, words):
+def test_cameras_that_cannot_be_are_refused(tmp_path, lines, words):
     path = tmp_path / "unit.yaml"
     path.write_text(f"base: camera_vga\n{lines}\n")
     with pytest.raises(UserError, match=words):

@@ -135,6 +135,9 @@ class CameraModel(Model):
         if self.depth != "none":
             raise ValueError(f"lens must be left out where depth is '{self.depth}': the depth image is matched and handed out undistorted")
         if self.lens.model == "kannala_brandt":
+            nearest = self.intrinsics.rays(*(np.clip(at, 0, n - 1) for at, n in ((self.cx, self.width), (self.cy, self.height))))
+            if np.isnan(nearest).any():
+                raise ValueError(f"lens must image some pixel, got a circle about ({self.cx:g}, {self.cy:g}) that does not reach the picture")
             return self
         u, v = np.arange(self.width), np.arange(self.height)
         across, down = np.zeros_like(u), np.zeros_like(v)
