@@ -45,19 +45,19 @@ class ResolvedRig:
     sensors: dict[str, MountedSensor]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; ``ResolvedRig.from_json`` gives the same rig back."""
+        """Plain data; ``ResolvedRig.from_json`` gives the same rig back, in the same order from a file whose keys were sorted."""
         sensors = {
             n: {"model": s.model.model_dump(mode="json"), "model_name": s.model_name, "T_rig_sensor": s.T_rig_sensor.tolist()}
             for n, s in self.sensors.items()
         }
-        return {"name": self.name, "sensors": sensors}
+        return {"name": self.name, "sensors": sensors, "order": list(sensors)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ResolvedRig:
         """Rebuild a rig from ``to_json``."""
         read = TypeAdapter(SensorModel).validate_python
-        sensors = {n: MountedSensor(read(s["model"]), s["model_name"], np.array(s["T_rig_sensor"])) for n, s in data["sensors"].items()}
-        return cls(data["name"], sensors)
+        held = {n: data["sensors"][n] for n in data.get("order", data["sensors"])}
+        return cls(data["name"], {n: MountedSensor(read(s["model"]), s["model_name"], np.array(s["T_rig_sensor"])) for n, s in held.items()})
 
 
 def configs_root() -> Path:
