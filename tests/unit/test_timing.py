@@ -11,6 +11,7 @@ from tailgate.config.rig import MountedSensor, ResolvedRig, load_sensor
 from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import UserError
 from tailgate.frames import FrameId, Sample
+from tailgate.reference.basicwriter import BasicWriterReader
 from tailgate.sensors import check_response, respond
 from tailgate.sensors.timing import Timing, stamp
 
@@ -112,6 +113,8 @@ def test_formats_stay_as_they_are_where_one_of_two_cameras_is_lost(tmp_path):
     assert not summary.left_out and summary.formats["kitti"]["frames"] == 2
     assert not list((tmp_path / "basicwriter").glob("rgb*.png"))
     assert [len(list((tmp_path / "basicwriter" / n).rglob("rgb_*.png"))) for n in ("left", "a_right")] == [2, 2]
+    reader = BasicWriterReader(tmp_path / "basicwriter")
+    assert [set(reader.read(entry.name).sensors) for entry in reader.entries()] == [set(frame.sensors) for frame in frames]
     bent = CAMERA.model_copy(update={"lens": Lens(model="brown_conrady", coefficients=[0.1, 0, 0, 0])})
     rig = ResolvedRig("rig", {**mounted, "left": MountedSensor(bent, "left", np.eye(4))})
     assert "left" in write_dataset(frames, tmp_path / "bent", ["kitti"], rig=rig).left_out["kitti"]
