@@ -74,6 +74,7 @@ def test_every_effect_of_a_rig_has_a_row_that_shows_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sheet, "ablation_sheet", lambda rows, path: shown.extend(rows))
     lidar = "base: vlp32c_av2\ncolumns: 200\nsub_rays: 7\n"
     camera = "base: kinect_v1\nwidth: 80\nheight: 60\nfx: 65\nfy: 65\ncx: 39.5\ncy: 29.5\nfocus: {distance: 2, opening_mm: 40, views: 5}\n"
+    camera += "response: {exposure_lag: {dist: {kind: ranged, low: 0, high: 0.5, unit: s}}}\n"
     rig = "name: r\nsensors:\n"
     for name, text, mount in (("lidar", lidar, "[0, 0, 1.8]"), ("kinect", camera, "[0.3, 0, 0.9], rpy_deg: [0, 10, 0]")):
         (tmp_path / f"{name}.yaml").write_text(text)
@@ -86,6 +87,7 @@ def test_every_effect_of_a_rig_has_a_row_that_shows_it(tmp_path, monkeypatch):
     for part in ("lidar: footprint", "lidar: attenuation by fog", "lidar: steps of range, 0.004 m", "lidar: storage", "kinect: focus at 2 m"):
         assert any(name.startswith(part) for name in names), part
     assert "kinect: disparity_step 0, 0.0625, 0.125 px" in names
+    assert "kinect: exposure_lag 0, 0.25, 0.5 s, 0.1 s after a light of a quarter" in names
     assert any(name.startswith("lidar: noise_sigma 0, 0.03, 0.06 m (range noise") for name in names)
     nothing = [name for name, frames in shown if sheet._changed_lines(frames, 240)[1] != "only what changes is shown"]
     assert not [name for name in nothing if not name.endswith(("panes", "ghosts, as the last echo"))]

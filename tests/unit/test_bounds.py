@@ -4,13 +4,14 @@ import math
 
 import pytest
 from small_street import ALL, small_rig
-from tailgate.config.bounds import ABOVE_0, BOUNDS
+from tailgate.config.bounds import ABOVE_0, BOUNDS, WINDOWS
 from tailgate.config.budget import Budget
-from tailgate.config.rig import load_sensor
+from tailgate.config.rig import load_rig, load_sensor
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError
 from tailgate.randomize.scenario import make_randomizers, resolve_settings
 from tailgate.sensors import check_response, ideal
+from tailgate.sensors.noise_field import MAX_WINDOW
 
 PRINCIPLES = ("vlp16", "rgb_rolling", "kinect_v1", "d435", "tof_vga")
 
@@ -26,8 +27,12 @@ def setting(text):
         ("vlp16", "noise_sigma", "{kind: ranged, low: -0.02, high: 0.02}", "noise_sigma' must be at least 0, got -0.02"),
         ("vlp16", "dropped", "{kind: constant, value: 1.5}", "dropped' must be from 0 to 1, got 1.5"),
         ("vlp16", "jitter", "{kind: constant, value: soon}", "jitter' must be a number, got 'soon'"),
-        ("tof_vga", "modulation", "{kind: constant, value: 0}", "modulation' must be above 0, got 0"),
-        ("d435", "baseline", "{kind: constant, value: 0}", "baseline' must be above 0, got 0"),
+        ("tof_vga", "modulation", "{kind: constant, value: 0}", "modulation' must be above 0 and at most 10000, got 0"),
+        ("d435", "baseline", "{kind: constant, value: 0}", "baseline' must be above 0 and at most 10, got 0"),
+        ("tof_vga", "modulation", "{kind: constant, value: 2.0e+7}", "modulation' must be above 0 and at most 10000, got 2e[+]07"),
+        ("d435", "baseline", "{kind: constant, value: 50}", "baseline' must be above 0 and at most 10, got 50"),
+        ("kinect_v1", "camera_offset", "{kind: constant, value: 25}", "camera_offset' must be from 0 to 1, got 25"),
+        ("kinect_v1", "noise_window", "{kind: constant, value: 60}", "noise_window' must be from 1 to 49, got 60"),
         ("camera_vga", "blur", "{kind: constant, value: 1.0e+9}", "blur' must be from 0 to 100, got 1e[+]09"),
         ("camera_vga", "illuminant_red", "{kind: constant, value: true}", "illuminant_red' must be a number, got True"),
     ],
@@ -55,6 +60,23 @@ def test_a_scenario_is_refused_with_its_key():
         check_response(model.model_copy(update={"response": {"noise_sigma": held.model_copy(update={"dist": low})}}))
 
 
+@pytest.mark.parametrize(
+    ("base", "line", "words"),
+    [
+        ("camera_vga", "  blurr: {dist: {kind: constant, value: 1}}", "one.yaml:3: response.blurr: unknown response parameter 'blurr' .*'blur'"),
+        ("vlp16", "  blur: {dist: {kind: constant, value: 1}}", "one.yaml:3: response.blur: unknown LiDAR response parameter 'blur'"),
+        ("camera_vga", "  blur: {dist: {kind: choice, values: [1, 2]}}", "one.yaml:3: response.blur: .* must be a constant, ranged or"),
+        ("kinect_v1", "  blur: {dist: {kind: constant, value: 1}}\ndepth: none", r"kinect_v1.yaml:\d+: response.axial_noise: unknown"),
+    ],
+)
+def test_unknown_parameters_are_named_with_their_line(tmp_path, base, line, words):
+    (tmp_path / "one.yaml").write_text(f"base: {base}\nresponse:\n{line}\n")
+    (tmp_path / "rig.yaml").write_text("name: r\nsensors:\n  one: {model: one.yaml, mount: {xyz: [0, 0, 1]}}\n")
+    sensor = load_rig(str(tmp_path / "rig.yaml"), (tmp_path,)).sensors["one"]
+    with pytest.raises(UserError, match=words):
+        check_response(sensor.model, sensor.places)
+
+
 def test_bounds_name_parameters_and_hold_what_does_nothing():
     every = {name: value for base in PRINCIPLES for name, value in ideal(load_sensor(base)[0]).items()}
     assert {*BOUNDS, *ABOVE_0} <= set(every)
@@ -75,6 +97,25 @@ def test_bounds_name_parameters_and_hold_what_does_nothing():
 def test_impossible_lidars_are_refused(tmp_path, line, words):
     path = tmp_path / "unit.yaml"
     path.write_text(f"base: vlp16\n{line}\n")
+    with pytest.raises(UserError, match=words):
+        load_sensor(str(path))
+
+
+def test_windows_are_as_large_as_noise_can_be():
+    assert {BOUNDS[name][1] for name in WINDOWS} == {MAX_WINDOW}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("shutter: {exposure_ms: 40}", "shutter.exposure_ms must be within the 33.33 ms of a frame at rate_hz 30, got 40"),
+        ("cx: -900\nlens: {model: kannala_brandt, coefficients: [0, 0, 0, 0], fov_deg: 180}", r"a circle about .-900, 239.5. that does not reach"),
+        ("shutter: {readout_ms: 60}\nrate_hz: 20", "shutter.readout_ms must be within the 50 ms of a frame at rate_hz 20, got 60"),
+    ],
+)
+def test_cameras_that_cannot_be_are_refused(tmp_path, lines, words):
+    path = tmp_path / "unit.yaml"
+    path.write_text(f"base: camera_vga\n{lines}\n")
     with pytest.raises(UserError, match=words):
         load_sensor(str(path))
 

@@ -63,8 +63,10 @@ def test_depth_response_matches_twin():
 
 
 def test_ideal_response_changes_nothing():
-    depth = step_scene()
-    assert np.allclose(measure(depth, KinectResponse()), depth, rtol=1e-6)
+    flat = 1 / (1.0 + np.tan(np.deg2rad(88.5)) * (np.arange(40) - 19.5) / 525.0 * np.ones((30, 1)) * 0.5)
+    for depth in (step_scene(), flat[:, flat[0] > 0]):
+        inside = (depth >= LIMITS[0]) & (depth <= LIMITS[1])
+        assert np.allclose(measure(depth, KinectResponse())[inside], depth[inside], rtol=1e-6)
 
 
 def test_noise_grows_off_the_axis_of_the_pattern():
@@ -119,6 +121,18 @@ def test_shadow_band_is_as_wide_as_the_baseline_says(side):
     hidden, lit = (left, right) if side == "projector_offset" else (right + 1, left)
     assert (np.abs(hidden - width) <= 1.0).all() and (lit == 0).all()
     assert not missing[:, 140:200].any()
+
+
+def test_a_projector_on_the_left_casts_its_shadow_to_the_right():
+    left, right = (measure(step_scene(), KinectResponse(projector_offset=s)) for s in (-0.05, 0.05))
+    assert np.array_equal(left[:, ::-1], measure(step_scene(columns=(120, 180)), KinectResponse(projector_offset=0.05)))
+    assert not np.isfinite(left[:, 200:205]).any() and np.isfinite(left[:, :140]).all() and np.isfinite(right[:, 200:]).all()
+
+
+def test_what_is_too_near_to_be_measured_casts_its_shadow():
+    missing = ~np.isfinite(measure(step_scene(near=0.3, columns=(140, 240)), KinectResponse(projector_offset=0.05)))
+    width = 525.0 * 0.05 * (1 / 0.3 - 1 / 1.2)
+    assert missing[:, 140:240].all() and not missing[:, 240:].any() and (np.abs(missing[:, :140].sum(1) - width) <= 1.0).all()
 
 
 def test_thin_pole_casts_a_detached_shadow():
@@ -177,6 +191,15 @@ def test_dark_and_patches():
     assert (~np.isfinite(measure(wall, KinectResponse(dropout=0.02, noise_window=4.0, noise_rows=4.0)))).mean() == pytest.approx(0.02, abs=0.008)
 
 
+def test_what_is_lost_does_not_choose_the_noise_of_what_is_left():
+    """Half of a dark wall, and a tenth in patches, is gone; the rest is as noisy as ever, and where it was."""
+    common = {"axial_noise": 2.0, "noise_period": 1.3, "noise_window": 4.0, "noise_rows": 3.0}
+    for loss in ({"dark_limit": 0.02}, {"dropout": 0.1}):
+        out = 1 / measure(np.ones((480, 640)), KinectResponse(**common, **loss), luminance=0.02) - 1
+        error = 1e3 * out[out > -1]
+        assert abs(error.mean()) < 0.1 and error.std() == pytest.approx(2.0, rel=0.03)
+
+
 def test_grazing_surface_is_lost():
     u = np.arange(320) - 159.5
     inverse = 1.0 + u * np.tan(np.deg2rad(80.0)) / 525.0 * 0.3
@@ -185,6 +208,12 @@ def test_grazing_surface_is_lost():
     lost = ~np.isfinite(measure(depth, KinectResponse(grazing_limit=60.0, noise_window=1.0)))
     # The corners where the ramp ends take the slope of their flat side.
     assert lost[:, tilt > 70].mean() > 0.95 and lost[:, (tilt > 5) & (tilt < 50)].mean() < 0.01
+
+
+def test_a_grazing_wall_is_lost_up_to_the_border():
+    inverse = 1.0 + np.tan(np.deg2rad(75.0)) * (np.arange(60) - 29.5) / 525.0 * np.ones((40, 1))
+    for depth in (1 / inverse, 1 / inverse.T):
+        assert not np.isfinite(measure(depth, KinectResponse(grazing_limit=60.0))).any()
 
 
 def test_camera_keeps_truth_and_labels():
@@ -207,6 +236,30 @@ def test_warp_arrays_stay_on_their_device():
     host = respond_camera(view, model, nominal(model), 7)
     for name in ("rgb", "distance_to_image_plane", "valid"):
         assert isinstance(out[name], wp.array) and np.array_equal(out[name].numpy(), host[name])
+
+
+def test_depth_is_measured_with_the_optics_of_its_image():
+    """A frame that was rendered smaller than the camera is: shadows are as wide as its own focal length makes them."""
+    model, view = load_sensor("kinect_v1")[0], perfect_frame(random_tabletop(np.random.default_rng(1)), SMALL)
+    depth = wp.array(view.channels["distance_to_image_plane"])
+    out = respond_camera(view, model, {"projector_offset": 0.075}, 7)["distance_to_image_plane"]
+    own = respond_depth(depth, wp.full(depth.shape, 0.5, dtype=wp.float32), SMALL, LIMITS, KinectResponse(projector_offset=0.075), 7).numpy()
+    np.testing.assert_array_equal(out, own)
+
+
+def test_channels_of_other_renderers():
+    """Half floats, doubles and three colours; pixels without depth as zero, not-a-number or infinite."""
+    model, rng = load_sensor("kinect_v1")[0], np.random.default_rng(1)
+    view = perfect_frame(random_tabletop(rng), SMALL)
+    depth, rgb = view.channels["distance_to_image_plane"].copy(), view.channels["rgb"]
+    hdr = rng.uniform(0, 1, (*depth.shape, 4)).astype(np.float16)
+    run = lambda **channels: respond_camera(replace(view, channels=channels), model, nominal(model), 7)  # noqa: E731
+    plain = run(rgb=rgb, distance_to_image_plane=depth, HdrColor=hdr.astype(np.float32))
+    other = run(rgb=rgb[..., :3], distance_to_image_plane=depth.astype(np.float64), HdrColor=hdr)
+    assert other["rgb"].shape == (*depth.shape, 3) and np.abs(other["rgb"].astype(int) - plain["rgb"][..., :3]).max() <= 1
+    assert np.array_equal(other["distance_to_image_plane"], plain["distance_to_image_plane"])
+    lost = [run(rgb=rgb, distance_to_image_plane=np.where(depth > 1.0, none, depth)) for none in (np.inf, 0.0, np.nan)]
+    assert all(np.array_equal(lost[0]["distance_to_image_plane"], out["distance_to_image_plane"]) for out in lost)
 
 
 def test_unknown_parameter_is_named():

@@ -10,7 +10,7 @@ import warp as wp
 from tailgate.frames import Intrinsics
 from tailgate.sensors.camera import respond_camera
 from tailgate.sensors.colour import FULL, ColourResponse, respond_colour, respond_radiance, respond_twin
-from tailgate.sensors.exposure import Device
+from tailgate.sensors.exposure import Device, lagged, meter
 from tailgate.sensors.handover import hand_over
 from tailgate.sensors.isp import decode_table
 from tailgate.sensors.optics import through_lens
@@ -62,6 +62,17 @@ def test_radiance_chain_matches_its_twin(extra):
     difference = np.abs(made[..., :3].astype(int) - twin)
     assert (difference > 1).mean() < 2e-3 and (difference > 0).mean() < (0.05 if extra else 5e-3)
     assert (made[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 5), (9, 17)])
+def test_the_smallest_pictures_match_too(shape):
+    k = Intrinsics(shape[1], shape[0], 8.0, 8.0, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
+    hdr = np.random.default_rng(3).uniform(0, 2, (*shape, 3)).astype(np.float32)
+    for extra in ({}, CHAINS["driver"], CHAINS["4:2:0"], {"chromatic_red": -20.0}):
+        response = replace(EVERYTHING, **extra)
+        made = respond_radiance(wp.array(hdr), wp.array(white(shape)), 0.9, k, response, (4, 9)).numpy()
+        twin = respond_twin(hdr.astype(np.float64) * 0.9 * 2**0.3, k, response, (4, 9), FULL)
+        assert np.abs(made[..., :3].astype(int) - twin).max() <= 1 and (made[..., 3] == 255).all()
 
 
 def test_picture_chain_matches_its_twin_and_scales_light():
@@ -164,6 +175,27 @@ def test_scattered_light_is_kept():
     assert near > 3 * far > 0 and out[60, 80, 0] == pytest.approx(88.0, rel=0.05)
 
 
+def test_scattered_light_is_kept_whatever_the_size_and_the_shares():
+    light = np.zeros((17, 25, 3), np.float32)
+    light[16, 24] = 100.0
+    k = replace(K, width=25, height=17)
+    out = through_lens(wp.array(light, dtype=wp.vec3), k, ColourResponse(glare=0.5)).numpy()
+    assert out.mean() == pytest.approx(light.mean(), rel=1e-5) and out[0, 0, 0] == pytest.approx(50.0 / (17 * 25), rel=1e-5)
+    assert through_lens(wp.array(light, dtype=wp.vec3), k, ColourResponse(glare=0.8, bloom=0.9)).numpy().min() >= 0
+
+
+def test_one_pixel_without_a_number_spoils_no_other():
+    """Overflows of half floats are light, not-a-number is none; metering leaves both out."""
+    hdr = scene()
+    run = lambda h: respond_radiance(wp.array(h), wp.array(white()), meter(h), K, ColourResponse(blur=1.0, bloom=0.1), (1, 2)).numpy()  # noqa: E731
+    plain = run(hdr)
+    for value, bright in ((np.inf, True), (np.nan, False)):
+        spoilt = hdr.copy()
+        spoilt[60, 80, :3] = value
+        out = run(spoilt)
+        assert np.abs(out[:20].astype(int) - plain[:20]).max() <= 1 and (out[60, 80, 0] == 255) == bright
+
+
 def test_photon_transfer_line():
     """EMVA 1288: temporal variance of flat fields over their mean is a line; its slope is the gain, its value at 0 the read noise squared."""
     response = ColourResponse(shot_noise=4e-4, read_noise=5e-3)
@@ -239,6 +271,10 @@ def test_jpeg_is_repeatable_and_loses_more_when_asked():
         ideal = respond_radiance(wp.array(scene()), wp.array(white()), 1.0, K, ColourResponse(), (1, 1)).numpy()
         errors.append(np.abs(pair[0].astype(float) - ideal).mean())
     assert 0 < errors[0] < errors[1] < errors[2]
+
+
+def test_darkness_has_no_lag():
+    assert lagged(0.0, 0.2, Device(0, 1.0, 0.1)) == 0.0 and lagged(1.0, 0.2, Device(0, 0.0, 0.1)) == 1.0
 
 
 def test_exposure_lags_behind_the_light():

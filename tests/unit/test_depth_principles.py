@@ -88,7 +88,15 @@ def test_stereo_shadow_is_left_of_near_objects():
     depth[:, 140:200] = 0.6
     missing = ~np.isfinite(stereo(depth, StereoResponse(occlusion=1.0)))
     width = FOCAL * BASELINE * (1 / 0.6 - 1 / 1.2)
-    assert (np.abs(missing[:, :140].sum(1) - width) <= 1.0).all() and not missing[:, 140:].any()
+    assert (np.abs(missing[:, 60:140].sum(1) - width) <= 1.0).all() and not missing[:, 140:].any()
+
+
+def test_stereo_has_no_depth_where_the_right_imager_does_not_look():
+    """Intel's invalid depth band: base line / (2 z tan(field of view / 2)) of the image's width, which is focal length x base line / z columns."""
+    for z in (0.5, 1.0, 2.0):
+        missing = ~np.isfinite(stereo(np.full((6, 424), z), StereoResponse(baseline=BASELINE, occlusion=1.0)))
+        assert (missing.sum(1) == round(FOCAL * BASELINE / z)).all() and not missing[:, round(FOCAL * BASELINE / z) :].any()
+    assert np.isfinite(stereo(np.full((6, 424), 0.5), StereoResponse(baseline=BASELINE))).all()
 
 
 def test_stereo_needs_contrast():
@@ -143,6 +151,18 @@ def test_tof_measures_along_the_ray_and_gives_depth():
     k = Intrinsics(64, 48, 40.0, 40.0, 31.5, 23.5)
     out = tof(np.full((48, 64), 2.0), TofResponse(modulation=10.0), k=k)
     assert out == pytest.approx(2.0, abs=1e-4)
+
+
+def test_light_falls_with_the_angle_between_ray_and_surface():
+    """A plane n·X = 1 aside of the axis, pixels that are no squares: what comes back is cos / d², with cos = n·X / (|n| |X|)."""
+    k, n = Intrinsics(80, 60, 60.0, 45.0, 10.0, 50.0), np.array([0.3, -0.4, 0.8])
+    ray = np.stack([*(a.T for a in np.meshgrid((np.arange(80) - 10) / 60, (np.arange(60) - 50) / 45, indexing="ij")), np.ones((60, 80))], -1)
+    length, inverse = np.linalg.norm(ray, axis=-1), ray @ n
+    amplitude = 0.5 * inverse / (np.linalg.norm(n) * length) * (inverse / length) ** 2
+    for limit in np.quantile(amplitude, (0.2, 0.5, 0.8)):
+        held = np.isfinite(tof(1 / inverse, TofResponse(modulation=1.0, amplitude_limit=limit), k=k))
+        clear = np.abs(amplitude / limit - 1) > 1e-3
+        np.testing.assert_array_equal(held[clear], (amplitude > limit)[clear])
 
 
 def test_tof_matches_its_twin():

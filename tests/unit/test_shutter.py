@@ -6,6 +6,7 @@ import stage_kit as kit
 from tailgate.config.camera import CameraModel
 from tailgate.config.rig import MountedSensor, ResolvedRig, pose
 from tailgate.config.sensor import Mount
+from tailgate.render.raytrace.camera import lens_points
 
 FX, SPEED, DEPTH = 200.0, 10.0, 8.0
 
@@ -73,6 +74,38 @@ def test_blur_of_an_edge_is_as_wide_as_the_way():
     assert width == pytest.approx(0.8 * FX * SPEED * 0.080 / DEPTH, rel=0.15)
     assert share[place] == pytest.approx(0.5, abs=0.08)
     assert smeared.channels["exposure"][0] == 1.0
+
+
+def test_labels_hold_what_is_passed_by_while_turning():
+    """A box passed in the middle of a readout is nearer there than before and after; depth is the ray's share of the distance in every row."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    kit.box(stage, kit.mover(stage, "post", 1, kit.pose(x=0.9, y=0.5)) + "/body", (-0.15, -0.15, -0.4), (0.15, 0.15, 0.1))
+    sensor = shoot(stage, {"ego_speed": 20.0, "ego_yaw_rate": 120.0}, yaw=50.0, readout_ms=100.0)
+    rows, columns = np.nonzero(sensor.channels["instance_segmentation"])
+    view, box = sensor.view, np.array([columns.min(), rows.min(), columns.max(), rows.max()])
+    np.testing.assert_array_equal(view.bbox_tight[0], box)
+    assert (view.bbox_loose[0] * [1, 1, -1, -1] <= box * [1, 1, -1, -1]).all()
+    assert view.visible[0] == view.alone[0] == len(rows) > 500
+    u, v = np.meshgrid(np.arange(160), np.arange(120))
+    share = sensor.intrinsics.rays(u, v)[..., 2][rows, columns]
+    got = [sensor.channels[name][rows, columns] for name in ("distance_to_image_plane", "distance_to_camera")]
+    np.testing.assert_allclose(got[0], got[1] * share, rtol=1e-6)
+
+
+@pytest.mark.parametrize("moments", [2, 4, 5])
+def test_labels_show_the_middle_of_an_exposure(moments):
+    stage, hints = wall_to_the_left(0.3), {"ego_speed": SPEED}
+    sharp, smeared = shoot(stage, hints), shoot(stage, hints, exposure_ms=90.0, moments=moments)
+    for name in ("instance_segmentation", "distance_to_image_plane"):
+        np.testing.assert_array_equal(sharp.channels[name], smeared.channels[name])
+    np.testing.assert_array_equal(sharp.view.bbox_tight, smeared.view.bbox_tight)
+
+
+def test_the_whole_opening_is_used_throughout_an_exposure():
+    for count in (17, 33, 65):
+        radius = np.hypot(*lens_points(count).T)
+        assert radius[count // 2] == 0 and abs(np.corrcoef(radius, np.arange(count))[0, 1]) < 0.2
 
 
 def test_a_still_camera_is_not_blurred():

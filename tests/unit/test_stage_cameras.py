@@ -8,6 +8,8 @@ from tailgate.config.camera import Focus
 from tailgate.config.rig import MountedSensor, ResolvedRig
 from tailgate.errors import UserError
 from tailgate.render.raytrace.camera import lens_points
+from tailgate.sensors.camera import respond_camera
+from tailgate.sensors.tof import TofResponse
 from tailgate.stage.cameras import read_camera, stage_cameras
 from tailgate.stage.walk import Notes
 
@@ -125,3 +127,24 @@ def test_lens_points():
     np.testing.assert_array_equal(points[32], 0)
     assert np.linalg.norm(points, axis=1).max() <= 1 and np.abs(points.mean(0)).max() < 0.02
     assert (points**2).sum(1).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_depth_camera_shows_what_it_cannot_measure():
+    """Nearer than its nearest depth there is a hole, in a picture and labels that show what is there; light from beyond its furthest wraps."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    for name, row, at in (("near", 1, kit.pose(x=0.3, y=-0.1)), ("far", 2, kit.pose(x=12.0, y=6.0))):
+        half = 0.05 if row == 1 else 5.0
+        corners = [(0, half, -half), (0, -half, -half), (0, -half, half), (0, half, half)]
+        kit.mesh(stage, f"{kit.mover(stage, name, row, at)}/body", corners, [(0, 3, 2, 1)])
+    for depth in ("kinect_v1", "time_of_flight"):
+        model = kit.pinhole(160, 120, 100.0).model_copy(update={"depth": depth, "near": 0.4, "far": 8.0})
+        view = kit.render(stage, kit.rig_of(model)).sensors["camera"]
+        out, shown = respond_camera(view, model, {}, 3), view.channels["instance_segmentation"]
+        near, far = shown == 1, shown == 2
+        assert near.sum() > 500 and far.sum() > 500 and (view.view.occluded == 0).all()
+        assert not out["valid"][near].any() and out["distance_to_image_plane_true"][near] == pytest.approx(0.3, rel=1e-4)
+        along = 1 / view.intrinsics.rays(*np.meshgrid(np.arange(160), np.arange(120)))[far][:, 2]
+        wrapped = 12.0 * along % TofResponse().wrap / along
+        beyond = np.where((wrapped >= 0.4) & (depth == "time_of_flight"), wrapped, np.inf)
+        np.testing.assert_allclose(out["distance_to_image_plane"][far], beyond, atol=1e-3)

@@ -1,14 +1,17 @@
 """Time stamps and dropped frames of sensors."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from frames_fixture import make_frame
+from tailgate.config.camera import Lens
 from tailgate.config.rig import MountedSensor, ResolvedRig, load_sensor
 from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import UserError
 from tailgate.frames import FrameId, Sample
+from tailgate.reference.basicwriter import BasicWriterReader
 from tailgate.sensors import check_response, respond
 from tailgate.sensors.timing import Timing, stamp
 
@@ -96,3 +99,22 @@ def test_exposure_follows_the_frame_before():
     second = tick(4.0, 100_000_000, first)
     expected = 0.09 * 4 ** np.exp(-0.1 / 0.2)
     assert float(second.sensors["camera"].channels["exposure"][0]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_formats_stay_as_they_are_where_one_of_two_cameras_is_lost(tmp_path):
+    """Files lie in folders by sensor, and KITTI's are those of the rig's first camera alone, whichever of them misses a frame."""
+    whole = [make_frame(k) for k in range(3)]
+    both = [replace(f, sensors={"left": f.sensors["camera"], "a_right": f.sensors["camera"], "lidar": f.sensors["lidar"]}) for f in whole]
+    frames = [replace(f, sensors={n: s for n, s in f.sensors.items() if n != gone}) for f, gone in zip(both, ("left", "a_right", ""), strict=True)]
+    mounted = {n: MountedSensor(LIDAR if n == "lidar" else CAMERA, n, np.eye(4)) for n in both[0].sensors}
+    rig = ResolvedRig.from_json(json.loads(json.dumps(ResolvedRig("rig", mounted).to_json(), sort_keys=True)))
+    assert list(rig.sensors) == ["left", "a_right", "lidar"]
+    summary = write_dataset(frames, tmp_path, ["basicwriter", "kitti"], rig=rig)
+    assert not summary.left_out and summary.formats["kitti"]["frames"] == 2
+    assert not list((tmp_path / "basicwriter").glob("rgb*.png"))
+    assert [len(list((tmp_path / "basicwriter" / n).rglob("rgb_*.png"))) for n in ("left", "a_right")] == [2, 2]
+    reader = BasicWriterReader(tmp_path / "basicwriter")
+    assert [set(reader.read(entry.name).sensors) for entry in reader.entries()] == [set(frame.sensors) for frame in frames]
+    bent = CAMERA.model_copy(update={"lens": Lens(model="brown_conrady", coefficients=[0.1, 0, 0, 0])})
+    rig = ResolvedRig("rig", {**mounted, "left": MountedSensor(bent, "left", np.eye(4))})
+    assert "left" in write_dataset(frames, tmp_path / "bent", ["kitti"], rig=rig).left_out["kitti"]

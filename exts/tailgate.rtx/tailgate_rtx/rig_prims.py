@@ -166,7 +166,7 @@ def camera_attributes(model: CameraModel, metres: float = 1.0) -> dict[str, tupl
         "verticalAperture": ("float", across * model.height / model.width),
         "horizontalApertureOffset": ("float", ((model.width - 1) / 2 - model.cx) * FOCAL / model.fx),
         "verticalApertureOffset": ("float", (model.cy - (model.height - 1) / 2) * FOCAL / model.fx),
-        "clippingRange": ("float2", (model.near / metres, BEYOND / metres)),
+        "clippingRange": ("float2", (model.clipping[0] / metres, BEYOND / metres)),
         "fStop": ("float", 100.0 * metres * FOCAL / focus.opening_mm if focus else 0.0),
         "focusDistance": ("float", focus.distance / metres if focus else 0.0),
     }

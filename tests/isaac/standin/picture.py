@@ -164,7 +164,7 @@ class Renderer:
         if intrinsics not in self._rays:
             self._rays[intrinsics] = ray_table(intrinsics, device)
         light = daylight(state.lights, self.look.hints, kernel_seed(*self.look.address, "render"), device)
-        views = model.focus.views if model.focus else 1
+        views = (model.focus.views if model.focus else 1) | 1
         cameras = [camera_of(model, pose, self._rays[intrinsics], pose, point) for point in lens_points(views)]
         channels = film.expose(scene, cameras, light, Quality(exposure=self.look.hints.get("exposure"), key=self.look.key))
         view, movers = None, []

@@ -161,9 +161,8 @@ def _depth(perfect: Sequence[SensorFrame], model: CameraModel, params: dict[str,
 
     def one(i: int) -> Sketch:
         view = perfect[i]
-        depth, rgb = _arrays(view, "distance_to_image_plane", "rgb")
-        own = model.model_copy(update={name: getattr(view.intrinsics, name) for name in ("width", "height", "fx", "fy", "cx", "cy")})
-        measured = measure_depth(depth, rgb, own, response, kernel_seed(seed, "calibrate", i)).numpy()
+        seen = _arrays(view, "distance_to_image_plane", "rgb")
+        measured = measure_depth(seen, view.intrinsics, model, response, kernel_seed(seed, "calibrate", i)).numpy()
         kept = {name: view.channels[name] for name in ("semantic_segmentation", "instance_segmentation", "rgb") if name in view.channels}
         return depth_sketches(replace(view, channels={**kept, "distance_to_image_plane": measured}), colour=False)[0]
 

@@ -24,7 +24,7 @@ SPREADS = ("blur", "sharpening_radius", "spread")
 BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0.0, 1.0)),
     **{name: (-most, most) for name, most in SIGNED.items()},
-    **dict.fromkeys(WINDOWS, (1.0, 99.0)),
+    **dict.fromkeys(WINDOWS, (1.0, 49.0)),
     **dict.fromkeys(LOGS, (0.0, 5.0)),
     **dict.fromkeys(SPREADS, (0.0, 100.0)),
     "bloom_radius": (0.0, 1000.0),
@@ -32,6 +32,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "chroma_loss": (0.0, 2.0),
     "jpeg_loss": (0.0, 99.0),
     "grazing_limit": (0.0, 90.0),
+    "modulation": (0.0, 1e4),
+    "baseline": (0.0, 10.0),
+    "camera_offset": (0.0, 1.0),
 }
 """Parameter -> least and greatest value; any other is at least 0."""
 
@@ -47,7 +50,8 @@ def check_bounds(name: str, dist: Distribution, where: Where | None = None) -> N
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise UserError(f"response parameter '{name}' must be a number, got {value!r}", where)
         if not low <= value <= high or (name in ABOVE_0 and value <= 0):
-            wanted = "above 0" if name in ABOVE_0 else f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+            least = "above 0" if name in ABOVE_0 else f"at least {low:g}"
+            wanted = least if high == math.inf else f"{least} and at most {high:g}" if name in ABOVE_0 else f"from {low:g} to {high:g}"
             raise UserError(f"response parameter '{name}' must be {wanted}, got {value:g}", where)
 
 

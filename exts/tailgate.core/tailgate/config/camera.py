@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,6 +14,10 @@ from tailgate.frames import Intrinsics
 from tailgate.geometry.lens import COUNTS, Distortion
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+NEAREST = 0.05
+"""What a depth camera's eyes see from on [m], however far the nearest depth is that it measures."""
 
 
 class Lens(Model):
@@ -44,7 +49,7 @@ class Shutter(Model):
     Attributes:
         exposure_ms: how long each row collects light [ms].
         readout_ms: from the first row to the last [ms]; 0 for a global shutter.
-        moments: views that are averaged over the exposure where something moves.
+        moments: views that are averaged over the exposure where something moves; one more where they are even, for labels show the middle.
     """
 
     exposure_ms: float = Field(0.0, ge=0, le=1000)
@@ -76,7 +81,7 @@ class CameraModel(Model):
         shutter: exposure time and readout; none for an instantaneous, global one.
         rate_hz: frames per second.
         focus: aperture and distance of focus; none for a picture that is sharp everywhere. Depth and labels are always sharp.
-        near, far: clipping range [m].
+        near, far: nearest and furthest depth [m]. A camera without a depth principle sees nothing nearer; one with measures nothing there.
         depth: depth principle; "none" for a colour camera (depth is then exact ground truth).
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
     """
@@ -99,6 +104,11 @@ class CameraModel(Model):
     response: dict[str, Setting] = {}
 
     @property
+    def clipping(self) -> tuple[float, float]:
+        """Nearest that is seen and furthest exact depth [m]: a depth principle takes what is there, and makes its own limits of it."""
+        return (self.near, self.far) if self.depth == "none" else (min(self.near, NEAREST), math.inf)
+
+    @property
     def intrinsics(self) -> Intrinsics:
         """Intrinsics with the lens."""
         bent = Distortion(self.lens.model, tuple(self.lens.coefficients), self.lens.fov_deg) if self.lens else None
@@ -111,12 +121,23 @@ class CameraModel(Model):
         return self
 
     @model_validator(mode="after")
+    def _exposed_in_time(self) -> CameraModel:
+        frame = 1000 / self.rate_hz
+        for name in ("exposure_ms", "readout_ms") if self.shutter else ():
+            if (taken := getattr(self.shutter, name)) > 1.001 * frame:
+                raise ValueError(f"shutter.{name} must be within the {frame:.4g} ms of a frame at rate_hz {self.rate_hz:g}, got {taken:g}")
+        return self
+
+    @model_validator(mode="after")
     def _every_pixel_has_a_ray(self) -> CameraModel:
         if not self.lens:
             return self
         if self.depth != "none":
             raise ValueError(f"lens must be left out where depth is '{self.depth}': the depth image is matched and handed out undistorted")
         if self.lens.model == "kannala_brandt":
+            nearest = self.intrinsics.rays(*(np.clip(at, 0, n - 1) for at, n in ((self.cx, self.width), (self.cy, self.height))))
+            if np.isnan(nearest).any():
+                raise ValueError(f"lens must image some pixel, got a circle about ({self.cx:g}, {self.cy:g}) that does not reach the picture")
             return self
         u, v = np.arange(self.width), np.arange(self.height)
         across, down = np.zeros_like(u), np.zeros_like(v)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,13 @@ class MountedSensor:
         model: LidarModel or CameraModel.
         model_name: file stem of the model, or "inline".
         T_rig_sensor: float64 [4, 4]; a camera's own frame is optical (x right, y down, z forward).
+        places: response parameter -> where a file gives it, for complaints.
     """
 
     model: LidarModel | CameraModel
     model_name: str
     T_rig_sensor: np.ndarray
+    places: Mapping[str, Where] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,19 @@ class ResolvedRig:
     sensors: dict[str, MountedSensor]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; ``ResolvedRig.from_json`` gives the same rig back."""
+        """Plain data; ``ResolvedRig.from_json`` gives the same rig back, in the same order from a file whose keys were sorted."""
         sensors = {
             n: {"model": s.model.model_dump(mode="json"), "model_name": s.model_name, "T_rig_sensor": s.T_rig_sensor.tolist()}
             for n, s in self.sensors.items()
         }
-        return {"name": self.name, "sensors": sensors}
+        return {"name": self.name, "sensors": sensors, "order": list(sensors)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ResolvedRig:
         """Rebuild a rig from ``to_json``."""
         read = TypeAdapter(SensorModel).validate_python
-        sensors = {n: MountedSensor(read(s["model"]), s["model_name"], np.array(s["T_rig_sensor"])) for n, s in data["sensors"].items()}
-        return cls(data["name"], sensors)
+        held = {n: data["sensors"][n] for n in data.get("order", data["sensors"])}
+        return cls(data["name"], {n: MountedSensor(read(s["model"]), s["model_name"], np.array(s["T_rig_sensor"])) for n, s in held.items()})
 
 
 def configs_root() -> Path:
@@ -87,18 +89,24 @@ def find_config(name: str, folder: str, roots: Sequence[Path] = (), where: Where
 
 def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = None) -> tuple[LidarModel | CameraModel, str]:
     """Read a sensor model by name or path, or an Ouster's metadata.json; returns the model and the device's name."""
+    return _read_sensor(name, roots, where)[:2]
+
+
+def _read_sensor(name: str, roots: Sequence[Path], where: Where | None) -> tuple[LidarModel | CameraModel, str, dict[str, Where]]:
+    """As ``load_sensor``, and where each response parameter stands."""
     path = find_config(name, "sensors", roots, where)
     if path.suffix == ".json":
-        return LidarModel.from_ouster(path), path.stem
+        return LidarModel.from_ouster(path), path.stem, {}
     source = layered(path, lambda base, at: find_config(base, "sensors", roots, at))
     kinds = {"lidar": LidarModel, "camera": CameraModel}
     kind = source.data.get("type")
     if kind not in kinds:
         raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", source.at("type"))
     model = validate(kinds[kind], source.data, source)
+    places = {parameter: source.where(("response", parameter)) for parameter in model.response}
     for parameter, setting in model.response.items():
-        check_bounds(parameter, setting.dist, source.where(("response", parameter)))
-    return model, getattr(model, "device", "") or path.stem
+        check_bounds(parameter, setting.dist, places[parameter])
+    return model, getattr(model, "device", "") or path.stem, places
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> np.ndarray:
@@ -123,10 +131,11 @@ def resolve(rig: Rig, roots: Sequence[Path] = (), source: Source | None = None) 
     sensors = {}
     for name, sensor in rig.sensors.items():
         if isinstance(sensor.model, str):
-            model, label = load_sensor(sensor.model, roots, source.where(("sensors", name, "model")) if source else None)
+            model, label, places = _read_sensor(sensor.model, roots, source.where(("sensors", name, "model")) if source else None)
         else:
             model, label = sensor.model, "inline"
-        sensors[name] = MountedSensor(model, label, pose(sensor.mount, model))
+            places = {p: source.where(("sensors", name, "model", "response", p)) for p in model.response} if source else {}
+        sensors[name] = MountedSensor(model, label, pose(sensor.mount, model), places)
     return ResolvedRig(rig.name or "rig", sensors)
 
 

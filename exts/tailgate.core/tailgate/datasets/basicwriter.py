@@ -6,7 +6,9 @@ coloured as BasicWriter does by default, with the text of the RGBA tuple as key 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,20 +57,21 @@ class BasicWriter:
 
     Args:
         folder: an empty folder.
+        aboard: sensor name -> kind, of all on the rig; empty: those of each frame.
     """
 
     name = "basicwriter"
     needs: tuple[str, ...] = ()
     lenses = True
 
-    def __init__(self, folder: Path):
-        self.folder, self._count = folder, 0
+    def __init__(self, folder: Path, aboard: Mapping[str, str] = MappingProxyType({})):
+        self.folder, self._aboard, self._count = folder, aboard, 0
         write_json(folder / "metadata.txt", {"name": "BasicWriter", "version": "tailgate"})
 
     def add(self, frame: Frame) -> list[str]:
         """Write one frame; returns its files, relative to the folder."""
         number, files = f"{self._count:04d}", []
-        kinds = [s.kind for s in frame.sensors.values()]
+        kinds = list(self._aboard.values()) or [s.kind for s in frame.sensors.values()]
         for name, sensor in frame.sensors.items():
             outputs = _camera(frame, sensor) if sensor.kind == "camera" else _lidar(sensor)
             for annotator, suffix, data in outputs:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,20 +40,23 @@ class KittiWriter:
 
     Args:
         folder: an empty folder.
+        aboard: sensor name -> kind, of all on the rig: a frame without its first camera is passed over. Empty: those of each frame.
     """
 
     name = "kitti"
     needs = ("camera",)
     lenses = False
 
-    def __init__(self, folder: Path):
-        self.folder, self._count, self._labels = folder, 0, 0
+    def __init__(self, folder: Path, aboard: Mapping[str, str] = MappingProxyType({})):
+        self.folder, self._aboard, self._count, self._labels = folder, aboard, 0, 0
 
     def add(self, frame: Frame) -> list[str]:
         """Write one frame; returns its files, relative to the folder."""
         number = f"{self._count:06d}"
-        camera = next(s for s in frame.sensors.values() if s.kind == "camera")
-        lidar = next((s for s in frame.sensors.values() if s.kind == "lidar"), None)
+        aboard = self._aboard or {name: sensor.kind for name, sensor in frame.sensors.items()}
+        camera, lidar = (frame.sensors.get(next((n for n, k in aboard.items() if k == kind), "")) for kind in ("camera", "lidar"))
+        if camera is None:
+            return []
         rows = label_rows(frame, camera)
         files = {
             f"training/image_2/{number}.png": encode_png(host(camera.channel("rgb"))[..., :3]),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tailgate.config.rig import ResolvedRig
 from tailgate.datasets.basicwriter import BasicWriter
 from tailgate.datasets.coco import CocoWriter
 from tailgate.datasets.files import Draft
@@ -59,6 +60,7 @@ def write_dataset(
     formats: Sequence[str],
     classes: Sequence[str] = (),
     describe: Callable[[Frame], ManifestRow] | None = None,
+    rig: ResolvedRig | None = None,
 ) -> DatasetSummary:
     """Write ``<out>/<format>/`` for each format and ``<out>/manifest.parquet``.
 
@@ -71,6 +73,7 @@ def write_dataset(
         formats: names from ``WRITERS``.
         classes: output classes in the order of their COCO category ids; others follow as they are met.
         describe: the manifest row of a frame (its ``files`` are filled in here, its ``digest`` too where empty).
+        rig: what carried the sensors, of which a frame may miss some; left out: what each frame holds.
 
     Raises:
         UserError: no frame, unknown format, or ``out`` cannot be written.
@@ -81,7 +84,7 @@ def write_dataset(
     out = Path(out)
     drafts: dict[str, Draft] = {}
     try:
-        return _write(frames, out, list(dict.fromkeys(formats)), (tuple(classes), describe), drafts)
+        return _write(frames, out, list(dict.fromkeys(formats)), (tuple(classes), describe, rig), drafts)
     except OSError as error:
         raise UserError(f"the data set cannot be written: {error.strerror or error}", out) from None
     finally:
@@ -90,7 +93,9 @@ def write_dataset(
 
 
 def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, drafts: dict[str, Draft]) -> DatasetSummary:
-    classes, describe = how
+    classes, describe, rig = how
+    aboard = {name: mounted.model.type for name, mounted in rig.sensors.items()} if rig else {}
+    given = {CocoWriter.name: (classes,), BasicWriter.name: (aboard,), KittiWriter.name: (aboard,)}
     out.mkdir(parents=True, exist_ok=True)
     summary, writers = DatasetSummary(0, manifest=out / "manifest.parquet"), {}
     partial = out / ".manifest.parquet.partial"
@@ -99,13 +104,12 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
         for frame in _ahead(frames, pool):
             kinds = {s.kind for s in frame.sensors.values()}
             for name in formats:
-                if name not in writers and _fits(frame, name, summary):
+                if name not in writers and _fits(frame, name, summary, rig):
                     drafts[name] = Draft(out / name)
-                    folder = drafts[name].folder
-                    writers[name] = CocoWriter(folder, classes) if name == CocoWriter.name else WRITERS[name](folder)
+                    writers[name] = WRITERS[name](drafts[name].folder, *given.get(name, ()))
             row = describe(frame) if describe else ManifestRow(str(frame.id))
             added = {name: pool.submit(writer.add, frame) for name, writer in writers.items() if kinds.issuperset(writer.needs)}
-            files = {name: [f"{name}/{file}" for file in job.result()] for name, job in added.items()}
+            files = {name: [f"{name}/{file}" for file in job.result()] for name, job in added.items() if job.result()}
             manifest.add(replace(row, files=files, digest=row.digest or digest(frame)))
             summary.frames += 1
         manifest.close()
@@ -130,11 +134,13 @@ def _ahead(frames: Iterable[Frame], pool: ThreadPoolExecutor) -> Iterator[Frame]
         yield frame
 
 
-def _fits(frame: Frame, name: str, summary: DatasetSummary) -> bool:
+def _fits(frame: Frame, name: str, summary: DatasetSummary, rig: ResolvedRig | None) -> bool:
     """Whether a format can hold such frames; why not is noted, until a frame that it can hold comes (a sensor may miss a tick)."""
     cls, kinds = WRITERS[name], {s.kind for s in frame.sensors.values()}
     missing = [k for k in cls.needs if k not in kinds]
-    bent = next((n for n, s in frame.sensors.items() if s.intrinsics and s.intrinsics.distortion), None)
+    lenses = {n: s.intrinsics.distortion for n, s in frame.sensors.items() if s.intrinsics}
+    lenses |= {n: s.model.lens for n, s in rig.sensors.items() if s.model.type == "camera"} if rig else {}
+    bent = next((n for n, lens in lenses.items() if lens), None)
     if missing:
         summary.left_out[name] = f"needs a {missing[0]}, the rig has none"
     elif bent and not cls.lenses:

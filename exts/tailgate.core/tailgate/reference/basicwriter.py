@@ -109,9 +109,12 @@ class BasicWriterReader:
         return str(read_json(files["lidar_params"][""]).get("model", MODEL)) if _kind(files) == "lidar" else MODEL
 
     def _check_complete(self, name: str) -> None:
-        """Refuse a frame that lacks a file which other frames of its recording have: the writer was stopped, or files were lost."""
+        """Refuse a frame that lacks a file which other frames of its recording have: the writer was stopped, or files were lost. In data of our own a
+        sensor may miss a frame altogether: it dropped it."""
+        about = self.root / _recording(name) / "metadata.txt"
+        ours = about.is_file() and '"tailgate"' in about.read_text(errors="replace")
         for (product, annotator), path in self._expected[_recording(name)].items():
-            if annotator not in self._frames[name].get(product, {}):
+            if annotator not in self._frames[name].get(product, {}) and not (ours and product not in self._frames[name]):
                 raise UserError(f"frame {name} must have what {path.name} is to its frame, got no '{annotator}'", path.parent)
 
     def _camera(self, files: Files) -> Camera | None:

@@ -25,6 +25,8 @@ BITS = (0.0, 8.0, 5.0)
 """Bits of a converter that are shown: the fewer, the stronger."""
 DESCRIBES = ("bloom_radius", "sharpening_radius", "baseline", "modulation", "pattern")
 """Constants that say what a device is and are no effects."""
+DARK_S = 0.1
+"""Time since the light came up for which the lag of automatic exposure is shown [s]."""
 DRIVING = {"ego_speed": 15.0, "ego_yaw_rate": 25.0}
 """Motion of the rig under which shutters are shown [m/s, deg/s]: a vehicle that turns off."""
 
@@ -68,20 +70,31 @@ def _responses(studio: Studio, take: Take) -> Iterator[tuple[str, list[Frame]]]:
     """A row for every response setting that is an effect and can be seen on one frame: time stamps cannot."""
     from tailgate.sensors.timing import Timing
 
-    unseen = {f.name for f in fields(Timing)} | {"exposure_lag", *DESCRIBES}
+    unseen = {f.name for f in fields(Timing)} | set(DESCRIBES)
     for sensor, mounted in studio.spec.rig.sensors.items():
         for parameter, setting in mounted.model.response.items():
             ends = _ends(mounted.model, parameter)
             if parameter not in unseen and ends[0] != ends[1]:
                 samples = [_alone(take.sample, sensor, mounted.model, parameter, share) for share in LEVELS]
-                frames = [_only(studio.respond(take.perfect, sample), sensor) for sample in samples]
+                before = _in_the_dark(take.perfect) if parameter == "exposure_lag" else None
+                frames = [_only(studio.respond(take.perfect, sample, before=before), sensor) for sample in samples]
                 yield _title(sensor, parameter, setting, [sample.sensors[sensor][parameter] for sample in samples]), frames
+
+
+def _in_the_dark(frame: Frame) -> Frame:
+    """What the cameras saw ``DARK_S`` before: a quarter of the light, which they exposed four times as long."""
+    sensors = {}
+    for name, sensor in frame.sensors.items():
+        longer = {"exposure": 4 * sensor.channels["exposure"]} if "exposure" in sensor.channels else {}
+        sensors[name] = replace(sensor, t_start=sensor.t_start - round(1e9 * DARK_S), channels={**sensor.channels, **longer})
+    return replace(frame, sensors=sensors)
 
 
 def _title(sensor: str, parameter: str, setting: Setting, values: list[float]) -> str:
     """Name of an effect, the values it takes and what it is."""
     unit = f" {setting.dist.unit}" if setting.dist.unit else ""
-    return f"{sensor}: {parameter} {', '.join(f'{value:.3g}' for value in values)}{unit}{f' ({setting.why})' if setting.why else ''}"
+    after = f", {DARK_S:g} s after a light of a quarter" if parameter == "exposure_lag" else ""
+    return f"{sensor}: {parameter} {', '.join(f'{value:.3g}' for value in values)}{unit}{after}{f' ({setting.why})' if setting.why else ''}"
 
 
 def _ends(model: LidarModel | CameraModel, parameter: str) -> tuple[float, float]:

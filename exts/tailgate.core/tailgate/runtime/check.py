@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tailgate.runtime.spec import RunSpec, Sources
     from tailgate.stage.check import StageReport
 
+
 def check_run(spec: RunSpec, sources: Sources) -> None:
     """Raise UserError, with its place, for the first thing that would stop the run later."""
     budget = sources.budget
@@ -191,7 +192,7 @@ def _responses(spec: RunSpec) -> None:
 
     for name, sensor in spec.rig.sensors.items():
         with placed(lambda _, name=name: Where(f"rig {spec.rig.name}", key=f"sensors.{name}.response")):
-            check_response(sensor.model)
+            check_response(sensor.model, sensor.places)
 
 
 def _gate(spec: RunSpec, source: Source) -> None:

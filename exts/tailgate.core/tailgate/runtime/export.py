@@ -34,7 +34,8 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
         Folder per format written, and the manifest; notes on what was left out.
     """
     db = read(run)
-    budget = open_spec(run).budget
+    spec = open_spec(run)
+    budget = spec.budget
     rows = {r["id"]: r for r in db.execute(ACCEPTED)}
     counted = {name: _counted(db, name) for name in rows}
     kept = [name for name in rows if set(counted[name]) - set(exclude)] if exclude else list(rows)
@@ -52,7 +53,7 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
 
     classes = tuple(dict.fromkeys(c.class_ for c in budget.cells))
     frames = _frames(run, [rows[n]["path"] for n in kept])
-    summary = write_dataset(frames, run / "dataset", formats or tuple(budget.output.formats), classes, describe)
+    summary = write_dataset(frames, run / "dataset", formats or tuple(budget.output.formats), classes, describe, spec.rig)
     _write_annotations(db, run / "dataset" / "annotations.jsonl", set(kept))
     notes = [f"Dataset format {name} was left out: it {why}." for name, why in summary.left_out.items()]
     return {**{name: run / "dataset" / name for name in summary.formats}, "manifest": summary.manifest}, notes

@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.config.sensor import CameraModel
 from tailgate.errors import unknown
-from tailgate.frames import SensorFrame, host
+from tailgate.frames import Intrinsics, SensorFrame, host
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device, lagged, meter
 from tailgate.sensors.timing import Timing
@@ -23,7 +23,8 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
             on a device (Warp arrays). Colour starts from ``HdrColor`` where that is given, exposed by the channel ``exposure`` (factor on
             radiance, float32 [1]) or, without it, by metering; else from ``rgb``.
         model: what the device is.
-        params: response parameter -> value, named as in ``ColourResponse`` and the depth response; a name left out keeps its ideal value.
+        params: response parameter -> value, named as in ``ColourResponse`` and the depth response; a name left out keeps its ideal value, and those
+            of ``Timing`` change no channel.
         seed: 31-bit seed of this frame and sensor.
         device: what the camera carries from frame to frame.
 
@@ -45,7 +46,8 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
     out["rgb"] = back(out["rgb"])
     if model.depth != "none":
         true = sensor.channel("distance_to_image_plane")
-        measured = measure_depth(_device(true), rendered, model, depth_response(model, params), kernel_seed(seed, "depth"))
+        depth, response = _device(true, np.float32), depth_response(model, params)
+        measured = measure_depth((depth, rendered), sensor.intrinsics, model, response, kernel_seed(seed, "depth"))
         out["distance_to_image_plane_true"] = true
         out["distance_to_image_plane"] = back(measured)
         out["valid"] = back(_finite(measured))
@@ -56,10 +58,11 @@ def check_camera(model: CameraModel, params: dict[str, float]) -> None:
     """Refuse a parameter that the response of this camera does not have, by name."""
     from tailgate.sensors.colour import ColourResponse
 
-    known = {f.name for f in fields(ColourResponse)} | {f.name for f in (fields(depth_response(model, {})) if model.depth != "none" else ())}
+    responses = [ColourResponse, Timing, *([depth_response(model, {})] if model.depth != "none" else [])]
+    known = {f.name for response in responses for f in fields(response)}
     for name in params:
         if name not in known:
-            raise unknown("response parameter", name, known | {f.name for f in fields(Timing)})
+            raise unknown("response parameter", name, known)
 
 
 def depth_response(model: CameraModel, params: dict[str, float]) -> Any:
@@ -83,12 +86,20 @@ def _colour(sensor: SensorFrame, rendered: Any, params: dict[str, float], seed: 
     given = sensor.channels.get("exposure")
     target = float(np.asarray(given)[0]) if given is not None else meter(hdr if isinstance(hdr, np.ndarray) else hdr.numpy())
     exposure = lagged(target, response.exposure_lag, device)
-    picture = respond_radiance(_device(hdr), rendered, exposure, sensor.intrinsics, response, seeds)
+    picture = respond_radiance(_device(hdr, np.float32), rendered, exposure, sensor.intrinsics, response, seeds)
     return {"rgb": picture, "exposure": np.array([exposure], np.float32)}
 
 
-def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed: int) -> Any:
-    """Measured depth [m] as a Warp array [H, W], inf where there is none, from Warp arrays of the true depth and the rendered colour."""
+def measure_depth(seen: tuple[Any, Any], intrinsics: Intrinsics, model: CameraModel, response: Any, seed: int) -> Any:
+    """Measured depth [m] as a Warp array [H, W], inf where there is none.
+
+    Args:
+        seen: Warp arrays of the true depth and the rendered colour.
+        intrinsics: of both.
+        model: gives the principle and its limits.
+        response: of ``depth_response``.
+        seed: 31-bit seed.
+    """
     from tailgate.geometry.quiet import wp
     from tailgate.sensors.colour import luminance_kernel
     from tailgate.sensors.isp import decode_table
@@ -96,21 +107,23 @@ def measure_depth(depth: Any, rgb: Any, model: CameraModel, response: Any, seed:
     from tailgate.sensors.stereo import respond_stereo
     from tailgate.sensors.tof import respond_tof
 
+    depth, rgb = seen
     luminance = wp.empty(depth.shape, dtype=wp.float32, device=depth.device)
     decode = wp.array(decode_table(), dtype=wp.float32, device=depth.device)
     wp.launch(luminance_kernel, dim=depth.shape, inputs=[rgb, decode, luminance], device=depth.device)
     limits = model.near, model.far
     if model.depth == "active_stereo":
-        return respond_stereo(depth, luminance, model.intrinsics, limits, response, seed)
+        return respond_stereo(depth, luminance, intrinsics, limits, response, seed)
     if model.depth == "time_of_flight":
-        return respond_tof(depth, luminance, model.intrinsics, limits, response, seed)
-    return respond_depth(depth, luminance, model.intrinsics, limits, response, seed)
+        return respond_tof(depth, luminance, intrinsics, limits, response, seed)
+    return respond_depth(depth, luminance, intrinsics, limits, response, seed)
 
 
-def _device(array: Any) -> Any:
+def _device(array: Any, kind: type | None = None) -> Any:
+    """A Warp array as it is; a numpy array as one on the host, of another number type where kernels want one."""
     from tailgate.geometry.quiet import wp
 
-    return wp.array(np.ascontiguousarray(array), device="cpu") if isinstance(array, np.ndarray) else array
+    return wp.array(np.ascontiguousarray(array, kind), device="cpu") if isinstance(array, np.ndarray) else array
 
 
 def _same(array: Any) -> Any:

@@ -23,6 +23,8 @@ wp.set_module_options({"enable_backward": False})
 
 FULL = 8.0
 """Signal at which photosites are full, three stops above a diffuse white: where the tone curve has reached white."""
+BRIGHTEST = wp.constant(1.0e5)
+"""Largest signal before the lens, the sun over a diffuse white: an infinity would spread over the whole picture."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,13 @@ def decode_kernel(rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dtype=
 
 @wp.kernel
 def radiance_kernel(hdr: wp.array(dtype=wp.float32, ndim=3), gain: wp.vec3, out: wp.array(dtype=wp.vec3, ndim=2)):
-    """Radiance times the exposure."""
+    """Radiance times the exposure, 0 where it is none."""
     y, x = wp.tid()
-    out[y, x] = wp.cw_mul(wp.vec3(hdr[y, x, 0], hdr[y, x, 1], hdr[y, x, 2]), gain)
+    light = wp.vec3()
+    for c in range(3):
+        if hdr[y, x, c] > 0.0:
+            light[c] = wp.min(hdr[y, x, c] * gain[c], BRIGHTEST)
+    out[y, x] = light
 
 
 @wp.kernel
@@ -126,8 +132,8 @@ def respond_radiance(
     """Measured colour of a radiance image, Warp uint8 [H, W, 4] on its device.
 
     Args:
-        hdr: linear radiance, float32 [H, W, 4].
-        rgb: the rendered picture, uint8 [H, W, 4]; its fourth component is kept.
+        hdr: linear radiance, float32 [H, W, 3 or 4].
+        rgb: the rendered picture, uint8 [H, W, 3 or 4]; a fourth component is kept.
         exposure: factor on radiance.
         intrinsics: of the image.
         response: values of the settings.

@@ -28,7 +28,7 @@ class Device:
 
 def lagged(target: float, lag: float, device: Device) -> float:
     """Exposure that automatic control has reached: it nears the target's logarithm with the time constant ``lag`` [s]."""
-    if device.exposure is None or lag <= 0:
+    if device.exposure is None or lag <= 0 or min(target, device.exposure) <= 0:
         return target
     return target * (device.exposure / target) ** math.exp(-device.seconds / lag)
 
@@ -36,5 +36,5 @@ def lagged(target: float, lag: float, device: Device) -> float:
 def meter(hdr: np.ndarray) -> float:
     """Exposure that shows the log-average of a radiance image [H, W, >= 3] as ``GREY``."""
     luminance = hdr[..., :3].astype(np.float64) @ (0.2126, 0.7152, 0.0722)
-    lit = luminance[luminance > 0]
+    lit = luminance[(luminance > 0) & np.isfinite(luminance)]
     return float(GREY / np.exp(np.log(lit).mean())) if len(lit) else 1.0

@@ -25,15 +25,15 @@ SHARED = ((1, 1), (1, 2), (2, 2))
 def mirrored(i: int, n: int):
     """Index within 0..n-1 that keeps the mosaic's phase."""
     if i < 0:
-        return -i
+        return wp.min(-i, n - 1)
     if i >= n:
-        return 2 * n - 2 - i
+        return wp.max(2 * n - 2 - i, 0)
     return i
 
 
 @wp.kernel
 def driver_kernel(sent: wp.array(dtype=wp.uint8, ndim=3), out: wp.array(dtype=wp.uint8, ndim=3)):
-    """Colours that a driver interpolates from one component of ``sent`` per pixel: green, red / blue, green; the fourth stays as it is."""
+    """Colours that a driver interpolates from one component of ``sent`` per pixel: green, red / blue, green; a fourth stays as it is."""
     y, x = wp.tid()
     above = mirrored(y - 1, sent.shape[0])
     below = mirrored(y + 1, sent.shape[0])
@@ -44,7 +44,8 @@ def driver_kernel(sent: wp.array(dtype=wp.uint8, ndim=3), out: wp.array(dtype=wp
     if y % 2 == 1:
         across = int(2)
         down = int(0)
-    out[y, x, 3] = sent[y, x, 3]
+    for c in range(3, sent.shape[2]):
+        out[y, x, c] = sent[y, x, c]
     if (x + y) % 2 == 0:
         out[y, x, 1] = sent[y, x, 1]
         out[y, x, across] = wp.uint8((int(sent[y, left, across]) + int(sent[y, right, across])) / 2)
@@ -88,14 +89,15 @@ def share_kernel(src: wp.array(dtype=wp.uint8, ndim=3), rows: int, columns: int,
             out[y, x, 0] = wp.uint8(int(wp.clamp(wp.rint(luma + 1.402 * red), 0.0, 255.0)))
             out[y, x, 1] = wp.uint8(int(wp.clamp(wp.rint(luma - 0.344136 * blue - 0.714136 * red), 0.0, 255.0)))
             out[y, x, 2] = wp.uint8(int(wp.clamp(wp.rint(luma + 1.772 * blue), 0.0, 255.0)))
-            out[y, x, 3] = src[y, x, 3]
+            for c in range(3, src.shape[2]):
+                out[y, x, c] = src[y, x, c]
 
 
 def hand_over(picture: wp.array, r: object) -> wp.array:
-    """The picture as it is kept, Warp uint8 [H, W, 4]; the fourth component stays as it is.
+    """The picture as it is kept, Warp uint8 [H, W, 3 or 4]; a fourth component stays as it is.
 
     Args:
-        picture: as developed; an image of at least 2 x 2 pixels.
+        picture: as developed.
         r: a ``ColourResponse``.
     """
     rows, columns = SHARED[_level(r)]

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
@@ -17,16 +18,27 @@ SHADOW_JUMP = 0.01
 """An occluder is nearer by at least this inverse depth [1/m]."""
 SHADOW_REACH = 0.6
 """Half the width of a pixel seen from elsewhere, with a tenth of a pixel of slack [px]."""
-_EDGE, _SHADOW, _REACH = (wp.constant(v) for v in (EDGE_JUMP, SHADOW_JUMP, SHADOW_REACH))
+CLOSEST = 1e-3
+"""Depth [m] from which on things count, be they too near to be measured."""
+_EDGE, _SHADOW, _REACH, _CLOSEST = (wp.constant(v) for v in (EDGE_JUMP, SHADOW_JUMP, SHADOW_REACH, CLOSEST))
 
 
 @wp.struct
 class Optics:
-    """Pinhole and range limits: focal length [px], nearest and furthest measurable depth [m]."""
+    """Pinhole and range limits: focal lengths and centre across and down [px], nearest and furthest measurable depth [m]."""
 
-    f: wp.float32
+    f: wp.vec2
+    centre: wp.vec2
     near: wp.float32
     far: wp.float32
+
+
+def optics_of(k: Intrinsics, limits: tuple[float, float]) -> Optics:
+    """Kernel argument of a camera's intrinsics and nearest and furthest depth [m]."""
+    out = Optics()
+    out.f, out.centre = wp.vec2(k.fx, k.fy), wp.vec2(k.cx, k.cy)
+    out.near, out.far = limits
+    return out
 
 
 @wp.kernel
@@ -36,13 +48,13 @@ def surface_kernel(
     inverse: wp.array(dtype=wp.float32, ndim=2),
     nearest: wp.array(dtype=wp.float32),
 ):
-    """Inverse depth [1/m] (0: nothing, or out of range) and its largest value in each row; one thread a row."""
+    """Inverse depth [1/m] (0: nothing, or too far) and its largest value in each row; one thread a row."""
     y = wp.tid()
     largest = float(0.0)
     for x in range(depth.shape[1]):
         z = depth[y, x]
         q = float(0.0)
-        if z >= optics.near and z <= optics.far:
+        if z >= _CLOSEST and z <= optics.far:
             q = 1.0 / z
         inverse[y, x] = q
         largest = wp.max(largest, q)
@@ -67,19 +79,34 @@ def slope(before: float, here: float, after: float):
 
 @wp.func
 def gradient(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int):
-    """Length of the surface's gradient of inverse depth [1/m/px]."""
+    """The surface's gradient of inverse depth, across and down [1/m/px]."""
     h = inverse.shape[0]
     w = inverse.shape[1]
     q = inverse[y, x]
-    dx = slope(inverse[y, wp.max(x - 1, 0)], q, inverse[y, wp.min(x + 1, w - 1)])
-    dy = slope(inverse[wp.max(y - 1, 0), x], q, inverse[wp.min(y + 1, h - 1), x])
-    return wp.sqrt(dx * dx + dy * dy)
+    left = float(0.0)
+    right = float(0.0)
+    above = float(0.0)
+    below = float(0.0)
+    if x > 0:
+        left = inverse[y, x - 1]
+    if x + 1 < w:
+        right = inverse[y, x + 1]
+    if y > 0:
+        above = inverse[y - 1, x]
+    if y + 1 < h:
+        below = inverse[y + 1, x]
+    return wp.vec2(slope(left, q, right), slope(above, q, below))
 
 
 @wp.func
-def incidence(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, f: float):
-    """Angle between the optical axis and the surface normal [rad]; on a plane inverse depth is linear in pixels: tan θ = f |∇q| / q."""
-    return wp.atan(f * gradient(inverse, y, x) / inverse[y, x])
+def incidence(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, optics: Optics):
+    """Angle between a pixel's ray and the surface normal [rad]. On a plane n·X = 1 inverse depth is q = n·ray, with rays of unit depth: its gradient
+    and its value give n."""
+    across = (float(x) - optics.centre[0]) / optics.f[0]
+    down = (float(y) - optics.centre[1]) / optics.f[1]
+    along = wp.cw_mul(optics.f, gradient(inverse, y, x))
+    normal = wp.vec3(along[0], along[1], inverse[y, x] - along[0] * across - along[1] * down)
+    return wp.atan2(wp.length(wp.cross(normal, wp.vec3(across, down, 1.0))), inverse[y, x])
 
 
 @wp.func
@@ -93,7 +120,7 @@ def shadowed(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, shift:
     if shift < 0.0:
         side = int(-1)
     reach = wp.abs(shift)
-    last = int(wp.ceil(reach * (nearest - q) + 1.0))
+    last = wp.min(int(wp.ceil(reach * (nearest - q) + 1.0)), inverse.shape[1])
     for k in range(1, last + 1):
         other = x + side * k
         if other >= 0 and other < inverse.shape[1]:
@@ -149,15 +176,19 @@ def close_kernel(inverse: wp.array(dtype=wp.float32, ndim=2)):
             start = x + 1
 
 
-def incidence_twin(inverse: np.ndarray, focal: float) -> np.ndarray:
-    """Angle between the optical axis and the surface normal [rad], [H, W]."""
-    return np.where(inverse > 0, np.arctan(focal * gradient_twin(inverse) / np.where(inverse > 0, inverse, 1.0)), 0.0)
+def incidence_twin(inverse: np.ndarray, k: Intrinsics) -> np.ndarray:
+    """Angle between each pixel's ray and the surface normal [rad], [H, W]; 0 where nothing is."""
+    v, u = np.indices(inverse.shape)
+    ray = np.stack([(u - k.cx) / k.fx, (v - k.cy) / k.fy, np.ones(inverse.shape)], -1)
+    along = np.array([k.fx, k.fy]) * gradient_twin(inverse)
+    normal = np.concatenate([along, (inverse - (along * ray[..., :2]).sum(-1))[..., None]], -1)
+    return np.where(inverse > 0, np.arctan2(np.linalg.norm(np.cross(normal, ray), axis=-1), inverse), 0.0)
 
 
 def gradient_twin(inverse: np.ndarray) -> np.ndarray:
-    """Length of the surfaces' gradient of inverse depth [1/m/px], [H, W]."""
+    """The surfaces' gradient of inverse depth, across and down [1/m/px], [H, W, 2]."""
     parts = []
-    for axis in (0, 1):
+    for axis in (1, 0):
         step = np.diff(inverse, axis=axis)
         both = np.minimum(*(np.take(inverse, range(s, inverse.shape[axis] - 1 + s), axis=axis) for s in (0, 1))) > 0
         step = np.where(both, step, np.nan)
@@ -165,7 +196,7 @@ def gradient_twin(inverse: np.ndarray) -> np.ndarray:
         before, after = np.concatenate([pad, step], axis=axis), np.concatenate([step, pad], axis=axis)
         before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
         parts.append(np.nan_to_num(np.where(np.abs(before) < np.abs(after), before, after)))
-    return np.hypot(*parts)
+    return np.stack(parts, -1)
 
 
 def shadow_twin(inverse: np.ndarray, shift: float) -> np.ndarray:

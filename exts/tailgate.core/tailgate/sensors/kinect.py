@@ -19,11 +19,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from statistics import NormalDist
+from typing import ClassVar
 
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, shadowed, spread_kernel, surface_kernel
+from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, optics_of, shadowed, spread_kernel, surface_kernel
 from tailgate.sensors.matching import Window, match
 from tailgate.sensors.memory import recall
 from tailgate.sensors.noise_field import noise_fields
@@ -53,13 +54,16 @@ class KinectResponse:
         speckle: standard deviation of the log of the pattern's contrast from pixel to pixel: how ragged outlines are.
         support: share of a window's pattern that must be seen for its surface to be found.
         fattening: how much more the pattern on a window's nearest surface counts, as a share.
-        projector_offset: distance of the projector to the right of the image's viewpoint [m].
+        projector_offset: distance of the projector to the right of the image's viewpoint [m]; below 0 to the left.
         camera_offset: distance of the infrared camera to the left of it [m]; 0 for depth that was never moved.
         registration: columns that moved depth lies right of the colour image [px].
-        grazing_limit: incidence beyond which nothing returns [deg].
+        grazing_limit: incidence beyond which nothing returns [deg]; 90 for none.
         dark_limit: linear luminance below which nothing returns, 0..1.
         dropout: share of other surface that is lost, in patches as large as the matching window.
     """
+
+    paired: ClassVar[bool] = False
+    """Whether the other side is a camera, whose image ends where this one's does; a projector reaches further."""
 
     axial_noise: float = 0.0
     near_noise: float = 0.0
@@ -91,6 +95,11 @@ class KinectResponse:
     def dropout_quantile(self) -> float:
         """Value of a standard normal field below which a pixel is lost."""
         return NormalDist().inv_cdf(self.dropout) if 0 < self.dropout < 1 else (-1e9 if self.dropout <= 0 else 1e9)
+
+    @property
+    def steepest(self) -> float:
+        """Incidence beyond which nothing returns [rad]; without end where no surface is too steep."""
+        return math.radians(self.grazing_limit) if self.grazing_limit < 90.0 else math.inf
 
     @property
     def window(self) -> Window:
@@ -128,6 +137,7 @@ class Response:
     axis: wp.vec2
     grazing_noise: wp.float32
     base: wp.float32
+    paired: wp.int32
     grazing_limit: wp.float32
     dropout: wp.float32
 
@@ -138,12 +148,13 @@ def lit_kernel(
     luminance: wp.array(dtype=wp.float32, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
     limit: float,
+    optics: Optics,
     lit: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Inverse depth of surfaces bright enough to show the pattern, else 0."""
+    """Inverse depth of surfaces that are not too near and bright enough to show the pattern, else 0."""
     y, x = wp.tid()
     lit[y, x] = 0.0
-    if luminance[y, x] >= limit * (1.0 + 0.3 * noise[1, y, x]):
+    if inverse[y, x] * optics.near <= 1.000001 and luminance[y, x] >= limit * (1.0 + 0.3 * noise[2, y, x]):
         lit[y, x] = inverse[y, x]
 
 
@@ -161,9 +172,11 @@ def seen_kernel(
     q = surface[y, x]
     if q <= 0.0 or seen[y, x] < q:
         seen[y, x] = 0.0
-    elif r.base > 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
+    elif r.base != 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
         seen[y, x] = 0.0
-    elif incidence(surface, y, x, optics.f) + 0.05 * noise[1, y, x] > r.grazing_limit:
+    elif r.paired == 1 and float(x) < r.base * q - 0.5:
+        seen[y, x] = 0.0
+    elif incidence(surface, y, x, optics) + 0.05 * noise[2, y, x] > r.grazing_limit:
         seen[y, x] = 0.0
 
 
@@ -176,22 +189,22 @@ def disparity_kernel(
     r: Response,
     matched: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``noise`` [2, H, W]: what windows share, and patches; ``white``
-    [2, H, W]: of each pixel."""
+    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``noise`` [4, H, W]: two that windows share, and patches;
+    ``white`` [2, H, W]: of each pixel."""
     y, x = wp.tid()
     q = matched[y, x]
     if q <= 0.0:
         return
-    if noise[1, y, x] < r.dropout:
+    if noise[2, y, x] < r.dropout:
         matched[y, x] = 0.0
         return
     theta = float(0.0)
     if surface[y, x] > 0.0:
-        theta = incidence(surface, y, x, optics.f)
+        theta = incidence(surface, y, x, optics)
     oblique = theta / wp.max(1.5707964 - theta, 0.1)
     near = r.near_noise * q * q
-    du = (float(x) - r.axis[0]) / optics.f
-    dv = (float(y) - r.axis[1]) / optics.f
+    du = (float(x) - r.axis[0]) / optics.f[0]
+    dv = (float(y) - r.axis[1]) / optics.f[1]
     spread = wp.sqrt(r.axial * r.axial + near * near) * (1.0 + r.grazing_noise * oblique * oblique) * (1.0 + r.field_noise * (du * du + dv * dv))
     smooth = wp.cos(r.turn * q) * noise[0, y, x] + wp.sin(r.turn * q) * noise[1, y, x]
     q = q + spread * (wp.sqrt(1.0 - r.grain) * smooth + wp.sqrt(r.grain) * white[0, y, x])
@@ -234,7 +247,7 @@ def response_struct(response: KinectResponse, k: Intrinsics) -> Response:
     r.depth_step = response.depth_step * 1e-3
     r.grazing_noise = response.grazing_noise
     r.base = (response.projector_offset + response.camera_offset) * f
-    r.grazing_limit = math.radians(response.grazing_limit)
+    r.paired, r.grazing_limit = int(response.paired), response.steepest
     r.dropout = response.dropout_quantile
     return r
 
@@ -255,12 +268,11 @@ def respond_depth(
     device, (height, width) = depth.device, depth.shape
     focal = intrinsics.fx
     shape = height, response.seen_width(width, focal, limits[0])
-    noise = noise_fields(seed, 1, shape, (response.noise_rows, response.noise_window), device)
+    noise = noise_fields(seed, 2, shape, (response.noise_rows, response.noise_window), device)
     white = noise_fields(kernel_seed(seed, "white"), 1, shape, device=device)
-    optics, r = Optics(), response_struct(response, intrinsics)
-    optics.f, optics.near, optics.far = focal, *limits
+    optics, r = optics_of(intrinsics, limits), response_struct(response, intrinsics)
     scene = depth, luminance, noise, white, optics, r
-    surface, matched = recall(("kinect", depth.ptr, seed), (response.matching, focal, limits), lambda: _matched(scene, response, shape))
+    surface, matched = recall(("kinect", depth.ptr, seed), (response.matching, intrinsics, limits), lambda: _matched(scene, response, shape))
     found, move = wp.clone(matched), response.camera_offset * focal
     wp.launch(disparity_kernel, dim=shape, inputs=[surface, noise, white, optics, r, found], device=device)
     if move > 0.0:
@@ -278,8 +290,8 @@ def _matched(scene: tuple, response: KinectResponse, shape: tuple[int, int]) -> 
     surface, seen = (wp.empty(depth.shape, dtype=wp.float32, device=device) for _ in range(2))
     nearest = wp.empty(height, dtype=wp.float32, device=device)
     wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
-    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, seen], device=device)
-    move = response.camera_offset * optics.f
+    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, optics, seen], device=device)
+    move = response.camera_offset * optics.f[0]
     if move > 0.0:
         surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))
         wp.launch(close_kernel, dim=height, inputs=[surface], device=device)

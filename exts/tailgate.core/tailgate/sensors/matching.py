@@ -130,7 +130,7 @@ def vote_kernel(
     own = seen[y, x]
     steep = float(0.0)
     if surface[y, x] > 0.0:
-        steep = wp.min(gradient(surface, y, x), _STEEPEST)
+        steep = wp.min(wp.length(gradient(surface, y, x)), _STEEPEST)
     down = rows.shape[0] / 2
     across = columns.shape[0] / 2
     if own > 0.0 and high[y, x] - low[y, x] <= _EDGE + steep * float(down + across):
@@ -209,7 +209,7 @@ def match_twin(surface: np.ndarray, seen: np.ndarray, contrast: np.ndarray, wind
     for _, _, share, q, c in inside():
         high, whole, shown = np.maximum(high, q), whole + share * c, shown + share * np.where(q > 0, c, 0.0)
         low, furthest = np.where(c > 0, np.minimum(low, q), low), np.where(q > 0, np.minimum(furthest, q), furthest)
-    steep = np.where(surface > 0, np.minimum(gradient_twin(surface), STEEPEST), 0.0)
+    steep = np.where(surface > 0, np.minimum(np.linalg.norm(gradient_twin(surface), axis=-1), STEEPEST), 0.0)
     alone = (seen > 0) & (high - low <= EDGE_JUMP + steep * (down + across))
     best, found = (np.zeros(seen.shape) for _ in range(2))
     others = (np.where(np.isfinite(c) & (np.abs(c - seen) > EDGE_JUMP), c, 0.0) for c in (high, furthest))

@@ -39,7 +39,7 @@ def field(intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
         grown = np.subtract(*squares) / (4 * h)
         cosine = np.where(angle > 1e-3, np.sin(angle) / np.maximum(grown, 1e-9), 1.0) ** 0.25
         cosine = np.where(np.isnan(angle), 0.0, cosine)
-    return cosine.astype(np.float32), (radius / radius.max()).astype(np.float32)
+    return cosine.astype(np.float32), (radius / max(radius.max(), 1e-9)).astype(np.float32)
 
 
 def falloff(intrinsics: Intrinsics, natural: float, mount: float) -> np.ndarray:
@@ -58,12 +58,14 @@ def between(src: wp.array(dtype=wp.vec3, ndim=2), v: float, u: float):
     """Linear between the four pixels around (v, u), the border repeated."""
     v = wp.clamp(v, 0.0, float(src.shape[0] - 1))
     u = wp.clamp(u, 0.0, float(src.shape[1] - 1))
-    i = wp.min(int(v), src.shape[0] - 2)
-    j = wp.min(int(u), src.shape[1] - 2)
+    i = int(v)
+    j = int(u)
     a = v - float(i)
     b = u - float(j)
-    top = src[i, j] * (1.0 - b) + src[i, j + 1] * b
-    return top * (1.0 - a) + (src[i + 1, j] * (1.0 - b) + src[i + 1, j + 1] * b) * a
+    below = wp.min(i + 1, src.shape[0] - 1)
+    right = wp.min(j + 1, src.shape[1] - 1)
+    top = src[i, j] * (1.0 - b) + src[i, right] * b
+    return top * (1.0 - a) + (src[below, j] * (1.0 - b) + src[below, right] * b) * a
 
 
 @wp.kernel
@@ -114,10 +116,10 @@ def shrink_kernel(src: wp.array(dtype=wp.vec3, ndim=2), out: wp.array(dtype=wp.v
 
 @wp.kernel
 def scatter_kernel(light: wp.array(dtype=wp.vec3, ndim=2), halo: wp.array(dtype=wp.vec3, ndim=2), mean: wp.vec3, bloom: float, glare: float):
-    """Take the scattered shares out of the light and add the halo and the veil."""
+    """Spread a share of the light around its source, and of all that a share over the image."""
     y, x = wp.tid()
     around = between(halo, (float(y) + 0.5) / float(COARSE) - 0.5, (float(x) + 0.5) / float(COARSE) - 0.5)
-    light[y, x] = light[y, x] * (1.0 - bloom - glare) + around * bloom + mean * glare
+    light[y, x] = (light[y, x] * (1.0 - bloom) + around * bloom) * (1.0 - glare) + mean * glare
 
 
 def spread_taps(blur: float) -> np.ndarray:
@@ -158,17 +160,22 @@ def through_lens(light: wp.array, intrinsics: Intrinsics, r: object) -> wp.array
     if r.bloom or r.glare:
         small = wp.empty(tuple(-(-n // COARSE) for n in shape), dtype=wp.vec3, device=device)
         wp.launch(shrink_kernel, dim=small.shape, inputs=[light, small], device=device)
-        mean = wp.vec3(*map(float, small.numpy().mean(axis=(0, 1))))
+        mean = wp.vec3(*map(float, np.tensordot(block_shares(shape), small.numpy(), 2)))
         halo = spread(small, r.bloom_radius / COARSE)
         wp.launch(scatter_kernel, dim=shape, inputs=[light, halo, mean, r.bloom, r.glare], device=device)
     return light
 
 
+def block_shares(shape: tuple[int, int]) -> np.ndarray:
+    """Share of an image's pixels in each block of ``shrink_kernel``."""
+    return np.outer(*(np.diff(np.append(np.arange(0, n, COARSE), n)) / n for n in shape))
+
+
 def magnifications(intrinsics: Intrinsics, r: object) -> tuple[float, float]:
-    """Size of the red and the blue image relative to the green one."""
+    """Size of the red and the blue image relative to the green one, above 0."""
     u, v = np.meshgrid([0, intrinsics.width - 1], [0, intrinsics.height - 1])
-    corner = float(np.hypot(u - intrinsics.cx, v - intrinsics.cy).max())
-    return 1 + r.chromatic_red / corner, 1 + r.chromatic_blue / corner
+    corner = max(float(np.hypot(u - intrinsics.cx, v - intrinsics.cy).max()), 1.0)
+    return max(1 + r.chromatic_red / corner, 1e-3), max(1 + r.chromatic_blue / corner, 1e-3)
 
 
 def through_lens_twin(light: np.ndarray, intrinsics: Intrinsics, r: object) -> np.ndarray:
@@ -185,14 +192,14 @@ def through_lens_twin(light: np.ndarray, intrinsics: Intrinsics, r: object) -> n
     small = np.add.reduceat(np.add.reduceat(light, rows, 0), columns, 1) / counts[..., None]
     halo = spread_twin(small, r.bloom_radius / COARSE)
     around = np.stack([_between_twin(halo[..., c], (v + 0.5) / COARSE - 0.5, (u + 0.5) / COARSE - 0.5) for c in range(3)], -1)
-    return light * (1 - r.bloom - r.glare) + around * r.bloom + small.mean((0, 1)) * r.glare
+    return (light * (1 - r.bloom) + around * r.bloom) * (1 - r.glare) + light.mean((0, 1)) * r.glare
 
 
 def _between_twin(src: np.ndarray, v: np.ndarray, u: np.ndarray) -> np.ndarray:
     v, u = np.clip(v, 0, src.shape[0] - 1), np.clip(u, 0, src.shape[1] - 1)
-    i, j = np.minimum(v.astype(int), src.shape[0] - 2), np.minimum(u.astype(int), src.shape[1] - 2)
-    a, b = v - i, u - j
-    return (src[i, j] * (1 - b) + src[i, j + 1] * b) * (1 - a) + (src[i + 1, j] * (1 - b) + src[i + 1, j + 1] * b) * a
+    i, j = v.astype(int), u.astype(int)
+    a, b, below, right = v - i, u - j, np.minimum(i + 1, src.shape[0] - 1), np.minimum(j + 1, src.shape[1] - 1)
+    return (src[i, j] * (1 - b) + src[i, right] * b) * (1 - a) + (src[below, j] * (1 - b) + src[below, right] * b) * a
 
 
 def spread_twin(light: np.ndarray, blur: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from tailgate.config.rig import ResolvedRig
 from tailgate.config.sensor import CameraModel, LidarModel
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
-from tailgate.errors import UserError, nearest
+from tailgate.errors import UserError, Where, nearest, placed
 from tailgate.frames import Frame, Objects, ObjectView, Sample, SensorFrame
 from tailgate.geometry.rounding import Rounding
 from tailgate.rng import kernel_seed
@@ -37,17 +38,18 @@ def ideal(model: LidarModel | CameraModel) -> dict[str, float]:
     return {name: value for response in [Timing(), *responses] for name, value in asdict(response).items()}
 
 
-def check_response(model: LidarModel | CameraModel) -> None:
-    """Refuse, by name, a setting that the response of this sensor does not have, or whose values mean nothing."""
+def check_response(model: LidarModel | CameraModel, places: Mapping[str, Where] = MappingProxyType({})) -> None:
+    """Refuse, by name and place, a setting that the response of this sensor does not have, or whose values mean nothing."""
     from tailgate.sensors.lidar import LidarResponse
 
     for name, setting in model.response.items():
-        check_bounds(name, setting.dist)
-    _, params = Timing.split(nominal(model))
-    if model.type == "lidar":
-        LidarResponse.of(params)
-    else:
-        check_camera(model, params)
+        with placed(lambda _, name=name: places.get(name, Where(key=name))):
+            check_bounds(name, setting.dist)
+            _, params = Timing.split({name: _middle(name, setting)})
+            if model.type == "lidar":
+                LidarResponse.of(params)
+            else:
+                check_camera(model, params)
 
 
 def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...], before: Frame | None = None) -> Frame:

@@ -1,10 +1,10 @@
 """Depth response of an active stereo camera (Intel RealSense D400): block matching between two infrared images, helped by a projected pattern.
 
 What matching makes of a depth image is shared with ``kinect``: disparity noise smooth over the window, steps, edges decided by windows, and a shadow,
-here of what the right imager does not see, left of near objects. Sources: Grunnet-Jepsen, Sweetser and Woodfill 2018, "Best-known-methods for tuning
-Intel RealSense D400 depth cameras" (depth RMS = z² subpixel RMS / (focal length x base line)); Keselman et al. 2017, "Intel RealSense stereoscopic
-depth cameras" (matching, subpixel steps, pattern). Where neither the surface nor the pattern has contrast there is nothing to match: the pattern's
-contrast falls with the square of distance and with the cosine of incidence.
+here of what the right imager does not see: left of near objects, and along the left border ("invalid depth band"). Sources: Grunnet-Jepsen, Sweetser
+and Woodfill 2018, "Best-known-methods for tuning Intel RealSense D400 depth cameras" (depth RMS = z² subpixel RMS / (focal length x base line));
+Keselman et al. 2017, "Intel RealSense stereoscopic depth cameras" (matching, subpixel steps, pattern). Where neither the surface nor the pattern has
+contrast there is nothing to match: the pattern's contrast falls with the square of distance and with the cosine of incidence.
 """
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
@@ -17,7 +17,7 @@ import numpy as np
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, surface_kernel
+from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence, incidence_twin, optics_of, surface_kernel
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
@@ -25,6 +25,12 @@ wp.set_module_options({"enable_backward": False})
 
 TEXTURE_WINDOW = wp.constant(3)
 """Half the side of the window in which a surface's own contrast counts [px]."""
+
+
+class Pair(KinectResponse):
+    """Matching between two cameras."""
+
+    paired = True
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class StereoResponse:
         """Take the depth parameters of ``params``."""
         return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
-    def matching(self, focal: float) -> KinectResponse:
+    def matching(self, focal: float) -> Pair:
         """The same in terms of ``KinectResponse`` for a focal length [px]."""
         shared = {f.name: getattr(self, f.name) for f in fields(KinectResponse) if hasattr(self, f.name)}
         per_pixel = 1.0 / (focal * self.baseline)
@@ -73,7 +79,7 @@ class StereoResponse:
         period = self.noise_period * per_pixel * DISPARITY_CONSTANT
         own = {"axial_noise": 1e3 * self.subpixel_rms * per_pixel, "disparity_step": step, "noise_period": period}
         own["projector_offset"] = self.occlusion * self.baseline
-        return KinectResponse(**{**shared, **own})
+        return Pair(**{**shared, **own})
 
 
 @wp.kernel
@@ -83,7 +89,7 @@ def match_kernel(
     noise: wp.array(dtype=wp.float32, ndim=3),
     pattern: float,
     limit: float,
-    focal: float,
+    optics: Optics,
     depth: wp.array(dtype=wp.float32, ndim=2),
 ):
     """Take back the depth of pixels without contrast along the row; ``inverse`` is the true inverse depth [1/m]."""
@@ -99,7 +105,7 @@ def match_kernel(
             i = wp.clamp(y + dy, 0, h - 1)
             own += wp.abs(luminance[i, wp.clamp(x + dx + 1, 0, w - 1)] - luminance[i, wp.clamp(x + dx - 1, 0, w - 1)])
     own = own * (0.5 / float((2 * TEXTURE_WINDOW + 1) * (2 * TEXTURE_WINDOW + 1)))
-    projected = pattern * luminance[y, x] * wp.cos(incidence(inverse, y, x, focal)) * q * q
+    projected = pattern * luminance[y, x] * wp.cos(incidence(inverse, y, x, optics)) * q * q
     if own + projected < limit * (1.0 + 0.3 * noise[0, y, x]):
         depth[y, x] = wp.inf
 
@@ -108,17 +114,15 @@ def respond_stereo(
     depth: wp.array, luminance: wp.array, intrinsics: Intrinsics, limits: tuple[float, float], response: StereoResponse, seed: int
 ) -> wp.array:
     """Measured depth [m], Warp float32 [H, W] on the device of ``depth``; inf where there is none. Arguments as in ``kinect.respond_depth``."""
-    focal = intrinsics.fx
-    out = respond_depth(depth, luminance, intrinsics, limits, response.matching(focal), seed)
+    out = respond_depth(depth, luminance, intrinsics, limits, response.matching(intrinsics.fx), seed)
     if response.texture_limit <= 0:
         return out
     device, shape = depth.device, depth.shape
     inverse, nearest = wp.empty(shape, dtype=wp.float32, device=device), wp.empty(shape[0], dtype=wp.float32, device=device)
-    optics = Optics()
-    optics.f, optics.near, optics.far = focal, *limits
+    optics = optics_of(intrinsics, limits)
     wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
     noise = noise_fields(kernel_seed(seed, "texture"), 1, shape, (response.noise_rows, response.noise_window), device)
-    arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, focal, out]
+    arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, optics, out]
     wp.launch(match_kernel, dim=shape, inputs=arguments, device=device)
     return out
 
@@ -129,16 +133,15 @@ def respond_stereo_twin(
     """Twin of ``respond_stereo`` on numpy arrays, float64 [H, W]."""
     from tailgate.sensors.kinect_twin import respond_depth_twin
 
-    focal = intrinsics.fx
-    out = respond_depth_twin(depth, luminance, intrinsics, limits, response.matching(focal), seed)
+    out = respond_depth_twin(depth, luminance, intrinsics, limits, response.matching(intrinsics.fx), seed)
     if response.texture_limit <= 0:
         return out
-    inside = (depth >= limits[0]) & (depth <= limits[1])
+    inside = (depth >= CLOSEST) & (depth <= limits[1])
     inverse = np.where(inside, 1.0 / np.where(inside, depth, 1.0), 0.0)
     side, (h, w) = TEXTURE_WINDOW, depth.shape
     padded = np.pad(luminance.astype(np.float64), ((side, side), (side + 1, side + 1)), mode="edge")
     step = np.abs(padded[:, 2:] - padded[:, :-2])
     own = sum(step[i : i + h, j : j + w] for i in range(2 * side + 1) for j in range(2 * side + 1)) * 0.5 / (2 * side + 1) ** 2
-    projected = response.pattern * luminance * np.cos(incidence_twin(inverse, focal)) * inverse**2
+    projected = response.pattern * luminance * np.cos(incidence_twin(inverse, intrinsics)) * inverse**2
     noise = noise_fields_twin(kernel_seed(seed, "texture"), 1, depth.shape, (response.noise_rows, response.noise_window))[0]
     return np.where((inverse > 0) & (own + projected < response.texture_limit * (1 + 0.3 * noise)), np.inf, out)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tailgate.geometry.quiet import wp
-from tailgate.sensors.inverse_depth import Optics, incidence, incidence_twin, surface_kernel
+from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence, incidence_twin, optics_of, surface_kernel
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 from tailgate.sensors.optics import spread_taps
 
@@ -57,7 +57,7 @@ def phasor_kernel(
     inverse: wp.array(dtype=wp.float32, ndim=2),
     luminance: wp.array(dtype=wp.float32, ndim=2),
     along: wp.array(dtype=wp.float32, ndim=2),
-    focal: float,
+    optics: Optics,
     wrap: float,
     out: wp.array(dtype=wp.vec3, ndim=2),
 ):
@@ -66,7 +66,7 @@ def phasor_kernel(
     out[y, x] = wp.vec3()
     if inverse[y, x] > 0.0:
         distance = along[y, x] / inverse[y, x]
-        amplitude = luminance[y, x] * wp.cos(incidence(inverse, y, x, focal)) / (distance * distance)
+        amplitude = luminance[y, x] * wp.cos(incidence(inverse, y, x, optics)) / (distance * distance)
         turns = distance / wrap
         angle = 6.2831855 * (turns - wp.floor(turns))
         out[y, x] = wp.vec3(amplitude * wp.cos(angle), amplitude * wp.sin(angle), 0.0)
@@ -120,11 +120,10 @@ def respond_tof(depth: wp.array, luminance: wp.array, intrinsics: object, limits
     device, shape = depth.device, depth.shape
     inverse, nearest = wp.empty(shape, dtype=wp.float32, device=device), wp.empty(shape[0], dtype=wp.float32, device=device)
     along = wp.array(ray_lengths(shape, intrinsics), dtype=wp.float32, device=device)
-    optics = Optics()
-    optics.f, optics.near, optics.far = intrinsics.fx, 1e-3, 1e9
+    optics = optics_of(intrinsics, (CLOSEST, 1e9))
     wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
     phasor, out = wp.empty(shape, dtype=wp.vec3, device=device), wp.empty(shape, dtype=wp.float32, device=device)
-    wp.launch(phasor_kernel, dim=shape, inputs=[inverse, luminance, along, intrinsics.fx, r.wrap, phasor], device=device)
+    wp.launch(phasor_kernel, dim=shape, inputs=[inverse, luminance, along, optics, r.wrap, phasor], device=device)
     optics.near, optics.far = limits
     noise = noise_fields(seed, 1, shape, device=device)
     values = wp.vec3(r.phase_noise, max(r.amplitude_limit, 1e-12), 1e-3 * r.depth_step)
@@ -136,10 +135,10 @@ def respond_tof_twin(
     depth: np.ndarray, luminance: np.ndarray, intrinsics: object, limits: tuple[float, float], r: TofResponse, seed: int
 ) -> np.ndarray:
     """Twin of ``respond_tof`` on numpy arrays, float64 [H, W]."""
-    along, seen = ray_lengths(depth.shape, intrinsics).astype(np.float64), np.isfinite(depth) & (depth > 1e-3)
+    along, seen = ray_lengths(depth.shape, intrinsics).astype(np.float64), np.isfinite(depth) & (depth >= CLOSEST)
     inverse = np.where(seen, 1 / np.where(seen, depth, 1.0), 0.0)
     distance = along * np.where(seen, depth, 1.0)
-    amplitude = np.where(seen, luminance * np.cos(incidence_twin(inverse, intrinsics.fx)) / distance**2, 0.0)
+    amplitude = np.where(seen, luminance * np.cos(incidence_twin(inverse, intrinsics)) / distance**2, 0.0)
     phasor = amplitude * np.exp(2j * math.pi * distance / r.wrap)
     taps = spread_taps(r.spread).astype(np.float64)
     radius = len(taps) // 2

@@ -153,7 +153,7 @@ class WarpBackend:
         shutter = model.shutter or Shutter()
         poses = np.stack([pose, carried_on(mounted, pose, sample.hints, 1e-3 * shutter.readout_ms)])
         moves = shutter.exposure_ms > 0 and any(sample.hints.get(name) for name in ("ego_speed", "ego_yaw_rate"))
-        views = max(shutter.moments if moves else 1, model.focus.views if model.focus else 1)
+        views = max(shutter.moments if moves else 1, model.focus.views if model.focus else 1) | 1
         cameras = []
         for k, point in enumerate(lens_points(views)):
             seconds = 1e-3 * shutter.exposure_ms * ((k + 0.5) / views - 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,10 +44,11 @@ class Quality:
 
 
 def lens_points(count: int) -> np.ndarray:
-    """Points [count, 2] spread evenly over the unit disc (Vogel's spiral, 1979), the centre in the middle of the list."""
+    """Points [count, 2] spread evenly over the unit disc (Vogel's spiral, 1979): the centre in the middle, inner and outer ones in turns."""
     k = np.arange(count)
     points = np.sqrt(k / max(count - 0.5, 1.0))[:, None] * np.stack([np.cos(2.399963 * k), np.sin(2.399963 * k)], 1)
-    return np.roll(points, count // 2, axis=0)
+    stride = next(s for s in range(round(0.618 * count), 2 * count) if math.gcd(s, count) == 1)
+    return points[(k - count // 2) * stride % count]
 
 
 def camera_of(
@@ -69,14 +71,15 @@ def camera_of(
     if model.focus and lens_point is not None:
         aside = lens_point * 0.5e-3 * model.focus.opening_mm
         out.aside, out.shear = wp.vec2(*map(float, aside)), wp.vec2(*map(float, aside / model.focus.distance))
-    if T_last_row is not None:
+    if T_last_row is not None and not np.array_equal(T_last_row, T_world_camera):
+        out.rolls = 1
         out.T_change = wp.mat44(*map(float, (T_last_row - T_world_camera).ravel()))
     if rays is not None:
         out.rays = rays
         out.fisheye = fisheye_of(model.intrinsics.distortion, str(rays.device))
     out.width, out.height, out.strip = model.width, model.height, 1
     out.fx, out.fy, out.cx, out.cy = model.fx, model.fy, model.cx, model.cy
-    out.near, out.far = model.near, model.far
+    out.near, out.far = model.clipping
     out.T_world_camera = wp.mat44(*map(float, T_world_camera.ravel()))
     return out
 

@@ -38,8 +38,8 @@ R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
 class Camera:
     """Camera; see ``tailgate.frames.Intrinsics``. Nothing nearer than ``near`` [m] is seen, ``far`` limits the depth channels alone; ``rays`` is
     empty without a lens and for a fisheye, whose rays are unit vectors: their t is a distance, while that of others is a depth. ``T_world_camera`` is
-    the pose of the first row, ``T_change`` what is added to it down to the last: 0 for a global shutter. ``aside`` is the place in the lens's opening
-    that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole. A thread works through ``strip`` pixels in a row, see
+    the pose of the first row, ``T_change`` what is added to it down to the last where the shutter ``rolls`` (1). ``aside`` is the place in the lens's
+    opening that light passes [m], ``shear`` that over the distance of focus: 0 for a pinhole. A thread works through ``strip`` pixels in a row, see
     ``rays.strips``."""
 
     width: wp.int32
@@ -55,6 +55,7 @@ class Camera:
     shear: wp.vec2
     T_world_camera: wp.mat44
     T_change: wp.mat44
+    rolls: wp.int32
     rays: wp.array2d(dtype=wp.vec2)
     fisheye: Fisheye
 
@@ -101,8 +102,14 @@ class Film:
 
 @wp.func
 def camera_pose(camera: Camera, v: float) -> wp.mat44:
-    """Pose in the world while row ``v`` was taken; a turn within a readout is small, so that its matrix may be interpolated."""
-    return camera.T_world_camera + camera.T_change * wp.clamp(v / wp.max(float(camera.height - 1), 1.0), 0.0, 1.0)
+    """Pose in the world while row ``v`` was taken; a turn within a readout is small, so that its axes may be interpolated and set upright again."""
+    if camera.rolls == 0:
+        return camera.T_world_camera
+    T = camera.T_world_camera + camera.T_change * wp.clamp(v / wp.max(float(camera.height - 1), 1.0), 0.0, 1.0)
+    z = wp.normalize(wp.vec3(T[0, 2], T[1, 2], T[2, 2]))
+    x = wp.normalize(wp.cross(wp.vec3(T[0, 1], T[1, 1], T[2, 1]), z))
+    y = wp.cross(z, x)
+    return wp.mat44(x[0], y[0], z[0], T[0, 3], x[1], y[1], z[1], T[1, 3], x[2], y[2], z[2], T[2, 3], 0.0, 0.0, 0.0, 1.0)
 
 
 @wp.func

@@ -30,13 +30,15 @@ class Fisheye:
 @wp.func
 def lens_ray(rays: wp.array2d(dtype=wp.vec2), u: float, v: float) -> wp.vec2:
     """Ray (x, y) at unit depth through an image point: linear between pixel centres, continued beyond the border with its slope there."""
-    j = wp.clamp(int(wp.floor(u)), 0, rays.shape[1] - 2)
-    i = wp.clamp(int(wp.floor(v)), 0, rays.shape[0] - 2)
+    j = wp.max(wp.min(int(wp.floor(u)), rays.shape[1] - 2), 0)
+    i = wp.max(wp.min(int(wp.floor(v)), rays.shape[0] - 2), 0)
+    right = wp.min(j + 1, rays.shape[1] - 1)
+    below = wp.min(i + 1, rays.shape[0] - 1)
     a = u - float(j)
     b = v - float(i)
-    across = rays[i, j + 1] - rays[i, j]
-    down = rays[i + 1, j] - rays[i, j]
-    twist = rays[i + 1, j + 1] - rays[i + 1, j] - across
+    across = rays[i, right] - rays[i, j]
+    down = rays[below, j] - rays[i, j]
+    twist = rays[below, right] - rays[below, j] - across
     return rays[i, j] + across * a + down * b + twist * (wp.clamp(a, 0.0, 1.0) * wp.clamp(b, 0.0, 1.0))
 
 

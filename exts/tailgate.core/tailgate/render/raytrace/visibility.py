@@ -194,6 +194,8 @@ def _pixel_bounds(first: np.ndarray, last: np.ndarray, camera: Intrinsics) -> np
 
 EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1])
 """Pairs of corners that an edge of a box joins, [12, 2]."""
+MOMENTS = 5
+"""Poses during a readout at which an object's place in the image is looked up; what is passed by comes and goes between the first and the last."""
 BEND = 17
 """Points along an edge where the lens bends it; a pinhole keeps it straight and its ends do."""
 
@@ -238,8 +240,9 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
     visible, tight = count_visible(mover, intrinsics.width, seen, device)
     bounds = image_boxes(seen, intrinsics, poses[0])
     if not np.array_equal(*poses):
-        last = image_boxes(seen, intrinsics, poses[1])
-        bounds = np.concatenate([np.minimum(bounds, last)[:, :2], np.maximum(bounds, last)[:, 2:]], axis=1)
+        passing = [image_boxes(seen, intrinsics, pose) for pose in np.linspace(*poses, MOMENTS)[1:]]
+        every = np.stack([bounds, *passing, np.where(visible[:, None] > 0, tight, EMPTY_BOX)])
+        bounds = np.concatenate([every[..., :2].min(0), every[..., 2:].max(0)], axis=1)
     windows, cells = pack(camera_windows(bounds, intrinsics, seen), device)
     count = wp.zeros((max(n, 1), 2), dtype=wp.int32, device=device)
     box = wp.array(np.tile(EMPTY_BOX, (max(n, 1), 1)), dtype=wp.int32, device=device)
