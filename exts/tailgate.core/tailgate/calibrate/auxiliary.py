@@ -90,8 +90,7 @@ class Auxiliary:
         return self._vectors({name: sketch.counts[name][None] for name in self.parts if name in sketch.counts}, 1)[0]
 
     def _usual(self, variance: np.ndarray) -> np.ndarray:
-        """Variance of a stratum of its size, by the others of its statistic [strata]: a few blocks may agree by chance. 0 where a statistic has too few
-        strata to tell."""
+        """Variance of a stratum of its size, by others of its statistic [strata]: a few blocks may agree by chance. 0 where too few strata tell."""
         usual, statistic = np.zeros_like(variance), self.statistic_of_strata()
         for name, (rows, _) in self.parts.items():
             own = statistic == name

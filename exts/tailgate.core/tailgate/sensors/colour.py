@@ -37,7 +37,7 @@ class ColourResponse:
         vignetting: strength of the cosine law of falloff; 1 for cos⁴.
         vignetting_edge: further share of light lost at the furthest corner.
         chromatic_red, chromatic_blue: how much further out than green the furthest corner is imaged [px].
-        blur: standard deviation of the point spread [px].
+        blur: standard deviation of the point spread [px]; as sampled at pixels, less than that below half a pixel.
         bloom: share of light spread around its source.
         bloom_radius: standard deviation of that spread [px].
         glare: share of light spread over the whole image.
