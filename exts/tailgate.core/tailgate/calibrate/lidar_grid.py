@@ -38,6 +38,10 @@ MIN_HIDDEN = 3
 """Narrowest part of a beam's turn that counts as hidden by the vehicle [columns]."""
 DOWN, SURE = 4.0, 0.9
 """Beams that look down by so much [deg] and return from so large a share of the cells in which they ever do can tell what the vehicle hides."""
+SPREAD = 0.5
+"""Returns of one beam that spread around their cone by more than this share of the gap between beams were not measured from their frame's origin."""
+APART = 3.0
+"""Beams that look further beside the table's [deg] are hardly the device's."""
 TRIM = 3.5
 """Returns off their cone by this many robust standard deviations are left out."""
 
@@ -100,9 +104,15 @@ class GridEstimate:
                 out[f"{name}[{int(np.argmax(off))}]"] = found[int(np.argmax(off))]
         return out
 
-    def notes(self) -> list[str]:
+    def notes(self, model: LidarModel) -> list[str]:
         """What the scans do not tell, and what the table tells in place of a setting, one sentence each."""
         out = []
+        beside = max(abs(e.value - t) if e.identifiable else 0.0 for e, t in zip(self.elevation, model.elevation_deg, strict=True))
+        if beside > APART:
+            out.append(f"a beam looks {beside:.1f} deg beside that of the model's table: are the recordings of that device?")
+        for words, found in (("range", self.offset), ("azimuth", self.turned)):
+            if not any(e.identifiable for e in found):
+                out.append(f"errors of single beams in {words} cannot be told: {found[0].why}")
         if any(e.value for e in self.offset):
             spread = float(np.std([e.value for e in self.offset]))
             out.append(f"ranges of beams err by {spread:.4f} m (standard deviation): each one's is in range_offset_m, beam_bias is what is left")
@@ -135,6 +145,7 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     if beams != {len(model.elevation_deg)}:
         raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
     pool = _Pool.of(scans)
+    _check_cones(pool, model)
     head = _head(pool, model)
     columns = _columns(scans, model)
     rate = head[0] if head else _derived_rate(columns, model)
@@ -227,8 +238,9 @@ def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
     free = [_cone(pool, k) for k in beams]
     told = np.array([cone is not None for cone in free])
     heights = np.array([cone[1].value if cone else 0.0 for cone in free])
+    flat = Estimate(0.0, -MIN_HEIGHT, MIN_HEIGHT, 0, True, "the lasers show no height")
     if told.sum() < len(beams) / 4 or np.median(np.abs(heights[told])) < MIN_HEIGHT:
-        return [_median_cone(pool, k, model.elevation_deg[k], Estimate(0.0, 0.0, 0.0, 0, True, "the lasers show no height")) for k in beams]
+        return [_median_cone(pool, k, model.elevation_deg[k], flat) for k in beams]
     out = []
     for k, cone in enumerate(free):
         near = float(np.interp(k, beams[told], heights[told]))
@@ -236,6 +248,21 @@ def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
         silent = (pool.ring == k).sum() < MIN_RETURNS
         out.append(cone or _median_cone(pool, k, model.elevation_deg[k], _unknown(table[k], 0, "too few returns") if silent else lent))
     return out
+
+
+def _check_cones(pool: _Pool, model: LidarModel) -> None:
+    """Refuse returns of beams that lie on no cone around the z axis."""
+    gap, spread = float(np.ptp(model.elevation_deg)) / max(len(model.elevation_deg) - 1, 1), []
+    for k in np.flatnonzero(np.bincount(pool.ring) >= MIN_RETURNS):
+        d, z = pool.distance[pool.ring == k], pool.z[pool.ring == k]
+        near = _on_line(d, z)
+        elevation, height = _line(d[near], z[near])
+        spread.append(1.4826 * float(np.median(np.abs(np.rad2deg(np.arctan2(z - height, d)) - elevation))))
+    if spread and gap and np.median(spread) > SPREAD * gap:
+        raise UserError(
+            f"returns of a beam must lie on a cone, and spread around it by {np.median(spread):.2g} deg where beams lie {gap:.2g} deg apart: "
+            "points must be in the sensor's own frame, with z along its axis"
+        )
 
 
 def _cone(pool: _Pool, ring: int) -> tuple[Estimate, Estimate] | None:
