@@ -39,7 +39,7 @@ def main() -> None:
             raise
         _fail(f"{error.filename or 'disk'}: {(error.strerror or str(error)).lower()}", 2)
     except KeyboardInterrupt:
-        stderr.print("stopped; run the same command again to resume")
+        stderr.print("stopped; run the same command again: runs and measurements resume, fits start anew")
         sys.exit(130)
 
 
