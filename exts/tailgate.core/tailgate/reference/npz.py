@@ -79,14 +79,18 @@ class NpzReader:
 
     Options:
         sensor: another name of the ``sensor.yaml``, relative to the folder, where a folder holds several devices.
+        model: the device, where the ``sensor.yaml`` does not name it.
     """
+
+    placed = 1.0
 
     def __init__(self, root: Path, options: dict[str, object] | None = None):
         options = dict(options or {})
-        self.root, path = Path(root), Path(root) / str(options.pop("sensor", FILE))
+        self.root, path, model = Path(root), Path(root) / str(options.pop("sensor", FILE)), str(options.pop("model", ""))
         for key in sorted(options):
-            raise unknown("option", key, ["sensor"], Where(key=f"reference.options.{key}"))
+            raise unknown("option", key, ["sensor", "model"], Where(key=f"reference.options.{key}"))
         self.recording = load_recording(path)
+        self.recording = self.recording.model_copy(update={"model": self.recording.model or model})
         found = sorted(p for p in self.root.glob(self.recording.files) if p.suffix in (".npz", ".npy") and p.is_file())
         self._files = {p.relative_to(self.root).with_suffix("").as_posix(): p for p in found}
         if not found:
@@ -131,7 +135,9 @@ class NpzReader:
     def _notes(self) -> list[str]:
         some = [(name, Arrays(path, self.recording)) for name, path in list(self._files.items())[:PLACED]]
         if isinstance(self.recording, LidarPoints):
-            return placing_notes([(name, _points_channels(arrays, self.recording)[1]) for name, arrays in some], len(self._files))
+            placings = [(name, _points_channels(arrays, self.recording)[1]) for name, arrays in some]
+            self.placed = min(placing.beams for _, placing in placings)
+            return placing_notes(placings, len(self._files))
         if isinstance(self.recording, LidarScan):
             return [note for name, arrays in some for note in _silence(name, _ranges(arrays, self.recording))]
         return []

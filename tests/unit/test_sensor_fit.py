@@ -1,0 +1,124 @@
+"""``calibrate sensor`` on recordings of others: what it takes, and what it refuses before it spends minutes; nothing is fitted here."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+from scan_folder import Scans
+from tailgate.calibrate.bench import CameraBench, LidarBench
+from tailgate.calibrate.indirect import Fit
+from tailgate.cli.app import app
+from tailgate.errors import UserError
+from tailgate.reference.npz import NpzReader
+from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
+from typer.testing import CliRunner
+
+
+@pytest.fixture(autouse=True)
+def nothing_fitted(monkeypatch):
+    for bench in (LidarBench, CameraBench):
+        monkeypatch.setattr(bench, "fit", lambda self, blocks, heard=None: Fit({}, 1.0, 1.0))
+
+
+def renamed(folder, model: str):
+    """The recordings as of another device, "" for none."""
+    file = folder / "sensor.yaml"
+    file.write_text(file.read_text().replace("model: bench32\n", f"model: {model}\n" if model else ""))
+    return folder
+
+
+def depth_images(folder, depth: np.ndarray):
+    folder.mkdir()
+    for k in range(2):
+        cv2.imwrite(str(folder / f"frame-{k:06d}.depth.png"), depth)
+        cv2.imwrite(str(folder / f"frame-{k:06d}.color.png"), np.full((120, 160, 3), 90, np.uint8))
+    np.savetxt(folder / "camera-intrinsics.txt", [[150, 0, 80], [0, 150, 60], [0, 0, 1]])
+    return folder
+
+
+@pytest.mark.parametrize("model", ["", "bench32"])
+def test_the_device_of_recordings_that_do_not_name_a_known_one_is_asked_for(tmp_path, model):
+    folder = renamed(Scans(range(2)).write(tmp_path / "own"), model)
+    with pytest.raises(UserError, match=r"own: does not name a known device .*--sensor .*vlp32c"):
+        fit_sensor(SensorRequest(folder))
+    found = fit_sensor(SensorRequest(folder, "vlp32c"))
+    assert found.models["lidar"].device == found.record.sensor == "vlp32c"
+    assert found.models["lidar"].elevation_deg == pytest.approx(np.linspace(10, -20, 32), abs=0.01)
+    assert any("are the recordings of that device?" in note for note in found.record.notes)
+
+
+def test_recordings_of_another_device_are_refused(tmp_path):
+    known = renamed(Scans(range(2)).write(tmp_path / "known"), "vlp32c")
+    with pytest.raises(UserError, match="known: holds recordings of vlp32c, not of hdl64e"):
+        fit_sensor(SensorRequest(known, "hdl64e"))
+    with pytest.raises(UserError, match="own: holds no recordings of a camera, which kinect_v1 is"):
+        fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "kinect_v1"))
+    with pytest.raises(UserError, match="own: scans must have the model's 64 beams, got 32"):
+        fit_sensor(SensorRequest(tmp_path / "own", "hdl64e"))
+
+
+def test_points_of_another_frame_are_refused(tmp_path):
+    folder = tmp_path / "axes"
+    folder.mkdir()
+    azimuth, elevation = np.meshgrid(np.linspace(-np.pi, np.pi, 720, endpoint=False), np.deg2rad(np.linspace(15, -15, 16)))
+    xyz = 9.0 * np.stack([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=-1)
+    ring = np.repeat(np.arange(16), 720)
+    (folder / "sensor.yaml").write_text("kind: lidar_points\nmodel: vlp16\nxyz: xyz\nring: ring\n")
+    np.savez(folder / "a.npz", xyz=xyz.reshape(-1, 3) @ np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]]), ring=ring)
+    with pytest.raises(UserError, match="axes: returns of a beam must lie on a cone.*own frame, with z along its axis"):
+        fit_sensor(SensorRequest(folder))
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (0, "without a single measured distance"),
+        (20_000, "median distance is 20 m, and kinect_v1 measures 0.4 to 8 m"),
+        (2, "metres read as millimetres"),
+    ],
+)
+def test_depth_that_the_camera_cannot_measure_is_refused(tmp_path, counts, message):
+    with pytest.raises(UserError, match=message):
+        fit_sensor(SensorRequest(depth_images(tmp_path / "own", np.full((120, 160), counts, np.uint16))))
+
+
+def test_depth_and_colour_of_a_sequence_have_one_size(tmp_path):
+    with pytest.raises(UserError, match=r"frame-00000\d.depth.png: must have the size of its colour image"):
+        fit_sensor(SensorRequest(depth_images(tmp_path / "half", np.full((60, 80), 900, np.uint16))))
+    found = fit_sensor(SensorRequest(depth_images(tmp_path / "small", np.full((120, 160), 900, np.uint16))))
+    assert (found.models["kinect"].width, found.models["kinect"].height) == (160, 120)
+
+
+def test_beams_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(NpzReader, "placed", 0.8, raising=False)
+    with pytest.raises(UserError, match="stores no beams, and 20% of a file's returns lie between them"):
+        fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "vlp32c"))
+
+
+def test_a_file_that_its_decoder_chokes_on_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(NpzReader, "read", lambda self, name: 1 // 0)
+    with pytest.raises(UserError, match="own: frame 'room00' cannot be read: ZeroDivisionError"):
+        fit_sensor(SensorRequest(Scans(range(1)).write(tmp_path / "own"), "vlp32c"))
+
+
+def test_zero_errors_have_intervals(tmp_path):
+    rows = {row.name: row for row in fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "vlp32c")).record.settings}
+    height = rows["beam_height_m[0]"]
+    assert height.low < height.value == 0.0 < height.high
+    assert all(row.high > row.low for name, row in rows.items() if name.startswith(("range_offset", "azimuth_error")))
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_fit(tmp_path, monkeypatch):
+    folder = Scans(range(1)).write(tmp_path / "own")
+
+    def complaint(out) -> str:
+        return str(CliRunner().invoke(app, ["calibrate", "sensor", "--reference", str(folder), "--sensor", "vlp32c", "-o", str(out)]).exception)
+
+    before = (folder / "sensor.yaml").read_text()
+    assert "describes the recordings" in complaint(folder / "sensor.yaml") and (folder / "sensor.yaml").read_text() == before
+    assert "must not end in .html" in complaint(tmp_path / "page.html")
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert "permission denied" in complaint(tmp_path / "a.yaml") and not (tmp_path / "a.yaml").exists()
