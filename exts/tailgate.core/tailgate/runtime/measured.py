@@ -16,7 +16,7 @@ from tailgate.errors import UserError
 from tailgate.frames import Frame
 from tailgate.reference.detect import detect
 from tailgate.reference.labelmap import LabelMap
-from tailgate.reference.open import open_reader
+from tailgate.reference.open import open_reader, reader_class
 from tailgate.reference.reader import Entry, Reader, ReferenceSet
 from tailgate.reference.split import MIN_RECORDINGS, make_groups
 from tailgate.validate.backbones import Backbone, open_backbone
@@ -56,6 +56,7 @@ class Source:
             raise UserError("must be a folder of frames; it does not exist", root)
         if kind is None:
             kind, root = detect(root)
+        reader_class(kind)
         return cls(root, kind, dict(options), labels)
 
     def open(self) -> tuple[Reader, list[Entry]]:
