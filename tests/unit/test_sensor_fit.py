@@ -10,7 +10,7 @@ import pytest
 from scan_folder import Scans
 from tailgate.calibrate.bench import CameraBench, LidarBench
 from tailgate.calibrate.indirect import Fit
-from tailgate.cli.app import app
+from tailgate.cli import app as command
 from tailgate.errors import UserError
 from tailgate.reference.npz import NpzReader
 from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
@@ -48,6 +48,7 @@ def test_the_device_of_recordings_that_do_not_name_a_known_one_is_asked_for(tmp_
     assert found.models["lidar"].device == found.record.sensor == "vlp32c"
     assert found.models["lidar"].elevation_deg == pytest.approx(np.linspace(10, -20, 32), abs=0.01)
     assert any("are the recordings of that device?" in note for note in found.record.notes)
+    assert found.models["lidar"].source.startswith("1 frames of own (calibrate sensor). What they do not tell: ")
 
 
 def test_recordings_of_another_device_are_refused(tmp_path):
@@ -115,10 +116,23 @@ def test_files_that_cannot_be_written_are_refused_before_the_fit(tmp_path, monke
     folder = Scans(range(1)).write(tmp_path / "own")
 
     def complaint(out) -> str:
-        return str(CliRunner().invoke(app, ["calibrate", "sensor", "--reference", str(folder), "--sensor", "vlp32c", "-o", str(out)]).exception)
+        words = ["calibrate", "sensor", "--reference", str(folder), "--sensor", "vlp32c", "-o", str(out)]
+        return str(CliRunner().invoke(command.app, words).exception)
 
     before = (folder / "sensor.yaml").read_text()
     assert "describes the recordings" in complaint(folder / "sensor.yaml") and (folder / "sensor.yaml").read_text() == before
     assert "must not end in .html" in complaint(tmp_path / "page.html")
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     assert "permission denied" in complaint(tmp_path / "a.yaml") and not (tmp_path / "a.yaml").exists()
+
+
+def test_an_unknown_layout_is_told_from_its_neighbour(tmp_path):
+    with pytest.raises(UserError, match="kind must be one that holds recordings .did you mean 'clouds'"):
+        fit_sensor(SensorRequest(tmp_path, kind="cloud"))
+
+
+def test_an_interrupt_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(command, "app", lambda *args, **kwargs: command.STOPPED)
+    with pytest.raises(SystemExit, match="130"):
+        command.main()
+    assert "stopped; run the same command again" in capsys.readouterr().err

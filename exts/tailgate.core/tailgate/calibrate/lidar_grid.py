@@ -42,6 +42,8 @@ SPREAD = 0.5
 """Returns of one beam that spread around their cone by more than this share of the gap between beams were not measured from their frame's origin."""
 APART = 3.0
 """Beams that look further beside the table's [deg] are hardly the device's."""
+LOOSE = 1.0
+"""Half interval of a beam's azimuth offset [deg] from which on the table knows better."""
 TRIM = 3.5
 """Returns off their cone by this many robust standard deviations are left out."""
 
@@ -332,7 +334,8 @@ def _head(pool: _Pool, model: LidarModel) -> tuple[Estimate, str, list[Estimate]
 
     count = np.bincount(ring, minlength=beams)
     found = _jackknife(offsets, fold, "azimuth of the beam's returns against the head's")
-    aside = [e if count[k] >= MIN_RETURNS else _unknown(e.value, int(count[k]), "too few returns") for k, e in enumerate(found)]
+    sure = [count[k] >= MIN_RETURNS and e.high - e.low < 2 * LOOSE for k, e in enumerate(found)]
+    aside = [e if sure[k] else _unknown(e.value, int(count[k]), "too few returns agree") for k, e in enumerate(found)]
     low, high = sorted((abs(turning.low), abs(turning.high)))
     return replace(turning, value=abs(turning.value), low=low, high=high), "ccw" if turning.value > 0 else "cw", aside
 

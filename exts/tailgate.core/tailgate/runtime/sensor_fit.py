@@ -30,6 +30,8 @@ GRID_SCANS = 16
 """Most scans a firing grid is read from."""
 TOLD = ("clouds", "npz", "semantickitti")
 """Layouts whose files need not name their device: their readers hear of it from ``--sensor``, and know its beams."""
+BEFORE = ". What they do not tell: "
+"""What stands in the source of a calibrated model between its recordings and the source of the model it started from."""
 PLACED = 0.9
 """Share of a file's returns that must fit a beam, or most of what is lost is lost by the recovery of beams."""
 
@@ -104,7 +106,8 @@ def _fit(found: ReferenceSet, of: tuple[LidarModel | CameraModel, str, list[str]
     rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
     record = SensorRecord(name, kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
     models = {n: bench.heads[n].model for n in heads if n in bench.heads} if model.type == "lidar" else {heads[0]: model}
-    return SensorFit({n: _fitted(m, fit.estimates) for n, m in models.items()}, record)
+    source = f"{len(frames)} frames of {request.reference.resolve().name} (calibrate sensor){BEFORE}{model.source.rpartition(BEFORE)[2]}"
+    return SensorFit({n: _fitted(m, fit.estimates).model_copy(update={"source": source}) for n, m in models.items()}, record)
 
 
 def _model(found: ReferenceSet, wanted: str | None, root: Path) -> tuple[LidarModel | CameraModel, str, list[str]]:
