@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from scan_folder import Scans
+from sweeps import room_sweep
 from tailgate.calibrate.bench import CameraBench, LidarBench
 from tailgate.calibrate.indirect import Fit
 from tailgate.cli import app as command
@@ -61,16 +62,19 @@ def test_recordings_of_another_device_are_refused(tmp_path):
         fit_sensor(SensorRequest(tmp_path / "own", "hdl64e"))
 
 
-def test_points_of_another_frame_are_refused(tmp_path):
-    folder = tmp_path / "axes"
-    folder.mkdir()
-    azimuth, elevation = np.meshgrid(np.linspace(-np.pi, np.pi, 720, endpoint=False), np.deg2rad(np.linspace(15, -15, 16)))
-    xyz = 9.0 * np.stack([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=-1)
-    ring = np.repeat(np.arange(16), 720)
-    (folder / "sensor.yaml").write_text("kind: lidar_points\nmodel: vlp16\nxyz: xyz\nring: ring\n")
-    np.savez(folder / "a.npz", xyz=xyz.reshape(-1, 3) @ np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]]), ring=ring)
-    with pytest.raises(UserError, match="axes: returns of a beam must lie on a cone.*own frame, with z along its axis"):
-        fit_sensor(SensorRequest(folder))
+def test_points_of_another_frame_are_refused_or_told(tmp_path):
+    xyz = room_sweep(16, 720).xyz.reshape(-1, 3)
+
+    def recorded(name: str, points: np.ndarray):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sensor.yaml").write_text("kind: lidar_points\nmodel: vlp16\nxyz: xyz\nring: ring\n")
+        np.savez(tmp_path / name / "a.npz", xyz=points, ring=np.repeat(np.arange(16), 720))
+        return fit_sensor(SensorRequest(tmp_path / name)).record.notes
+
+    with pytest.raises(UserError, match="axes: returns of a beam must lie on a cone.*axes of a camera"):
+        recorded("axes", xyz @ np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]]))
+    assert any("moved since" in note for note in recorded("vehicle", xyz + [2.0, 0.0, 0.0]))
+    assert not any("moved since" in note for note in recorded("own", xyz))
 
 
 @pytest.mark.parametrize(

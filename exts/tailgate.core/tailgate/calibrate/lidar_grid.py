@@ -38,8 +38,9 @@ MIN_HIDDEN = 3
 """Narrowest part of a beam's turn that counts as hidden by the vehicle [columns]."""
 DOWN, SURE = 4.0, 0.9
 """Beams that look down by so much [deg] and return from so large a share of the cells in which they ever do can tell what the vehicle hides."""
-SPREAD = 0.5
-"""Returns of one beam that spread around their cone by more than this share of the gap between beams were not measured from their frame's origin."""
+MOVED, WRONG = 0.5, 10.0
+"""Returns of one beam that spread around their cone by more than this share of the gap between beams were moved after they were measured; those that
+spread by so much [deg] lie on no cone at all: their frame has other axes."""
 APART = 3.0
 """Beams that look further beside the table's [deg] are hardly the device's."""
 LOOSE = 1.0
@@ -59,6 +60,7 @@ class GridEstimate:
         offset, turned: errors of each beam's range [m] and reported azimuth [deg].
         blind: sectors [deg], as in ``LidarModel``; None where the scans do not tell.
         hidden: sectors of each beam [deg], as in ``LidarModel``; None where the scans do not tell.
+        spread: of a beam's returns around its cone [deg].
     """
 
     columns: Estimate
@@ -71,6 +73,7 @@ class GridEstimate:
     turned: list[Estimate]
     blind: list[tuple[float, float]] | None
     hidden: list[list[tuple[float, float]]] | None
+    spread: float = 0.0
 
     def applied(self, model: LidarModel) -> LidarModel:
         """The model with what was identified in place of its table."""
@@ -110,6 +113,8 @@ class GridEstimate:
         """What the scans do not tell, and what the table tells in place of a setting, one sentence each."""
         out = []
         beside = max(abs(e.value - t) if e.identifiable else 0.0 for e, t in zip(self.elevation, model.elevation_deg, strict=True))
+        if self.spread > MOVED * np.ptp(model.elevation_deg) / len(model.elevation_deg) > 0:
+            out.append(f"returns spread {self.spread:.2g} deg around their beam's cone: they were moved since, with a vehicle or into its frame")
         if beside > APART:
             out.append(f"a beam looks {beside:.1f} deg beside that of the model's table: are the recordings of that device?")
         for words, found in (("range", self.offset), ("azimuth", self.turned)):
@@ -147,7 +152,7 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     if beams != {len(model.elevation_deg)}:
         raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
     pool = _Pool.of(scans)
-    _check_cones(pool, model)
+    spread = _spread(pool)
     head = _head(pool, model)
     columns = _columns(scans, model)
     rate = head[0] if head else _derived_rate(columns, model)
@@ -156,7 +161,7 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     seen = (blind_sectors(scans), hidden_sectors(scans) if places > 1 else None)
     errors = beam_errors(scans)
     beam = [c[0] for c in cones], aside, [c[1] for c in cones], errors.range, errors.azimuth
-    return GridEstimate(columns, rate, head[1] if head else None, *beam, *seen)
+    return GridEstimate(columns, rate, head[1] if head else None, *beam, *seen, spread)
 
 
 def blind_sectors(scans: Sequence[SensorFrame]) -> list[tuple[float, float]] | None:
@@ -252,19 +257,18 @@ def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
     return out
 
 
-def _check_cones(pool: _Pool, model: LidarModel) -> None:
-    """Refuse returns of beams that lie on no cone around the z axis."""
-    gap, spread = float(np.ptp(model.elevation_deg)) / max(len(model.elevation_deg) - 1, 1), []
+def _spread(pool: _Pool) -> float:
+    """How far returns lie from the cone of their beam [deg]: the median over beams; UserError where they lie on none."""
+    found = [0.0]
     for k in np.flatnonzero(np.bincount(pool.ring) >= MIN_RETURNS):
         d, z = pool.distance[pool.ring == k], pool.z[pool.ring == k]
         near = _on_line(d, z)
         elevation, height = _line(d[near], z[near])
-        spread.append(1.4826 * float(np.median(np.abs(np.rad2deg(np.arctan2(z - height, d)) - elevation))))
-    if spread and gap and np.median(spread) > SPREAD * gap:
-        raise UserError(
-            f"returns of a beam must lie on a cone, and spread around it by {np.median(spread):.2g} deg where beams lie {gap:.2g} deg apart: "
-            "points must be in the sensor's own frame, with z along its axis"
-        )
+        found.append(1.4826 * float(np.median(np.abs(np.rad2deg(np.arctan2(z - height, d)) - elevation))))
+    spread = float(np.median(found))
+    if spread > WRONG:
+        raise UserError(f"returns of a beam must lie on a cone around the sensor's z axis, and spread by {spread:.0f} deg: axes of a camera?")
+    return spread
 
 
 def _cone(pool: _Pool, ring: int) -> tuple[Estimate, Estimate] | None:
