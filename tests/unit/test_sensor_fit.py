@@ -58,6 +58,8 @@ def test_recordings_of_another_device_are_refused(tmp_path):
         fit_sensor(SensorRequest(known, "hdl64e"))
     with pytest.raises(UserError, match="own: holds no recordings of a camera, which kinect_v1 is"):
         fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "kinect_v1"))
+    with pytest.raises(UserError, match="'vlp32' was not found .*did you mean 'vlp32c'"):
+        fit_sensor(SensorRequest(tmp_path / "own", "vlp32"))
     with pytest.raises(UserError, match="own: scans must have the model's 64 beams, got 32"):
         fit_sensor(SensorRequest(tmp_path / "own", "hdl64e"))
 

@@ -81,7 +81,7 @@ def fit_sensor(request: SensorRequest) -> SensorFit:
     from tailgate.reference import open_reference
 
     source = Source.find(request.reference, request.kind, request.options)
-    if request.sensor and source.kind in TOLD:
+    if request.sensor and load_sensor(request.sensor) and source.kind in TOLD:
         source = replace(source, options={"model": request.sensor, **source.options})
     found = open_reference(Reference(kind=source.kind, root=".", options=dict(source.options)), source.root)
     found = replace(found, read=partial(source.read, found))
