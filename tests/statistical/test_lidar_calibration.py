@@ -102,7 +102,7 @@ def test_a_hidden_grid_is_found_from_points_alone():
     assert _inside(grid.elevation, hidden.elevation_deg, 0.002) > 0.8
     ((first, last),) = found.blind_sectors_deg
     assert first == pytest.approx(150.0, abs=0.4) and last == pytest.approx(171.0, abs=0.4)
-    assert any("no firing times" in n for n in grid.notes())
+    assert any("no firing times" in n for n in grid.notes(table))
 
 
 def test_a_hidden_grid_is_found_with_firing_times():
@@ -187,7 +187,7 @@ def test_what_the_vehicle_hides_is_found_from_two_places():
     scans = _scans(hidden, range(3), {"noise_sigma": 0.015, "drop_base": 0.02})
     found = estimate_grid(scans, table, places=3)
     assert estimate_grid(scans, table, places=1).hidden is None
-    assert any("one place only" in n for n in estimate_grid(scans, table).notes())
+    assert any("one place only" in n for n in estimate_grid(scans, table).notes(table))
     assert all(not sectors for sectors in found.hidden[:20])
     for k in range(45, 64):
         first, last = sorted(found.hidden[k])
@@ -207,4 +207,4 @@ def test_a_grid_that_cannot_be_told_stays_the_tables():
     none = replace(scan, channels={**scan.channels, "range": np.zeros_like(scan.channel("range"))})
     grid = estimate_grid([none], table)
     assert grid.applied(table).elevation_deg == table.elevation_deg and grid.blind is None
-    assert any("beams 0, 1" in n for n in grid.notes())
+    assert any("beams 0, 1" in n for n in grid.notes(table))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import handmade
 import numpy as np
@@ -171,6 +172,15 @@ def test_top_view_of_a_camera_agrees_with_that_of_a_lidar(frame):
     x, left = z[v, u].mean() + handmade.T_RIG_CAMERA[0, 3], -((u - k.cx) / k.fx * z[v, u]).mean()
     assert abs(x - 9) < 0.8 and abs(left - 1.2) < 0.5
     assert top_view(frame, "front", 320, 240).shape == (240, 320, 3)
+
+
+def test_top_view_of_a_camera_leaves_out_what_has_no_depth(frame):
+    camera = frame.sensors["front"]
+    k = camera.intrinsics
+    camera.intrinsics = replace(k, cx=float(k.width // 2), cy=float(k.height // 2))
+    camera.channels["distance_to_image_plane"] = np.where(np.arange(k.width) < k.width // 2 + 1, np.inf, 5.0) * np.ones((k.height, 1))
+    with np.errstate(all="raise"):
+        assert top_view(frame, "front", 320, 240).shape == (240, 320, 3)
 
 
 def test_top_view_of_a_camera_without_a_pose_uses_its_own_axes(frame):

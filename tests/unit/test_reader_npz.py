@@ -65,6 +65,15 @@ def test_staggered_scan_comes_out_aligned(tmp_path):
     assert channels["time_offset"].max() == pytest.approx(1e8 * 179 / 180)
 
 
+@pytest.mark.parametrize("yaml", [SCAN, POINTS + "beams: 8\nintensity: flat\n"])
+def test_intensity_beyond_one_names_its_scale(tmp_path, yaml):
+    arrays, sweep = staggered()
+    arrays |= cloud(sweep) if "lidar_points" in yaml else {}
+    root = folder(tmp_path, yaml.replace("0.00392156863", "1"), a=arrays | {"flat": arrays["reflectivity"].reshape(-1)})
+    with pytest.raises(UserError, match=r"a\.npz: intensity must lie in 0\.\.1, got 51\.\.51: check its 'scale'"):
+        points_of(root)
+
+
 def test_no_return_stays_empty(tmp_path):
     arrays, _ = staggered()
     arrays["range_mm"][2, 40:60] = 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from frames_fixture import make_frame
 from sweeps import room_sweep
+from tailgate.config.rig import load_sensor
 from tailgate.datasets.semantickitti import SemanticKittiWriter
 from tailgate.errors import UserError
 from tailgate.reference.open import open_reader
@@ -106,3 +107,15 @@ def test_other_mistakes(tmp_path, sequence):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty: must hold sequences/<NN>/velodyne"):
         SemanticKittiReader(tmp_path / "empty")
+
+
+def test_a_beam_without_a_return_keeps_its_row(tmp_path):
+    table = load_sensor("vlp16")[0].elevation_deg
+    elevation, azimuth = np.meshgrid(np.deg2rad(np.sort(table)[::-1]), np.deg2rad(np.arange(0.5, 360.5)), indexing="ij")
+    xyz = 9.0 * np.stack([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=-1)
+    folder = tmp_path / "sequences" / "00" / "velodyne"
+    folder.mkdir(parents=True)
+    kept = np.delete(xyz, 5, axis=0).reshape(-1, 3)
+    np.column_stack([kept, np.full(len(kept), 0.25)]).astype("<f4").tofile(folder / "000000.bin")
+    held = SemanticKittiReader(tmp_path, {"model": "vlp16"}).read("00/000000").sensors["lidar"].channels["range"][..., 0] > 0
+    assert held.shape[0] == 16 and np.flatnonzero(~held.any(axis=1)).tolist() == [5]

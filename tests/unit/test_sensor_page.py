@@ -4,6 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
+from tailgate.calibrate.holdout import HeldOut
 from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, write_sensor_page
 
 
@@ -41,3 +42,12 @@ def test_settings_unknown_for_one_reason_share_a_line(tmp_path):
     assert "gain, contrast: no statistic of the reference responds to it" in text
     assert "noise_sigma: it lies at the end of its bounds, 0.04" in text
     assert "hole_rate moves with it; it lies at the end of its bounds" in write_sensor_page(record, tmp_path / "page.html").read_text()
+
+
+def test_what_is_a_share_needs_no_unit(tmp_path):
+    held = [HeldOut(name, unit, 0.3, 0.2, 0.1, 0.2, 0.1) for name, unit in (("overshoot", "share of an edge"), ("depth_noise", "mm"))]
+    record = SensorRecord("kinect_v1", "mosd", 3, [], "recordings", held)
+    out = Console(file=io.StringIO(), width=300)
+    print_sensor(record, out)
+    for text in (out.file.getvalue().lower(), write_sensor_page(record, tmp_path / "page.html").read_text().lower()):
+        assert "rims of edges in pictures" in text and "share of an edge" not in text and "[mm]" in text

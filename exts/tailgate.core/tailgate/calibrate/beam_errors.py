@@ -32,7 +32,8 @@ LEAST = np.array([1e-3, 2e-4])
 TOLD = 0.6
 """Share of the variance between beams that must be their own, and not chance, for any error of a kind to be told."""
 KNOWN = 0.15
-"""Standard error of a beam, as a share of the prior's, that most beams must undercut for errors of a kind to be told."""
+"""Standard error of a beam, as a share of the prior's, that most beams must undercut for errors of a kind to be told: what a handful of walls
+shows is their own relief."""
 REWEIGHTED, OUTLIER = 4, 2.0
 """Rounds of reweighting within a fit; returns off by so many robust standard deviations weigh half (Cauchy's weight)."""
 _NONE = 1e-9
@@ -56,33 +57,34 @@ def beam_errors(scans: Sequence[SensorFrame]) -> BeamErrors:
         scans: organised scans of one device.
     """
     scans = scans[:: -(-len(scans) // SCANS)]
-    total, prior = np.zeros((len(np.asarray(scans[0].channel("range"))), 2)), PRIOR
+    beams = len(np.asarray(scans[0].channel("range")))
+    total, prior, chance, known = np.zeros((beams, 2)), PRIOR, np.tile(PRIOR, (beams, 1)), np.zeros(2, dtype=bool)
     for k in range(ROUNDS):
         step, error, blocks = _fit([_beside_planes(scan, total) for scan in scans], total, prior)
         told = blocks >= MIN_BLOCKS
         total = total + np.where(told[:, None], step, 0.0)
         if k == 0 and told.any():
-            prior = np.where(_beyond_chance(total[told], error[told]), PRIOR, _NONE)
+            chance, known = error, np.median(error[told], axis=0) < KNOWN * PRIOR
+            prior = np.where(known & _beyond_chance(total[told], error[told]), PRIOR, _NONE)
             total = np.where(prior == PRIOR, total, 0.0)
     if told.any():
         total = np.where(told[:, None] & (prior == PRIOR), total - np.median(total[told], axis=0), 0.0)
-    unit = np.array([1.0, 180.0 / np.pi])
-    return BeamErrors(*(_estimates(v, 2.0 * e, told, blocks) for v, e in zip((total * unit).T, (error * unit).T, strict=True)))
+    unit, half = np.array([1.0, 180.0 / np.pi]), 2.0 * np.where(prior == PRIOR, error, np.maximum(chance, LEAST))
+    return BeamErrors(*(_estimates(v, h, told & sure, blocks) for v, h, sure in zip((total * unit).T, (half * unit).T, known, strict=True)))
 
 
 def _beyond_chance(found: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Whether beams differ by more than chance, for each kind of error, bool [2]: judged by the half that is known best, and not where few beams know
-    anything, since what a handful of walls shows is their own relief. (beams, 2) each."""
+    """Whether beams differ by more than chance, for each kind of error, bool [2]: judged by the half that is known best. (beams, 2) each."""
     sure = error <= np.median(error, axis=0)
     spread, chance = (np.nanmedian(np.where(sure, v**2, np.nan), axis=0) for v in (found, error))
-    known = np.median(error, axis=0) < KNOWN * PRIOR
-    return known & (spread / _MEDIAN_SQUARE > np.maximum(chance / (1.0 - TOLD), LEAST**2))
+    return spread / _MEDIAN_SQUARE > np.maximum(chance / (1.0 - TOLD), LEAST**2)
 
 
 def _estimates(value: np.ndarray, half: np.ndarray, told: np.ndarray, n: np.ndarray) -> list[Estimate]:
     """Values and half intervals [beams] with words on how they were found."""
     if not value.any():
-        return [Estimate(0.0, 0.0, 0.0, int(k), bool(told.any()), "the beams lie on the planes of their neighbours") for k in n]
+        why = "the beams lie on the planes of their neighbours" if told.any() else "too few beams meet surfaces that would show them"
+        return [Estimate(0.0, -float(h), float(h), int(k), bool(told.any()), why) for h, k in zip(half, n, strict=True)]
     how, none = "the beam's distance from the planes of those beside it", "too few planes lie before the beam"
     return [
         Estimate(float(v), float(v - h), float(v + h), int(k), True, how) if known else Estimate(0.0, -np.inf, np.inf, int(k), False, none)

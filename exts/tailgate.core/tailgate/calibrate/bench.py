@@ -71,7 +71,7 @@ class LidarBench:
             pose = np.asarray(scans[0].T_world_sensor)[0]
             heads[name] = Head(storage.applied(grid.applied(model)), pose if pose[2, 3] > 0 else None)
             rows |= {f"{of}.{key}".lstrip("."): row for key, row in {**grid.rows(model), **storage.rows()}.items()}
-            notes += [f"{of}: {note}".lstrip(": ") for note in (*grid.notes(), *storage.notes())]
+            notes += [f"{of}: {note}".lstrip(": ") for note in (*grid.notes(model), *storage.notes())]
         return cls(model, heads, rows, notes, seed)
 
     @cached_property

@@ -38,6 +38,13 @@ MIN_HIDDEN = 3
 """Narrowest part of a beam's turn that counts as hidden by the vehicle [columns]."""
 DOWN, SURE = 4.0, 0.9
 """Beams that look down by so much [deg] and return from so large a share of the cells in which they ever do can tell what the vehicle hides."""
+MOVED, WRONG = 0.5, 10.0
+"""Returns of one beam that spread around their cone by more than this share of the gap between beams were moved after they were measured; those that
+spread by so much [deg] lie on no cone at all: their frame has other axes."""
+APART = 3.0
+"""Beams that look further beside the table's [deg] are hardly the device's."""
+LOOSE = 1.0
+"""Half interval of a beam's azimuth offset [deg] from which on the table knows better."""
 TRIM = 3.5
 """Returns off their cone by this many robust standard deviations are left out."""
 
@@ -53,6 +60,7 @@ class GridEstimate:
         offset, turned: errors of each beam's range [m] and reported azimuth [deg].
         blind: sectors [deg], as in ``LidarModel``; None where the scans do not tell.
         hidden: sectors of each beam [deg], as in ``LidarModel``; None where the scans do not tell.
+        spread: of a beam's returns around its cone [deg].
     """
 
     columns: Estimate
@@ -65,6 +73,7 @@ class GridEstimate:
     turned: list[Estimate]
     blind: list[tuple[float, float]] | None
     hidden: list[list[tuple[float, float]]] | None
+    spread: float = 0.0
 
     def applied(self, model: LidarModel) -> LidarModel:
         """The model with what was identified in place of its table."""
@@ -100,9 +109,17 @@ class GridEstimate:
                 out[f"{name}[{int(np.argmax(off))}]"] = found[int(np.argmax(off))]
         return out
 
-    def notes(self) -> list[str]:
+    def notes(self, model: LidarModel) -> list[str]:
         """What the scans do not tell, and what the table tells in place of a setting, one sentence each."""
         out = []
+        beside = max(abs(e.value - t) if e.identifiable else 0.0 for e, t in zip(self.elevation, model.elevation_deg, strict=True))
+        if self.spread > MOVED * np.ptp(model.elevation_deg) / len(model.elevation_deg) > 0:
+            out.append(f"returns spread {self.spread:.2g} deg around their beam's cone: they were moved since, with a vehicle or into its frame")
+        if beside > APART:
+            out.append(f"a beam looks {beside:.1f} deg beside that of the model's table: are the recordings of that device?")
+        for words, found in (("range", self.offset), ("azimuth", self.turned)):
+            if not any(e.identifiable for e in found):
+                out.append(f"errors of single beams in {words} cannot be told: {found[0].why}")
         if any(e.value for e in self.offset):
             spread = float(np.std([e.value for e in self.offset]))
             out.append(f"ranges of beams err by {spread:.4f} m (standard deviation): each one's is in range_offset_m, beam_bias is what is left")
@@ -135,6 +152,7 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     if beams != {len(model.elevation_deg)}:
         raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
     pool = _Pool.of(scans)
+    spread = _spread(pool)
     head = _head(pool, model)
     columns = _columns(scans, model)
     rate = head[0] if head else _derived_rate(columns, model)
@@ -143,7 +161,7 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     seen = (blind_sectors(scans), hidden_sectors(scans) if places > 1 else None)
     errors = beam_errors(scans)
     beam = [c[0] for c in cones], aside, [c[1] for c in cones], errors.range, errors.azimuth
-    return GridEstimate(columns, rate, head[1] if head else None, *beam, *seen)
+    return GridEstimate(columns, rate, head[1] if head else None, *beam, *seen, spread)
 
 
 def blind_sectors(scans: Sequence[SensorFrame]) -> list[tuple[float, float]] | None:
@@ -227,8 +245,9 @@ def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
     free = [_cone(pool, k) for k in beams]
     told = np.array([cone is not None for cone in free])
     heights = np.array([cone[1].value if cone else 0.0 for cone in free])
+    flat = Estimate(0.0, -MIN_HEIGHT, MIN_HEIGHT, 0, True, "the lasers show no height")
     if told.sum() < len(beams) / 4 or np.median(np.abs(heights[told])) < MIN_HEIGHT:
-        return [_median_cone(pool, k, model.elevation_deg[k], Estimate(0.0, 0.0, 0.0, 0, True, "the lasers show no height")) for k in beams]
+        return [_median_cone(pool, k, model.elevation_deg[k], flat) for k in beams]
     out = []
     for k, cone in enumerate(free):
         near = float(np.interp(k, beams[told], heights[told]))
@@ -236,6 +255,20 @@ def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
         silent = (pool.ring == k).sum() < MIN_RETURNS
         out.append(cone or _median_cone(pool, k, model.elevation_deg[k], _unknown(table[k], 0, "too few returns") if silent else lent))
     return out
+
+
+def _spread(pool: _Pool) -> float:
+    """How far returns lie from the cone of their beam [deg]: the median over beams; UserError where they lie on none."""
+    found = [0.0]
+    for k in np.flatnonzero(np.bincount(pool.ring) >= MIN_RETURNS):
+        d, z = pool.distance[pool.ring == k], pool.z[pool.ring == k]
+        near = _on_line(d, z)
+        elevation, height = _line(d[near], z[near])
+        found.append(1.4826 * float(np.median(np.abs(np.rad2deg(np.arctan2(z - height, d)) - elevation))))
+    spread = float(np.median(found))
+    if spread > WRONG:
+        raise UserError(f"returns of a beam must lie on a cone around the sensor's z axis, and spread by {spread:.0f} deg: axes of a camera?")
+    return spread
 
 
 def _cone(pool: _Pool, ring: int) -> tuple[Estimate, Estimate] | None:
@@ -305,7 +338,8 @@ def _head(pool: _Pool, model: LidarModel) -> tuple[Estimate, str, list[Estimate]
 
     count = np.bincount(ring, minlength=beams)
     found = _jackknife(offsets, fold, "azimuth of the beam's returns against the head's")
-    aside = [e if count[k] >= MIN_RETURNS else _unknown(e.value, int(count[k]), "too few returns") for k, e in enumerate(found)]
+    sure = [count[k] >= MIN_RETURNS and e.high - e.low < 2 * LOOSE for k, e in enumerate(found)]
+    aside = [e if sure[k] else _unknown(e.value, int(count[k]), "too few returns agree") for k, e in enumerate(found)]
     low, high = sorted((abs(turning.low), abs(turning.high)))
     return replace(turning, value=abs(turning.value), low=low, high=high), "ccw" if turning.value > 0 else "cw", aside
 

@@ -16,6 +16,9 @@ from tailgate.packages import packages_named
 UsageError = typer.BadParameter.__base__
 """What typer raises for unknown options and values of the wrong type."""
 
+STOPPED = 130
+"""Exit code of an interrupted command, which is all that typer leaves of the interrupt."""
+
 app = typer.Typer(name="tailgate", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -29,7 +32,10 @@ def main() -> None:
     """Entry point: a user's mistake, or a disk that cannot be written, becomes one sentence and an exit code."""
     try:
         with packages_named():
-            sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+            code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if code == STOPPED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except TailgateError as error:
         _fail(str(error), error.exit_code)
     except UsageError as error:
@@ -39,8 +45,8 @@ def main() -> None:
             raise
         _fail(f"{error.filename or 'disk'}: {(error.strerror or str(error)).lower()}", 2)
     except KeyboardInterrupt:
-        stderr.print("stopped; run the same command again to resume")
-        sys.exit(130)
+        stderr.print("stopped; run the same command again: runs and measurements resume, fits start anew")
+        sys.exit(STOPPED)
 
 
 def print_json(value: Any) -> None:

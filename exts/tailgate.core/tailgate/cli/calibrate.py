@@ -10,6 +10,8 @@ import typer
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.cli.bars import bars, pairs
 from tailgate.cli.sides import WORKERS, Reference, Workers
+from tailgate.errors import UserError
+from tailgate.reference.recording import FILE
 
 calibrate = typer.Typer(no_args_is_help=True, help="Estimate from real recordings.")
 app.add_typer(calibrate, name="calibrate")
@@ -34,12 +36,11 @@ def calibrate_sensor(
     """Estimate a sensor's grid, noise, losses, edges and intensity law from real recordings, with intervals, and say what cannot be told."""
     from tailgate.ledger.ledger import write_atomically
     from tailgate.report.sensor_page import print_sensor, write_sensor_page
-    from tailgate.runtime.folder import check_writable
     from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
 
-    page = out.with_suffix(".html")
-    check_writable(out)
-    check_writable(page)
+    page = _page(out)
+    if out.name == FILE and out.resolve().parent == reference.resolve():
+        raise UserError("would stand for what describes the recordings beside it: write it elsewhere, or under another name", out)
     with bars() as shown:
         fit = fit_sensor(SensorRequest(reference, sensor, kind, pairs("--option", option), holdout, seed, shown.tick))
     files = fit.files(out)
@@ -66,13 +67,10 @@ def calibrate_gate(
 ) -> None:
     """Set the limits of the batch gate real against real, and measure what it notices: false rejects and power on places held out of the limits."""
     from tailgate.report.power import print_gate, write_gate_page
-    from tailgate.runtime.folder import check_writable
     from tailgate.runtime.gate_file import write_gate
     from tailgate.runtime.gate_fit import GateRequest, fit_gate
 
-    page = out.with_suffix(".html")
-    check_writable(out)
-    check_writable(page)
+    page = _page(out)
     with bars() as shown:
         gate = fit_gate(GateRequest(reference, kind, pairs("--option", option), seed, workers, shown.tick))
     write_gate(gate, out)
@@ -82,3 +80,15 @@ def calibrate_gate(
         return
     print_gate(gate, console)
     console.print(f"gate: {out}, page: {page}", soft_wrap=True)
+
+
+def _page(out: Path) -> Path:
+    """The page beside a file to be written; UserError where either cannot be written."""
+    from tailgate.runtime.folder import check_writable
+
+    page = out.with_suffix(".html")
+    if page == out:
+        raise UserError("must not end in .html: the page beside it does", out)
+    check_writable(out)
+    check_writable(page)
+    return page

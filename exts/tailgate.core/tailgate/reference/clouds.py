@@ -142,6 +142,7 @@ class CloudsReader:
             if self.options.origin is None and shift.any():
                 place = ", ".join(f"{v:.1f}" for v in shift)
                 shifts.append(f"{name} is far from its origin and was shifted by ({place}): without the option origin no distance is the sensor's.")
+        self.placed = min(placing.beams for _, placing in placings)
         return [*placing_notes(placings, len(self._files)), *shifts]
 
 

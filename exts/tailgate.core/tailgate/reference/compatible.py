@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +102,7 @@ def check_compatible(real: Side, synthetic: Side) -> list[str]:
     only = sorted(real.modalities ^ synthetic.modalities)
     notes = [f"Only one side holds {', '.join(only)}: {', '.join(sorted(shared))} is compared."] if only else []
     for side in (real, synthetic):
-        for modality in sorted(shared & {"lidar", "rgbd"}):
-            _check_distance(side, modality)
-        _check_intensity(side)
-        _check_mixed(side)
-        _check_boxes(side)
+        check_side(side, shared)
     for modality in sorted(shared & {"lidar", "rgbd"}):
         _check_units(real, synthetic, modality)
     if "lidar" in shared:
@@ -117,6 +113,15 @@ def check_compatible(real: Side, synthetic: Side) -> list[str]:
     if "rgbd" in shared:
         notes += _check_cameras(real, synthetic)
     return notes + _check_classes(real, synthetic)
+
+
+def check_side(side: Side, modalities: Set[str]) -> None:
+    """Refuse a set that is wrong whatever it is compared with: another unit, intensities beyond 1, sensors that change from frame to frame."""
+    for modality in sorted(modalities & {"lidar", "rgbd"}):
+        _check_distance(side, modality)
+    _check_intensity(side)
+    _check_mixed(side)
+    _check_boxes(side)
 
 
 def _kinds(side: Side) -> str:
@@ -136,7 +141,8 @@ def _distances(sensor: SensorFrame) -> np.ndarray:
     return depth[np.isfinite(depth) & (depth > 0)]
 
 
-def _median_distance(side: Side, modality: str) -> float:
+def median_distance(side: Side, modality: str) -> float:
+    """Median over frames of the median measured distance [m]; UserError where nothing was measured."""
     found = [d for _, _, s in side.sensors(modality) if len(d := _distances(s))]
     if not found:
         raise UserError(f"holds {modality} frames without a single measured distance", side.root)
@@ -156,7 +162,7 @@ def _check_distance(side: Side, modality: str) -> None:
 
 
 def _check_units(real: Side, synthetic: Side, modality: str) -> None:
-    ours, theirs = _median_distance(synthetic, modality), _median_distance(real, modality)
+    ours, theirs = median_distance(synthetic, modality), median_distance(real, modality)
     ratio = max(ours, theirs) / min(ours, theirs)
     if ratio > SCENES_APART:
         unit = min(UNITS, key=lambda u: abs(np.log(ratio * UNITS[u])))

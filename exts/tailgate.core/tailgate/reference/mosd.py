@@ -68,7 +68,8 @@ class MosdReader:
         if name in self.labelled:
             channels, intrinsics = self._read_labelled(name), MOSD_INTRINSICS
         elif name in self.sequence:
-            channels, intrinsics = self._read_sequence(name), self._sequence_intrinsics()
+            channels = self._read_sequence(name)
+            intrinsics = self._sequence_intrinsics(channels["rgb"].shape)
         else:
             raise UserError(f"unknown frame '{name}' of the reference{nearest(name, [*self.labelled, *self.sequence])}")
         objects = pixel_objects(channels, LABELS)
@@ -94,10 +95,13 @@ class MosdReader:
         colour = sorted(self.root.glob(f"{name}.color.*"))
         if not colour:
             raise UserError("the colour image of a depth frame is missing", self.root / f"{name}.color.jpg")
-        return {**_depth_channels(depth, 1e-3, (0, 65535)), "rgb": read_rgba(colour[0])}
+        rgb = read_rgba(colour[0])
+        if rgb.shape[:2] != depth.shape:
+            raise UserError(f"must have the size of its colour image, {rgb.shape[:2]}, got {depth.shape}", self.root / f"{name}.depth.png")
+        return {**_depth_channels(depth, 1e-3, (0, 65535)), "rgb": rgb}
 
-    def _sequence_intrinsics(self) -> Intrinsics:
-        return Intrinsics(640, 480, **read_matrix(self.root / "camera-intrinsics.txt"))
+    def _sequence_intrinsics(self, shape: tuple[int, ...]) -> Intrinsics:
+        return Intrinsics(shape[1], shape[0], **read_matrix(self.root / "camera-intrinsics.txt"))
 
 
 def _grey(path: Path) -> np.ndarray:

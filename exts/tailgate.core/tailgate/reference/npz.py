@@ -70,6 +70,8 @@ from tailgate.reference.reader import Entry
 from tailgate.reference.recording import FILE, LidarPoints, LidarScan, Recording, RgbdImages, Scaled, listed, load_recording, recording_of
 
 _SECOND_NS = 1_000_000_000
+_ROUNDED = 1e-3
+"""What rounding a scale such as 1 / 255 may add to an intensity of 1."""
 _SILENT = 0.1
 """Share of silent columns from which the notes speak of them."""
 
@@ -79,14 +81,18 @@ class NpzReader:
 
     Options:
         sensor: another name of the ``sensor.yaml``, relative to the folder, where a folder holds several devices.
+        model: the device, where the ``sensor.yaml`` does not name it.
     """
+
+    placed = 1.0
 
     def __init__(self, root: Path, options: dict[str, object] | None = None):
         options = dict(options or {})
-        self.root, path = Path(root), Path(root) / str(options.pop("sensor", FILE))
+        self.root, path, model = Path(root), Path(root) / str(options.pop("sensor", FILE)), str(options.pop("model", ""))
         for key in sorted(options):
-            raise unknown("option", key, ["sensor"], Where(key=f"reference.options.{key}"))
+            raise unknown("option", key, ["sensor", "model"], Where(key=f"reference.options.{key}"))
         self.recording = load_recording(path)
+        self.recording = self.recording.model_copy(update={"model": self.recording.model or model})
         found = sorted(p for p in self.root.glob(self.recording.files) if p.suffix in (".npz", ".npy") and p.is_file())
         self._files = {p.relative_to(self.root).with_suffix("").as_posix(): p for p in found}
         if not found:
@@ -131,7 +137,9 @@ class NpzReader:
     def _notes(self) -> list[str]:
         some = [(name, Arrays(path, self.recording)) for name, path in list(self._files.items())[:PLACED]]
         if isinstance(self.recording, LidarPoints):
-            return placing_notes([(name, _points_channels(arrays, self.recording)[1]) for name, arrays in some], len(self._files))
+            placings = [(name, _points_channels(arrays, self.recording)[1]) for name, arrays in some]
+            self.placed = min(placing.beams for _, placing in placings)
+            return placing_notes(placings, len(self._files))
         if isinstance(self.recording, LidarScan):
             return [note for name, arrays in some for note in _silence(name, _ranges(arrays, self.recording))]
         return []
@@ -156,6 +164,13 @@ class Arrays:
         """An array times its scale, float64; ``shape`` is what it must have."""
         key, scale = (what.array, what.scale) if isinstance(what, Scaled) else (what, 1.0)
         return self.shaped(key, shape).astype(np.float64) * scale
+
+    def intensity(self, what: str | Scaled, shape: tuple[int, ...]) -> np.ndarray:
+        """Intensity 0..1 of the returns, float32."""
+        values = np.nan_to_num(self.scaled(what, shape))
+        if values.size and (values.min() < 0 or values.max() > 1 + _ROUNDED):
+            raise UserError(f"intensity must lie in 0..1, got {values.min():g}..{values.max():g}: check its 'scale'", self.path)
+        return np.minimum(values, 1).astype(np.float32)
 
     def shaped(self, key: str, shape: tuple[int, ...] | None) -> np.ndarray:
         """An array as stored; UserError unless it has this shape."""
@@ -226,9 +241,8 @@ def _silence(name: str, rng: np.ndarray) -> list[str]:
 def _per_cell(arrays: Arrays, scan: LidarScan, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     """Intensity, labels and firing time of every cell (beams, columns, echoes), as stored."""
     beams, columns, echoes = shape
-    found = [arrays.scaled(array, (beams, columns)) for array in listed(scan.intensity)] or [np.zeros((beams, columns))] * echoes
-    intensity = np.clip(np.nan_to_num(np.stack(found, axis=-1)), 0, 1).astype(np.float32)
-    out = {"intensity": intensity}
+    found = [arrays.intensity(array, (beams, columns)) for array in listed(scan.intensity)] or [np.zeros((beams, columns), np.float32)] * echoes
+    out = {"intensity": np.stack(found, axis=-1)}
     for name, values in arrays.labels(scan, (beams, columns)).items():
         out[name] = np.repeat(values[..., None], echoes, axis=2)
     if scan.rate_hz:
@@ -263,13 +277,13 @@ def _rolled(values: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.ndarray], Placing]:
     xyz = arrays.points(points.xyz).reshape(-1, 3)
     count = (len(xyz),)
-    intensity = np.zeros(count) if points.intensity is None else arrays.scaled(points.intensity, count)
+    intensity = np.zeros(count, np.float32) if points.intensity is None else arrays.intensity(points.intensity, count)
     extra = arrays.labels(points, count)
     if points.time is not None:
         extra["time_offset"] = np.rint(np.nan_to_num(arrays.scaled(points.time, count)) * _SECOND_NS).astype(np.int32)
     ring = None if points.ring is None else arrays.shaped(points.ring, count).astype(np.int64)
     beams = beams_of_model(points.model, points.beams)
-    return sweep_channels(Returns(xyz, intensity.astype(np.float32), ring, extra), beams, arrays.path)
+    return sweep_channels(Returns(xyz, intensity, ring, extra), beams, arrays.path)
 
 
 def _image_channels(arrays: Arrays, what: RgbdImages) -> tuple[dict[str, np.ndarray], Intrinsics]:

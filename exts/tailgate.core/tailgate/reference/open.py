@@ -56,7 +56,7 @@ def open_reference(cfg: Reference, data_root: str | Path) -> ReferenceSet:
     weak = blocks or shares_a_recording(split, entries)
     notes = [*reader.notes, *_split_notes(split, groups, weak)]
     sensors = {name: reader.sensors[name] for name in chosen}
-    return ReferenceSet(groups, split, weak, notes, _read_one(reader, chosen), sensors)
+    return ReferenceSet(groups, split, weak, notes, _read_one(reader, chosen), sensors, getattr(reader, "placed", 1.0))
 
 
 def open_reader(kind: str, root: Path, options: dict[str, object] | None = None) -> tuple[Reader, list[Entry]]:

@@ -81,6 +81,11 @@ class Placing:
         returns = self.points - self.void
         return 1.0 - (self.beamless + self.crowded) / returns if returns else 0.0
 
+    @property
+    def beams(self) -> float:
+        """Share of the returns (fillers left out) that fit a beam, 0..1."""
+        return 1.0 - self.beamless / max(self.points - self.void, 1)
+
     def sentence(self, name: str) -> str:
         """What a reader's notes say about the file."""
         lost = f"{self.beamless} fit no beam, {self.crowded} share a cell with another return or fit no column"
@@ -292,9 +297,14 @@ def grid_directions(xyz: np.ndarray, file: object) -> tuple[np.ndarray, np.ndarr
 
 
 def grid_channels(stored: dict[str, np.ndarray], azimuth: np.ndarray, elevation: np.ndarray) -> dict[str, np.ndarray]:
-    """Channels of a scan that is organised already: those given (beams, columns, echoes), its directions, ``ring`` and ``incidence``."""
+    """Channels of a scan that is organised already: those given (beams, columns, echoes), its directions, ``ring`` and ``incidence``.
+
+    Rows that run from the lowest beam up are turned round.
+    """
     from tailgate.geometry.local_planes import local_planes
 
+    if np.median(elevation[0]) < np.median(elevation[-1]):
+        stored, azimuth, elevation = {name: values[::-1] for name, values in stored.items()}, azimuth[::-1], elevation[::-1]
     planes = local_planes(stored["range"][..., 0], azimuth, elevation)
     incidence = (np.nan_to_num(planes.incidence)[..., None] * (stored["range"] > 0)).astype(np.float32)
     ring = np.arange(len(azimuth), dtype=np.int32)

@@ -32,6 +32,8 @@ class Reader(Protocol):
     Attributes:
         sensors: sensor name as in ``Frame.sensors`` -> sensor model name (a file stem of configs/sensors, or the device's own name).
         notes: sentences every output must repeat (weak hold-out, quantized coordinates, points that could not be placed).
+
+    One that recovers beams also has ``placed``, see ``ReferenceSet``.
     """
 
     sensors: dict[str, str]
@@ -57,6 +59,7 @@ class ReferenceSet:
         notes: sentences every output must repeat.
         sensors: sensor name -> model name.
         read: frame name -> Frame.
+        placed: least share of a file's returns that fit a beam, of the files that the reader looked at.
     """
 
     groups: dict[str, list[str]]
@@ -65,6 +68,7 @@ class ReferenceSet:
     notes: list[str]
     read: Callable[[str], Frame]
     sensors: dict[str, str] = field(default_factory=dict)
+    placed: float = 1.0
 
     def group_of(self, name: str) -> str:
         """Group of a frame."""

@@ -19,10 +19,12 @@ from tailgate.frames import Frame, FrameId, Objects, ObjectView, SensorFrame
 from tailgate.reference.boxes import lidar_view, objects_of
 from tailgate.reference.kitti import SWEEP_NS, VELODYNE_HEIGHT
 from tailgate.reference.organise import rings_from_order
-from tailgate.reference.points import Placing, Returns, lidar_frame_sensor, read_records, sweep_channels
+from tailgate.reference.points import Placing, Returns, beams_of_model, lidar_frame_sensor, read_records, rings_of_table, sweep_channels
 from tailgate.reference.reader import Entry
 
 NAMES_FILE = "semantic-kitti.yaml"
+_NEARLY_ALL = 0.9
+"""Rings that a sweep of the device holds at least, as a share of its beams; with fewer it is another device's."""
 MOST_RINGS, _FALLING = 256, 0.75
 """Rings a device can have, and the share of them that must lie below the one before: half of them do in a shuffled file."""
 CLASSES = {
@@ -120,7 +122,13 @@ class SemanticKittiReader:
         ring = rings_from_order(np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0)
         if not _from_the_top(ring, xyz):
             raise UserError("must hold its points in firing-table order: ring after ring from the top, each by rising azimuth", path)
-        return sweep_channels(Returns(xyz, raw[:, 3], ring, self._labels(path, len(raw))), None, path, ordered=True)
+        beams = beams_of_model(self._model)
+        if isinstance(beams, np.ndarray) and _NEARLY_ALL * len(beams) <= ring.max() + 1 < len(beams):
+            elevation = np.rad2deg(np.arctan2(xyz[:, 2], np.hypot(xyz[:, 0], xyz[:, 1])))
+            ring, beams = rings_of_table(ring, elevation, np.sort(beams)[::-1]), len(beams)
+        else:
+            beams = None
+        return sweep_channels(Returns(xyz, raw[:, 3], ring, self._labels(path, len(raw))), beams, path, ordered=True)
 
     def _labels(self, path: Path, count: int) -> dict[str, np.ndarray]:
         file = path.parents[1] / "labels" / f"{path.stem}.label"

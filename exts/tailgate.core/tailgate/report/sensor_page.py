@@ -151,7 +151,8 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
     if record.held:
         table = Table("on what it has not seen", "before", "after", "real : real", "ratio", "all as one", box=None)
         for held in record.held:
-            color, unit = "yellow" if held.ratio > LIMIT else "green", f" \\[{held.unit}]" if held.unit not in ("1", "share") else ""
+            color = "yellow" if held.ratio > LIMIT else "green"
+            unit = "" if held.unit == "1" or held.unit.startswith("share") else f" \\[{held.unit}]"
             numbers = (f"{v:.3g}" for v in (held.before, held.after, held.between))
             table.add_row(metric_words(held.statistic) + unit, *numbers, f"[{color}]{held.ratio:.2f}[/{color}]", f"{held.common:.2f}")
         console.print(table)

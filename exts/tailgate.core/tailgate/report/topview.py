@@ -111,7 +111,8 @@ def _points(device: SensorFrame) -> tuple[np.ndarray, np.ndarray]:
     v, u = np.mgrid[0 : depth.shape[0] : step, 0 : depth.shape[1] : step]
     depth, rays = depth[::step, ::step, None], k.rays(u, v)
     keep = (np.isfinite(depth) & (depth > 0))[..., 0]
-    xyz = (rays * depth if wide else rays / rays[..., 2:] * depth)[keep]
+    rays, depth = rays[keep], depth[keep]
+    xyz = rays * depth if wide else rays / rays[:, 2:] * depth
     ids = device.channels.get("semantic_segmentation")
     return xyz, host(ids)[::step, ::step][keep] if ids is not None else np.zeros(len(xyz), np.uint32)
 

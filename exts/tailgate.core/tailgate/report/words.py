@@ -113,6 +113,7 @@ METRICS: dict[str, str] = {
     "colour_edges": "colours against depth edges",
     "rgb_noise_spectrum": "grain of image noise",
     "rgb_noise": "image noise",
+    "overshoot": "rims of edges in pictures",
     "dogss": "dogss (shape score)",
     "mmd_cd": "MMD-CD (how well each real shape is met)",
     "coverage": "coverage (share of real shapes that are met)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -55,9 +56,12 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def check_writable(file: Path) -> None:
-    """Refuse a file to be written whose folder does not exist or that is a folder itself."""
-    if not file.resolve().parent.is_dir():
+    """Refuse a file to be written whose folder does not exist or is not to be written to, or that is a folder itself."""
+    folder = file.resolve().parent
+    if not folder.is_dir():
         raise UserError("cannot be written: its folder does not exist", file)
+    if not os.access(folder, os.W_OK):
+        raise UserError("cannot be written: permission denied, or read-only", file)
     if file.is_dir():
         raise UserError("must be a file to write, got a folder", file)
 

@@ -16,8 +16,8 @@ from tailgate.errors import UserError
 from tailgate.frames import Frame
 from tailgate.reference.detect import detect
 from tailgate.reference.labelmap import LabelMap
-from tailgate.reference.open import open_reader
-from tailgate.reference.reader import Entry, Reader
+from tailgate.reference.open import open_reader, reader_class
+from tailgate.reference.reader import Entry, Reader, ReferenceSet
 from tailgate.reference.split import MIN_RECORDINGS, make_groups
 from tailgate.validate.backbones import Backbone, open_backbone
 from tailgate.validate.evidence import Cut, Evidence, measure
@@ -56,13 +56,14 @@ class Source:
             raise UserError("must be a folder of frames; it does not exist", root)
         if kind is None:
             kind, root = detect(root)
+        reader_class(kind)
         return cls(root, kind, dict(options), labels)
 
     def open(self) -> tuple[Reader, list[Entry]]:
         """The reader and the frames it holds; UserError where there are none."""
         return open_reader(self.kind, self.root, dict(self.options))
 
-    def read(self, reader: Reader, name: str) -> Frame:
+    def read(self, reader: Reader | ReferenceSet, name: str) -> Frame:
         """One frame, in the words of the label map. Whatever a damaged file makes a decoder raise becomes a UserError that names folder and frame."""
         try:
             frame = reader.read(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import HeldOut, Recorded, average, distances, folds
 from tailgate.config.budget import Reference
 from tailgate.config.load import dump
-from tailgate.config.rig import load_sensor
+from tailgate.config.rig import configs_root, load_sensor
 from tailgate.config.sensor import CameraModel, LidarModel
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
-from tailgate.errors import UserError
+from tailgate.errors import UserError, Where, placed
 from tailgate.feedback.estimate import apply_estimates
 from tailgate.frames import SensorFrame
+from tailgate.reference.compatible import LOOKED_AT, Side, check_side, median_distance
 from tailgate.reference.reader import ReferenceSet
 from tailgate.report.sensor_page import SensorRecord, SettingRow
 from tailgate.runtime.measured import Source, Tick
@@ -27,6 +28,12 @@ from tailgate.sensors import nominal
 
 GRID_SCANS = 16
 """Most scans a firing grid is read from."""
+TOLD = ("clouds", "npz", "semantickitti")
+"""Layouts whose files need not name their device: their readers hear of it from ``--sensor``, and know its beams."""
+BEFORE = ". What they do not tell: "
+"""What stands in the source of a calibrated model between its recordings and the source of the model it started from."""
+PLACED = 0.9
+"""Share of a file's returns that must fit a beam, or most of what is lost is lost by the recovery of beams."""
 
 
 @dataclass(frozen=True)
@@ -74,43 +81,89 @@ def fit_sensor(request: SensorRequest) -> SensorFit:
     from tailgate.reference import open_reference
 
     source = Source.find(request.reference, request.kind, request.options)
+    if request.sensor and load_sensor(request.sensor) and source.kind in TOLD:
+        source = replace(source, options={"model": request.sensor, **source.options})
     found = open_reference(Reference(kind=source.kind, root=".", options=dict(source.options)), source.root)
+    found = replace(found, read=partial(source.read, found))
     model, name, heads = _model(found, request.sensor, source.root)
+    _check(found, heads, (model, name), source.root)
+    with placed(lambda where: Where(source.root, key=where.key if where else "")):
+        return _fit(found, (model, name, heads), source.kind, request)
+
+
+def _fit(found: ReferenceSet, of: tuple[LidarModel | CameraModel, str, list[str]], kind: str, request: SensorRequest) -> SensorFit:
+    """Fit a model to the recordings of its device, which have these names in the frames."""
+    model, name, heads = of
     frames = _read(found, found.split["feedback"], heads, model, request.tick)
     bench = _bench(frames, model, request.seed)
     fit = bench.fit([b for frame in frames for b in frame.blocks], partial(request.tick, "fitting"))
-    others = sorted({*found.sensors.values()} - {name})
+    others = sorted({device for head, recorded in found.sensors.items() if head not in heads and (device := _device(recorded))})
     cut, held, notes = "", [], [*found.notes, *bench.notes, *(f"The recordings are also of {other}: --sensor {other} fits it." for other in others)]
     if request.holdout:
         cut, held = _held_out([*frames, *_read(found, found.split["holdout"], heads, model, request.tick)], model, request)
         notes += [] if held else ["The reference shows one place: there is nothing to judge the fit on that it has not seen."]
     settings = {**fit.estimates, **_unseen(bench.model, fit.estimates)}
     rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
-    record = SensorRecord(name, source.kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
+    record = SensorRecord(name, kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
     models = {n: bench.heads[n].model for n in heads if n in bench.heads} if model.type == "lidar" else {heads[0]: model}
-    return SensorFit({n: _fitted(m, fit.estimates) for n, m in models.items()}, record)
+    source = f"{len(frames)} frames of {request.reference.resolve().name} (calibrate sensor){BEFORE}{model.source.rpartition(BEFORE)[2]}"
+    return SensorFit({n: _fitted(m, fit.estimates).model_copy(update={"source": source}) for n, m in models.items()}, record)
 
 
 def _model(found: ReferenceSet, wanted: str | None, root: Path) -> tuple[LidarModel | CameraModel, str, list[str]]:
     """The model to start from, as its recordings were taken, its device and the sensors of the recordings that are of it."""
     model, name = load_sensor(wanted or _recorded_device(found, root))
-    heads = [n for n, recorded in found.sensors.items() if recorded == name]
+    of = {n: _device(recorded) for n, recorded in found.sensors.items()}
+    heads = [n for n in of if of[n] == name] or [n for n in of if of[n] is None]
     if not heads:
         raise UserError(f"holds recordings of {', '.join(sorted(set(found.sensors.values())))}, not of {name}", root)
+    first = found.read(found.split["feedback"][0]).sensors
+    heads = [n for n in heads if n not in first or first[n].kind == model.type]
+    if not heads:
+        raise UserError(f"holds no recordings of a {model.type}, which {name} is", root)
     if model.type == "lidar":
         return model.model_copy(update={"device": name}), name, heads
-    k = found.read(found.split["feedback"][0]).sensors[heads[0]].intrinsics
+    k = first[heads[0]].intrinsics
     return model.model_copy(update={n: getattr(k, n) for n in ("width", "height", "fx", "fy", "cx", "cy")} if k else {}), name, heads
 
 
 def _recorded_device(found: ReferenceSet, root: Path) -> str:
     """The device of the recordings, or the only one among them that measures depth."""
-    devices = sorted(set(found.sensors.values()))
-    models = {d: load_sensor(d)[0] for d in devices} if len(devices) > 1 else {}
-    deep = [d for d, m in models.items() if m.type == "lidar" or m.depth != "none"] or devices
+    named = sorted(set(found.sensors.values()))
+    models = {d: load_sensor(d)[0] for d in named if _device(d)}
+    if not models:
+        known = ", ".join(sorted(p.stem for p in (configs_root() / "sensors").glob("*.yaml")))
+        raise UserError(f"does not name a known device (it says {', '.join(named)}): name its model with --sensor (known: {known}, or a file)", root)
+    deep = [d for d, m in models.items() if m.type == "lidar" or m.depth != "none"] or list(models)
     if len(deep) > 1:
-        raise UserError(f"holds recordings of {', '.join(devices)}: name one with --sensor", root)
+        raise UserError(f"holds recordings of {', '.join(models)}: name one with --sensor", root)
     return deep[0]
+
+
+def _device(recorded: str) -> str | None:
+    """The device that recordings name, None where there is no sensor model of that name."""
+    try:
+        return load_sensor(recorded)[1]
+    except UserError:
+        return None
+
+
+def _check(found: ReferenceSet, heads: list[str], of: tuple[LidarModel | CameraModel, str], root: Path) -> None:
+    """Refuse recordings whose numbers cannot be those of the device: nothing measured, another unit, beams that were not recovered."""
+    model, name = of
+    names = found.split["feedback"]
+    looked_at = {n: found.read(n) for n in names[:: -(-len(names) // LOOKED_AT)]}
+    side = Side(root, {n: replace(f, sensors={h: f.sensors[h] for h in heads if h in f.sensors}) for n, f in looked_at.items()})
+    if model.type == "camera" and model.depth != "none" and "rgbd" not in side.modalities:
+        raise UserError(f"holds pictures without depth, which {name} measures", root)
+    if found.placed < PLACED:
+        raise UserError(f"stores no beams, and {1 - found.placed:.0%} of a file's returns lie between them: what is lost would be lost to that", root)
+    check_side(side, side.modalities)
+    low, high = (model.range_min, model.range_max) if model.type == "lidar" else (model.near, model.far)
+    for modality in side.modalities - {"colour"}:
+        median = median_distance(side, modality)
+        if not low <= median <= high:
+            raise UserError(f"the median distance is {median:.3g} m, and {name} measures {low:g} to {high:g} m: another unit?", root)
 
 
 def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: LidarModel | CameraModel, tick: Tick) -> list[Recorded]:
