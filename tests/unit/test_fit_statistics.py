@@ -8,7 +8,7 @@ from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.evidence import STATISTICS
-from tailgate.validate.fit_statistics import FINER, FIT_STATISTICS, LAGS, LOSS_STATISTICS, fit_sketches
+from tailgate.validate.fit_statistics import FINER, FIT_STATISTICS, LOSS, fit_sketches
 from tailgate.validate.sketch import Sketch
 
 
@@ -23,10 +23,10 @@ def responded(street, **params):
     return Sketch.total(fit_sketches(replace(scan, channels=respond_lidar(scan, model, params, 5))))
 
 
-def rates(sketch, name, words):
-    """Share of ones and count, over the strata whose names hold all these words."""
-    picked = [k for k, stratum in enumerate(LOSS_STATISTICS[name].strata) if all(word in stratum for word in words)]
-    counts = sketch.counts[name][picked].sum(0)
+def losses(sketch, words):
+    """Share of losses and count, over the strata whose names hold all these words."""
+    picked = [k for k, stratum in enumerate(LOSS.strata) if all(word in stratum for word in words)]
+    counts = sketch.counts[LOSS.name][picked].sum(0)
     return counts[1] / counts.sum(), counts.sum()
 
 
@@ -38,7 +38,7 @@ def middle(sketch, statistic, stratum):
 
 
 def test_they_gate_nothing():
-    own = set(LOSS_STATISTICS) | {s.name for s in FINER.values()}
+    own = {LOSS.name, *(s.name for s in FINER.values())}
     assert own <= set(FIT_STATISTICS) and not own & set(STATISTICS)
 
 
@@ -58,22 +58,13 @@ def test_noise_is_counted_where_the_gate_counts_it(street):
 def test_losses_of_the_signal_are_of_dark_surfaces_and_others_of_all(street):
     anywhere, by_signal = (responded(street, **p) for p in ({"drop_base": 0.05}, {"range_10pct": 20.0, "signal_incidence": 0.0}))
     dark, bright = (["20-26 m", "intensity 0.12"], ["20-26 m", "intensity 0.25"])
-    (even_dark, few), (even_bright, n) = rates(anywhere, "loss", dark), rates(anywhere, "loss", bright)
+    (even_dark, few), (even_bright, n) = losses(anywhere, dark), losses(anywhere, bright)
     assert few > 500 and n > 1000 and even_dark == pytest.approx(0.05, abs=0.02) and even_bright == pytest.approx(0.05, abs=0.02)
-    assert rates(by_signal, "loss", dark)[0] > 3 * rates(by_signal, "loss", bright)[0]
-
-
-def test_pairs_tell_patches_from_single_losses(street):
-    """Single losses come in pairs as often as they come at all, at any lag; what decides about patches decays with the lag."""
-    single, patches = (responded(street, drop_base=0.1, drop_grain=g, drop_correlation=0.8) for g in (1.0, 0.0))
-    alone = [rates(single, "loss_pairs", [f"{lag} columns"])[0] for lag in LAGS]
-    assert alone == pytest.approx([0.1] * len(LAGS), abs=0.02)
-    together = [rates(patches, "loss_pairs", [f"{lag} columns"])[0] for lag in LAGS]
-    assert together[0] > 0.4 and together == sorted(together, reverse=True)
+    assert losses(by_signal, dark)[0] > 3 * losses(by_signal, bright)[0]
 
 
 def test_without_intensity_they_are_not_counted(street):
     model, scan = street
     dark = replace(scan, channels={**scan.channels, "intensity": np.zeros_like(scan.channel("intensity"))})
     counted = set(Sketch.total(fit_sketches(dark)).counts)
-    assert not set(LOSS_STATISTICS) & counted and FINER["beam_noise"].name in counted
+    assert LOSS.name not in counted and FINER["beam_noise"].name in counted

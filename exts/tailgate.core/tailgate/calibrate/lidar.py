@@ -28,7 +28,7 @@ from tailgate.validate.sketch import Sketch
 
 _NOISE = (*FINER, *(s.name for s in FINER.values()), "noise_spectrum")
 _LIGHT = ("intensity", "intensity_texture")
-_LOSS, _GAPS = ("hole_rate", "return_rate", "loss"), ("run_length", "loss_pairs")
+_LOSS, _GAPS = ("hole_rate", "return_rate", "loss"), ("run_length",)
 INTENSITY = ("intensity_gain", "intensity_contrast", "intensity_incidence", "intensity_range", "intensity_spread", "intensity_tail")
 LOSSES = ("drop_base", "drop_near", "drop_per_metre", "drop_incidence", "range_10pct", "signal_incidence")
 SEEN_BY = {
@@ -38,7 +38,7 @@ SEEN_BY = {
     **dict.fromkeys(("drop_correlation", "drop_grain"), _GAPS),
 }
 """Response setting -> the statistics it is fitted against."""
-FELT_BY = {**dict.fromkeys(INTENSITY, ("loss", "loss_pairs")), **dict.fromkeys(LOSSES, _GAPS)}
+FELT_BY = {**dict.fromkeys(INTENSITY, ("loss",)), **dict.fromkeys(LOSSES, _GAPS)}
 """Losses are told apart by intensity, and gaps are of what is lost: errors of the ones are errors of what is fitted to the others."""
 FEW, SOME, MANY = 24, 96, 288
 """Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are: in the search, for the Jacobians of the

@@ -6,7 +6,6 @@ differ in its statistics under one response, and a fit would take that for the d
 * ``range_noise_finely``, ``beam_noise_finely``: sizes of the residuals of ``range_noise`` and ``beam_noise`` by finer range and incidence.
 * ``loss``: ``hole_rate`` by finer range and incidence and by the mean intensity of the returns among the 8 neighbours. Dark surfaces are lost first,
   far away and one beside the other; what the device loses everywhere it loses on bright ones too.
-* ``loss_pairs``: of cells of one beam a lag apart that both count in ``hole_rate``, the first missing: share of the second ones that are missing too.
 
 Losses are not counted in a scan that holds no intensity.
 """
@@ -15,8 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.frames import SensorFrame, host
-from tailgate.geometry.local_planes import wraps
+from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS, Cells, first_echo, lidar_sketches, measure_cells, strata
 from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
@@ -28,22 +26,17 @@ ANGLE_EDGES = (0.0, 40.0, 60.0, 72.0, 80.0, 85.0, 90.0)
 """The same of losses."""
 LIGHT_EDGES = (0.0, 0.03, 0.06, 0.12, 0.25, 1.0)
 """Strata of intensity."""
-LAGS = (1, 2, 3, 5, 8)
-"""Lags of pairs [columns]."""
-FAR = 15.0
-"""Range from which signals may be weak: a stratum of pairs of its own [m]."""
 
 _LIGHT = tuple(f"intensity {low:g}-{high:g}" for low, high in zip(LIGHT_EDGES[:-1], LIGHT_EDGES[1:], strict=True))
 _STRATA = tuple(f"{stratum}, {light}" for stratum in strata(RANGE_EDGES, ANGLE_EDGES) for light in _LIGHT)
-_PAIR_STRATA = tuple(f"{lag} columns, {where} {FAR:g} m, {light}" for lag in LAGS for where in ("within", "beyond") for light in _LIGHT)
 _NOISE_STRATA = strata(NOISE_RANGE_EDGES, NOISE_ANGLE_EDGES)
 _RATE = (-0.5, 0.5, 1.5)
 _SIZES = (0.0, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
 
-LOSS_STATISTICS = {"loss": Statistic("loss", "share", _RATE, _STRATA), "loss_pairs": Statistic("loss_pairs", "share", _RATE, _PAIR_STRATA)}
+LOSS = Statistic("loss", "share", _RATE, _STRATA)
 FINER = {name: Statistic(f"{name}_finely", "m", _SIZES, _NOISE_STRATA, 1000) for name in ("range_noise", "beam_noise")}
 """Statistic of the gate -> what a response is fitted to in its place, where the reference counts it."""
-FIT_STATISTICS = {**LIDAR_STATISTICS, **{s.name: s for s in FINER.values()}, **LOSS_STATISTICS}
+FIT_STATISTICS = {**LIDAR_STATISTICS, **{s.name: s for s in FINER.values()}, LOSS.name: LOSS}
 """What a response is fitted to."""
 
 
@@ -65,7 +58,7 @@ def noise_sketches(cells: Cells) -> list[Sketch]:
 
 
 def loss_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
-    """Counts of LOSS_STATISTICS, one sketch per azimuth sector."""
+    """Counts of LOSS, one sketch per azimuth sector."""
     sketches = [Sketch() for _ in range(SECTORS)]
     if not cells.intensity.any():
         return sketches
@@ -73,14 +66,7 @@ def loss_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
     rng, angle = cells.planes.near_range, _degrees(cells.planes.incidence)
     counts = (cells.hole_stratum >= 0) & (rng >= RANGE_EDGES[0]) & (rng < RANGE_EDGES[-1])
     stratum = (bins(rng, RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + bins(angle, ANGLE_EDGES)) * len(_LIGHT) + light
-    add_blocks(sketches, LOSS_STATISTICS["loss"], cells.sector, np.where(counts, stratum, -1), cells.missing)
-    missing = np.where(counts, cells.missing, np.nan)
-    ring, column = np.nonzero(counts & (cells.missing > 0))
-    columns, wrap = counts.shape[1], wraps(host(sensor.channel("azimuth")))
-    where = (rng[ring, column] > FAR) * len(_LIGHT) + light[ring, column]
-    for k, lag in enumerate(LAGS):
-        stratum = np.where(wrap | (column + lag < columns), 2 * k * len(_LIGHT) + where, -1)
-        add_blocks(sketches, LOSS_STATISTICS["loss_pairs"], cells.sector[ring, column], stratum, missing[ring, (column + lag) % columns])
+    add_blocks(sketches, LOSS, cells.sector, np.where(counts, stratum, -1), cells.missing)
     return sketches
 
 
