@@ -14,9 +14,9 @@ from tailgate.validate.backbones import Backbone
 from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.duplicates import signature
-from tailgate.validate.fit_statistics import fit_sketches
+from tailgate.validate.fit_statistics import loss_sketches
 from tailgate.validate.integrity import integrity
-from tailgate.validate.lidar_statistics import LIDAR_STATISTICS
+from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches, measure_cells
 from tailgate.validate.object_statistics import OBJECT_STATISTICS, object_sketches
 from tailgate.validate.sketch import Sketch, Statistic
 
@@ -136,11 +136,13 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
 
 
 def frame_blocks(frame: Frame) -> list[Sketch]:
-    """Sketches of a frame, of what gates and of what a response is fitted to: one per azimuth sector of each scan, one per measured depth image."""
+    """Sketches of a frame, of what gates and of losses, which fits need: one per azimuth sector of each scan, one per measured depth image."""
     blocks = []
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
-            blocks += [a + b for a, b in zip(fit_sketches(sensor), object_sketches(sensor, frame.objects), strict=True)]
+            cells = measure_cells(sensor)
+            parts = lidar_sketches(sensor, cells=cells), loss_sketches(sensor, cells), object_sketches(sensor, frame.objects)
+            blocks += [Sketch.total(of_sector) for of_sector in zip(*parts, strict=True)]
         elif "valid" in sensor.channels:
             blocks += depth_sketches(sensor)
     return blocks
