@@ -116,7 +116,7 @@ def _measure_part(spec: RunSpec, reference: ReferenceSet, part: str) -> dict[str
     for name in reference.split.get(part, []):
         file = spec.out / "evidence" / f"reference-{part}-{name.replace('/', '_')}.npz"
         if not file.is_file():
-            measure(reference.read(name), name, group_of[name], backbone=backbone).save(file)
+            measure(reference.read(name), name, group_of[name], backbone=backbone, fitted=True).save(file)
         found.setdefault(group_of[name], []).append(Evidence.load(file))
     return found
 

@@ -114,7 +114,7 @@ CUTS = {"mosd": Cut("camera_up", ("table",)), "semantickitti": Cut(lidar_axes="v
 """By kind of reference."""
 
 
-def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Backbone | None = None) -> Evidence:
+def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Backbone | None = None, fitted: bool = False) -> Evidence:
     """Measure one frame, real or synthetic, through the same code. A camera's depth is judged where it is a measurement (channel ``valid``).
 
     Args:
@@ -123,9 +123,10 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
         group: recording, part of one, or clip. Crops of one group are never compared in a null; the group of a tracked object is its track.
         cut: for synthetic frames, what the reference's labels hold.
         backbone: one that looks at whole images or scans leaves its features in the crops; others look at the crops when they are judged.
+        fitted: whether responses are fitted to this frame: losses are then counted as finely as a fit needs them.
     """
     frame = cut.apply(frame)
-    evidence = Evidence(frame_blocks(frame), codes=integrity(frame), signature=signature(frame), times=_times(frame))
+    evidence = Evidence(frame_blocks(frame, fitted), codes=integrity(frame), signature=signature(frame), times=_times(frame))
     source = CropSource(name, [f"{group.partition('#')[0]} {t}" for t in frame.objects.track] or group)
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
@@ -135,13 +136,14 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
     return evidence
 
 
-def frame_blocks(frame: Frame) -> list[Sketch]:
-    """Sketches of a frame, of what gates and of losses, which fits need: one per azimuth sector of each scan, one per measured depth image."""
+def frame_blocks(frame: Frame, fitted: bool = False) -> list[Sketch]:
+    """Sketches of a frame: one per azimuth sector of each scan, one per measured depth image; ``fitted`` as in ``measure``."""
     blocks = []
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
             cells = measure_cells(sensor)
-            parts = lidar_sketches(sensor, cells=cells), loss_sketches(sensor, cells), object_sketches(sensor, frame.objects)
+            parts = [lidar_sketches(sensor, cells=cells), object_sketches(sensor, frame.objects)]
+            parts += [loss_sketches(sensor, cells)] if fitted else []
             blocks += [Sketch.total(of_sector) for of_sector in zip(*parts, strict=True)]
         elif "valid" in sensor.channels:
             blocks += depth_sketches(sensor)

@@ -62,11 +62,11 @@ def loss_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
     sketches = [Sketch() for _ in range(SECTORS)]
     if not cells.intensity.any():
         return sketches
-    light = bins(_around(first_echo(sensor.channel("range")) > 0, cells.intensity), LIGHT_EDGES)
-    rng, angle = cells.planes.near_range, _degrees(cells.planes.incidence)
+    rng = cells.planes.near_range
     counts = (cells.hole_stratum >= 0) & (rng >= RANGE_EDGES[0]) & (rng < RANGE_EDGES[-1])
-    stratum = (bins(rng, RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + bins(angle, ANGLE_EDGES)) * len(_LIGHT) + light
-    add_blocks(sketches, LOSS, cells.sector, np.where(counts, stratum, -1), cells.missing)
+    light = _around(first_echo(sensor.channel("range")) > 0, cells.intensity)[counts]
+    stratum = bins(rng[counts], RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + bins(_degrees(cells.planes.incidence[counts]), ANGLE_EDGES)
+    add_blocks(sketches, LOSS, cells.sector[counts], stratum * len(_LIGHT) + bins(light, LIGHT_EDGES), cells.missing[counts])
     return sketches
 
 
