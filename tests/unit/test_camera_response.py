@@ -262,6 +262,22 @@ def test_channels_of_other_renderers():
     assert all(np.array_equal(lost[0]["distance_to_image_plane"], out["distance_to_image_plane"]) for out in lost)
 
 
+def test_channels_of_another_form_are_refused_by_name():
+    model, view = load_sensor("kinect_v1")[0], perfect_frame(random_tabletop(np.random.default_rng(1)), SMALL)
+    rgb, depth = view.channels["rgb"], view.channels["distance_to_image_plane"]
+    wrong = [
+        ({"rgb": rgb.astype(np.float32) / 255}, "'rgb' .* uint8 .150, 200, 3 or 4., got float32"),
+        ({"rgb": rgb[..., 0]}, r"'rgb' .* got uint8 .150, 200."),
+        ({"distance_to_image_plane": depth[..., None]}, "'distance_to_image_plane' .* float .150, 200., got float32 .150, 200, 1."),
+        ({"distance_to_image_plane": (1000 * np.minimum(depth, 60)).astype(np.uint16)}, "must be float .* got uint16"),
+        ({"distance_to_image_plane": wp.array(depth.astype(np.float64))}, "must be float32 .* got float64"),
+        ({"HdrColor": np.zeros((75, 100, 4), np.float32)}, "'HdrColor' .* got float32 .75, 100, 4."),
+    ]
+    for channels, said in wrong:
+        with pytest.raises(UserError, match=said):
+            respond_camera(replace(view, channels={**view.channels, **channels}), model, nominal(model), 7)
+
+
 def test_unknown_parameter_is_named():
     model, _ = load_sensor("kinect_v1")
     with pytest.raises(UserError, match="axial_noise"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.config.sensor import CameraModel
-from tailgate.errors import unknown
+from tailgate.errors import UserError, unknown
 from tailgate.frames import Intrinsics, SensorFrame, host
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device, lagged, meter
@@ -35,9 +35,10 @@ def respond_camera(sensor: SensorFrame, model: CameraModel, params: dict[str, fl
 
     Raises:
         MissingChannel: a channel that is needed is not there.
-        UserError: an unknown response parameter.
+        UserError: an unknown response parameter, or a channel of another shape or number type than the contract's.
     """
     check_camera(model, params)
+    _check_channels(sensor)
     out = dict(sensor.channels)
     rgb = sensor.channel("rgb")
     back = host if isinstance(rgb, np.ndarray) else _same
@@ -63,6 +64,21 @@ def check_camera(model: CameraModel, params: dict[str, float]) -> None:
     for name in params:
         if name not in known:
             raise unknown("response parameter", name, known)
+
+
+def _check_channels(sensor: SensorFrame) -> None:
+    """Refuse a picture or a depth image that another renderer gave in another form than ``frames.CAMERA_CHANNELS``."""
+    size = (sensor.intrinsics.height, sensor.intrinsics.width)
+    for name, number, colours in (("rgb", "uint8", True), ("HdrColor", "float", True), ("distance_to_image_plane", "float", False)):
+        if name not in sensor.channels:
+            continue
+        array = sensor.channels[name]
+        shape, kind = tuple(array.shape), getattr(array.dtype, "__name__", str(array.dtype))
+        number = number if isinstance(array, np.ndarray) else number.replace("float", "float32")
+        forms = [(*size, 3), (*size, 4)] if colours else [size]
+        if shape not in forms or not kind.startswith(number):
+            want = f"[{', '.join(map(str, size))}{', 3 or 4' if colours else ''}]"
+            raise UserError(f"channel '{name}' of the renderer must be {number} {want}, got {kind} {list(shape)}")
 
 
 def depth_response(model: CameraModel, params: dict[str, float]) -> Any:
