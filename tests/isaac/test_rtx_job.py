@@ -152,12 +152,17 @@ def test_mistakes_are_said_before_anything_is_written(isaac, budget, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """Options and summary of the shipped quickstart, small, with the embedded renderer: two rounds through every stage."""
+    small = ("limits.rounds=2", "limits.batch_clips=2", "limits.batches_per_round=1", "reference.options.frames=2", "gate.mode=report")
+    options = RunOptions(ROOT / "configs/budgets/quickstart.yaml", tmp_path_factory.mktemp("quickstart") / "warp", overrides=small)
+    return options, asyncio.run(generate(options, lambda event: None, Crew()))
+
+
 @pytest.mark.slow
 @RELEASES
-def test_the_quickstart(isaac, tmp_path):
-    """The shipped quickstart, small, with its stand-in reference: two rounds through every stage."""
-    small = ("limits.rounds=2", "limits.batch_clips=2", "limits.batches_per_round=1", "reference.options.frames=2", "gate.mode=report")
-    budget = ROOT / "configs/budgets/quickstart.yaml"
-    want = asyncio.run(generate(RunOptions(budget, tmp_path / "warp", overrides=small), lambda event: None, Crew()))
-    got, _ = run(isaac, budget, tmp_path / "isaac", overrides=small)
+def test_the_quickstart(isaac, quickstart, tmp_path):
+    options, want = quickstart
+    got, _ = run(isaac, options.budget, tmp_path / "isaac", overrides=options.overrides)
     assert got.plan_hash == want.plan_hash and rows(Path(got.out)) == rows(Path(want.out))
