@@ -22,7 +22,7 @@ from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS
 from tailgate.validate.sketch import Sketch, Statistic
 
-STREETS, VIEWS = 24, 24
+STREETS, VIEWS = 24, 96
 """Exact streets and table tops that a response is fitted on."""
 FRESH = 1000
 """First of the scenes that a fit is judged on, which it has not seen."""
@@ -141,4 +141,4 @@ class CameraBench:
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of table tops the fit has not seen."""
-        return Sketch.total(simulated_views(self._draw(2 * VIEWS, self.seed + FRESH), self.model, params, self.seed + 1))
+        return Sketch.total(simulated_views(self._draw(VIEWS // 2, self.seed + FRESH), self.model, params, self.seed + 1))

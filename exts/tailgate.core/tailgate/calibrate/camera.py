@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.calibrate.indirect import Fit, Heard, fit
-from tailgate.calibrate.problem import Problem
+from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.calibrate.tabletop import perfect_frame, random_tabletop
 from tailgate.config.sensor import CameraModel
 from tailgate.distributions import Ranged
@@ -45,6 +45,8 @@ SEEN_BY = {
 """Response setting -> the statistics it is fitted against."""
 FELT_BY = dict.fromkeys(("noise_window", "noise_rows"), _EDGES)
 """Windows are fitted to noise, which tells them best, and decide edges: their error is one of what is fitted to edges."""
+FEW = 24
+"""Views that the search runs on; the last steps take all."""
 RECENT = 8
 """Responses kept while a fit goes on: while settings of depth are searched, the colour image stays."""
 DEVICE_STATISTICS = {name: DEPTH_STATISTICS[name] for name in (*_NOISE, *_HOLES, *_EDGES, *_ALIGNED, *_PICTURE)}
@@ -91,7 +93,8 @@ def fit_camera(
 
     Args:
         reference: sketches of real frames (``camera_blocks``), one per frame or recording.
-        perfect: exact views: ``rgb``, with a depth principle ``distance_to_image_plane``, and segmentations where the reference has labels.
+        perfect: exact views: ``rgb``, with a depth principle ``distance_to_image_plane``, and segmentations where the reference has labels. The search
+            takes the first FEW, the last steps all of them.
         model: with bounds; parameters that are not estimated take their nominal value.
         seed: of the simulated noise.
         pictures: exact views of other scenes to fit the colour response on, where the colour of ``perfect`` is not exact.
@@ -108,15 +111,21 @@ def fit_camera(
     fixed = nominal(model)
 
     @lru_cache(RECENT)
-    def responded(depth: bool, params: tuple[tuple[str, float], ...]) -> list[Sketch]:
-        return _depth(perfect, model, dict(params), seed) if depth else _colour(perfect if pictures is None else pictures, dict(params), seed)
+    def responded(depth: bool, most: int | None, params: tuple[tuple[str, float], ...]) -> list[Sketch]:
+        if depth:
+            return _depth(perfect[:most], model, dict(params), seed)
+        return _colour((perfect if pictures is None else pictures)[:most], dict(params), seed)
 
-    def simulate(values: dict[str, float]) -> list[list[Sketch]]:
-        params = {**fixed, **values}
-        return [[view] for depth in (True, False) for view in responded(depth, tuple(_own(model, params, depth).items()))]
+    def simulator(most: int | None) -> Simulate:
+        def simulate(values: dict[str, float]) -> list[list[Sketch]]:
+            params = {**fixed, **values}
+            return [[view] for depth in (True, False) for view in responded(depth, most, tuple(_own(model, params, depth).items()))]
 
+        return simulate
+
+    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), simulator(FEW), FELT_BY, finely=simulator(None))
     with remembering():
-        return fit(Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), simulate, FELT_BY), heard)
+        return fit(problem, heard)
 
 
 def _seen_by(priors: Mapping[str, Ranged]) -> dict[str, tuple[str, ...]]:

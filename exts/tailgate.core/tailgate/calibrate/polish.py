@@ -23,8 +23,9 @@ from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.calibrate.search import MARGIN, REACH, RIDGE
 from tailgate.validate.sketch import Sketch
 
-STEP = 0.1
-"""Step of the finite differences, as a share of the bounds."""
+STEP, _LEAST, _ERRORS = 0.1, 0.03, 3.0
+"""Step of the first finite differences, as a share of the bounds, the least step of later ones, and how many standard errors they are wide: sharp
+statistics are linear over no more."""
 ROUNDS = 4
 """Most Jacobians taken."""
 SHRINKAGE = 10.0
@@ -128,15 +129,18 @@ def polish(problem: Problem, start: np.ndarray) -> Polished:
     """Settle at the point whose summaries match the reference's."""
     finely, slopes = problem.finely or problem.simulate, problem.slopes or problem.simulate
     best, scenes = start, finely(problem.values(start))
-    for _ in range(ROUNDS):
+    steps = np.full(len(best), STEP)
+    for k in range(ROUNDS):
         came = best
         plain = Auxiliary(problem, scenes)
-        jacobian = _jacobian(problem, slopes, plain, best)
+        jacobian = _jacobian(problem, slopes, plain, best, steps)
         misfit = plain.misfit(_unexplained(residual_of(plain, problem, scenes), jacobian.mean(0)))
         auxiliary = Auxiliary(problem, scenes, misfit)
         chosen = _Round(problem, auxiliary, jacobian * auxiliary.over(plain)[:, None], misfit)
         best, scenes = _descend(problem, finely, auxiliary, chosen, best, scenes)
-        if (np.abs(best - came) < _SETTLED + _WITHIN * np.sqrt(np.diag(chosen.covariance))).all():
+        errors = np.sqrt(np.diag(chosen.covariance))
+        steps = np.clip(_ERRORS * errors, _LEAST, STEP)
+        if k and (np.abs(best - came) < _SETTLED + _WITHIN * errors).all():
             break
     middle = finely(problem.values(np.full(len(best), 0.5)))
     unfitted, fitted = (float(np.linalg.norm(residual_of(auxiliary, problem, s))) for s in (middle, scenes))
@@ -186,12 +190,12 @@ def _descend(
     return best, scenes
 
 
-def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray) -> np.ndarray:
+def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Finite differences of the auxiliary vector of either half of the blocks, towards the middle of the bounds, [2, components, settings]."""
     here, columns = _halves(auxiliary, simulate(problem.values(best))), []
     for k in range(len(best)):
         step = np.zeros(len(best))
-        step[k] = STEP if best[k] <= 0.5 else -STEP
+        step[k] = steps[k] if best[k] <= 0.5 else -steps[k]
         columns.append((_halves(auxiliary, simulate(problem.values(best + step))) - here) / step[k])
     return np.stack(columns, axis=2)
 
