@@ -93,8 +93,8 @@ def fit_camera(
 
     Args:
         reference: sketches of real frames (``camera_blocks``), one per frame or recording.
-        perfect: exact views: ``rgb``, with a depth principle ``distance_to_image_plane``, and segmentations where the reference has labels. The search
-            takes the first FEW, the last steps all of them.
+        perfect: exact views: ``rgb``, with a depth principle ``distance_to_image_plane``, and segmentations where the reference has labels. The
+            search takes the first FEW, the last steps all of them.
         model: with bounds; parameters that are not estimated take their nominal value.
         seed: of the simulated noise.
         pictures: exact views of other scenes to fit the colour response on, where the colour of ``perfect`` is not exact.
