@@ -191,12 +191,17 @@ def _descend(
 
 
 def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Finite differences of the auxiliary vector of either half of the blocks, towards the middle of the bounds, [2, components, settings]."""
+    """Finite differences of the auxiliary vector of either half of the blocks, towards the middle of the bounds and, where steps are short, to either
+    side, [2, components, settings]."""
     here, columns = _halves(auxiliary, simulate(problem.values(best))), []
     for k in range(len(best)):
         step = np.zeros(len(best))
         step[k] = steps[k] if best[k] <= 0.5 else -steps[k]
-        columns.append((_halves(auxiliary, simulate(problem.values(best + step))) - here) / step[k])
+        ahead, behind = _halves(auxiliary, simulate(problem.values(best + step))), here
+        opposite = np.clip(best - step, 0.0, 1.0) if steps[k] < STEP else best
+        if (opposite != best).any():
+            behind = _halves(auxiliary, simulate(problem.values(opposite)))
+        columns.append((ahead - behind) / (best + step - opposite)[k])
     return np.stack(columns, axis=2)
 
 
