@@ -23,7 +23,7 @@ from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.calibrate.search import MARGIN, REACH, RIDGE
 from tailgate.validate.sketch import Sketch
 
-STEP, _LEAST, _ERRORS = 0.1, 0.03, 3.0
+STEP, _LEAST, _ERRORS = 0.1, 0.04, 4.0
 """Step of the first finite differences, as a share of the bounds, the least step of later ones, and how many standard errors they are wide: sharp
 statistics are linear over no more."""
 ROUNDS = 4
