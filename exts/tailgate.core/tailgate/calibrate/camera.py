@@ -47,6 +47,8 @@ FELT_BY = dict.fromkeys(("noise_window", "noise_rows"), _EDGES)
 """Windows are fitted to noise, which tells them best, and decide edges: their error is one of what is fitted to edges."""
 FEW = 24
 """Views that the search runs on; the last steps take all."""
+SHORTEST = 0.03
+"""Least finite difference, as a share of the bounds: edges of clean pictures are all alike sharp."""
 RECENT = 8
 """Responses kept while a fit goes on: while settings of depth are searched, the colour image stays."""
 DEVICE_STATISTICS = {name: DEPTH_STATISTICS[name] for name in (*_NOISE, *_HOLES, *_EDGES, *_ALIGNED, *_PICTURE)}
@@ -123,7 +125,8 @@ def fit_camera(
 
         return simulate
 
-    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), simulator(FEW), FELT_BY, finely=simulator(None))
+    few, every = simulator(FEW), simulator(None)
+    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, finely=every, shortest=SHORTEST)
     with remembering():
         return fit(problem, heard)
 

@@ -23,9 +23,9 @@ from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.calibrate.search import MARGIN, REACH, RIDGE
 from tailgate.validate.sketch import Sketch
 
-STEP, _LEAST, _ERRORS = 0.1, 0.04, 4.0
-"""Step of the first finite differences, as a share of the bounds, the least step of later ones, and how many standard errors they are wide: sharp
-statistics are linear over no more."""
+STEP, _ERRORS = 0.1, 3.0
+"""Step of the first finite differences, as a share of the bounds, and how many standard errors later ones are wide: sharp statistics are linear over
+no more."""
 ROUNDS = 4
 """Most Jacobians taken."""
 SHRINKAGE = 10.0
@@ -139,7 +139,7 @@ def polish(problem: Problem, start: np.ndarray) -> Polished:
         chosen = _Round(problem, auxiliary, jacobian * auxiliary.over(plain)[:, None], misfit)
         best, scenes = _descend(problem, finely, auxiliary, chosen, best, scenes)
         errors = np.sqrt(np.diag(chosen.covariance))
-        steps = np.clip(_ERRORS * errors, _LEAST, STEP)
+        steps = np.clip(_ERRORS * errors, problem.shortest, STEP)
         if k and (np.abs(best - came) < _SETTLED + _WITHIN * errors).all():
             break
     middle = finely(problem.values(np.full(len(best), 0.5)))

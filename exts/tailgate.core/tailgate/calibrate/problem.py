@@ -27,6 +27,7 @@ class Problem:
         felt_by: setting -> further statistics that it moves without being fitted against them: its error is one of the settings that are.
         slopes: the same on more scenes, which the Jacobians of the last steps can afford; None where there are no more.
         finely: the same on all, a dozen times; None where there are no more.
+        shortest: least finite difference, as a share of the bounds, that random losses do not drown.
     """
 
     reference: Sequence[Sketch]
@@ -37,6 +38,7 @@ class Problem:
     felt_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     slopes: Simulate | None = None
     finely: Simulate | None = None
+    shortest: float = 0.05
 
     @property
     def names(self) -> list[str]:
