@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,6 +35,12 @@ def read_image(path: str) -> np.ndarray | None:
     data = bytes(asset.GetBuffer()) if asset else b""
     image = read_exr(data) if data.startswith(EXR_MAGIC) else read_common(data)
     return None if image is None or image.dtype not in (np.uint8, np.uint16, np.float32) else image
+
+
+@lru_cache(maxsize=256)
+def is_image(path: str) -> bool:
+    """Whether a resolved path names an image that can be read."""
+    return read_image(path) is not None
 
 
 EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])

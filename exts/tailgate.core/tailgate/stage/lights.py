@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.stage.images import is_image
+from tailgate.stage.light_links import NO_LINKS, Links, linked
 from tailgate.stage.moment import moment
 from tailgate.turns import breathe
 
@@ -17,14 +19,17 @@ if TYPE_CHECKING:
 
 SPHERE, RECT, DISK, CYLINDER, DISTANT = range(5)
 KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderLight": CYLINDER, "DistantLight": DISTANT}
-VECTORS, NUMBERS = ("position", "across", "along", "axis", "radiance", "tint"), ("radius", "size", "cone_full", "cone_end", "focus")
-LAMP = np.dtype([("kind", np.int32), *((name, np.float32, 3) for name in VECTORS), *((name, np.float32) for name in NUMBERS)])
+VECTORS = ("position", "across", "along", "axis", "radiance", "tint")
+NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "link")
+LAMP = np.dtype([*((n, np.float32, 3) for n in VECTORS), *((n, np.float32) for n in NUMBERS), *((n, np.int32) for n in ROWS)])
 """A lamp in the world frame.
 
 ``position`` [m]; ``across`` and ``along``: half axes of a rectangle or disk, ``across`` half the axis of a cylinder [m]; ``axis``: unit direction of
 emission; ``radiance`` RGB, of a distant light the irradiance; ``radius`` [m] of a sphere or cylinder, 0 for a point, of a distant light its angular
 radius [rad]; ``size``: what times the radiance is the intensity along ``axis`` [m^2]; ``cone_full``, ``cone_end`` [rad]: where the cone begins
-to fade and ends; ``focus``, ``tint``: exponent and colour of its fall-off.
+to fade and ends; ``focus``, ``tint``: exponent and colour of its fall-off; ``diffuse``, ``specular``: factors on the light that surfaces scatter and
+mirror; ``picture``: row of ``Lights.pictures`` by whose linear values the radiance is multiplied, -1 for none; ``link``: bit of the set of what it
+lights, 0 for everything.
 """
 
 
@@ -57,6 +62,8 @@ class Lights:
         sky: RGB radiance of domes without an image, [3].
         lamps: all others, ``LAMP`` [L].
         dome: image of the sky, or None.
+        pictures: resolved paths of the images that rectangles show.
+        links: what the lamps shine on.
         natural: a dome is to look like a clear sky beside the sun: one of Tailgate's own, or one that asks for it by ``tailgate:sky``.
     """
 
@@ -67,6 +74,8 @@ class Lights:
     lamps: np.ndarray
     dome: DomeImage | None = None
     natural: bool = False
+    pictures: tuple[str, ...] = ()
+    links: Links = NO_LINKS
 
 
 def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
@@ -90,8 +99,8 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
             mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
             notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
             continue
-        pictures += bool(is_dome(prim) and dome_file(prim))
-        if pictures > 1 and is_dome(prim) and dome_file(prim):
+        pictures += bool(is_dome(prim) and image_file(prim))
+        if pictures > 1 and is_dome(prim) and image_file(prim):
             notes.add(f"{where} only one dome with an image is honoured")
             continue
         kept.append(prim)
@@ -101,9 +110,8 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
 
 def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
     """Name what of a light is passed over."""
-    from tailgate.stage.images import load_image
-
-    for name, plain in (("diffuse", 1.0), ("specular", 1.0), ("shadow:enable", True), ("shaping:ies:file", None)):
+    factors = (("diffuse", 1.0), ("specular", 1.0)) if is_dome(prim) else ()
+    for name, plain in (*factors, ("shadow:enable", True), ("shaping:ies:file", None)):
         got = read(prim, name, plain)
         if got != plain and str(got) not in ("", "@@"):
             notes.add(f"{where} inputs:{name} is not honoured")
@@ -112,20 +120,16 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
     for name in ("intensity", "exposure", "color", "radius", "width", "height", "length", "angle", "texture:file"):
         if prim.HasAttribute(name):
             notes.add(f"{where} {name} is of an old schema and is not read, inputs:{name} is")
-    linked = {"collection:lightLink:includeRoot": True, "collection:shadowLink:includeRoot": True}
-    if any((a := prim.GetAttribute(name)) and a.Get() not in (None, plain) for name, plain in linked.items()) or any(
-        prim.GetRelationship(f"collection:{name}:excludes").HasAuthoredTargets() for name in ("lightLink", "shadowLink")
-    ):
-        notes.add(f"{where} it lights everything, light linking is not honoured")
-    if is_dome(prim):
-        file, shape = dome_file(prim), str(read(prim, "texture:format", "automatic"))
-        if file and shape not in ("automatic", "latlong"):
-            notes.add(f"{where} texture format {shape} is not shown, the dome's colour is")
-        elif file and load_image(file) is None:
-            notes.add(f"{where} texture must be a readable image, and file {file} is not one; the dome's colour is shown")
-    elif prim.GetTypeName() == "RectLight" and read(prim, "texture:file", None):
-        notes.add(f"{where} the rectangle's texture is not shown, its colour is")
-    elif prim.GetTypeName() != "DistantLight" and area_of(prim, np.eye(3)) <= 0 and not read(prim, "normalize", False):
+    if linked(prim, "shadowLink"):
+        notes.add(f"{where} everything throws its shadow, shadow linking is not honoured")
+    if is_dome(prim) and linked(prim, "lightLink"):
+        notes.add(f"{where} it lights everything, light linking of domes is not honoured")
+    file, shape = image_file(prim), str(read(prim, "texture:format", "automatic"))
+    if file and shape not in ("automatic", "latlong"):
+        notes.add(f"{where} texture format {shape} is not shown, its colour is")
+    elif file and not is_image(file):
+        notes.add(f"{where} texture must be a readable image, and file {file} is not one; its colour is shown")
+    if not is_dome(prim) and prim.GetTypeName() != "DistantLight" and area_of(prim, np.eye(3)) <= 0 and not read(prim, "normalize", False):
         notes.add(f"{where} a light without an area emits nothing unless inputs:normalize is set")
 
 
@@ -169,8 +173,8 @@ def read(prim: Usd.Prim, name: str, default: Any) -> Any:
     return default if got is None else got
 
 
-def dome_file(prim: Usd.Prim) -> str:
-    """Path of a dome's image, "" without one."""
+def image_file(prim: Usd.Prim) -> str:
+    """Path of the image of a dome or rectangle, "" without one."""
     asset = read(prim, "texture:file", None)
     return (asset.resolvedPath or asset.path) if asset else ""
 
@@ -200,12 +204,13 @@ def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
     return float(4 * np.pi * (r * scale) ** 2)
 
 
-def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray) -> Lights:
-    """Current state of the lights; invisible ones are left out. The first distant light is the sun, further ones are lamps."""
+def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray, links: Links = NO_LINKS) -> Lights:
+    """Current state of the lights; invisible ones are left out. The first distant light that shines alike on everything is the sun, further ones are
+    lamps."""
     from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
-    lamps, suns, natural = [], 0, False
+    lamps, suns, natural, pictures = [], 0, False, {}
     for prim in prims:
         if UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) == UsdGeom.Tokens.invisible:
             continue
@@ -214,14 +219,16 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
             picture = read_dome(prim, T)
             dome, sky = (picture, sky) if picture else (dome, sky + emission(prim))
             natural |= picture is None and is_natural(prim)
-        elif prim.GetTypeName() == "DistantLight" and not suns:
-            suns = 1
-            angle, sun = distant(prim)
-            direction = T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
-        else:
-            lamps.append(read_lamp(prim, T))
-    kept = [lamp for lamp in lamps if lamp["radiance"].any() and lamp["size"] > 0]
-    return Lights(direction, sun, float(angle), sky, np.array(kept, LAMP), dome, natural)
+            continue
+        lamp = read_lamp(prim, T)
+        lamp["link"] = links.of_light.get(str(prim.GetPath()), 0)
+        if lamp["kind"] == DISTANT and not suns and lamp["link"] == 0 and lamp["diffuse"] == lamp["specular"] == 1:
+            suns, (angle, sun), direction = 1, distant(prim), T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
+        elif lamp["radiance"].any() and lamp["size"] > 0:
+            file = image_file(prim)
+            lamp["picture"] = pictures.setdefault(file, len(pictures)) if file and is_image(file) else -1
+            lamps.append(lamp)
+    return Lights(direction, sun, float(angle), sky, np.array(lamps, LAMP), dome, natural, tuple(pictures), links)
 
 
 def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
@@ -236,10 +243,8 @@ def read_dome(prim: Usd.Prim, T: np.ndarray) -> DomeImage | None:
     """The image of a dome, or None when it has none that can be shown."""
     from pxr import UsdGeom
 
-    from tailgate.stage.images import load_image
-
-    path = dome_file(prim)
-    if not path or str(read(prim, "texture:format", "automatic")) not in ("automatic", "latlong") or load_image(path) is None:
+    path = image_file(prim)
+    if not path or str(read(prim, "texture:format", "automatic")) not in ("automatic", "latlong") or not is_image(path):
         return None
     R = T[:3, :3] / np.maximum(np.linalg.norm(T[:3, :3], axis=0), 1e-30)
     pole = prim.GetAttribute("poleAxis")
@@ -254,6 +259,7 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
     lamp = np.zeros((), LAMP)
     lamp["kind"] = kind = KINDS[prim.GetTypeName()]
     lamp["position"], lamp["axis"] = T[:3, 3], -T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
+    lamp["diffuse"], lamp["specular"] = (max(read(prim, name, 1.0), 0.0) for name in ("diffuse", "specular"))
     shape_cone(prim, lamp)
     if kind == DISTANT:
         angle, lamp["radiance"] = distant(prim)

@@ -58,11 +58,15 @@ class Texture:
         image = images.get(self.path)
         if image is None:
             return np.array(self.fallback)
-        step = max(1, min(image.shape[:2]) // 64)
+        return self.linear(images, max(1, min(image.shape[:2]) // 64)).reshape(-1, 4).mean(0) * self.scale + self.bias
+
+    def linear(self, images: ImageStore, step: int = 1) -> np.ndarray:
+        """Linear values of every ``step``-th texel of the image, float64 RGBA [H, W, 4]."""
+        image = images.get(self.path)
         texels = image[::step, ::step].astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
         if self.decoded(images):
             texels[..., :3] = to_linear(texels[..., :3])
-        return texels.reshape(-1, 4).mean(0) * self.scale + self.bias
+        return texels
 
 
 def held(shader: UsdShade.Shader, name: str, default: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tailgate.stage.extract import RIG, Extraction, StageArrays, world_correction
 from tailgate.stage.images import ImageStore
+from tailgate.stage.light_links import light_links
 from tailgate.stage.lights import Lights, light_prims, read_lights
 from tailgate.stage.materials import GLOW
 from tailgate.stage.moment import moment
@@ -76,6 +77,7 @@ class StageWatch:
         self.arrays: StageArrays = Extraction(self.stage, self.labels, self._images).run()
         notes = Notes()
         self._lights = light_prims(self.stage, notes)
+        self._links = light_links(self._lights, self.arrays.slot_prims, notes)
         self._materials = self.arrays.material_table()
         self.arrays.skipped = sorted({*self.arrays.skipped, *notes.sorted(), *self._absent()})
         self._material_of = {path: row for row, reader in self.arrays.readers.items() for path in reader.prim_paths()}
@@ -115,7 +117,7 @@ class StageWatch:
         if of_application(prim):
             return
         if path.IsPropertyPath():
-            if prim in self._always_read and not path.name.startswith(("primvars:", "material:", "xformOpOrder")):
+            if prim in self._always_read and not path.name.startswith(("primvars:", "material:", "collection:", "xformOpOrder")):
                 return
             row = self._material_of.get(prim.pathString)
             if row is not None:
@@ -159,7 +161,7 @@ class StageWatch:
             T_world_mover=self._mover_poses(cache, visible),
             visible=np.array(visible, bool),
             materials=self._materials,
-            lights=read_lights(self._lights, cache, self._T_world_stage),
+            lights=read_lights(self._lights, cache, self._T_world_stage, self._links),
             T_world_rig=T_world_rig,
             version=self.version,
         )

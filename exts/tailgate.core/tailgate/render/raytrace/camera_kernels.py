@@ -7,7 +7,7 @@ from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, Lit, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
 from tailgate.render.raytrace.dome import dome_radiance
-from tailgate.render.raytrace.lamps import PI, lamp_direction, lamp_irradiance, luminance, toward_disc
+from tailgate.render.raytrace.lamps import PI, lamp_direction, luminance, toward_disc
 from tailgate.render.raytrace.lens import Fisheye, fisheye_ray, lens_ray
 from tailgate.render.raytrace.panes import arriving
 from tailgate.render.raytrace.scene import Tables
@@ -23,6 +23,7 @@ from tailgate.render.raytrace.shading import (
     ray_start,
     seen_sky,
     sky,
+    unshadowed,
 )
 from tailgate.render.raytrace.surface import Point, nearest, surface_point, textured
 
@@ -274,7 +275,10 @@ def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
             u = wp.vec4(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed), factor)
             got.body += incoming(scene, tables, light, facet.start, around, u)
             if light.lamps > 0:
-                lamp = lamp_light(scene, tables, light, facet, wp.vec3(spread(a, b, s, 2, light.seed), p, q))
+                v = float(q)
+                if light.pictures.images.shape[0] > 0:  # pairs (p, q) of one sample lie on a line, an image must be met everywhere
+                    v = hash01(k, s + 907, light.seed)
+                lamp = lamp_light(scene, tables, light, facet, wp.vec3(spread(a, b, s, 2, light.seed), p, v))
                 got.body += lamp.body
                 got.shine += lamp.shine
                 got.seen += lamp.seen
@@ -315,6 +319,7 @@ def facet_of(pixels: Pixels, k: int, origin: wp.vec3) -> Facet:
     """The surface that pixel k shows, seen from ``origin``."""
     out = Facet()
     out.start = ray_start(origin + pixels.way[k], pixels.face_normal[k])
+    out.slot = pixels.slot[k]
     out.normal = pixels.normal[k]
     out.view = -wp.normalize(pixels.way[k])
     out.roughness = wp.max(pixels.material[k][0], 0.03)
@@ -359,8 +364,8 @@ def radiance(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: 
         colour += wp.cw_mul(quick_mirror(light, facet, around, mirror), share)
         for k_lamp in range(light.lamps):
             to_lamp = lamp_direction(light.lamp[k_lamp], origin + pixels.way[k])
-            arriving = lamp_irradiance(light.lamp[k_lamp], origin + pixels.way[k], to_lamp)
-            colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), arriving) * film.mirrored[k][3]
+            got = unshadowed(light, k_lamp, facet.slot, origin + pixels.way[k], to_lamp) * light.lamp[k_lamp].specular
+            colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), got) * film.mirrored[k][3]
     if light.fog > 0.0:
         clear = wp.exp(-light.fog * wp.length(pixels.way[k]))
         colour = colour * clear + light.haze * (1.0 - clear)

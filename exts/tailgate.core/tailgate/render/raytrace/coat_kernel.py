@@ -10,9 +10,9 @@ from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, camera_origin, facet_of
 from tailgate.render.raytrace.direct import SHARPEST, reflected_light
-from tailgate.render.raytrace.lamps import lamp_direction, lamp_irradiance
+from tailgate.render.raytrace.lamps import lamp_direction
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.shading import Light, environment_brdf, ggx, hash01, schlick
+from tailgate.render.raytrace.shading import Light, environment_brdf, ggx, hash01, schlick, unshadowed
 
 wp.set_module_options({"enable_backward": False})
 
@@ -52,7 +52,7 @@ def coated(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: 
     position = origin + pixels.way[k]
     for lamp in range(light.lamps):
         to_lamp = lamp_direction(light.lamp[lamp], position)
-        got = lamp_irradiance(light.lamp[lamp], position, to_lamp) * film.mirrored[k][3]
+        got = unshadowed(light, lamp, pixels.slot[k], position, to_lamp) * (light.lamp[lamp].specular * film.mirrored[k][3])
         shine += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, SHARPEST), facet.normal, facet.view, to_lamp), got)
     amount = tables.material[material, 17]
     clear = wp.exp(-light.fog * wp.length(pixels.way[k]))

@@ -7,6 +7,7 @@ import numpy as np
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.dome import dome_of
 from tailgate.render.raytrace.lamps import Lamp
+from tailgate.render.raytrace.pictures import pictures_of
 from tailgate.render.raytrace.shading import Light
 from tailgate.stage.lights import Lights
 from tailgate.stage.materials import LUMINANCE
@@ -60,13 +61,24 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
     out.fog = float(hints.get("fog_extinction", 0.0))
     for name, colour in (("mean_sky", mean), ("zenith", zenith), ("horizon", horizon), ("ground", ground), ("haze", haze)):
         setattr(out, name, wp.vec3(*map(float, colour)))
+    add_lamps(out, lights, device)
+    out.seed = int(seed)
+    return out
+
+
+def add_lamps(out: Light, lights: Lights, device: str) -> None:
+    """Put the lamps of a stage on the device, with what they show and shine on; the radiance of those with an image is its mean."""
     out.lamps = len(lights.lamps)
     rows = np.zeros(len(lights.lamps), Lamp.numpy_dtype())
     for name in lights.lamps.dtype.names:
         rows[name] = lights.lamps[name]
+    out.pictures, means, row_of = pictures_of(lights.pictures, device)
+    shown = rows["picture"] >= 0
+    which = rows["picture"][shown]
+    rows["radiance"][shown] *= means[which]
+    rows["picture"][shown] = row_of[which]
     out.lamp = wp.array(rows, dtype=Lamp, device=device)
-    out.seed = int(seed)
-    return out
+    out.links = wp.array(lights.links.of_slot, dtype=wp.int32, device=device)
 
 
 def auto_exposure(hdr: np.ndarray, surface: np.ndarray, light: Light, key: float = 1.0) -> float:

@@ -8,6 +8,7 @@ from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
 from tailgate.render.raytrace.lamps import PI, aim, luminance, strength
 from tailgate.render.raytrace.panes import arriving, sight
+from tailgate.render.raytrace.pictures import pictured
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
@@ -16,6 +17,7 @@ from tailgate.render.raytrace.shading import (
     ggx,
     ggx_density,
     ggx_direction,
+    lights_up,
     mirrored_hit,
     onto_hemisphere,
     schlick,
@@ -35,9 +37,10 @@ MIRROR_BELOW = wp.constant(0.3)
 
 @wp.struct
 class Facet:
-    """A surface that light falls on: start of its rays, shading normal, unit direction to the viewer, reflectance head-on and roughness;
+    """A surface that light falls on: its slot, start of its rays, shading normal, unit direction to the viewer, reflectance head-on and roughness;
     ``shiny`` is 1 where highlights are wanted."""
 
+    slot: wp.int32
     start: wp.vec3
     normal: wp.vec3
     view: wp.vec3
@@ -56,19 +59,27 @@ class Lit:
 
 
 @wp.func
+def pull(light: Light, k: int, facet: Facet) -> float:
+    """Weight of lamp k in the choice of one, see ``strength``."""
+    if lights_up(light, k, facet.slot):
+        return strength(light.lamp[k], facet.start, facet.normal)
+    return float(0.0)
+
+
+@wp.func
 def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec3) -> Lit:
     """Light of all lamps, estimated by one shadow ray to a point of one that is picked by its strength here."""
     out = Lit()
     total = float(0.0)
     for k in range(light.lamps):
-        total += strength(light.lamp[k], facet.start, facet.normal)
+        total += pull(light, k, facet)
     if total <= 1.0e-12:
         return out
     left = u[0] * total
     chosen = int(-1)
     share = float(0.0)
     for k in range(light.lamps):
-        own = strength(light.lamp[k], facet.start, facet.normal)
+        own = pull(light, k, facet)
         if own > 0.0 and left >= 0.0:
             chosen = k
             share = own
@@ -83,10 +94,13 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     if luminance(clear) <= 0.0:
         return out
     got = wp.cw_mul(arrival.light, clear) * (total / share)
-    out.body = got * (cosine / PI)
+    if light.lamp[chosen].picture >= 0:
+        got = wp.cw_mul(got, pictured(light.pictures, light.lamp[chosen].picture, u[1], u[2]))
+    out.body = got * (cosine / PI * light.lamp[chosen].diffuse)
     out.seen = luminance(clear)
     if facet.shiny == 1:
         out.shine = wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, SHARPEST), facet.normal, facet.view, arrival.direction), got)
+        out.shine *= light.lamp[chosen].specular
     return out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.atlas import Atlas, build_atlas, sample
-from tailgate.stage.images import ImageStore, to_linear
+from tailgate.stage.images import ImageStore
 from tailgate.stage.lights import DomeImage
 from tailgate.stage.materials import LUMINANCE
 from tailgate.stage.textures import Texture
@@ -121,9 +121,8 @@ def resized(image: np.ndarray, count: int, axis: int) -> np.ndarray:
 def dome_arrays(path: str, device: str) -> tuple[Atlas, wp.array, wp.array, np.ndarray]:
     """Image, tables and mean radiance of a dome's file on a device."""
     images = ImageStore()
-    image, texture = images.get(path), Texture(path, wrap=(0, 1))
-    linear = image[..., :3].astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
-    rows, columns, mean = light_table(to_linear(linear) if texture.decoded(images) else np.maximum(linear, 0.0))
+    texture = Texture(path, wrap=(0, 1))
+    rows, columns, mean = light_table(np.maximum(texture.linear(images)[..., :3], 0.0))
     arrays = [wp.array(a.astype(np.float32), dtype=wp.float32, device=device) for a in (rows, columns)]
     return build_atlas([texture], images, device), *arrays, mean
 

@@ -28,6 +28,10 @@ class Lamp:
     cone_end: wp.float32
     focus: wp.float32
     tint: wp.vec3
+    diffuse: wp.float32
+    specular: wp.float32
+    picture: wp.int32
+    link: wp.int32
 
 
 @wp.struct

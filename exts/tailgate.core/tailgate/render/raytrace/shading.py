@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Hit, Scene
+from tailgate.render.raytrace.atlas import Atlas
 from tailgate.render.raytrace.dome import Dome, dome_radiance
 from tailgate.render.raytrace.lamps import PI, Lamp, lamp_irradiance, luminance
 from tailgate.render.raytrace.panes import arriving, sight
@@ -20,7 +21,7 @@ FAR = wp.constant(1.0e6)
 class Light:
     """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances to which the dome's image is
     added, ``glow`` the strength of the haze around the sun, ``haze`` the radiance of far fog, ``cloud`` the cover 0..1, ``fog`` the extinction
-    [1/m]. ``lamps`` is the number of rows of ``lamp``."""
+    [1/m]. ``lamps`` is the number of rows of ``lamp``; ``pictures`` are what they show, ``links`` the sets of what each slot shows."""
 
     sun_direction: wp.vec3
     sun: wp.vec3
@@ -35,6 +36,8 @@ class Light:
     fog: wp.float32
     lamps: wp.int32
     lamp: wp.array(dtype=Lamp)
+    pictures: Atlas
+    links: wp.array(dtype=wp.int32)
     dome: Dome
     seed: wp.int32
 
@@ -164,6 +167,23 @@ def ray_start(position: wp.vec3, face_normal: wp.vec3) -> wp.vec3:
 
 
 @wp.func
+def lights_up(light: Light, k: int, slot: int) -> bool:
+    """True where lamp k shines on what a slot shows."""
+    link = light.lamp[k].link
+    if link == 0:
+        return True
+    return (light.links[slot] & link) != 0
+
+
+@wp.func
+def unshadowed(light: Light, k: int, slot: int, position: wp.vec3, normal: wp.vec3) -> wp.vec3:
+    """Irradiance that what a slot shows gets from lamp k, without shadows, see ``lamp_irradiance``."""
+    if lights_up(light, k, slot):
+        return lamp_irradiance(light.lamp[k], position, normal)
+    return wp.vec3()
+
+
+@wp.func
 def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
     """Radiance that leaves a secondary hit: emission, lamps without shadows, and sun or sky
     (or a glowing surface in its place) by one more ray, picked by their strength."""
@@ -171,7 +191,8 @@ def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec
     albedo = point.base * (1.0 - 0.5 * point.metallic)
     out = point.emissive
     for lamp in range(light.lamps):
-        out += wp.cw_mul(albedo, lamp_irradiance(light.lamp[lamp], point.position, point.normal)) * (1.0 / PI)
+        got = unshadowed(light, lamp, point.slot, point.position, point.normal)
+        out += wp.cw_mul(albedo, got) * (light.lamp[lamp].diffuse / PI)
     cosine = wp.max(wp.dot(point.normal, light.sun_direction), 0.0)
     from_sun = light.sun * (cosine / PI)
     share = luminance(from_sun) / wp.max(luminance(from_sun) + luminance(light.mean_sky), 1.0e-12)
@@ -206,7 +227,7 @@ def plain_light(light: Light, point: Point, clear: wp.vec3) -> wp.vec3:
     """Radiance that a surface sends anywhere: its emission, a part of the sky, lamps without shadows, and the share of the sun that is ``clear``."""
     total = light.mean_sky * (0.35 + 0.25 * point.normal[2])
     for lamp in range(light.lamps):
-        total += lamp_irradiance(light.lamp[lamp], point.position, point.normal) * (1.0 / PI)
+        total += unshadowed(light, lamp, point.slot, point.position, point.normal) * (light.lamp[lamp].diffuse / PI)
     total += wp.cw_mul(light.sun, clear) * (wp.max(wp.dot(point.normal, light.sun_direction), 0.0) / PI)
     return point.emissive + wp.cw_mul(point.base, total)
 
