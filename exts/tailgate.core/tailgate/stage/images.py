@@ -29,12 +29,17 @@ def load_image(path: str) -> np.ndarray | None:
 
 def read_image(path: str) -> np.ndarray | None:
     """The channels of an image file as they are, in OpenCV's order: uint8, uint16 or float32 [H, W(, C)], or None; see ``load_image``."""
+    data = file_bytes(path)
+    image = read_exr(data) if data.startswith(EXR_MAGIC) else read_common(data)
+    return None if image is None or image.dtype not in (np.uint8, np.uint16, np.float32) else image
+
+
+def file_bytes(path: str) -> bytes:
+    """What a file holds that USD's asset resolver finds, nothing if there is none."""
     from pxr import Ar
 
     asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(path)) if path else None
-    data = bytes(asset.GetBuffer()) if asset else b""
-    image = read_exr(data) if data.startswith(EXR_MAGIC) else read_common(data)
-    return None if image is None or image.dtype not in (np.uint8, np.uint16, np.float32) else image
+    return bytes((asset and asset.GetBuffer()) or b"")
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.stage.ies import read_profile
 from tailgate.stage.images import is_image
 from tailgate.stage.light_links import NO_LINKS, Links, linked
 from tailgate.stage.moment import moment
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 
 SPHERE, RECT, DISK, CYLINDER, DISTANT = range(5)
 KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderLight": CYLINDER, "DistantLight": DISTANT}
-VECTORS = ("position", "across", "along", "axis", "radiance", "tint")
-NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "link")
+VECTORS = ("position", "across", "along", "axis", "side", "radiance", "tint")
+NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "profile", "link")
 LAMP = np.dtype([*((n, np.float32, 3) for n in VECTORS), *((n, np.float32) for n in NUMBERS), *((n, np.int32) for n in ROWS)])
 """A lamp in the world frame.
 
 ``position`` [m]; ``across`` and ``along``: half axes of a rectangle or disk, ``across`` half the axis of a cylinder [m]; ``axis``: unit direction of
-emission; ``radiance`` RGB, of a distant light the irradiance; ``radius`` [m] of a sphere or cylinder, 0 for a point, of a distant light its angular
-radius [rad]; ``size``: what times the radiance is the intensity along ``axis`` [m^2]; ``cone_full``, ``cone_end`` [rad]: where the cone begins
-to fade and ends; ``focus``, ``tint``: exponent and colour of its fall-off; ``diffuse``, ``specular``: factors on the light that surfaces scatter and
-mirror; ``picture``: row of ``Lights.pictures`` by whose linear values the radiance is multiplied, -1 for none; ``link``: bit of the set of what it
-lights, 0 for everything.
+emission, ``side``: unit x axis; ``radiance`` RGB, of a distant light the irradiance; ``radius`` [m] of a sphere or cylinder, 0 for a point, of a
+distant light its angular radius [rad]; ``size``: what times the radiance is the intensity along ``axis`` [m^2]; ``cone_full``, ``cone_end`` [rad]:
+where the cone begins to fade and ends; ``focus``, ``tint``: exponent and colour of its fall-off; ``diffuse``, ``specular``: factors on the light that
+surfaces scatter and mirror; ``picture``, ``profile``: rows of ``Lights.pictures`` and ``profiles`` whose values are factors on the radiance, -1 for
+none; ``link``: bit of the set of what it lights, 0 for everything.
 """
 
 
@@ -63,6 +64,7 @@ class Lights:
         lamps: all others, ``LAMP`` [L].
         dome: image of the sky, or None.
         pictures: resolved paths of the images that rectangles show.
+        profiles: resolved path and angle scale of photometric profiles.
         links: what the lamps shine on.
         natural: a dome is to look like a clear sky beside the sun: one of Tailgate's own, or one that asks for it by ``tailgate:sky``.
     """
@@ -75,6 +77,7 @@ class Lights:
     dome: DomeImage | None = None
     natural: bool = False
     pictures: tuple[str, ...] = ()
+    profiles: tuple[tuple[str, float], ...] = ()
     links: Links = NO_LINKS
 
 
@@ -111,10 +114,14 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
 def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
     """Name what of a light is passed over."""
     factors = (("diffuse", 1.0), ("specular", 1.0)) if is_dome(prim) else ()
-    for name, plain in (*factors, ("shadow:enable", True), ("shaping:ies:file", None)):
-        got = read(prim, name, plain)
-        if got != plain and str(got) not in ("", "@@"):
+    for name, plain in (*factors, ("shadow:enable", True)):
+        if read(prim, name, plain) != plain:
             notes.add(f"{where} inputs:{name} is not honoured")
+    if is_dome(prim) or prim.GetTypeName() == "DistantLight":
+        if asset_of(prim, "shaping:ies:file"):
+            notes.add(f"{where} inputs:shaping:ies:file is not honoured, it has no place to shine from")
+    elif (profile := profile_file(prim)) and read_profile(*profile) is None:
+        notes.add(f"{where} inputs:shaping:ies:file must be a profile of type C by LM-63, and file {profile[0]} is not one; it shines without")
     if prim.GetRelationship("light:filters").HasAuthoredTargets():
         notes.add(f"{where} light filters are not honoured")
     for name in ("intensity", "exposure", "color", "radius", "width", "height", "length", "angle", "texture:file"):
@@ -173,10 +180,23 @@ def read(prim: Usd.Prim, name: str, default: Any) -> Any:
     return default if got is None else got
 
 
+def asset_of(prim: Usd.Prim, name: str) -> str:
+    """Path of a file that a light's input names, "" without one."""
+    asset = read(prim, name, None)
+    return (asset.resolvedPath or asset.path) if asset else ""
+
+
 def image_file(prim: Usd.Prim) -> str:
     """Path of the image of a dome or rectangle, "" without one."""
-    asset = read(prim, "texture:file", None)
-    return (asset.resolvedPath or asset.path) if asset else ""
+    return asset_of(prim, "texture:file")
+
+
+def profile_file(prim: Usd.Prim) -> tuple[str, float] | None:
+    """Path and angle scale of the profile of a light with ``UsdLux.ShapingAPI``, None without one."""
+    from pxr import UsdLux
+
+    path = asset_of(prim, "shaping:ies:file") if prim.HasAPI(UsdLux.ShapingAPI) else ""
+    return (path, float(read(prim, "shaping:ies:angleScale", 0.0))) if path else None
 
 
 def emission(prim: Usd.Prim) -> np.ndarray:
@@ -210,7 +230,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
     from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
-    lamps, suns, natural, pictures = [], 0, False, {}
+    lamps, suns, natural, pictures, profiles = [], 0, False, {}, {}
     for prim in prims:
         if UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) == UsdGeom.Tokens.invisible:
             continue
@@ -227,8 +247,9 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         elif lamp["radiance"].any() and lamp["size"] > 0:
             file = image_file(prim)
             lamp["picture"] = pictures.setdefault(file, len(pictures)) if file and is_image(file) else -1
+            lamp["profile"] = add_profile(prim, lamp, profiles)
             lamps.append(lamp)
-    return Lights(direction, sun, float(angle), sky, np.array(lamps, LAMP), dome, natural, tuple(pictures), links)
+    return Lights(direction, sun, float(angle), sky, np.array(lamps, LAMP), dome, natural, tuple(pictures), tuple(profiles), links)
 
 
 def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
@@ -259,6 +280,7 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
     lamp = np.zeros((), LAMP)
     lamp["kind"] = kind = KINDS[prim.GetTypeName()]
     lamp["position"], lamp["axis"] = T[:3, 3], -T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
+    lamp["side"] = T[:3, 0] / max(np.linalg.norm(T[:3, 0]), 1e-30)
     lamp["diffuse"], lamp["specular"] = (max(read(prim, name, 1.0), 0.0) for name in ("diffuse", "specular"))
     shape_cone(prim, lamp)
     if kind == DISTANT:
@@ -283,6 +305,16 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
         width, height = (read(prim, "width", 1.0), read(prim, "height", 1.0)) if kind == RECT else (2 * read(prim, "radius", 0.5),) * 2
         lamp["across"], lamp["along"], lamp["size"] = T[:3, 0] * width / 2, T[:3, 1] * height / 2, area
     return lamp
+
+
+def add_profile(prim: Usd.Prim, lamp: np.ndarray, rows: dict[tuple[str, float], int]) -> int:
+    """Multiply a lamp's radiance by the mean of its profile, or normalized by what keeps its power; row of the profile, -1 without one."""
+    file = profile_file(prim) if lamp["kind"] != DISTANT else None
+    profile = read_profile(*file) if file else None
+    if profile is None:
+        return -1
+    lamp["radiance"] *= profile.share if read(prim, "shaping:ies:normalize", False) else profile.mean
+    return rows.setdefault(file, len(rows))
 
 
 def shape_cone(prim: Usd.Prim, lamp: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.dome import dome_of
 from tailgate.render.raytrace.lamps import Lamp
 from tailgate.render.raytrace.pictures import pictures_of
+from tailgate.render.raytrace.profiles import profiles_of
 from tailgate.render.raytrace.shading import Light
 from tailgate.stage.lights import Lights
 from tailgate.stage.materials import LUMINANCE
@@ -77,6 +78,7 @@ def add_lamps(out: Light, lights: Lights, device: str) -> None:
     which = rows["picture"][shown]
     rows["radiance"][shown] *= means[which]
     rows["picture"][shown] = row_of[which]
+    out.profiles = profiles_of(lights.profiles, device)
     out.lamp = wp.array(rows, dtype=Lamp, device=device)
     out.links = wp.array(lights.links.of_slot, dtype=wp.int32, device=device)
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
-from tailgate.render.raytrace.lamps import PI, aim, luminance, strength
+from tailgate.render.raytrace.lamps import PI, aim, lamp_direction, luminance, strength
 from tailgate.render.raytrace.panes import arriving, sight
 from tailgate.render.raytrace.pictures import pictured
+from tailgate.render.raytrace.profiles import profiled
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
@@ -61,9 +62,12 @@ class Lit:
 @wp.func
 def pull(light: Light, k: int, facet: Facet) -> float:
     """Weight of lamp k in the choice of one, see ``strength``."""
-    if lights_up(light, k, facet.slot):
-        return strength(light.lamp[k], facet.start, facet.normal)
-    return float(0.0)
+    if not lights_up(light, k, facet.slot):
+        return float(0.0)
+    own = strength(light.lamp[k], facet.start, facet.normal)
+    if light.lamp[k].profile >= 0:
+        own *= wp.max(profiled(light.profiles, light.lamp[k], -lamp_direction(light.lamp[k], facet.start)), 0.1)
+    return own
 
 
 @wp.func
@@ -94,6 +98,8 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     if luminance(clear) <= 0.0:
         return out
     got = wp.cw_mul(arrival.light, clear) * (total / share)
+    if light.lamp[chosen].profile >= 0:
+        got *= profiled(light.profiles, light.lamp[chosen], -arrival.direction)
     if light.lamp[chosen].picture >= 0:
         got = wp.cw_mul(got, pictured(light.pictures, light.lamp[chosen].picture, u[1], u[2]))
     out.body = got * (cosine / PI * light.lamp[chosen].diffuse)

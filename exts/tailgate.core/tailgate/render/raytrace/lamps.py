@@ -21,6 +21,7 @@ class Lamp:
     across: wp.vec3
     along: wp.vec3
     axis: wp.vec3
+    side: wp.vec3
     radiance: wp.vec3
     radius: wp.float32
     size: wp.float32
@@ -31,6 +32,7 @@ class Lamp:
     diffuse: wp.float32
     specular: wp.float32
     picture: wp.int32
+    profile: wp.int32
     link: wp.int32
 
 

@@ -7,8 +7,9 @@ from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.atlas import Atlas
 from tailgate.render.raytrace.dome import Dome, dome_radiance
-from tailgate.render.raytrace.lamps import PI, Lamp, lamp_irradiance, luminance
+from tailgate.render.raytrace.lamps import PI, Lamp, lamp_direction, lamp_irradiance, luminance
 from tailgate.render.raytrace.panes import arriving, sight
+from tailgate.render.raytrace.profiles import profiled
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.surface import Point, slot_of, surface_point, textured
 
@@ -21,7 +22,8 @@ FAR = wp.constant(1.0e6)
 class Light:
     """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances to which the dome's image is
     added, ``glow`` the strength of the haze around the sun, ``haze`` the radiance of far fog, ``cloud`` the cover 0..1, ``fog`` the extinction
-    [1/m]. ``lamps`` is the number of rows of ``lamp``; ``pictures`` are what they show, ``links`` the sets of what each slot shows."""
+    [1/m]. ``lamps`` is the number of rows of ``lamp``; ``pictures`` are what they show, ``profiles`` how they shine by direction, ``links`` the sets
+    of what each slot shows."""
 
     sun_direction: wp.vec3
     sun: wp.vec3
@@ -37,6 +39,7 @@ class Light:
     lamps: wp.int32
     lamp: wp.array(dtype=Lamp)
     pictures: Atlas
+    profiles: wp.array3d(dtype=wp.float32)
     links: wp.array(dtype=wp.int32)
     dome: Dome
     seed: wp.int32
@@ -178,9 +181,12 @@ def lights_up(light: Light, k: int, slot: int) -> bool:
 @wp.func
 def unshadowed(light: Light, k: int, slot: int, position: wp.vec3, normal: wp.vec3) -> wp.vec3:
     """Irradiance that what a slot shows gets from lamp k, without shadows, see ``lamp_irradiance``."""
-    if lights_up(light, k, slot):
-        return lamp_irradiance(light.lamp[k], position, normal)
-    return wp.vec3()
+    if not lights_up(light, k, slot):
+        return wp.vec3()
+    got = lamp_irradiance(light.lamp[k], position, normal)
+    if light.lamp[k].profile >= 0:
+        got *= profiled(light.profiles, light.lamp[k], -lamp_direction(light.lamp[k], position))
+    return got
 
 
 @wp.func
