@@ -166,11 +166,11 @@ def test_lights_without_numbers_copied_ones_and_old_ones_are_named():
     notes = Notes()
     assert [str(p.GetPath()) for p in light_prims(stage, notes)] == ["/World/many_more"]
     assert notes.sorted() == [
-        "light /World/endless: inputs:intensity must be finite, the light is not honoured",
+        "light /World/endless: inputs:intensity must be a finite number, got inf; the light is not honoured",
         "light /World/many/lamp: lights that a PointInstancer copies are not honoured",
         "light /World/many_more: intensity is of an old schema and is not read, inputs:intensity is",
-        "light /World/nowhere: its transform must be finite, the light is not honoured",
-        "light /World/wide: inputs:angle must be finite, the light is not honoured",
+        "light /World/nowhere: its transform must be finite; the light is not honoured",
+        "light /World/wide: inputs:angle must be a finite number, got nan; the light is not honoured",
     ]
 
 

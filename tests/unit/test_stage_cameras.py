@@ -85,7 +85,7 @@ def test_bad_cameras_are_refused():
     with pytest.raises(UserError, match="camera /World/eye makes no image 64 px wide: height must be"):
         read_camera(stage, "", 64, Notes())
     camera.GetProjectionAttr().Set("orthographic")
-    with pytest.raises(UserError, match="must be perspective"):
+    with pytest.raises(UserError, match="must be a perspective one"):
         read_camera(stage, "", 64, Notes())
     with pytest.raises(UserError, match="one of the stage's 0 cameras"):
         read_camera(kit.new_stage(), "", 64, Notes())

@@ -130,6 +130,27 @@ def test_file_formats(tmp_path, name, kind):
     np.testing.assert_allclose(got[4, 4, :3], expected, rtol=0.02, atol=2 if kind is np.uint8 else 0.02)
 
 
+@pytest.mark.parametrize("prefix", ["", "beauty.", "light.diffuse."])
+def test_layers_of_exr(tmp_path, prefix):
+    """The first layer with colours is shown, in whatever type, case and company its channels come."""
+    exr = pytest.importorskip("OpenEXR")
+    planes = {f"{prefix}{name}": np.full((4, 4), value, np.float16) for name, value in zip("rgb", (4.0, 1.0, 0.25), strict=True)}
+    planes |= {"depth.Z": np.full((4, 4), 9.0, np.float32), "a.id": np.full((4, 4), 7, np.uint32)}
+    exr.File({"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}, planes).write(str(tmp_path / "a.exr"))
+    np.testing.assert_allclose(load_image(str(tmp_path / "a.exr"))[2, 2], [4.0, 1.0, 0.25, 1.0])
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.exr", "a.hdr"])
+def test_broken_files_are_no_images(tmp_path, name, capfd):
+    kind = np.uint8 if name in ("a.png", "a.jpg") else np.float32
+    write(tmp_path / name, (200 * np.random.default_rng(1).random((64, 64, 3))).astype(kind))
+    whole = (tmp_path / name).read_bytes()
+    for data in (b"", whole[:3], whole[: len(whole) // 20], b"no image"):
+        (tmp_path / name).write_bytes(data)
+        assert load_image(str(tmp_path / name)) is None
+    assert "OpenCV" not in capfd.readouterr().err
+
+
 def textured(stage, path, files, scale=None, **values):
     """A preview material whose inputs come from images: {input: (file, output)}."""
     made = kit.material(stage, path, (0.1, 0.1, 0.1), **values)

@@ -251,6 +251,12 @@ def test_broken_geometry_is_said_and_the_rest_shown():
     assert "the stage shows nothing; it must show at least one mesh or solid" in said(empty, "geometry", "problem")[0]
 
 
+def test_a_stage_far_from_its_origin():
+    stage = kit.new_stage()
+    kit.box(stage, "/World/crate", (0, 0, 0), (1, 1, 1), T=kit.pose(500123.0, 5400321.0, 312.0))
+    assert "it lies 5423 km from the origin, positions there are 0.5 m apart" in "\n".join(said(stage, "geometry"))
+
+
 def test_many_triangles(monkeypatch):
     stage = sound()
     monkeypatch.setattr(content, "MANY", 1)
@@ -321,17 +327,18 @@ def test_copies_lights_and_cameras_name_what_is_passed_over():
     assert "prim /World/many: primvars that vary over the copies of a PointInstancer are not honoured" in said(stage, "renderer")
     lamp = UsdLux.SphereLight.Define(stage, "/World/lamp")
     lamp.CreateFiltersRel().SetTargets(["/World/filter"])
-    UsdLux.LightAPI(lamp).GetLightLinkCollectionAPI().CreateExcludesRel().SetTargets(["/World/many"])
+    UsdLux.LightAPI(lamp).GetShadowLinkCollectionAPI().CreateExcludesRel().SetTargets(["/World/many"])
     UsdGeom.Camera.Define(stage, "/World/eye").CreateExposureAttr(2.0)
     text = "\n".join([*said(stage, "lights"), *said(stage, "cameras")])
-    for words in ("/World/lamp: light filters are not honoured", "/World/lamp: it lights everything", "/World/eye: its exposure is not honoured"):
+    for words in ("/World/lamp: light filters are not honoured", "/World/lamp: everything throws its shadow",
+                  "/World/eye: its exposure is not honoured"):  # fmt: skip
         assert words in text
 
 
 def test_cameras():
     stage = sound()
     UsdGeom.Camera.Define(stage, "/World/eye").CreateProjectionAttr("orthographic")
-    assert "camera /World/eye must be perspective, got orthographic" in said(stage, "cameras")[0]
+    assert "camera /World/eye must be a perspective one, as real cameras are, got orthographic" in said(stage, "cameras")[0]
     stage.RemovePrim("/World/eye")
     assert said(stage, "cameras") == ["there is no camera; none is needed, a run's rig brings its sensors"]
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import stage_kit as kit
-from pxr import Gf, Sdf, UsdGeom, UsdShade
+from pxr import Gf, Sdf, UsdGeom, UsdLux, UsdShade
+from tailgate.stage.check import check_stage
 from tailgate.stage.extract import Extraction
 from tailgate.stage.labels import set_labels
 
@@ -109,5 +110,36 @@ def test_material_inputs_that_are_not_finite_are_named():
     kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1), kit.material(stage, "/World/red", (float("nan"), 0.0, 0.0), float("inf")))
     arrays = Extraction(stage, {}).run()
     np.testing.assert_allclose(arrays.material_table()[0, :4], [0.18, 0.18, 0.18, 0.5], atol=1e-6)
-    expected = [f"material /World/red: {name} must be finite" for name in ("diffuseColor", "roughness")]
+    expected = [f"material /World/red: {words}" for words in ("diffuseColor must be 3 finite numbers", "roughness must be a finite number")]
     assert [line.split(", got")[0] for line in arrays.skipped] == expected
+
+
+WRONG = [(Sdf.ValueTypeNames.String, "x"), (Sdf.ValueTypeNames.Float, 0.5), (Sdf.ValueTypeNames.Asset, Sdf.AssetPath("no.png")),
+         (Sdf.ValueTypeNames.FloatArray, [1.0, 2.0]), (Sdf.ValueTypeNames.Point3fArray, [Gf.Vec3f(float("nan"))])]  # fmt: skip
+
+
+@pytest.mark.parametrize("path, name", [
+    ("/World/box", "points"), ("/World/box", "faceVertexCounts"), ("/World/box", "faceVertexIndices"), ("/World/box", "normals"),
+    ("/World/box", "primvars:displayColor"), ("/World/box", "xformOp:scale"), ("/World/box", "semantics:labels:class"), ("/World/can", "axis"),
+    ("/World/can", "radius"), ("/World/many", "protoIndices"), ("/World/lamp", "inputs:radius"), ("/World/lamp", "inputs:color"),
+    ("/World/look/Surface", "inputs:diffuseColor"), ("/World/look/Surface", "inputs:ior"), ("/World/road", "tailgate:width"),
+])  # fmt: skip
+def test_values_of_another_kind_are_as_good_as_none(path, name):
+    """Files may give an attribute a value of any type, whatever its schema says: the rest of the stage is shown all the same."""
+    for kind, value in WRONG:
+        stage = kit.new_stage()
+        kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1), kit.material(stage, "/World/look", (1.0, 0.0, 0.0)))
+        kit.box(stage, "/World/rest", (2, 0, 0), (3, 1, 1))
+        UsdGeom.Cylinder.Define(stage, "/World/can")
+        many = UsdGeom.PointInstancer.Define(stage, "/World/many")
+        many.CreatePrototypesRel().SetTargets(["/World/rest"])
+        UsdLux.SphereLight.Define(stage, "/World/lamp")
+        UsdGeom.BasisCurves.Define(stage, "/World/road").GetPrim().CreateAttribute("tailgate:context", Sdf.ValueTypeNames.Token).Set("lane")
+        spec = stage.GetRootLayer().GetPrimAtPath(path)
+        if name in spec.attributes:
+            spec.RemoveProperty(spec.attributes[name])
+        Sdf.AttributeSpec(spec, name, kind).default = value
+        if name.startswith("xformOp:"):
+            Sdf.AttributeSpec(spec, "xformOpOrder", Sdf.ValueTypeNames.TokenArray).default = [name]
+        assert any(finding.topic == "contexts" for finding in check_stage(stage).findings)
+        assert "/World/rest" in Extraction(stage, {}).run().slot_prims

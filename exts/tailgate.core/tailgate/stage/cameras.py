@@ -11,6 +11,8 @@ from tailgate.config.load import validate
 from tailgate.errors import UserError, nearest
 from tailgate.stage.extract import world_correction
 from tailgate.stage.moment import moment
+from tailgate.stage.poses import pose_of
+from tailgate.stage.values import fits, kind_of
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -58,11 +60,17 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         return UserError(f"camera {path} {words}", stage.GetRootLayer().identifier)
 
     now, camera = moment(stage), UsdGeom.Camera(stage.GetPrimAtPath(path))
-    focal, across, down = (
-        float(a.Get(now)) for a in (camera.GetFocalLengthAttr(), camera.GetHorizontalApertureAttr(), camera.GetVerticalApertureAttr())
-    )
+
+    def numbers(*names: str) -> list[float]:
+        got = [camera.GetPrim().GetAttribute(name).Get(now) for name in names]
+        try:
+            return [float(v) for v in got]
+        except (TypeError, ValueError):
+            raise refused(f"must have numbers as {', '.join(names)}, got {', '.join(map(str, got))}") from None
+
+    focal, across, down = numbers("focalLength", "horizontalAperture", "verticalAperture")
     if str(camera.GetProjectionAttr().Get(now)) != "perspective":
-        raise refused(f"must be perspective, got {camera.GetProjectionAttr().Get(now)}")
+        raise refused(f"must be a perspective one, as real cameras are, got {camera.GetProjectionAttr().Get(now)}")
     if not (np.isfinite([focal, across, down]).all() and min(focal, across, down) > 0):
         raise refused(f"must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}")
     if camera.GetClippingPlanesAttr().Get(now):
@@ -71,12 +79,13 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         notes.add(f"camera {path}: its exposure is not honoured, pictures are exposed by what they show")
     height = max(1, round(width * down / across))
     fx, fy = width * focal / across, height * focal / down
-    aside, up = (float(a.Get(now)) for a in (camera.GetHorizontalApertureOffsetAttr(), camera.GetVerticalApertureOffsetAttr()))
-    unit = UsdGeom.GetStageMetersPerUnit(stage)
-    near, far = (float(c) * unit for c in camera.GetClippingRangeAttr().Get(now))
+    aside, up, f_stop, focused = numbers("horizontalApertureOffset", "verticalApertureOffset", "fStop", "focusDistance")
+    unit, clipping = UsdGeom.GetStageMetersPerUnit(stage), camera.GetClippingRangeAttr().Get(now)
+    if not fits(clipping, (0.0, 0.0)):
+        raise refused(f"must have a clipping range of {kind_of((0.0, 0.0))}, got {clipping}")
+    near, far, distance = unit * clipping[0], unit * clipping[1], unit * focused
     if not near < far:
         raise refused(f"must have a clipping range that rises, got {near / unit:g} to {far / unit:g}")
-    f_stop, distance = float(camera.GetFStopAttr().Get(now)), float(camera.GetFocusDistanceAttr().Get(now)) * unit
     focus = Focus(distance=distance, opening_mm=1e3 * unit * 0.1 * focal / f_stop) if f_stop > 0 and distance > 0 else None
     cx, cy = (width - 1) / 2 - fx * aside / focal, (height - 1) / 2 + fy * up / focal
     given = {"width": width, "height": height, "fx": fx, "fy": fy, "cx": cx, "cy": cy}
@@ -84,7 +93,8 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         model = validate(CameraModel, {**given, "near": max(near, 1e-4), "far": max(far, 2e-4), "focus": focus})
     except UserError as error:
         raise refused(f"makes no image {width} px wide: {error.message}") from None
-    T = world_correction(stage) @ np.array(UsdGeom.XformCache(now).GetLocalToWorldTransform(camera.GetPrim())).T
+    with np.errstate(invalid="ignore"):
+        T = world_correction(stage) @ pose_of(camera.GetPrim(), UsdGeom.XformCache(now))
     if not np.isfinite(T).all() or abs(np.linalg.det(T[:3, :3])) == 0:
         raise refused("must have a transform that is finite and does not flatten it")
     T[:3, :3] = unskewed(T[:3, :3])

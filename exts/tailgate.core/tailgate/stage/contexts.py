@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.errors import UserError, unknown
+from tailgate.stage.values import fits, kind_of
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -197,7 +198,9 @@ def read_context(prim: Usd.Prim, kind: str) -> list[Context]:
     if kind not in CONTEXT_KINDS:
         raise unknown(f"{CONTEXT} of {prim.GetPath()}", kind, CONTEXT_KINDS)
     attribute = prim.GetAttribute(WIDTH)
-    width = float(attribute.Get()) if attribute and attribute.HasAuthoredValue() else 1.0
+    width = attribute.Get() if attribute and attribute.HasAuthoredValue() else 1.0
+    if not fits(width, 1.0):
+        raise UserError(f"{where} must have {kind_of(1.0)} as {WIDTH}, got {width}")
     if prim.IsA(UsdGeom.Mesh):
         points, triangles = standing_faces(prim)
         if not len(triangles):

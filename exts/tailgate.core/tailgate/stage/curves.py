@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.stage.meshes import value
+from tailgate.stage.values import array
 
 if TYPE_CHECKING:
     from pxr import UsdGeom
@@ -27,8 +27,8 @@ def read_polylines(curves: UsdGeom.BasisCurves) -> list[np.ndarray]:
     Raises:
         ValueError: its vertex counts do not fit its points, a cubic one has too few, or the basis is unknown.
     """
-    points = value(curves.GetPointsAttr()).reshape(-1, 3)
-    counts = value(curves.GetCurveVertexCountsAttr(), np.int64)
+    points = array(curves.GetPointsAttr(), width=3)
+    counts = array(curves.GetCurveVertexCountsAttr(), np.int64)
     if not len(counts) and len(points):
         counts = np.array([len(points)])
     if counts.sum() != len(points) or (counts < 1).any():

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PURPOSES = ("preview", "full")
 """Purposes of material bindings, in the order of preference; a binding for all purposes suits the first."""
+FAR_OFF = 10_000.0
+"""A stage no part of which is nearer to the origin than this is said to be far [m]: rays leave a surface 4e-6 of the distance above it."""
 OBJECTS = "/Tailgate/Objects"
 RIG = "/Tailgate/Rig"
 
@@ -171,13 +173,23 @@ class Extraction:
             self.notes.count("its payload is not loaded and is not shown", path, "composition")
         objects = self.stage.GetPrimAtPath(OBJECTS)
         placed, scattered = self.walk.shapes(self.stage.GetPseudoRoot(), OBJECTS)
-        self._place(self._prototype([Placed(p.prim, self.T_world_stage @ p.T) for p in placed], -1), -1)
+        static = self._prototype([Placed(p.prim, self.T_world_stage @ p.T) for p in placed], -1)
+        self._place(static, -1)
+        if static is not None:
+            self._check_place(self.out.prototypes[static[0]].points)
         for group in scattered:
             self._scatter(group)
         for prim in sorted(objects.GetChildren(), key=lambda p: p.GetPath()) if objects else []:
             self._add_mover(prim)
         self.out.skipped = self.notes.sorted()
         return self.out
+
+    def _check_place(self, points: np.ndarray) -> None:
+        """Say so where everything lies far from the origin."""
+        away = float(np.linalg.norm(np.clip(0.0, points.min(0), points.max(0))))
+        if away > FAR_OFF:
+            apart = f"positions there are {np.spacing(np.float32(away)):.2g} m apart and shadows come loose"
+            self.notes.add(f"stage: it lies {away / 1000:.0f} km from the origin, {apart}: move it there", "geometry")
 
     def _scatter(self, group: Scattered) -> None:
         """Add the copies of a point instancer's prototype."""

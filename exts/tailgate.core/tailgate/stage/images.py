@@ -54,14 +54,18 @@ EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])
 def read_common(data: bytes) -> np.ndarray | None:
     """Decode with OpenCV: grey, BGR or BGRA [H, W(, C)], or None."""
     cv2 = need("cv2")
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:
         return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def read_exr(data: bytes) -> np.ndarray | None:
-    """Decode the first part of an OpenEXR file: float32 in OpenCV's channel order, or None. Needs the package OpenEXR, which reads files only."""
+    """Decode the first part of an OpenEXR file: float32 in OpenCV's channel order, or None. Of layers (like ``diffuse.R``) the first by name that has
+    colours is taken. Needs the package OpenEXR, which reads files only."""
     OpenEXR = found("OpenEXR")
     if not OpenEXR:
         return None
@@ -70,9 +74,13 @@ def read_exr(data: bytes) -> np.ndarray | None:
         file.flush()
         try:
             planes = OpenEXR.File(file.name, separate_channels=True).channels()
-        except (RuntimeError, OSError, ValueError):
+            layers: dict[str, dict[str, np.ndarray]] = {"": {}}
+            for name, plane in sorted(planes.items()):
+                layer, _, channel = name.upper().rpartition(".")
+                layers.setdefault(layer, {})[channel] = plane.pixels.astype(np.float32)
+        except (RuntimeError, OSError, ValueError, TypeError):
             return None
-    pixels = {name.upper(): plane.pixels.astype(np.float32) for name, plane in planes.items()}
+    pixels = max(layers.values(), key=lambda held: len({*"RGB"} & {*held}))
     names = [name for name in ("B", "G", "R") if name in pixels] or [name for name in ("Y", *sorted(pixels)) if name in pixels][:1]
     names += ["A"] * ("A" in pixels and names != ["A"])
     return np.stack([pixels[name] for name in names], -1)

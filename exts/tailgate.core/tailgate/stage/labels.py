@@ -6,7 +6,7 @@ Both forms write the same opinions: the applied schema ``SemanticsLabelsAPI:<tax
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tailgate.turns import breathe
@@ -47,7 +47,7 @@ def direct_labels(prim: Usd.Prim, taxonomy: str) -> list[str]:
     breathe()
     attribute = None if prim.IsPseudoRoot() else prim.GetAttribute(attribute_name(taxonomy))
     values = attribute.Get() if attribute and attribute.HasAuthoredValue() else None
-    return [str(v) for v in values] if values else []
+    return [values] if isinstance(values, str) else [str(v) for v in values] if isinstance(values, Iterable) else []
 
 
 def get_label(prim: Usd.Prim, taxonomy: str) -> str | None:

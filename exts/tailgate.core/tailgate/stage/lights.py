@@ -11,6 +11,8 @@ from tailgate.stage.ies import read_profile
 from tailgate.stage.images import is_image
 from tailgate.stage.light_links import NO_LINKS, Links, linked
 from tailgate.stage.moment import moment
+from tailgate.stage.poses import pose_of
+from tailgate.stage.values import fits, kind_of
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ SPHERE, RECT, DISK, CYLINDER, DISTANT = range(5)
 KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderLight": CYLINDER, "DistantLight": DISTANT}
 VECTORS = ("position", "across", "along", "axis", "side", "radiance", "tint")
 NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "profile", "link")
+SIZES = ("radius", "width", "height", "length", "angle")
 LAMP = np.dtype([*((n, np.float32, 3) for n in VECTORS), *((n, np.float32) for n in NUMBERS), *((n, np.int32) for n in ROWS)])
 """A lamp in the world frame.
 
@@ -95,8 +98,8 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
         if below(prim, copied):
             notes.add(f"{where} lights that a PointInstancer copies are not honoured")
             continue
-        if wrong := not_finite(prim):
-            notes.add(f"{where} {wrong} must be finite, the light is not honoured")
+        if wrong := unfit(prim):
+            notes.add(f"{where} {wrong}; the light is not honoured")
             continue
         if prim.GetTypeName() not in KINDS and not is_dome(prim):
             mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
@@ -124,7 +127,7 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
         notes.add(f"{where} inputs:shaping:ies:file must be a profile of type C by LM-63, and file {profile[0]} is not one; it shines without")
     if prim.GetRelationship("light:filters").HasAuthoredTargets():
         notes.add(f"{where} light filters are not honoured")
-    for name in ("intensity", "exposure", "color", "radius", "width", "height", "length", "angle", "texture:file"):
+    for name in ("intensity", "exposure", "color", "texture:file", *SIZES):
         if prim.HasAttribute(name):
             notes.add(f"{where} {name} is of an old schema and is not read, inputs:{name} is")
     if linked(prim, "shadowLink"):
@@ -145,19 +148,20 @@ def below(prim: Usd.Prim, path: str) -> bool:
     return bool(path) and str(prim.GetPath()).startswith(f"{path}/")
 
 
-def not_finite(prim: Usd.Prim) -> str:
-    """Name of what of a light is no finite number, "" where all is."""
+def unfit(prim: Usd.Prim) -> str:
+    """What of a light makes no sense, "" where all does."""
     from pxr import UsdGeom
 
     now = moment(prim)
-    if not np.isfinite(np.array(UsdGeom.Imageable(prim).ComputeLocalToWorldTransform(now))).all():
-        return "its transform"
-    for attribute in prim.GetAttributes():
-        if attribute.GetName().startswith("inputs:") and attribute.HasAuthoredValue():
-            got = attribute.Get(now)
-            if isinstance(got, (int, float)) or type(got).__name__.startswith("Vec3"):
-                if not np.isfinite(np.array(got, np.float64)).all():
-                    return attribute.GetName()
+    if not np.isfinite(pose_of(prim, UsdGeom.XformCache(now))).all():
+        return "its transform must be finite"
+    known = prim.GetPrimDefinition()
+    for name in (a.GetName() for a in prim.GetAttributes() if a.GetName().startswith("inputs:") and a.HasAuthoredValue()):
+        got, default = prim.GetAttribute(name).Get(now), known.GetAttributeFallbackValue(name)
+        if None not in (got, default) and not fits(got, default):
+            return f"{name} must be {kind_of(default)}, got {got}"
+        if name.removeprefix("inputs:") in SIZES and not 0 <= got < 1e9:
+            return f"{name} must be from 0 to 1e9, got {got:g}"
     return ""
 
 
@@ -182,8 +186,10 @@ def read(prim: Usd.Prim, name: str, default: Any) -> Any:
 
 def asset_of(prim: Usd.Prim, name: str) -> str:
     """Path of a file that a light's input names, "" without one."""
+    from pxr import Sdf
+
     asset = read(prim, name, None)
-    return (asset.resolvedPath or asset.path) if asset else ""
+    return (asset.resolvedPath or asset.path) if isinstance(asset, Sdf.AssetPath) else ""
 
 
 def image_file(prim: Usd.Prim) -> str:
@@ -206,7 +212,8 @@ def emission(prim: Usd.Prim) -> np.ndarray:
     colour = np.array(read(prim, "color", (1, 1, 1)), np.float64)
     if read(prim, "enableColorTemperature", False):
         colour = colour * np.array(UsdLux.BlackbodyTemperatureAsRgb(read(prim, "colorTemperature", 6500.0)))
-    got = colour * read(prim, "intensity", 1.0) * 2.0 ** read(prim, "exposure", 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        got = colour * read(prim, "intensity", 1.0) * np.exp2(read(prim, "exposure", 0.0))
     return np.where(np.isfinite(got), np.maximum(got, 0.0), 0.0)
 
 
@@ -234,7 +241,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
     for prim in prims:
         if UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) == UsdGeom.Tokens.invisible:
             continue
-        T = T_world_stage @ np.array(cache.GetLocalToWorldTransform(prim)).T
+        T = T_world_stage @ pose_of(prim, cache)
         if is_dome(prim):
             picture = read_dome(prim, T)
             dome, sky = (picture, sky) if picture else (dome, sky + emission(prim))

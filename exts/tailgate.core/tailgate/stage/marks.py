@@ -188,9 +188,9 @@ def _own_width(prim: Usd.Prim) -> float:
     """Mean of a curve's ``widths`` [m] where they are those of a road rather than of a drawn line; 0 otherwise."""
     from pxr import UsdGeom
 
-    from tailgate.stage.meshes import value
+    from tailgate.stage.values import array
 
-    widths = value(UsdGeom.BasisCurves(prim).GetWidthsAttr())
+    widths = array(UsdGeom.BasisCurves(prim).GetWidthsAttr())
     width = float(widths.mean()) * float(np.linalg.norm(world_correction(prim.GetStage())[:3, 0])) if len(widths) else 0.0
     return width if 0.3 <= width <= 50 else 0.0
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.stage.composition import hushed
 from tailgate.stage.images import ImageStore
 from tailgate.stage.moment import moment
 from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, UNSAID, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
+from tailgate.stage.values import fits, kind_of
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class MaterialReader:
         self.resolve(notes)
         self._check(notes)
 
+    @hushed()
     def resolve(self, notes: Notes) -> None:
         """Find the attributes anew, after inputs were added."""
         breathe()
@@ -109,7 +111,7 @@ class MaterialReader:
         self._family: Family = family or FAMILIES["UsdPreviewSurface"]
         self._shaders = {shader.GetPath().pathString} if shader else set()
         if shader is None:
-            notes.add(f"material {self.path}: {kind or 'no surface shader'} is not understood, shown grey")
+            notes.add(f"material {self.path}: {f'{kind} is not understood' if kind else 'it has no surface shader'}, shown grey")
         else:
             if self._family.name != "UsdPreviewSurface":
                 notes.count(f"{self._family.name} is shown as its nearest UsdPreviewSurface", self.path)
@@ -180,9 +182,9 @@ class MaterialReader:
                 words = f"and file {texture.path or 'without a name'} is not one; its fallback is shown"
                 notes.add(f"material {self.path}: {name} must come from a readable image, {words}", "textures")
         for name, attribute in self._attributes.items():
-            got = attribute.Get(self._now)
-            if got is not None and not sound(got):
-                notes.add(f"material {self.path}: {name} must be finite, got {got}; its default is shown")
+            got, default = attribute.Get(self._now), self._family.defaults.get(name, (0.0, 0.0, 1.0))
+            if got is not None and not fits(got, default):
+                notes.add(f"material {self.path}: {name} must be {kind_of(default)}, got {got}; its default is shown")
         if self.read().pane == FACE:
             notes.count("solid glass does not bend light", self.path)
         if "opacity" in self.textures and not self._values().get("opacityThreshold"):
@@ -200,7 +202,7 @@ class MaterialReader:
         """Values of the family's own inputs."""
 
         got = {name: attribute.Get(self._now) for name, attribute in self._attributes.items()}
-        return {name: got[name] if sound(got.get(name)) else default for name, default in self._family.defaults.items()}
+        return {name: got[name] if fits(got.get(name), default) else default for name, default in self._family.defaults.items()}
 
     def read(self) -> Surface:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
@@ -243,13 +245,6 @@ class MaterialReader:
         if threshold > 0:
             return (0.0, 1.0) if opacity >= threshold else (2.0, 0.0)
         return (2.0, 0.0) if presence and opacity < GONE else (0.0, min(max(opacity, 0.0), 1.0))
-
-
-def sound(value: Any) -> bool:
-    """Whether an input's value is there and, if it is made of numbers, finite."""
-    if value is None or isinstance(value, str):
-        return value is not None
-    return isfinite(value) if isinstance(value, (float, int)) else all(map(isfinite, value))
 
 
 def display_colour(source: Usd.Attribute) -> tuple[float, float, float] | None:

@@ -12,6 +12,7 @@ from tailgate.stage.composition import hushed
 from tailgate.stage.labels import direct_labels
 from tailgate.stage.moment import moment
 from tailgate.stage.solids import read_solid
+from tailgate.stage.values import array
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -57,13 +58,6 @@ BLOCK = 500_000
 
 CoordinateName = Callable[["Usd.Prim"], "str | None"]
 """Name of the texture coordinates that the material of a part asks for."""
-
-
-def value(attribute: Usd.Attribute, kind: type = np.float64) -> np.ndarray:
-    """Value of an array attribute at its stage's moment, empty if it has none."""
-
-    got = attribute.Get(moment(attribute)) if attribute else None
-    return np.array(got if got is not None else [], kind)
 
 
 def triangulate(counts: np.ndarray, indices: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +181,10 @@ def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
     with hushed():
         flat = found.ComputeFlattened(moment(prim)) if found and found.HasValue() else None
-    values = np.array(flat if flat is not None else [], np.float64)
+    try:
+        values = np.array(flat if flat is not None else [], np.float64)
+    except (ValueError, TypeError):
+        values = np.zeros(0)
     values = values[:, None] if values.ndim == 1 and width == 1 else values
     if values.ndim != 2 or values.shape[1] < width:
         return np.zeros((0, width)), "constant"
@@ -198,7 +195,7 @@ def read_normals(mesh: UsdGeom.Mesh, data: tuple) -> tuple[np.ndarray | None, li
     """Authored normals per corner (primvar ``normals`` before the attribute): (float32 [F, 3, 3] or None without any that fit, flaws)."""
     values, kind = primvar(mesh.GetPrim(), "normals", 3)
     if len(values) == 0:
-        values, kind = value(mesh.GetNormalsAttr()).reshape(-1, 3), mesh.GetNormalsInterpolation()
+        values, kind = array(mesh.GetNormalsAttr(), width=3), mesh.GetNormalsInterpolation()
     if len(values) == 0:
         return None, []
     spread = corner_values(values, kind, *data)
@@ -226,7 +223,7 @@ def authored(prim: Usd.Prim, name: str) -> bool:
     from pxr import UsdGeom
 
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-    return bool(found and found.HasValue() and len(found.Get(moment(prim)) or ()))
+    return bool(found and found.HasValue() and np.size(found.Get(moment(prim))))
 
 
 def read_coordinates(parts: list[Usd.Prim], part: np.ndarray, named: CoordinateName, data: tuple) -> tuple[np.ndarray | None, list[str]]:
@@ -257,10 +254,12 @@ def read_parts(mesh: UsdGeom.Mesh, polygons: int) -> tuple[list[Usd.Prim], np.nd
             if UsdShade.MaterialBindingAPI(prim).GetDirectBindingRel().HasAuthoredTargets() or direct_labels(prim, "class"):
                 flaws.append(f"GeomSubset {prim.GetName()} is no subset of faces of the family materialBind and is not honoured")
             continue
-        rows = value(subset.GetIndicesAttr(), np.int64)
+        rows = array(subset.GetIndicesAttr(), np.int64)
         within = (rows >= 0) & (rows < polygons)
         if not within.all():
             flaws.append(f"GeomSubset {prim.GetName()} names faces that the mesh does not have")
+        if part[rows[within]].any():
+            flaws.append(f"GeomSubset {prim.GetName()} names faces that another one names too, its material is shown there")
         part[rows[within]] = len(parts)
         parts.append(prim)
     return parts, part, flaws
@@ -303,8 +302,8 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
 
     breathe()
     mesh = UsdGeom.Mesh(prim)
-    counts, indices = value(mesh.GetFaceVertexCountsAttr(), np.int64), value(mesh.GetFaceVertexIndicesAttr(), np.int64)
-    own = value(mesh.GetPointsAttr()).reshape(-1, 3)
+    counts, indices = array(mesh.GetFaceVertexCountsAttr(), np.int64), array(mesh.GetFaceVertexIndicesAttr(), np.int64)
+    own = array(mesh.GetPointsAttr(), width=3)
     if len(counts) == 0 or len(own) == 0:
         return "mesh without faces"
     if counts.min() < 0 or counts.sum() != len(indices) or indices.min(initial=0) < 0 or indices.max(initial=0) >= len(own):
@@ -312,7 +311,7 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
     corners, polygon = triangulate(counts, indices, own)
     breathe()
     finite = np.isfinite(own).all(1)
-    keep = ~np.isin(polygon, value(mesh.GetHoleIndicesAttr(), np.int64)) & finite[indices[corners]].all(1)
+    keep = ~np.isin(polygon, array(mesh.GetHoleIndicesAttr(), np.int64)) & finite[indices[corners]].all(1)
     corners, polygon = corners[keep], polygon[keep]
     if len(corners) == 0:
         return "mesh without a face that can be shown"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.moment import moment
+from tailgate.stage.values import fits
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -39,19 +40,21 @@ def read_solid(prim: Usd.Prim) -> Solid:
     """Tessellate the shape of one of ``SOLIDS``; sizes and axis at the stage's moment.
 
     Raises:
-        ValueError: a size is not a finite number above 0.
+        ValueError: a size is not a finite number above 0, or the axis none.
     """
 
     def size(name: str) -> float:
-        got = float(prim.GetAttribute(name).Get(moment(prim)))
-        if not np.isfinite(got) or got < 0 or (got == 0 and name not in ("radiusTop", "radiusBottom")):
-            raise ValueError(f"{name} must be above 0, got {got:g}")
-        return got
+        got = prim.GetAttribute(name).Get(moment(prim))
+        if not fits(got, 1.0) or got < 0 or (got == 0 and name not in ("radiusTop", "radiusBottom")):
+            raise ValueError(f"{name} must be above 0, got {got}")
+        return float(got)
 
     kind = prim.GetTypeName()
     if kind == "Cube":
         return cube(size("size"))
     axis = "Z" if kind == "Sphere" else prim.GetAttribute("axis").Get(moment(prim))
+    if axis not in ("X", "Y", "Z"):
+        raise ValueError(f"axis must be X, Y or Z, got {axis}")
     if kind == "Plane":
         sides = size("width"), size("length")
         return turned(plane(*(sides if axis == "Z" else sides[::-1])), axis)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tailgate.stage.images import FALLBACK, ImageStore, to_linear
 from tailgate.stage.moment import moment
+from tailgate.stage.values import fits, kind_of
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdShade
@@ -75,12 +76,16 @@ def held(shader: UsdShade.Shader, name: str, default: Any) -> Any:
     entry = shader.GetInput(name)
     sources = entry.GetValueProducingAttributes() if entry else []
     got = sources[0].Get(moment(sources[0])) if sources and sources[0].GetName().startswith("inputs:") else None
-    return default if got is None else got
+    return default if got is None or (default is not None and not fits(got, default)) else got
 
 
 def asset_path(asset: Any, where: str, notes: Notes) -> str:
     """Resolved path of an asset value; a tile set is shown by its first tile, which is said."""
-    path = (asset.resolvedPath or asset.path) if asset else ""
+    from pxr import Sdf
+
+    if asset is not None and not isinstance(asset, Sdf.AssetPath):
+        notes.add(f"{where}: its file must be an asset, got {asset}")
+    path = (asset.resolvedPath or asset.path) if isinstance(asset, Sdf.AssetPath) else ""
     if "<UDIM>" in path:
         notes.add(f"{where}: of a texture in UDIM tiles the first one is shown")
         path = path.replace("<UDIM>", "1001")
@@ -107,19 +112,25 @@ def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | N
     if "UsdUVTexture" not in kind:
         notes.add(f"{where}: connected to {kind or 'a node without an id'}, which is not followed; its default is shown")
         return None
+
+    def numbers(name: str, default: tuple[float, ...]) -> tuple[float, ...]:
+        given = held(node, name, None)
+        if given is not None and not fits(given, default):
+            notes.add(f"{where}: {name} of its texture must be {kind_of(default)}, got {given}; its default is taken")
+        return tuple(map(float, held(node, name, default)))
+
     matrix, coordinates = read_coordinates(node, where, notes)
     space = SPACES.get(str(held(node, "sourceColorSpace", "auto")))
-    fallback = node.GetInput("fallback")
     return Texture(
         path=asset_path(held(node, "file", None), where, notes),
         channel=CHANNELS.get(source.GetName().removeprefix("outputs:"), -1),
         wrap=tuple(WRAPS.get(str(held(node, f"wrap{axis}", "useMetadata")), 0) for axis in "ST"),
-        scale=tuple(map(float, held(node, "scale", (1, 1, 1, 1)))),
-        bias=tuple(map(float, held(node, "bias", (0, 0, 0, 0)))),
+        scale=numbers("scale", (1.0, 1.0, 1.0, 1.0)),
+        bias=numbers("bias", (0.0, 0.0, 0.0, 0.0)),
         srgb=file_space(node) if space is None else space,
         matrix=matrix,
         coordinates=coordinates,
-        fallback=tuple(map(float, fallback.Get())) if fallback and fallback.GetAttr().HasAuthoredValue() else FALLBACK,
+        fallback=numbers("fallback", FALLBACK),
     )
 
 

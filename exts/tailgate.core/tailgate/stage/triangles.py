@@ -8,6 +8,7 @@ import numpy as np
 
 from tailgate.stage.meshes import read_shape
 from tailgate.stage.moment import moment
+from tailgate.stage.poses import pose_of
 from tailgate.stage.walk import Notes, Walk, ancestors
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def world_matrix(prim: Usd.Prim) -> np.ndarray:
     """T_world_prim at the stage's moment for column vectors, float64 [4, 4]."""
     from pxr import UsdGeom
 
-    return np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(moment(prim))).T
+    return pose_of(prim, UsdGeom.XformCache(moment(prim)))
 
 
 def read_triangles(root: Usd.Prim) -> tuple[np.ndarray, np.ndarray]:

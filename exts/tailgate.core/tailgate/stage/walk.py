@@ -13,7 +13,9 @@ from tailgate.errors import close_to
 from tailgate.stage.composition import hushed
 from tailgate.stage.layers import ROOT
 from tailgate.stage.moment import moment
+from tailgate.stage.poses import pose_of
 from tailgate.stage.solids import SOLIDS
+from tailgate.stage.values import array
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -113,11 +115,11 @@ class Walk:
 
     def world(self, prim: Usd.Prim) -> np.ndarray:
         """T_stage_prim [4, 4]."""
-        return np.array(self.cache.GetLocalToWorldTransform(prim)).T
+        return pose_of(prim, self.cache)
 
     def relative(self, prim: Usd.Prim, root: Usd.Prim) -> np.ndarray:
         """T_root_prim [4, 4]."""
-        return np.eye(4) if prim == root else np.array(self.cache.ComputeRelativeTransform(prim, root)[0]).T
+        return np.eye(4) if prim == root else pose_of(prim, self.cache, root)
 
     def hidden(self, prim: Usd.Prim) -> bool:
         """Whether the prim itself is invisible."""
@@ -185,7 +187,7 @@ class Walk:
             self.notes.add(f"{where} is its own prototype and is not shown there", "geometry")
             return []
         instancer = UsdGeom.PointInstancer(prim)
-        kinds = np.array(instancer.GetProtoIndicesAttr().Get(self.time) or [], np.int64)
+        kinds = array(instancer.GetProtoIndicesAttr(), np.int64)
         targets = [self.stage.GetPrimAtPath(path) for path in instancer.GetPrototypesRel().GetForwardedTargets()]
         if len(kinds) and (kinds.min() < 0 or kinds.max() >= len(targets) or not all(targets)):
             span = f"{len(targets)} for {kinds.min()} to {kinds.max()}"
