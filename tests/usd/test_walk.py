@@ -146,6 +146,17 @@ def test_instanceable_references_are_shown(tmp_path):
         assert middle[semantic == label].mean() == pytest.approx(x)
 
 
+def test_a_variant_that_is_none_is_named():
+    stage = kit.new_stage()
+    kit.box(stage, "/World/rest", (0, 0, 0), (1, 1, 1))
+    house = UsdGeom.Xform.Define(stage, "/World/house").GetPrim()
+    variants = house.GetVariantSets().AddVariantSet("look")
+    for name in ("brick", "wood"):
+        variants.AddVariant(name)
+    variants.SetVariantSelection("wod")
+    assert "prim /World/house: its variant look must be one of brick, wood, got wod; none is shown" in Extraction(stage, {}).run().skipped
+
+
 def test_points_that_are_not_finite_and_cyclic_references_are_named(tmp_path):
     stage = kit.new_stage()
     made = kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1))

@@ -158,7 +158,9 @@ def unfit(prim: Usd.Prim) -> str:
     known = prim.GetPrimDefinition()
     for name in (a.GetName() for a in prim.GetAttributes() if a.GetName().startswith("inputs:") and a.HasAuthoredValue()):
         got, default = prim.GetAttribute(name).Get(now), known.GetAttributeFallbackValue(name)
-        if None not in (got, default) and not fits(got, default):
+        if None in (got, default):
+            continue
+        if not fits(got, default):
             return f"{name} must be {kind_of(default)}, got {got}"
         if name.removeprefix("inputs:") in SIZES and not 0 <= got < 1e9:
             return f"{name} must be from 0 to 1e9, got {got:g}"
@@ -213,7 +215,7 @@ def emission(prim: Usd.Prim) -> np.ndarray:
     if read(prim, "enableColorTemperature", False):
         colour = colour * np.array(UsdLux.BlackbodyTemperatureAsRgb(read(prim, "colorTemperature", 6500.0)))
     with np.errstate(over="ignore", invalid="ignore"):
-        got = colour * read(prim, "intensity", 1.0) * np.exp2(read(prim, "exposure", 0.0))
+        got = colour * read(prim, "intensity", 1.0) * np.float64(2.0) ** read(prim, "exposure", 0.0)
     return np.where(np.isfinite(got), np.maximum(got, 0.0), 0.0)
 
 

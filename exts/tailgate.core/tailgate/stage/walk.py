@@ -212,9 +212,11 @@ class Walk:
         return out
 
     def _check(self, prim: Usd.Prim) -> None:
-        """Name what else of a prim is passed over: units of referenced layers, skinning, draw modes."""
+        """Name what else of a prim is passed over: units of referenced layers, variants that are none, skinning, draw modes."""
         if prim.HasAuthoredReferences() or prim.HasAuthoredPayloads():
             self._check_units(prim)
+        if prim.HasVariantSets():
+            self._check_variants(prim)
         if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
             self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
         if moves(prim):
@@ -222,6 +224,14 @@ class Walk:
         mode = prim.GetAttribute("model:drawMode")
         if mode and mode.HasAuthoredValue() and mode.Get() not in ("default", "inherited"):
             self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())
+
+    def _check_variants(self, prim: Usd.Prim) -> None:
+        """Name selections of variants that a prim does not have: USD composes none of them, without a word."""
+        for name in prim.GetVariantSets().GetNames():
+            variants = prim.GetVariantSet(name)
+            chosen, known = variants.GetVariantSelection(), variants.GetVariantNames()
+            if chosen and chosen not in known:
+                self.notes.count(f"its variant {name} must be one of {', '.join(known)}, got {chosen}; none is shown", prim.GetPath(), "geometry")
 
     def _check_units(self, prim: Usd.Prim) -> None:
         """Name layers brought in by a reference or payload whose unit or up axis differs from the stage's: USD converts neither."""
