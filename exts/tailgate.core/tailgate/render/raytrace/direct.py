@@ -65,7 +65,7 @@ def pull(light: Light, k: int, facet: Facet) -> float:
     if not lights_up(light, k, facet.slot):
         return float(0.0)
     own = strength(light.lamp[k], facet.start, facet.normal)
-    if light.lamp[k].profile >= 0:
+    if light.profiles.shape[0] > 0:
         own *= wp.max(profiled(light.profiles, light.lamp[k], -lamp_direction(light.lamp[k], facet.start)), 0.1)
     return own
 
@@ -98,7 +98,7 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     if luminance(clear) <= 0.0:
         return out
     got = wp.cw_mul(arrival.light, clear) * (total / share)
-    if light.lamp[chosen].profile >= 0:
+    if light.profiles.shape[0] > 0:
         got *= profiled(light.profiles, light.lamp[chosen], -arrival.direction)
     if light.lamp[chosen].picture >= 0:
         got = wp.cw_mul(got, pictured(light.pictures, light.lamp[chosen].picture, u[1], u[2]))

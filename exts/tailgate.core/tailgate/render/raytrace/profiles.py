@@ -1,4 +1,5 @@
 """Photometric profiles of lamps on a device; twin of ``profiled``: linear interpolation in the table, ``tailgate.stage.ies.Profile``."""
+# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ ROWS, COLUMNS = wp.constant(ies.ROWS), wp.constant(ies.COLUMNS)
 
 @wp.func
 def profiled(profiles: wp.array3d(dtype=wp.float32), lamp: Lamp, outwards: wp.vec3) -> float:
-    """Intensity of a lamp with a profile over its mean, in a direction away from it."""
+    """Intensity of a lamp in a direction away from it over that of its profile's mean; 1 without a profile."""
+    if lamp.profile < 0:
+        return float(1.0)
     x = wp.dot(outwards, lamp.side)
     y = wp.dot(outwards, wp.cross(lamp.side, lamp.axis))
     row = wp.acos(wp.clamp(wp.dot(outwards, lamp.axis), -1.0, 1.0)) / PI * float(ROWS - 1)

@@ -172,6 +172,8 @@ def ray_start(position: wp.vec3, face_normal: wp.vec3) -> wp.vec3:
 @wp.func
 def lights_up(light: Light, k: int, slot: int) -> bool:
     """True where lamp k shines on what a slot shows."""
+    if light.links.shape[0] == 0:
+        return True
     link = light.lamp[k].link
     if link == 0:
         return True
@@ -184,7 +186,7 @@ def unshadowed(light: Light, k: int, slot: int, position: wp.vec3, normal: wp.ve
     if not lights_up(light, k, slot):
         return wp.vec3()
     got = lamp_irradiance(light.lamp[k], position, normal)
-    if light.lamp[k].profile >= 0:
+    if light.profiles.shape[0] > 0:
         got *= profiled(light.profiles, light.lamp[k], -lamp_direction(light.lamp[k], position))
     return got
 
