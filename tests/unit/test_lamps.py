@@ -160,15 +160,19 @@ def test_lights_without_numbers_copied_ones_and_old_ones_are_named():
     UsdLux.RectLight.Define(stage, "/World/nowhere").AddTranslateOp().Set((float("nan"), 0, 0))
     UsdLux.DistantLight.Define(stage, "/World/wide").CreateAngleAttr(float("nan"))
     UsdLux.SphereLight.Define(stage, "/World/endless").CreateIntensityAttr(float("inf"))
+    UsdLux.SphereLight.Define(stage, "/World/blinding").CreateExposureAttr(200.0)
+    UsdLux.DiskLight.Define(stage, "/World/negative").CreateRadiusAttr(-2.0)
     UsdGeom.PointInstancer.Define(stage, "/World/many")
     UsdLux.SphereLight.Define(stage, "/World/many/lamp")
     UsdLux.SphereLight.Define(stage, "/World/many_more").GetPrim().CreateAttribute("intensity", Sdf.ValueTypeNames.Float).Set(5.0)
     notes = Notes()
     assert [str(p.GetPath()) for p in light_prims(stage, notes)] == ["/World/many_more"]
     assert notes.sorted() == [
+        "light /World/blinding: colour, intensity and exposure must make less than 1e+20, got 1.60694e+60; the light is not honoured",
         "light /World/endless: inputs:intensity must be a finite number, got inf; the light is not honoured",
         "light /World/many/lamp: lights that a PointInstancer copies are not honoured",
         "light /World/many_more: intensity is of an old schema and is not read, inputs:intensity is",
+        "light /World/negative: inputs:radius must be from 0 to 1e9, got -2; the light is not honoured",
         "light /World/nowhere: its transform must be finite; the light is not honoured",
         "light /World/wide: inputs:angle must be a finite number, got nan; the light is not honoured",
     ]

@@ -25,6 +25,8 @@ KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderL
 VECTORS = ("position", "across", "along", "axis", "side", "radiance", "tint")
 NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "profile", "link")
 SIZES = ("radius", "width", "height", "length", "angle")
+BLINDING = 1e20
+"""Radiance that single precision can still square: lights of more are not honoured."""
 LAMP = np.dtype([*((n, np.float32, 3) for n in VECTORS), *((n, np.float32) for n in NUMBERS), *((n, np.int32) for n in ROWS)])
 """A lamp in the world frame.
 
@@ -164,6 +166,8 @@ def unfit(prim: Usd.Prim) -> str:
             return f"{name} must be {kind_of(default)}, got {got}"
         if name.removeprefix("inputs:") in SIZES and not 0 <= got < 1e9:
             return f"{name} must be from 0 to 1e9, got {got:g}"
+    if not (bright := unbounded(prim).max()) < BLINDING:
+        return f"colour, intensity and exposure must make less than {BLINDING:g}, got {bright:g}"
     return ""
 
 
@@ -208,15 +212,20 @@ def profile_file(prim: Usd.Prim) -> tuple[str, float] | None:
 
 
 def emission(prim: Usd.Prim) -> np.ndarray:
-    """Colour times intensity times 2^exposure, RGB [3]; the colour of its temperature included when enabled."""
+    """Colour times intensity times 2^exposure, RGB [3]; the colour of its temperature included when enabled. 0 beyond ``BLINDING``."""
+    got = unbounded(prim)
+    return np.where(got < BLINDING, np.maximum(got, 0.0), 0.0)
+
+
+def unbounded(prim: Usd.Prim) -> np.ndarray:
+    """``emission`` as the inputs give it, however large."""
     from pxr import UsdLux
 
     colour = np.array(read(prim, "color", (1, 1, 1)), np.float64)
     if read(prim, "enableColorTemperature", False):
         colour = colour * np.array(UsdLux.BlackbodyTemperatureAsRgb(read(prim, "colorTemperature", 6500.0)))
     with np.errstate(over="ignore", invalid="ignore"):
-        got = colour * read(prim, "intensity", 1.0) * np.float64(2.0) ** read(prim, "exposure", 0.0)
-    return np.where(np.isfinite(got), np.maximum(got, 0.0), 0.0)
+        return colour * read(prim, "intensity", 1.0) * np.float64(2.0) ** read(prim, "exposure", 0.0)
 
 
 def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
