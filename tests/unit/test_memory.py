@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import warp as wp
+from tailgate.calibrate.lidar import exact_scan, simulated_scans
+from tailgate.calibrate.scene import street_scan
 from tailgate.calibrate.tabletop import perfect_frame, random_tabletop
+from tailgate.config.rig import load_sensor
 from tailgate.frames import Intrinsics
+from tailgate.geometry.rounding import Rounding
+from tailgate.memory import recall, remembering
 from tailgate.sensors.kinect import KinectResponse, respond_depth
-from tailgate.sensors.memory import recall, remembering
 
 K = Intrinsics(160, 120, 131.0, 131.0, 79.5, 59.5)
 BASE = KinectResponse(
@@ -30,6 +34,23 @@ def test_remembered_responses_are_those_made_anew():
         kept = measured()
     assert all(np.array_equal(a, b) for a, b in zip(anew, kept, strict=True))
     assert sum(not np.array_equal(anew[0], other) for other in anew[2:-2:2]) > 10
+
+
+def test_remembered_scans_are_those_made_anew():
+    model, _ = load_sensor("vlp16")
+    model = model.model_copy(update={"columns": 360, "azimuth_error_deg": [0.1] * len(model.elevation_deg)})
+    scans = [exact_scan(street_scan(model, k)) for k in (1, 2)]
+    scans[1] = replace(scans[1], rounding=Rounding(0.001, np.eye(4)))
+    base = {"noise_sigma": 0.01, "noise_correlation": 0.4, "drop_base": 0.05, "intensity_gain": 1.0, "bloom_level": 1e-3, "bloom_width": 0.5}
+    changed = [{}, *({name: 1.3 * value} for name, value in base.items()), {}]
+
+    def measured():
+        return [[block.counts for scan in simulated_scans(scans, model, base | one, 3) for block in scan] for one in changed]
+
+    anew = measured()
+    with remembering():
+        kept = measured()
+    np.testing.assert_equal(kept, anew)
 
 
 def test_a_slot_holds_what_it_was_last_asked_for_and_nothing_outside():

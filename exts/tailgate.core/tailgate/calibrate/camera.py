@@ -18,10 +18,10 @@ from tailgate.config.sensor import CameraModel
 from tailgate.distributions import Ranged
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
+from tailgate.memory import recall, remembering
 from tailgate.rng import kernel_seed, rng
 from tailgate.sensors.camera import depth_response, measure_depth
 from tailgate.sensors.colour import ColourResponse, respond_light
-from tailgate.sensors.memory import recall, remembering
 from tailgate.sensors.response import nominal
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.image_statistics import image_sketch

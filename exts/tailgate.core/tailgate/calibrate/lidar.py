@@ -20,6 +20,7 @@ from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
+from tailgate.memory import recall, remembering
 from tailgate.rng import kernel_seed
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.fit_statistics import FINER, FIT_STATISTICS, fit_sketches
@@ -77,11 +78,12 @@ def fit_response(
 
     def simulator(most: int) -> Simulate:
         part = _sectors(exact, most)
-        return lambda values: simulated_scans(part, model, {**fixed, **values}, seed)
+        return lambda values: recall(("scenes", id(part)), values, lambda: simulated_scans(part, model, {**fixed, **values}, seed))
 
     counted = {name for block in blocks for name in block.counts}
     statistics = {name: s for name, s in FIT_STATISTICS.items() if name not in FINER or FINER[name].name not in counted}
-    return fit(Problem(list(blocks), statistics, free, SEEN_BY, simulator(FEW), FELT_BY, simulator(SOME), simulator(MANY)), heard)
+    with remembering():
+        return fit(Problem(list(blocks), statistics, free, SEEN_BY, simulator(FEW), FELT_BY, simulator(SOME), simulator(MANY)), heard)
 
 
 def simulated_scans(
@@ -100,9 +102,10 @@ def simulated_scans(
 
 
 def exact_scan(scan: SensorFrame) -> SensorFrame:
-    """The scan with its exact ranges and directions in place of the measured ones."""
-    exact = {n: scan.channels[f"{n}_true"] for n in ("range", "azimuth", "elevation") if f"{n}_true" in scan.channels}
-    return replace(scan, channels={**scan.channels, **exact})
+    """What a response is simulated from: the scan with its exact ranges and directions in place of the measured ones."""
+    names = ("range", "azimuth", "elevation", "incidence", "reflectance", "intensity")
+    held = {n: scan.channels.get(f"{n}_true", scan.channels.get(n)) for n in names}
+    return replace(scan, channels={n: channel for n, channel in held.items() if channel is not None})
 
 
 def _sectors(scans: list[SensorFrame], most: int) -> list[SensorFrame]:

@@ -23,10 +23,10 @@ from typing import ClassVar
 
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
+from tailgate.memory import recall
 from tailgate.rng import kernel_seed
 from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, optics_of, shadowed, spread_kernel, surface_kernel
 from tailgate.sensors.matching import Window, match
-from tailgate.sensors.memory import recall
 from tailgate.sensors.noise_field import noise_fields
 
 wp.set_module_options({"enable_backward": False})

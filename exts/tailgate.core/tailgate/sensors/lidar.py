@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ import numpy as np
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError, nearest
 from tailgate.frames import SensorFrame, host
+from tailgate.memory import recall
 from tailgate.sensors.lidar_random import (
     BIAS,
     BIAS_SEED,
@@ -60,6 +62,8 @@ WEAKEST = 0.1
 """Signal below which range noise grows no more; hardly any such return is detected."""
 MID_REFLECTANCE = 0.3
 """Reflectance that contrast leaves as it is."""
+_GLARE, _AIR = ("bloom_level", "bloom_width"), ("backscatter", "scatter_spread", "overlap", "range_10pct")
+"""Parameters of the response that echoes of glare, and of air that is not clear, depend on."""
 
 
 @dataclass(frozen=True)
@@ -198,20 +202,14 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
     exact = sensor.channel("range")
     on_device = isinstance(exact, wp.array)
     device = exact.device if on_device else "cpu"
-    ones = np.ones(exact.shape, dtype=np.float32)
-    surfaces = (exact, channels.get("incidence", ones), channels.get("reflectance", channels.get("intensity", ones)))
-    found = {name: channels[name] for name in ("semantic", "instance") if name in channels}
-    if extinction > 0 and exact.shape[2] > 1:
-        surfaces, found = _ranked(surfaces, found, extinction)
-    if model.returns == "strongest" and exact.shape[2] > 1:
-        surfaces, found = tuple(_first(value, 1) for value in surfaces), {name: _first(value, 1) for name, value in found.items()}
     response, limits = LidarResponse.of(params), limits_of(model, extinction)
-    echoes = with_stray_light(surfaces, response, limits, model, seed)
-    rng, intensity = launch_response(echoes, response, limits, seed, device, sure=surfaces[0].shape[2])
-    if echoes[0].shape[2] == model.echoes == 1:
-        held, told = {name: host(value) for name, value in found.items()}, surfaces
+    stray = [getattr(response, name) for name in (_GLARE + _AIR if extinction > 0 else _GLARE)]
+    met = recall(("met", id(sensor), id(model)), (seed, limits, stray), lambda: _met(sensor, model, response, limits, seed))
+    rng, intensity = launch_response(met.echoes, response, limits, seed, device, sure=met.surfaces[0].shape[2])
+    if met.echoes[0].shape[2] == model.echoes == 1:
+        held, told = {name: host(value) for name, value in met.labels.items()}, met.surfaces
     else:
-        rng, intensity, held, told = _report((echoes, surfaces), (rng, intensity), found, limits, model)
+        rng, intensity, held, told = _report(met, (rng, intensity), model)
     lost = ~(host(rng) > 0)
     held = {name: np.where(lost, value.dtype.type(0), value) for name, value in held.items()}
     truth = dict(zip(("range_true", "incidence", "reflectance"), told, strict=True))
@@ -226,6 +224,44 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
         return {name: host(value) for name, value in channels.items()}
     kinds = {"semantic": wp.uint32, "instance": wp.uint32}
     return {n: wp.array(v, dtype=kinds[n], device=device) if n in kinds and not isinstance(v, wp.array) else v for n, v in channels.items()}
+
+
+@dataclass(frozen=True)
+class _Met:
+    """What the light of a scan's firings meets, whatever the device then makes of it.
+
+    Attributes:
+        surfaces: range [m], |cos| of incidence and reflectance of surfaces.
+        echoes: the same of all that sends light back, surfaces first, on the device.
+        labels: channels that tell which surfaces they are.
+        extinction: of the air [1/m].
+    """
+
+    surfaces: tuple[Any, Any, Any]
+    echoes: tuple[Any, Any, Any]
+    labels: dict[str, Any]
+    extinction: float
+
+    @cached_property
+    def power(self) -> np.ndarray:
+        """Of every echo, see ``_power``."""
+        return _power(self.echoes, self.extinction)
+
+
+def _met(sensor: SensorFrame, model: LidarModel, response: LidarResponse, limits: Limits, seed: int) -> _Met:
+    """Surfaces of an exact scan in the order and number that the device heeds, and what the air and glare add."""
+    from tailgate.sensors.lidar_kernels import on_device
+
+    channels, exact = sensor.channels, sensor.channel("range")
+    ones = np.ones(exact.shape, dtype=np.float32)
+    surfaces = (exact, channels.get("incidence", ones), channels.get("reflectance", channels.get("intensity", ones)))
+    labels = {name: channels[name] for name in ("semantic", "instance") if name in channels}
+    if limits.extinction > 0 and exact.shape[2] > 1:
+        surfaces, labels = _ranked(surfaces, labels, limits.extinction)
+    if model.returns == "strongest" and exact.shape[2] > 1:
+        surfaces, labels = tuple(_first(value, 1) for value in surfaces), {name: _first(value, 1) for name, value in labels.items()}
+    echoes = with_stray_light(surfaces, response, limits, model, seed)
+    return _Met(surfaces, tuple(on_device(channel, getattr(exact, "device", "cpu")) for channel in echoes), labels, limits.extinction)
 
 
 def _reported(channels: Mapping[str, Any], model: LidarModel) -> dict[str, np.ndarray]:
@@ -255,20 +291,16 @@ def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, li
     return tuple(np.concatenate(parts, axis=2).astype(np.float32) for parts in joined)
 
 
-def _report(
-    exact: tuple[tuple, tuple], measured: tuple, found: dict[str, Any], limits: Limits, model: LidarModel
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple[np.ndarray, ...]]:
-    """What the device reports: range, intensity, the labels of what it saw, and the surfaces as they are. ``exact`` holds all echoes, and those of
-    surfaces, which come first."""
+def _report(met: _Met, measured: tuple, model: LidarModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple[np.ndarray, ...]]:
+    """What the device reports: range, intensity, the labels of what it saw, and the surfaces as they are."""
     from tailgate.sensors.lidar_echo import choose_echoes
 
-    echoes, surfaces = exact
-    rng, intensity = (_first(channel, max(echoes[0].shape[2], model.echoes)) for channel in measured)
-    chosen = choose_echoes(rng, _first(_power(echoes, limits.extinction), rng.shape[2]), model.returns)
-    labels = {name: _first(host(value), rng.shape[2]) for name, value in found.items()}
+    rng, intensity = (_first(channel, max(met.echoes[0].shape[2], model.echoes)) for channel in measured)
+    chosen = choose_echoes(rng, _first(met.power, rng.shape[2]), model.returns)
+    labels = {name: _first(host(value), rng.shape[2]) for name, value in met.labels.items()}
     out, shine = (np.take_along_axis(channel, chosen, axis=2) for channel in (rng, intensity))
-    own = np.where((out > 0) & (chosen < surfaces[0].shape[2]), chosen, np.arange(model.echoes))
-    told = tuple(np.take_along_axis(_first(channel, rng.shape[2]), own, axis=2) for channel in surfaces)
+    own = np.where((out > 0) & (chosen < met.surfaces[0].shape[2]), chosen, np.arange(model.echoes))
+    told = tuple(np.take_along_axis(_first(channel, rng.shape[2]), own, axis=2) for channel in met.surfaces)
     return out, shine, {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}, told
 
 
@@ -290,8 +322,9 @@ def _ranked(surfaces: tuple[Any, Any, Any], found: dict[str, Any], extinction: f
 
 def _first(channel: Any, echoes: int) -> np.ndarray:
     """A channel cut to this many echoes, or filled up with zeros."""
-    held = host(channel)[..., :echoes]
-    return np.pad(held, ((0, 0), (0, 0), (0, echoes - held.shape[2])))
+    held = np.ascontiguousarray(host(channel)[..., :echoes])
+    missing = echoes - held.shape[2]
+    return np.pad(held, ((0, 0), (0, 0), (0, missing))) if missing else held
 
 
 def respond_lidar_twin(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tailgate.geometry.quiet import wp
+from tailgate.memory import recall
 from tailgate.sensors.lidar import INTENSITY_REFERENCE, MAX_TAN, MID_REFLECTANCE, NEAR_LENGTH, WEAKEST, LidarResponse, Limits, range_offsets
 from tailgate.sensors.lidar_random import BEYOND, DROP, DROP_GRAIN, INTENSITY, INTENSITY_TAIL, NOISE, NOISE_GRAIN, NOISE_TAIL, taps_of
 
@@ -176,6 +179,24 @@ def _respond(
     out_intensity[i, j, e] = value
 
 
+def on_device(channel: Any, device: Any) -> Any:
+    """A channel as Warp array, float32."""
+    return channel if isinstance(channel, wp.array) else wp.array(np.asarray(channel, dtype=np.float32), dtype=wp.float32, device=device)
+
+
+def white_normals(stream: tuple[int, int], shape: tuple[int, int, int], before: int, wrap: bool, device: Any) -> Any:
+    """Independent normals of a scan of this shape and of so many columns before its first, see ``_white``; Warp float32, not to be written to.
+    ``stream`` is a seed and the number of a stream."""
+    beams, columns, echoes = shape
+
+    def make() -> Any:
+        out = wp.empty((beams, before + columns, echoes), dtype=wp.float32, device=device)
+        wp.launch(_white, dim=out.shape, inputs=[*stream, columns, int(wrap)], outputs=[out], device=device)
+        return out
+
+    return recall(("scan normals", *stream, str(device)), (shape, before, wrap), make)
+
+
 def launch_response(
     exact: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, seed: int, device: Any, sure: int | None = None
 ) -> tuple[Any, Any]:
@@ -188,20 +209,16 @@ def launch_response(
     Returns:
         range [m] and intensity, Warp float32 arrays on ``device``.
     """
-    import numpy as np
-
     p = _Device()
     for source in (response, limits):
         for name, value in vars(source).items():
             if name in _Device.vars:
                 setattr(p, name, int(value) if name == "wrap" else float(value))
-    arrays = [a if isinstance(a, wp.array) else wp.array(np.asarray(a, dtype=np.float32), dtype=wp.float32, device=device) for a in exact]
+    arrays = [on_device(channel, device) for channel in exact]
     fields = []
     for stream, correlation in ((NOISE, response.noise_correlation), (DROP, response.drop_correlation)):
         taps = taps_of(correlation)
-        beams, columns, echoes = arrays[0].shape
-        white = wp.empty((beams, columns + len(taps) - 1, echoes), dtype=wp.float32, device=device)
-        wp.launch(_white, dim=white.shape, inputs=[int(seed), stream, columns, int(limits.wrap)], outputs=[white], device=device)
+        white = white_normals((int(seed), stream), arrays[0].shape, len(taps) - 1, limits.wrap, device)
         fields += [white, wp.array(taps, dtype=wp.float32, device=device)]
     offset = wp.array(range_offsets(response, limits, arrays[0].shape[0]).astype(np.float32), dtype=wp.float32, device=device)
     out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]

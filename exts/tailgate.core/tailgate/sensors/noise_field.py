@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from tailgate.geometry.quiet import wp
-from tailgate.sensors.memory import recall
+from tailgate.memory import recall
 
 wp.set_module_options({"enable_backward": False})
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.frames import SensorFrame
+from tailgate.memory import recall
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS, Cells, first_echo, lidar_sketches, measure_cells, strata
 from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
@@ -43,7 +44,8 @@ FIT_STATISTICS = {**LIDAR_STATISTICS, **{s.name: s for s in FINER.values()}, LOS
 def fit_sketches(sensor: SensorFrame) -> list[Sketch]:
     """Counts of FIT_STATISTICS, one sketch per azimuth sector."""
     cells = measure_cells(sensor)
-    parts = lidar_sketches(sensor, cells=cells), noise_sketches(cells), loss_sketches(sensor, cells)
+    noise = recall(("noise sketches", id(sensor.T_world_sensor)), cells, lambda: noise_sketches(cells))
+    parts = lidar_sketches(sensor, cells=cells), noise, loss_sketches(sensor, cells)
     return [Sketch.total(of_sector) for of_sector in zip(*parts, strict=True)]
 
 
@@ -60,11 +62,12 @@ def noise_sketches(cells: Cells) -> list[Sketch]:
 def loss_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
     """Counts of LOSS, one sketch per azimuth sector."""
     sketches = [Sketch() for _ in range(SECTORS)]
-    if not cells.intensity.any():
+    intensity = first_echo(sensor.channel("intensity"))
+    if not intensity.any():
         return sketches
     rng = cells.planes.near_range
     counts = (cells.hole_stratum >= 0) & (rng >= RANGE_EDGES[0]) & (rng < RANGE_EDGES[-1])
-    light = _around(first_echo(sensor.channel("range")) > 0, cells.intensity)[counts]
+    light = _around(first_echo(sensor.channel("range")) > 0, intensity)[counts]
     stratum = bins(rng[counts], RANGE_EDGES) * (len(ANGLE_EDGES) - 1) + bins(_degrees(cells.planes.incidence[counts]), ANGLE_EDGES)
     add_blocks(sketches, LOSS, cells.sector[counts], stratum * len(_LIGHT) + bins(light, LIGHT_EDGES), cells.missing[counts])
     return sketches

@@ -30,6 +30,8 @@ import numpy as np
 from tailgate.frames import SensorFrame, host
 from tailgate.geometry.beams import directions
 from tailgate.geometry.local_planes import LocalPlanes, local_planes, wraps
+from tailgate.geometry.rounding import Rounding
+from tailgate.memory import recall
 from tailgate.validate.sketch import Sketch, Statistic, add_blocks, bins
 
 RANGE_EDGES = (1.0, 6.0, 12.0, 25.0, 50.0, 120.0)
@@ -103,18 +105,18 @@ def stratum_of(rng: np.ndarray, cosine: np.ndarray) -> np.ndarray:
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
-    """Per-cell values behind the statistics, (beams, columns); strata are -1 where a cell does not count.
+    """What ranges tell of every cell, (beams, columns); strata are -1 where a cell does not count.
 
     Attributes:
         hole_stratum, missing: stratum by the near plane's range, and 1.0 where no return came.
         noise_stratum, residual: stratum by the wide plane's range, and the scaled distance from the plane [m].
         beam_residual: the same against the neighbours on the beam; NaN where one is missing [m].
-        plane_stratum, intensity: stratum of all returns on wide planes, and their intensity.
-        texture: change of intensity along the beam, see ``intensity_texture``; NaN where a neighbour is missing.
+        plane_stratum: stratum of all returns on wide planes.
         sector: azimuth sector, 0..SECTORS - 1.
         planes: the fits.
+        wrap: the last column borders the first.
     """
 
     hole_stratum: np.ndarray
@@ -123,22 +125,27 @@ class Cells:
     residual: np.ndarray
     beam_residual: np.ndarray
     plane_stratum: np.ndarray
-    intensity: np.ndarray
-    texture: np.ndarray
     sector: np.ndarray
     planes: LocalPlanes
+    wrap: bool
 
 
 def measure_cells(sensor: SensorFrame, device: str | None = None) -> Cells:
     """Compare every cell of the first echo with the planes through its neighbours.
 
     Args:
-        sensor: organised scan with range [m], intensity, azimuth and elevation [deg]; beams ordered by elevation, either way.
+        sensor: organised scan with range [m], azimuth and elevation [deg]; beams ordered by elevation, either way.
         device: that fits the planes; by default the one where the ranges are.
     """
     device = device or str(getattr(sensor.channel("range"), "device", "cpu"))
-    rng, intensity = (first_echo(sensor.channel(name)) for name in ("range", "intensity"))
-    azimuth, elevation = (host(sensor.channel(name)) for name in ("azimuth", "elevation"))
+    rng, azimuth, elevation = first_echo(sensor.channel("range")), *(host(sensor.channel(name)) for name in ("azimuth", "elevation"))
+    told = tuple(channel.tobytes() for channel in (rng, azimuth, elevation))
+    scan = ("cells", id(sensor.T_world_sensor), id(sensor.rounding))
+    return recall(scan, told, lambda: _cells(rng, (azimuth, elevation), sensor.rounding, device))
+
+
+def _cells(rng: np.ndarray, beams: tuple[np.ndarray, np.ndarray], rounding: Rounding | None, device: str) -> Cells:
+    azimuth, elevation = beams
     planes = local_planes(rng, azimuth, elevation, device)
     with np.errstate(invalid="ignore"):
         near = (planes.near_count >= MIN_NEAR) & (planes.near_rms <= plane_tolerance(planes.near_range))
@@ -149,14 +156,12 @@ def measure_cells(sensor: SensorFrame, device: str | None = None) -> Cells:
     plane = np.where(wide, stratum_of(planes.wide_range, planes.incidence), -1)
     steady = wide & (planes.wide_rms <= noise_tolerance(planes.wide_rms[wide]) + 0.001 * planes.wide_range)
     noise = np.where(steady & on_plane & (planes.incidence > MIN_COSINE), plane, -1)
-    if sensor.rounding:
+    if rounding:
         counted = noise >= 0
-        coarse = sensor.rounding.steps(directions(azimuth[counted], elevation[counted]) * rng[counted][:, None]) > MAX_STEP
+        coarse = rounding.steps(directions(azimuth[counted], elevation[counted]) * rng[counted][:, None]) > MAX_STEP
         noise[counted] = np.where(coarse, -1, noise[counted])
-    sector = sector_of(azimuth)
     beam = along_beam_residual(rng, azimuth) * planes.incidence
-    texture = intensity_texture(rng, intensity, azimuth)
-    return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, intensity, texture, sector, planes)
+    return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, sector_of(azimuth), planes, wraps(azimuth))
 
 
 def sector_of(azimuth: np.ndarray) -> np.ndarray:
@@ -179,7 +184,7 @@ def along_beam_residual(rng: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     return (rng - 1.0 / (before + (after - before) * share)) / np.sqrt(1.0 + share**2 + (1.0 - share) ** 2)
 
 
-def noise_spectrum(cells: Cells, wrap: bool) -> list[np.ndarray]:
+def noise_spectrum(cells: Cells) -> list[np.ndarray]:
     """For each of LAGS, 1 where a return and the one that many columns on lie on one side of their planes, -1 where they do not, 0 where either
     tells nothing, int8 (beams, columns)."""
     sign = np.zeros(cells.residual.shape, np.int8)
@@ -194,7 +199,7 @@ def noise_spectrum(cells: Cells, wrap: bool) -> list[np.ndarray]:
     out = []
     for lag in LAGS:
         product = sign * np.roll(sign, -lag, axis=1)
-        if not wrap:
+        if not cells.wrap:
             product[:, -lag:] = 0
         out.append(product)
     return out
@@ -222,24 +227,37 @@ def _beside(values: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.nda
 def lidar_sketches(sensor: SensorFrame, device: str | None = None, cells: Cells | None = None) -> list[Sketch]:
     """Counts of LIDAR_STATISTICS, one sketch per azimuth sector (place block); their sum describes the scan. ``cells`` where they are measured."""
     cells = cells or measure_cells(sensor, device)
-    runs = missing_runs(first_echo(sensor.channel("range")), wraps(host(sensor.channel("azimuth"))))
-    run_sector = cells.sector[runs.ring, runs.column]
-    down, lit = down_stratum(sensor), bool(cells.intensity.any())
+    ranged = recall(("range sketches", id(sensor.T_world_sensor)), cells, lambda: _range_sketches(sensor, cells))
+    return [Sketch.total(of_sector) for of_sector in zip(ranged, _intensity_sketches(sensor, cells), strict=True)]
+
+
+def _range_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
+    sketches = [Sketch() for _ in range(SECTORS)]
     found = {
         "hole_rate": (cells.hole_stratum, cells.missing),
         "range_noise": (cells.noise_stratum, cells.residual),
         "beam_noise": (cells.noise_stratum, cells.beam_residual),
-        **({"intensity": (cells.plane_stratum, cells.intensity), "intensity_texture": (cells.plane_stratum, cells.texture)} if lit else {}),
-        "return_rate": (down, cells.missing),
+        "return_rate": (down_stratum(sensor), cells.missing),
     }
-    sketches = [Sketch() for _ in range(SECTORS)]
     for name, (stratum, value) in found.items():
         add_blocks(sketches, LIDAR_STATISTICS[name], cells.sector, stratum, value)
-    for band, alike in enumerate(noise_spectrum(cells, wraps(host(sensor.channel("azimuth"))))):
+    for band, alike in enumerate(noise_spectrum(cells)):
         told = alike.nonzero()
         value = (alike[told] > 0).astype(np.float64)
         add_blocks(sketches, LIDAR_STATISTICS["noise_spectrum"], cells.sector[told], np.full(len(value), band), value)
-    add_blocks(sketches, LIDAR_STATISTICS["run_length"], run_sector, runs.stratum, runs.length.astype(np.float64))
+    runs = missing_runs(first_echo(sensor.channel("range")), cells.wrap)
+    sector, length = cells.sector[runs.ring, runs.column], runs.length.astype(np.float64)
+    add_blocks(sketches, LIDAR_STATISTICS["run_length"], sector, runs.stratum, length)
+    return sketches
+
+
+def _intensity_sketches(sensor: SensorFrame, cells: Cells) -> list[Sketch]:
+    sketches = [Sketch() for _ in range(SECTORS)]
+    rng, intensity = (first_echo(sensor.channel(name)) for name in ("range", "intensity"))
+    if intensity.any():
+        texture = intensity_texture(rng, intensity, host(sensor.channel("azimuth")))
+        for name, value in (("intensity", intensity), ("intensity_texture", texture)):
+            add_blocks(sketches, LIDAR_STATISTICS[name], cells.sector, cells.plane_stratum, value)
     return sketches
 
 

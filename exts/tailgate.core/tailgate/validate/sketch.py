@@ -46,8 +46,8 @@ class Sketch:
         add_blocks([self], statistic, np.zeros(np.shape(value), np.int64), stratum, value)
 
     def __add__(self, other: Sketch) -> Sketch:
-        names = {**self.counts, **other.counts}
-        return Sketch({n: self.counts.get(n, 0.0) + other.counts.get(n, 0.0) for n in names})
+        both = self.counts.keys() & other.counts.keys()
+        return Sketch({**self.counts, **other.counts, **{n: self.counts[n] + other.counts[n] for n in both}})
 
     @staticmethod
     def total(sketches: Iterable[Sketch]) -> Sketch:
@@ -61,8 +61,8 @@ class Sketch:
 def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarray, stratum: np.ndarray, value: np.ndarray) -> None:
     """``Sketch.add`` to many sketches at once: each value goes to the sketch of its block (index); all arrays alike in shape."""
     s, b = statistic.shape
-    keep = ((stratum >= 0) & (stratum < s) & np.isfinite(value)).nonzero()
-    cell = (block[keep] * s + stratum[keep]) * b + bins(value[keep], statistic.edges)
+    keep = np.flatnonzero((stratum >= 0) & (stratum < s) & np.isfinite(value))
+    cell = (block.ravel()[keep] * s + stratum.ravel()[keep]) * b + bins(value.ravel()[keep], statistic.edges)
     counts = np.bincount(cell, minlength=len(sketches) * s * b).reshape(len(sketches), s, b).astype(np.float64)
     for sketch, own in zip(sketches, counts, strict=True):
         sketch.counts[statistic.name] = sketch.counts.get(statistic.name, 0.0) + own

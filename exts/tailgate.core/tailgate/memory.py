@@ -1,4 +1,4 @@
-"""What repeated responses to one view have in common: a step whose inputs are those of the last time is not done again."""
+"""What repeated responses to one view or scan have in common: a step whose inputs are those of the last time is not done again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _slots: dict[Hashable, tuple[Hashable, Any]] | None = None
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Remember within: a fit responds to the same views hundreds of times. Arrays that slots are named by must live as long."""
+    """Remember within: a fit responds to the same views hundreds of times. Objects that slots are named by must live as long."""
     global _slots
     outer, _slots = _slots, {} if _slots is None else _slots
     try:
