@@ -89,8 +89,8 @@ class Sample:
     hints: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data; ``Sample.from_json`` gives the same sample back."""
-        return asdict(self)
+        """Return plain data, the sample's own where it is plain already; ``Sample.from_json`` gives the same sample back."""
+        return {**vars(self), "id": asdict(self.id)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Sample:

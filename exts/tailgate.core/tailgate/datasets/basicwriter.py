@@ -33,18 +33,20 @@ _COLOUR_STEP = 0x9E3779
 
 def colours(ids: np.ndarray) -> np.ndarray:
     """RGBA colour of each id, uint8 [..., 4]; different below 2^24, 0 is transparent black."""
-    held, place = _held(ids)
+    held, place = (np.arange(int(ids.max()) + 1), ids) if _few(ids) else np.unique(ids, return_inverse=True)
     mixed = (held.astype(np.uint64) * _COLOUR_STEP) & 0xFFFFFF
     rgba = np.stack([mixed >> 16 & 255, mixed >> 8 & 255, mixed & 255, np.where(held > 0, 255, 0)], axis=-1)
-    return rgba.astype(np.uint8)[place]
+    return rgba.astype(np.uint8).view(np.uint32)[place.reshape(ids.shape)].view(np.uint8)
 
 
-def _held(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ids that an image holds, ascending [n], and the place of each pixel's among them, like ``np.unique``, which sorts."""
-    if ids.size == 0 or int(ids.max()) >= 65536:
-        return np.unique(ids, return_inverse=True)
-    there = np.bincount(ids.ravel()) > 0
-    return np.flatnonzero(there).astype(ids.dtype), (np.cumsum(there) - 1)[ids]
+def _few(ids: np.ndarray) -> bool:
+    """Whether a table of all ids up to the largest is short; sorting an image takes longer."""
+    return ids.size > 0 and int(ids.max()) < 65536
+
+
+def _held(ids: np.ndarray) -> np.ndarray:
+    """The ids that an image holds, ascending [n]."""
+    return np.flatnonzero(np.bincount(ids.ravel())) if _few(ids) else np.unique(ids)
 
 
 def colour_key(value: int) -> str:
@@ -119,7 +121,7 @@ def _masks(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     names = {int(v): k for k, v in frame.labels.items()}
     objects = frame.objects
     classes = {int(i): c for i, c in zip(objects.instance, objects.class_name, strict=True)}
-    seen, ids = (_held(image)[0].tolist() for image in (semantic, instance))
+    seen, ids = (_held(image).tolist() for image in (semantic, instance))
     labels = {colour_key(i): {"class": names.get(i, "UNLABELLED") if i else "BACKGROUND"} for i in seen}
     paths = {colour_key(i): object_path(classes[i], i) if i in classes else "BACKGROUND" if i == 0 else "UNLABELLED" for i in ids}
     semantics = {colour_key(i): {"class": classes.get(i, "BACKGROUND" if i == 0 else "UNLABELLED")} for i in ids}

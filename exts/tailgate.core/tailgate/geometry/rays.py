@@ -248,11 +248,7 @@ def trace_kernel(
     origins: wp.array(dtype=wp.vec3),
     directions: wp.array(dtype=wp.vec3),
     t_max: float,
-    t: wp.array(dtype=wp.float32),
-    instance: wp.array(dtype=wp.int32),
-    face: wp.array(dtype=wp.int32),
-    weights: wp.array(dtype=wp.vec2),
-    normal: wp.array(dtype=wp.vec3),
+    hits: wp.array(dtype=Hit),
 ):
     """Nearest hit per ray, through Warp's trees if the scene has those; twin: ``tailgate.geometry.twins.trace_twin``."""
     k = wp.tid()
@@ -261,8 +257,6 @@ def trace_kernel(
         hit = closest_hit(scene, origins[k], directions[k], t_max)
     else:
         hit = stock_hit(scene, origins[k], directions[k], t_max)
-    t[k] = wp.where(hit.instance >= 0, hit.t, wp.inf)
-    instance[k] = hit.instance
-    face[k] = hit.face
-    weights[k] = wp.vec2(hit.u, hit.v)
-    normal[k] = hit.normal
+    if hit.instance < 0:
+        hit.t = wp.inf
+    hits[k] = hit

@@ -123,17 +123,16 @@ class TraceScene:
             origins, directions: world space [N, 3] m; one origin [3] serves all directions.
             t_max: largest parameter, in lengths of the direction.
         """
-        from tailgate.geometry.rays import launch, trace_kernel
+        from tailgate.geometry.rays import Hit, launch, trace_kernel
 
         wp = self.wp
         directions = np.ascontiguousarray(directions, np.float32).reshape(-1, 3)
         origins = np.ascontiguousarray(np.broadcast_to(np.asarray(origins, np.float32), directions.shape))
-        n = len(directions)
-        kinds = (wp.float32, wp.int32, wp.int32, wp.vec2, wp.vec3)
-        out = [wp.empty(n, dtype=kind, device=self.device) for kind in kinds]
+        hits = wp.empty(len(directions), dtype=Hit, device=self.device)
         rays = [wp.array(a, dtype=wp.vec3, device=self.device, copy=False) for a in (origins, directions)]
-        launch(trace_kernel, n, [self.scene, *rays, float(t_max)], out, self.device)
-        return Hits(*(a.numpy() for a in out))
+        launch(trace_kernel, len(directions), [self.scene, *rays, float(t_max)], [hits], self.device)
+        found = hits.numpy()
+        return Hits(found["t"], found["instance"], found["face"], np.stack([found["u"], found["v"]], 1), found["normal"])
 
 
 def collapse_repeats(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

@@ -20,6 +20,9 @@ from tailgate.stage.layers import pose_matrix
 SILHOUETTE_CELLS = 24
 """Cells across a target's silhouette; each counts once, so near and dense surfaces weigh no more than their image."""
 
+SILHOUETTES = 8
+"""Silhouettes that are remembered."""
+
 
 class SceneQueries:
     """Geometry of the base scene and of the assets.
@@ -34,6 +37,7 @@ class SceneQueries:
         self._objects = TraceScene("cpu")
         self._prototypes: dict[Path, int] = {}
         self._shown: tuple = ()
+        self._silhouettes: dict[tuple, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def ground(self, points: np.ndarray) -> np.ndarray:
         """Height of the base scene [m] at points [n, 3], searched within GROUND_SEARCH of their z; their own z where there is none."""
@@ -69,21 +73,29 @@ class SceneQueries:
 
         Points spread over the target's surface are binned by direction; each filled bin counts once. 1 - share estimates ``ObjectView.occluded``.
         """
-        T = np.array(pose_matrix(*target.pose(tick)))
-        points = target.slot.shape.surface @ T[:3, :3].T + T[:3, 3]
-        bins = _direction_bins(eye, points)
-        rays = points - eye
-        blocked = np.zeros(len(points), bool)
+        rays, bins, blocked = self._silhouette(eye, target, tick)
         shown = [p for p in others if p.slot.name != target.slot.name]
         if shown:
             self._show(shown, tick)
-            blocked |= self._objects.trace(eye, rays, 0.999).instance >= 0
-        if self.has_base:
-            blocked |= self._base.trace(eye, rays, 0.995).instance >= 0
+            blocked = blocked | (self._objects.trace(eye, rays, 0.999).instance >= 0)
         count = np.bincount(bins)
         free = np.bincount(bins, weights=~blocked)
         filled = count > 0
         return float((free[filled] / count[filled]).mean())
+
+    def _silhouette(self, eye: np.ndarray, target: Placed, tick: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rays from ``eye`` to the target's surface, their bins and whether the base scene blocks them; of the last few targets, since an occluder is
+        slid before one many times."""
+        key = (target.slot.name, target.pose(tick), eye.tobytes())
+        if key not in self._silhouettes:
+            T = np.array(pose_matrix(*target.pose(tick)))
+            points = target.slot.shape.surface @ T[:3, :3].T + T[:3, 3]
+            rays, free = points - eye, np.zeros(len(points), bool)
+            blocked = self._base.trace(eye, rays, 0.995).instance >= 0 if self.has_base else free
+            if len(self._silhouettes) == SILHOUETTES:
+                self._silhouettes.clear()
+            self._silhouettes[key] = rays, _direction_bins(eye, points), blocked
+        return self._silhouettes[key]
 
     def _show(self, placed: Sequence[Placed], tick: int) -> None:
         key = tuple((p.slot.name, p.pose(tick)) for p in placed)
