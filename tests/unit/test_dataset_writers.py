@@ -8,9 +8,9 @@ from frames_fixture import CAMERA, LABELS, make_frame
 from tailgate.datasets.basicwriter import colour_key, colours
 from tailgate.datasets.boxes import corners, inverse, levelling
 from tailgate.datasets.files import decode_png
-from tailgate.datasets.kitti import firing_table_order
 from tailgate.datasets.labels import read_labels
 from tailgate.datasets.manifest import ManifestRow, read_manifest
+from tailgate.datasets.shared import firing_table_order
 from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import TailgateError, UserError
 from tailgate.reference.organise import rings_from_order

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tailgate.datasets.boxes import boxes_in_sensor, ego_box, levelling
-from tailgate.datasets.files import JsonList, encode_png, write_bytes
+from tailgate.datasets.files import JsonList, write_bytes
+from tailgate.datasets.shared import picture
 from tailgate.errors import TailgateError
 from tailgate.frames import Frame, Intrinsics, SensorFrame, host
 from tailgate.packages import need
@@ -42,7 +43,7 @@ class CocoWriter:
         for name, sensor in frame.sensors.items():
             if sensor.kind == "camera":
                 file = f"{frame.id}_{name}.png"
-                write_bytes(self.folder / "images" / file, encode_png(host(sensor.channel("rgb"))[..., :3]))
+                write_bytes(self.folder / "images" / file, picture(sensor))
                 image = dict(id=self._images.length + 1, file_name=file, width=sensor.intrinsics.width, height=sensor.intrinsics.height)
                 self._images.append({**image, "tailgate": {"frame": str(frame.id), "sensor": name, **_calibration(sensor.intrinsics)}})
                 self._annotate(frame, name, image["id"])

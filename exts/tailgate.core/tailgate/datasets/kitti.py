@@ -11,24 +11,12 @@ import numpy as np
 
 from tailgate.config.rig import T_FORWARD_OPTICAL
 from tailgate.datasets.boxes import boxes_in_sensor, inverse, levelling
-from tailgate.datasets.files import encode_png, write_bytes
+from tailgate.datasets.files import write_bytes
+from tailgate.datasets.shared import firing_table, picture
 from tailgate.frames import Frame, SensorFrame, host
 
 _LEVELS = (0.1, 0.5)
 """Occluded shares up to which an object is "fully visible" (0) and "partly occluded" (1); above it is "largely occluded" (2)."""
-
-
-def firing_table_order(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The returns of ``SensorFrame.points`` as KITTI's files hold them: ring after ring from the top, each by rising azimuth from 0 to 360 deg, which
-    is all that is left of the ring in a file of bare points."""
-    x, y, z = points["xyz"].astype(np.float64).T
-    azimuth, elevation = np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))
-    rings = np.unique(points["ring"])
-    height = np.array([np.median(elevation[points["ring"] == r]) for r in rings])
-    rank = np.empty(len(rings), dtype=np.int64)
-    rank[np.argsort(-height, kind="stable")] = np.arange(len(rings))
-    order = np.lexsort((azimuth, rank[np.searchsorted(rings, points["ring"])]))
-    return {name: values[order] for name, values in points.items()}
 
 
 class KittiWriter:
@@ -59,12 +47,12 @@ class KittiWriter:
             return []
         rows = label_rows(frame, camera)
         files = {
-            f"training/image_2/{number}.png": encode_png(host(camera.channel("rgb"))[..., :3]),
+            f"training/image_2/{number}.png": picture(camera),
             f"training/label_2/{number}.txt": "".join(f"{r}\n" for r in rows).encode(),
             f"training/calib/{number}.txt": calibration(camera, lidar).encode(),
         }
         if lidar:
-            points = firing_table_order(lidar.points())
+            points = firing_table(lidar)
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             files[f"training/velodyne/{number}.bin"] = cloud.astype("<f4").tobytes()
         for name, data in files.items():

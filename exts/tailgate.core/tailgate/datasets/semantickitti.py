@@ -10,7 +10,7 @@ import numpy as np
 from tailgate.config.load import dump
 from tailgate.datasets.basicwriter import colours
 from tailgate.datasets.files import write_bytes
-from tailgate.datasets.kitti import firing_table_order
+from tailgate.datasets.shared import firing_table
 from tailgate.errors import TailgateError
 from tailgate.frames import Frame
 
@@ -45,7 +45,7 @@ class SemanticKittiWriter:
         for name, sensor in ((n, s) for n, s in frame.sensors.items() if s.kind == "lidar"):
             sequence = self._sequence.setdefault(name, f"{len(self._sequence):02d}")
             number = f"{len(self._frames.setdefault(sequence, [])):06d}"
-            points = firing_table_order(sensor.points())
+            points = firing_table(sensor)
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             data = {"velodyne": (cloud.astype("<f4"), "bin"), "labels": (packed_labels(frame, points), "label")}
             for part, (array, suffix) in data.items():

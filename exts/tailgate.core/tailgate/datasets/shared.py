@@ -1,0 +1,52 @@
+"""What several formats write of one sensor's frame: made once, though they are written at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from tailgate.datasets.files import encode_png
+from tailgate.frames import SensorFrame, host
+
+T = TypeVar("T")
+
+
+def once(make: Callable[[SensorFrame], T]) -> Callable[[SensorFrame], T]:
+    """``make``, whose result stays with the sensor's frame it was asked for; it must not be written to."""
+    turn, name = threading.Lock(), f"_{make.__name__}"
+
+    def made(sensor: SensorFrame) -> T:
+        with turn:
+            if name not in vars(sensor):
+                setattr(sensor, name, make(sensor))
+        return getattr(sensor, name)
+
+    return made
+
+
+@once
+def picture(camera: SensorFrame) -> bytes:
+    """PNG of the colours, without a fourth component."""
+    return encode_png(host(camera.channel("rgb"))[..., :3])
+
+
+@once
+def firing_table(lidar: SensorFrame) -> dict[str, np.ndarray]:
+    """``SensorFrame.points`` in ``firing_table_order``."""
+    return firing_table_order(lidar.points())
+
+
+def firing_table_order(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The returns of ``SensorFrame.points`` as KITTI's files hold them: ring after ring from the top, each by rising azimuth from 0 to 360 deg, which
+    is all that is left of the ring in a file of bare points."""
+    x, y, z = points["xyz"].astype(np.float64).T
+    azimuth, elevation = np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))
+    rings = np.unique(points["ring"])
+    height = np.array([np.median(elevation[points["ring"] == r]) for r in rings])
+    rank = np.empty(len(rings), dtype=np.int64)
+    rank[np.argsort(-height, kind="stable")] = np.arange(len(rings))
+    order = np.lexsort((azimuth, rank[np.searchsorted(rings, points["ring"])]))
+    return {name: values[order] for name, values in points.items()}
