@@ -1,6 +1,8 @@
 """Every format written from the same frames: loads in its own tools, and the boxes are equal everywhere."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from tailgate.datasets.boxes import corners, inverse, levelling
 from tailgate.datasets.files import decode_png
 from tailgate.datasets.labels import read_labels
 from tailgate.datasets.manifest import ManifestRow, read_manifest
-from tailgate.datasets.shared import firing_table_order
+from tailgate.datasets.shared import firing_table_order, once
 from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import TailgateError, UserError
 from tailgate.reference.organise import rings_from_order
@@ -253,3 +255,16 @@ def test_an_export_replaces_its_own_folders_only(tmp_path):
     with pytest.raises(UserError, match="left alone"):
         write_dataset([make_frame(0)], tmp_path, ["coco"])
     assert (tmp_path / "coco" / "mine.txt").read_text() == "keep"
+
+
+def test_what_formats_share_is_made_once_for_each_frame_of_a_sensor():
+    made = []
+
+    @once
+    def asked(sensor):
+        made.append(sensor)
+        return len(made)
+
+    a, b = (make_frame(i).sensors["camera"] for i in range(2))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(asked, [a, a, a])) == [1, 1, 1] and asked(b) == 2 and asked(replace(a)) == 3
