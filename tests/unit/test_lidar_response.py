@@ -59,20 +59,28 @@ def test_tails_leave_the_variance():
 
 
 def test_grain_is_each_returns_own():
-    """Of noise and losses, a share comes one by one; the rest lasts over columns."""
+    """Of noise, a share comes one by one; the rest lasts over columns."""
     limits, flat = Limits(0.0, 1e3, 0.0), _flat()
     for grain in (0.0, 0.4, 1.0):
-        law = LidarResponse(noise_sigma=0.02, noise_correlation=0.9, noise_grain=grain, drop_base=0.2, drop_correlation=0.9, drop_grain=grain)
-        out = launch_response(flat, law, limits, 5, "cpu")[0].numpy()[..., 0]
-        missing = out <= 0
+        law = LidarResponse(noise_sigma=0.02, noise_correlation=0.9, noise_grain=grain)
+        error = launch_response(flat, law, limits, 5, "cpu")[0].numpy()[..., 0] - 20.0
+        assert error.std() == pytest.approx(0.02, rel=0.03)
+        assert np.mean(error[:, 1:] * error[:, :-1]) / error.var() == pytest.approx(0.9 * (1 - grain), abs=0.02)
+
+
+def test_grain_of_losses_leaves_neighbours_as_alike():
+    """The more losses come one by one, the longer are the patches of the others: neighbours share their fate as often, columns further apart oftener."""
+    limits, flat, beside, further = Limits(0.0, 1e3, 0.0), _flat(), [], []
+    for grain in (0.0, 0.5, 1.0):
+        law = LidarResponse(drop_base=0.2, drop_correlation=0.4, drop_grain=grain)
+        missing = launch_response(flat, law, limits, 5, "cpu")[0].numpy()[..., 0] <= 0
         assert missing.mean() == pytest.approx(0.2, abs=0.01)
-        pairs = ~missing[:, 1:] & ~missing[:, :-1]
-        error = out - 20.0
-        assert error[~missing].std() == pytest.approx(0.02, rel=0.03)
-        beside = np.mean((error[:, 1:] * error[:, :-1])[pairs]) / error[~missing].var()
-        assert beside == pytest.approx(0.9 * (1 - grain), abs=0.02)
-        again = missing[:, 1:][missing[:, :-1]].mean()
-        assert again == pytest.approx(0.2, abs=0.01) if grain == 1.0 else again > 0.2 + 0.4 * (1 - grain)
+        beside.append(missing[:, 1:][missing[:, :-1]].mean())
+        further.append(missing[:, 6:][missing[:, :-6]].mean())
+    assert max(beside) - min(beside) < 0.08 and min(beside) > 0.35
+    assert further[0] == pytest.approx(0.2, abs=0.01) and further[1] > further[0] + 0.01 and further[2] > further[1] + 0.05
+    assert LidarResponse(drop_correlation=0.4, drop_grain=1.0).patches == pytest.approx((0.96, 1 - 0.4 / 0.96))
+    assert LidarResponse(drop_grain=1.0).patches == (0.0, 1.0)
 
 
 def test_each_beam_has_its_own_offset():

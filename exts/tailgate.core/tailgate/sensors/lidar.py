@@ -41,6 +41,7 @@ from tailgate.sensors.lidar_random import (
     DROP_GRAIN,
     INTENSITY,
     INTENSITY_TAIL,
+    MAX_CORRELATION,
     NOISE,
     NOISE_GRAIN,
     NOISE_TAIL,
@@ -83,8 +84,9 @@ class LidarResponse:
         drop_near: further share lost at zero range, decaying over 5 m.
         drop_per_metre: further share lost per metre [1/m].
         drop_incidence: further share lost at grazing incidence.
-        drop_correlation: correlation between neighbouring columns of a beam of what decides about losses in patches, 0..0.96.
-        drop_grain: share of losses that come one by one.
+        drop_correlation: correlation between neighbouring columns of a beam of what decides about losses, those that come one by one included, 0..0.96.
+        drop_grain: share of losses that come one by one, over the largest share that leaves neighbours as correlated; the more of them, the longer the
+            patches of the others (``patches``).
         range_10pct: range at which half of the returns of a 10 % target at normal incidence are detected [m]; 0 for no limit.
         signal_incidence: exponent of cos θ in the signal that is detected or not.
         intensity_gain: intensity over reflectance of a 30 % target at normal incidence and 10 m.
@@ -140,6 +142,15 @@ class LidarResponse:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
                 raise UserError(f"LiDAR response parameter '{name}' must be a finite number, got {value!r}")
         return cls(**{name: float(value) for name, value in params.items()})
+
+    @property
+    def patches(self) -> tuple[float, float]:
+        """Correlation between neighbouring columns of what decides about losses in patches, and share of losses that come one by one.
+
+        Short gaps tell the product of that correlation and the share that comes in patches, and hardly more: it is a setting, so that fits find it.
+        """
+        grain = self.drop_grain * (1.0 - self.drop_correlation / MAX_CORRELATION)
+        return self.drop_correlation / max(1.0 - grain, 1e-6), grain
 
 
 @dataclass(frozen=True)
@@ -357,9 +368,10 @@ def respond_lidar_twin(
     if sure is not None:
         unlost = replace(p, drop_base=0.0, drop_near=0.0, drop_per_metre=0.0, drop_incidence=0.0)
         lost[..., sure:] = _loss_twin(r, cosine, reflectance * air, unlost)[..., sure:]
-    patches = normal_cdf_twin(latent_twin(seed, r.shape, DROP, p.drop_correlation, limits.wrap))
+    correlation, grain = p.patches
+    patches = normal_cdf_twin(latent_twin(seed, r.shape, DROP, correlation, limits.wrap))
     single = normal_cdf_twin(normal_twin(seed, cells, DROP_GRAIN))
-    keep = (r > 0) & (1 - patches <= (1 - lost) ** (1 - p.drop_grain)) & (1 - single <= (1 - lost) ** p.drop_grain)
+    keep = (r > 0) & (1 - patches <= (1 - lost) ** (1 - grain)) & (1 - single <= (1 - lost) ** grain)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
     speckle = p.intensity_spread * _tail_twin(seed, cells, INTENSITY_TAIL, p.intensity_tail) * normal_twin(seed, cells, INTENSITY)
     scale = (INTENSITY_REFERENCE / np.maximum(r, INTENSITY_REFERENCE)) ** p.intensity_range * air * np.exp(speckle)

@@ -31,7 +31,7 @@ class _Device:
     drop_near: wp.float32
     drop_per_metre: wp.float32
     drop_incidence: wp.float32
-    drop_grain: wp.float32
+    grain: wp.float32
     range_10pct: wp.float32
     signal_incidence: wp.float32
     intensity_gain: wp.float32
@@ -152,9 +152,9 @@ def _respond(
     air = wp.exp(-2.0 * p.extinction * r)
     kept = 1.0 - _loss(r, cosine, rho * air, e >= sure, p)
     cell = (e * exact.shape[0] + i) * exact.shape[1] + j
-    if 1.0 - normal_cdf(_along_beam(loss, i, j, e, loss_taps)) > wp.pow(kept, 1.0 - p.drop_grain):
+    if 1.0 - normal_cdf(_along_beam(loss, i, j, e, loss_taps)) > wp.pow(kept, 1.0 - p.grain):
         return
-    if p.drop_grain > 0.0 and 1.0 - normal_cdf(normal_of(seed, cell, _DROP_GRAIN)) > wp.pow(kept, p.drop_grain):
+    if p.grain > 0.0 and 1.0 - normal_cdf(normal_of(seed, cell, _DROP_GRAIN)) > wp.pow(kept, p.grain):
         return
     tan = wp.min(wp.sqrt(1.0 - cosine * cosine) / cosine, _MAX_TAN)
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
@@ -210,13 +210,14 @@ def launch_response(
         range [m] and intensity, Warp float32 arrays on ``device``.
     """
     p = _Device()
+    patches, p.grain = response.patches
     for source in (response, limits):
         for name, value in vars(source).items():
             if name in _Device.vars:
                 setattr(p, name, int(value) if name == "wrap" else float(value))
     arrays = [on_device(channel, device) for channel in exact]
     fields = []
-    for stream, correlation in ((NOISE, response.noise_correlation), (DROP, response.drop_correlation)):
+    for stream, correlation in ((NOISE, response.noise_correlation), (DROP, patches)):
         taps = taps_of(correlation)
         white = white_normals((int(seed), stream), arrays[0].shape, len(taps) - 1, limits.wrap, device)
         fields += [white, wp.array(taps, dtype=wp.float32, device=device)]
