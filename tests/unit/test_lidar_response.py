@@ -69,16 +69,16 @@ def test_grain_is_each_returns_own():
 
 
 def test_grain_of_losses_leaves_neighbours_as_alike():
-    """The more losses come one by one, the longer are the patches of the others: neighbours share their fate as often, columns further apart oftener."""
+    """The more losses come one by one, the longer are the patches of the others: neighbours share their fate as often, columns further apart more."""
     limits, flat, beside, further = Limits(0.0, 1e3, 0.0), _flat(), [], []
     for grain in (0.0, 0.5, 1.0):
         law = LidarResponse(drop_base=0.2, drop_correlation=0.4, drop_grain=grain)
         missing = launch_response(flat, law, limits, 5, "cpu")[0].numpy()[..., 0] <= 0
         assert missing.mean() == pytest.approx(0.2, abs=0.01)
         beside.append(missing[:, 1:][missing[:, :-1]].mean())
-        further.append(missing[:, 6:][missing[:, :-6]].mean())
+        further.append(missing[:, 3:][missing[:, :-3]].mean())
     assert max(beside) - min(beside) < 0.08 and min(beside) > 0.35
-    assert further[0] == pytest.approx(0.2, abs=0.01) and further[1] > further[0] + 0.01 and further[2] > further[1] + 0.05
+    assert further[1] > further[0] + 0.01 and further[2] > further[1] + 0.05
     assert LidarResponse(drop_correlation=0.4, drop_grain=1.0).patches == pytest.approx((0.96, 1 - 0.4 / 0.96))
     assert LidarResponse(drop_grain=1.0).patches == (0.0, 1.0)
 

@@ -14,8 +14,9 @@ Laws (r range [m], θ incidence, ρ reflectance):
 * signal: m = (ρ / 0.1)·cos^signal_incidence θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended target (Wagner et al. 2006, ISPRS
   J. 60, 100-112), Lambertian at exponent 1; rough ground returns more at grazing incidence (Oren and Nayar 1994, SIGGRAPH). It is detected with
   probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
-* further losses: drop_base + drop_near·exp(-r / 5 m) + drop_per_metre·r + drop_incidence·(1 - cos θ)². A share of all losses
-  comes one by one, the others in patches along the beam's sweep: glass, dark paint and wet ground lose returns over many columns.
+* further losses: drop_base + drop_near·(exp(-r / 5 m) - exp(-10 m / 5 m)) + drop_per_metre·(r - 10 m) + drop_incidence·(1 - cos θ)², at least 0:
+  scenes tell the share that is lost at 10 m far better than either slope. A share of all losses comes one by one, the others in patches along the
+  beam's sweep: glass, dark paint and wet ground lose returns over many columns.
 * intensity: intensity_gain·0.3·(ρ / 0.3)^intensity_contrast·cos^intensity_incidence θ·(10 m / max(r, 10 m))^intensity_range·
   exp(intensity_spread·exp(intensity_tail·N(0, 1) - intensity_tail²)·N(0, 1) - 2 a r), clipped to 0..1, stored in steps. Within 10 m what a
   receiver focused further away loses makes up for the range (near-distance effect, Kashani et al. 2015, Sensors 15, 28099-28128).
@@ -55,8 +56,8 @@ NEAR_LENGTH = 5.0
 """Decay length of losses at close range [m]."""
 METRES_PER_NS = 0.149896229
 """Range per time of flight: half the speed of light [m/ns]."""
-INTENSITY_REFERENCE = 10.0
-"""Range at which the intensity law's range factor is 1 [m]."""
+REFERENCE_RANGE = 10.0
+"""Range at which range changes neither intensity nor losses [m]."""
 MAX_TAN = 20.0
 """tan θ is capped here (87.1 deg)."""
 WEAKEST = 0.1
@@ -80,13 +81,14 @@ class LidarResponse:
         noise_grain: share of the noise's variance, that of incidence apart, which every return has for itself.
         noise_tail: standard deviation of the log of the noise's strength from return to return: 0 for a normal distribution, more for heavier tails.
         beam_bias: standard deviation of the beams' constant range offsets [m] that the model's ``range_offset_m`` does not name.
-        drop_base: share of returns lost anywhere.
-        drop_near: further share lost at zero range, decaying over 5 m.
+        drop_base: share of returns lost at 10 m.
+        drop_near: further share lost close by, decaying over 5 m.
         drop_per_metre: further share lost per metre [1/m].
         drop_incidence: further share lost at grazing incidence.
-        drop_correlation: correlation between neighbouring columns of a beam of what decides about losses, those that come one by one included, 0..0.96.
-        drop_grain: share of losses that come one by one, over the largest share that leaves neighbours as correlated; the more of them, the longer the
-            patches of the others (``patches``).
+        drop_correlation: correlation between neighbouring columns of a beam of what decides about losses, those that come one by one among them,
+            0..0.96.
+        drop_grain: share of losses that come one by one, over the largest share that leaves neighbours as correlated; the more of them, the longer
+            are the patches of the others (``patches``).
         range_10pct: range at which half of the returns of a 10 % target at normal incidence are detected [m]; 0 for no limit.
         signal_incidence: exponent of cos θ in the signal that is detected or not.
         intensity_gain: intensity over reflectance of a 30 % target at normal incidence and 10 m.
@@ -374,7 +376,7 @@ def respond_lidar_twin(
     keep = (r > 0) & (1 - patches <= (1 - lost) ** (1 - grain)) & (1 - single <= (1 - lost) ** grain)
     keep &= (noisy >= limits.range_min) & (noisy <= limits.range_max)
     speckle = p.intensity_spread * _tail_twin(seed, cells, INTENSITY_TAIL, p.intensity_tail) * normal_twin(seed, cells, INTENSITY)
-    scale = (INTENSITY_REFERENCE / np.maximum(r, INTENSITY_REFERENCE)) ** p.intensity_range * air * np.exp(speckle)
+    scale = (REFERENCE_RANGE / np.maximum(r, REFERENCE_RANGE)) ** p.intensity_range * air * np.exp(speckle)
     tone = MID_REFLECTANCE * (np.maximum(reflectance, 1e-4) / MID_REFLECTANCE) ** p.intensity_contrast
     intensity = np.clip(p.intensity_gain * tone * cosine**p.intensity_incidence * scale, 0, 1)
     if p.intensity_step > 0:
@@ -398,7 +400,8 @@ def _signal_twin(r: np.ndarray, cosine: np.ndarray, reflectance: np.ndarray, p: 
 
 
 def _loss_twin(r: np.ndarray, cosine: np.ndarray, signal: np.ndarray, p: LidarResponse) -> np.ndarray:
-    rate = p.drop_base + p.drop_near * np.exp(-r / NEAR_LENGTH) + p.drop_per_metre * r + p.drop_incidence * (1 - cosine) ** 2
+    near = np.exp(-r / NEAR_LENGTH) - np.exp(-REFERENCE_RANGE / NEAR_LENGTH)
+    rate = p.drop_base + p.drop_near * near + p.drop_per_metre * (r - REFERENCE_RANGE) + p.drop_incidence * (1 - cosine) ** 2
     detected = np.ones_like(r)
     if p.range_10pct > 0:
         m4 = _signal_twin(r, cosine, signal, p) ** 4

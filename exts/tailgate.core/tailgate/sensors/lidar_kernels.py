@@ -8,7 +8,7 @@ import numpy as np
 
 from tailgate.geometry.quiet import wp
 from tailgate.memory import recall
-from tailgate.sensors.lidar import INTENSITY_REFERENCE, MAX_TAN, MID_REFLECTANCE, NEAR_LENGTH, WEAKEST, LidarResponse, Limits, range_offsets
+from tailgate.sensors.lidar import MAX_TAN, MID_REFLECTANCE, NEAR_LENGTH, REFERENCE_RANGE, WEAKEST, LidarResponse, Limits, range_offsets
 from tailgate.sensors.lidar_random import BEYOND, DROP, DROP_GRAIN, INTENSITY, INTENSITY_TAIL, NOISE, NOISE_GRAIN, NOISE_TAIL, taps_of
 
 wp.set_module_options({"enable_backward": False})
@@ -16,7 +16,7 @@ wp.set_module_options({"enable_backward": False})
 _INTENSITY, _NOISE_GRAIN, _DROP_GRAIN = (wp.constant(v) for v in (INTENSITY, NOISE_GRAIN, DROP_GRAIN))
 _NOISE_TAIL, _INTENSITY_TAIL = wp.constant(NOISE_TAIL), wp.constant(INTENSITY_TAIL)
 _BEYOND, _WEAKEST = wp.constant(BEYOND), wp.constant(WEAKEST)
-_MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, INTENSITY_REFERENCE, MID_REFLECTANCE))
+_MAX_TAN, _NEAR, _TEN, _MID = (wp.constant(v) for v in (MAX_TAN, NEAR_LENGTH, REFERENCE_RANGE, MID_REFLECTANCE))
 
 
 @wp.struct
@@ -108,7 +108,8 @@ def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, stray: bool, p:
     graze = 1.0 - cosine
     rate = wp.float32(0.0)
     if not stray:
-        rate = p.drop_base + p.drop_near * wp.exp(-r / _NEAR) + p.drop_per_metre * r + p.drop_incidence * graze * graze
+        near = wp.exp(-r / _NEAR) - wp.exp(-_TEN / _NEAR)
+        rate = p.drop_base + p.drop_near * near + p.drop_per_metre * (r - _TEN) + p.drop_incidence * graze * graze
     detected = wp.float32(1.0)
     if p.range_10pct > 0.0:
         m = _signal(r, cosine, signal, p)
