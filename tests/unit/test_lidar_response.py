@@ -9,8 +9,9 @@ from tailgate.config.rig import MountedSensor, ResolvedRig, load_sensor
 from tailgate.errors import UserError
 from tailgate.frames import Frame, FrameId, Objects, Sample
 from tailgate.sensors import nominal, respond
-from tailgate.sensors.lidar import LidarResponse, Limits, loss_probability, respond_lidar_twin
+from tailgate.sensors.lidar import LidarResponse, Limits
 from tailgate.sensors.lidar_kernels import launch_response
+from tailgate.sensors.lidar_twin import loss_probability, respond_lidar_twin
 
 SHAPE = (32, 600, 2)
 ALL = LidarResponse(0.02, 5e-4, 0.015, 0.01, 0.5, 0.3, 0.4, 0.02, 0.02, 0.05, 0.001, 0.05, 0.5, 0.4, 60.0, 0.7, 0.8, 0.7, 0.6, 0.3, 0.2, 0.5, 0.01)

@@ -1,4 +1,4 @@
-"""Warp kernel of the LiDAR response; ``lidar.respond_lidar_twin`` is its readable twin."""
+"""Warp kernel of the LiDAR response; ``lidar_twin`` is its readable twin."""
 
 from __future__ import annotations
 
