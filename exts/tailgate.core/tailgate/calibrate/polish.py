@@ -28,6 +28,8 @@ STEP, _ERRORS = 0.1, 3.0
 no more."""
 ROUNDS = 4
 """Most Jacobians taken."""
+_HELD = 60
+"""Values that both halves of the blocks must hold of a stratum, or its difference is that of a few values which come and go."""
 SHRINKAGE = 10.0
 """Variance on the diagonal of the auxiliary vector's covariance, over that of a stratum's average component."""
 _CHORDS, _STILL = 4, 3e-3
@@ -193,19 +195,34 @@ def _descend(
 def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Finite differences of the auxiliary vector of either half of the blocks, towards the middle of the bounds and, where steps are short, to either
     side, [2, components, settings]."""
-    here, columns = _halves(auxiliary, simulate(problem.values(best))), []
+    here, columns = _Halves.of(auxiliary, simulate(problem.values(best))), []
     for k in range(len(best)):
         step = np.zeros(len(best))
         step[k] = steps[k] if best[k] <= 0.5 else -steps[k]
-        ahead, behind = _halves(auxiliary, simulate(problem.values(best + step))), here
+        ahead, behind = _Halves.of(auxiliary, simulate(problem.values(best + step))), here
         opposite = np.clip(best - step, 0.0, 1.0) if steps[k] < STEP else best
         if (opposite != best).any():
-            behind = _halves(auxiliary, simulate(problem.values(opposite)))
-        columns.append((ahead - behind) / (best + step - opposite)[k])
+            behind = _Halves.of(auxiliary, simulate(problem.values(opposite)))
+        told = np.minimum(ahead.held, behind.held) >= _HELD
+        columns.append(told * (ahead.vectors - behind.vectors) / (best + step - opposite)[k])
     return np.stack(columns, axis=2)
 
 
-def _halves(auxiliary: Auxiliary, scenes: Sequence[Sequence[Sketch]]) -> np.ndarray:
-    """Auxiliary vectors of every other block and of those between, of the same one where there is no other; [2, components]."""
-    blocks = [block for scene in scenes for block in scene]
-    return np.stack([auxiliary(Sketch.total(blocks[k % len(blocks) :: 2])) for k in range(2)])
+@dataclass(frozen=True)
+class _Halves:
+    """Every other block and those between, or the same one twice where there is no other.
+
+    Attributes:
+        vectors: auxiliary vectors of both [2, components].
+        held: values in the stratum of each component, in the half that holds fewer [components].
+    """
+
+    vectors: np.ndarray
+    held: np.ndarray
+
+    @classmethod
+    def of(cls, auxiliary: Auxiliary, scenes: Sequence[Sequence[Sketch]]) -> _Halves:
+        """Put simulated blocks together."""
+        blocks = [block for scene in scenes for block in scene]
+        totals = [Sketch.total(blocks[k % len(blocks) :: 2]) for k in range(2)]
+        return cls(np.stack([auxiliary(t) for t in totals]), np.min([auxiliary.held(t) for t in totals], axis=0))
