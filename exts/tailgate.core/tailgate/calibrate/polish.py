@@ -28,8 +28,6 @@ STEP, _ERRORS = 0.1, 3.0
 no more."""
 ROUNDS = 4
 """Most Jacobians taken."""
-_HELD = 60
-"""Values that both halves of the blocks must hold of a stratum, or its difference is that of a few values which come and go."""
 SHRINKAGE = 10.0
 """Variance on the diagonal of the auxiliary vector's covariance, over that of a stratum's average component."""
 _CHORDS, _STILL = 4, 3e-3
@@ -203,7 +201,7 @@ def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: 
         opposite = np.clip(best - step, 0.0, 1.0) if steps[k] < STEP else best
         if (opposite != best).any():
             behind = _Halves.of(auxiliary, simulate(problem.values(opposite)))
-        told = np.minimum(ahead.held, behind.held) >= _HELD
+        told = np.minimum(ahead.held, behind.held) >= problem.held
         columns.append(told * (ahead.vectors - behind.vectors) / (best + step - opposite)[k])
     return np.stack(columns, axis=2)
 

@@ -28,6 +28,7 @@ class Problem:
         slopes: the same on more scenes, which the Jacobians of the last steps can afford; None where there are no more.
         finely: the same on all, a dozen times; None where there are no more.
         shortest: least finite difference, as a share of the bounds, that random losses do not drown.
+        held: values that either half of the blocks must hold of a stratum, or differences there are those of a few values which come and go.
     """
 
     reference: Sequence[Sketch]
@@ -39,6 +40,7 @@ class Problem:
     slopes: Simulate | None = None
     finely: Simulate | None = None
     shortest: float = 0.05
+    held: int = 25
 
     @property
     def names(self) -> list[str]:
