@@ -49,8 +49,6 @@ FEW = 24
 """Views that the search runs on; the last steps take all."""
 SHORTEST = 0.03
 """Least finite difference, as a share of the bounds: edges of clean pictures are all alike sharp."""
-HELD = 0
-"""Pixels that either half of the views must hold of a stratum: few views show a distance, with thousands of pixels each."""
 RECENT = 8
 """Responses kept while a fit goes on: while settings of depth are searched, the colour image stays."""
 DEVICE_STATISTICS = {name: DEPTH_STATISTICS[name] for name in (*_NOISE, *_HOLES, *_EDGES, *_ALIGNED, *_PICTURE)}
@@ -128,7 +126,7 @@ def fit_camera(
         return simulate
 
     few, every = simulator(FEW), simulator(None)
-    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, finely=every, shortest=SHORTEST, held=HELD)
+    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, finely=every, shortest=SHORTEST)
     with remembering():
         return fit(problem, heard)
 

@@ -41,6 +41,8 @@ SEEN_BY = {
 """Response setting -> the statistics it is fitted against."""
 FELT_BY = {**dict.fromkeys(INTENSITY, ("loss",)), **dict.fromkeys(LOSSES, _GAPS)}
 """Losses are told apart by intensity, and gaps are of what is lost: errors of the ones are errors of what is fitted to the others."""
+LOUD = dict.fromkeys((*_LOSS, *_GAPS), 100.0)
+"""Losses are drawn anew where their probability moves: of a hundred a step shows as much chance as effect."""
 FEW, SOME, MANY = 24, 96, 288
 """Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are: in the search, for the Jacobians of the
 last steps, and for these steps."""
@@ -83,7 +85,8 @@ def fit_response(
     counted = {name for block in blocks for name in block.counts}
     statistics = {name: s for name, s in FIT_STATISTICS.items() if name not in FINER or FINER[name].name not in counted}
     with remembering():
-        return fit(Problem(list(blocks), statistics, free, SEEN_BY, simulator(FEW), FELT_BY, simulator(SOME), simulator(MANY)), heard)
+        few, some, many = (simulator(most) for most in (FEW, SOME, MANY))
+        return fit(Problem(list(blocks), statistics, free, SEEN_BY, few, FELT_BY, some, many, loud=LOUD), heard)
 
 
 def simulated_scans(

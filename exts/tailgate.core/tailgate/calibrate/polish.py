@@ -194,6 +194,7 @@ def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: 
     """Finite differences of the auxiliary vector of either half of the blocks, towards the middle of the bounds and, where steps are short, to either
     side, [2, components, settings]."""
     here, columns = _Halves.of(auxiliary, simulate(problem.values(best))), []
+    loud = np.array([problem.loud.get(name, 0.0) for name in auxiliary.statistic_of()])
     for k in range(len(best)):
         step = np.zeros(len(best))
         step[k] = steps[k] if best[k] <= 0.5 else -steps[k]
@@ -201,7 +202,8 @@ def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: 
         opposite = np.clip(best - step, 0.0, 1.0) if steps[k] < STEP else best
         if (opposite != best).any():
             behind = _Halves.of(auxiliary, simulate(problem.values(opposite)))
-        told = np.minimum(ahead.held, behind.held) >= problem.held
+        held = np.maximum(np.minimum(ahead.held, behind.held), 1.0)
+        told = held / (held + loud)
         columns.append(told * (ahead.vectors - behind.vectors) / (best + step - opposite)[k])
     return np.stack(columns, axis=2)
 
