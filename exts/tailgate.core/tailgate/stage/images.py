@@ -49,18 +49,21 @@ def is_image(path: str) -> bool:
 
 
 EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])
+SILENT = 0
+"""OpenCV's level of logging at which it says nothing."""
 
 
 def read_common(data: bytes) -> np.ndarray | None:
     """Decode with OpenCV: grey, BGR or BGRA [H, W(, C)], or None."""
     cv2 = need("cv2")
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
+    level = set_level(SILENT)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:
         return None
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        set_level(level)
 
 
 def read_exr(data: bytes) -> np.ndarray | None:
