@@ -50,12 +50,8 @@ def test_a_hidden_response_is_found_on_other_streets(device, seed):
     assert found.distance < 0.4 * found.distance_prior
     sharp = {n: e for n, e in found.estimates.items() if e.state == "identified"}
     assert "drop_correlation" in sharp
-    for name, estimate in sharp.items():
+    for name, estimate in {**sharp, "noise_incidence": found.estimates["noise_incidence"]}.items():
         assert estimate.value == pytest.approx(hidden[name], rel=0.1), name
-    # Relief adds as a square: a quarter of noise_sigma, as drawn first, doubles the variance at 75 degrees only. These streets know it to a fifth,
-    # so that a demand of 10 % would ask for half of their interval.
-    relief = found.estimates["noise_incidence"]
-    assert relief.identifiable and relief.low <= hidden["noise_incidence"] <= relief.high
     assert np.mean([e.low <= hidden[n] <= e.high for n, e in found.estimates.items() if e.identifiable]) >= 0.75
     fitted = {**nominal(device), **{n: e.value for n, e in found.estimates.items()}}
     real = Sketch.total(blocks)
