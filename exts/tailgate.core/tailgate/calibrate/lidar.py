@@ -42,7 +42,7 @@ SEEN_BY = {
 FELT_BY = {**dict.fromkeys(INTENSITY, ("loss",)), **dict.fromkeys(LOSSES, _GAPS)}
 """Losses are told apart by intensity, and gaps are of what is lost: errors of the ones are errors of what is fitted to the others."""
 LOUD = dict.fromkeys((*_LOSS, *_GAPS), 100.0)
-"""Losses are drawn anew where their probability moves: of few, a step shows chance. Chosen: sharp limits from 25 to 120 found hidden settings alike."""
+"""Losses are drawn anew where their probability moves: of few, a step shows chance. Chosen: sharp limits of 25 to 120 did alike."""
 FEW, SOME, MANY = 24, 96, 288
 """Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are: in the search, for the Jacobians of the
 last steps, and for these steps."""
