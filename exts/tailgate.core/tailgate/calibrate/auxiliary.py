@@ -89,11 +89,6 @@ class Auxiliary:
         """The auxiliary vector [components]."""
         return self._vectors({name: sketch.counts[name][None] for name in self.parts if name in sketch.counts}, 1)[0]
 
-    def held(self, sketch: Sketch) -> np.ndarray:
-        """Values that a sketch holds in the stratum of each component [components]."""
-        counts = [sketch.counts[name][rows].sum(1) if name in sketch.counts else np.zeros(len(rows)) for name, (rows, _) in self.parts.items()]
-        return np.repeat(np.concatenate(counts or [np.zeros(0)]), self._bins())
-
     def _usual(self, variance: np.ndarray) -> np.ndarray:
         """Variance of a stratum of its size, by others of its statistic [strata]: a few blocks may agree by chance. 0 where too few strata tell."""
         usual, statistic = np.zeros_like(variance), self.statistic_of_strata()

@@ -41,8 +41,6 @@ SEEN_BY = {
 """Response setting -> the statistics it is fitted against."""
 FELT_BY = {**dict.fromkeys(INTENSITY, ("loss",)), **dict.fromkeys(LOSSES, _GAPS)}
 """Losses are told apart by intensity, and gaps are of what is lost: errors of the ones are errors of what is fitted to the others."""
-LOUD = dict.fromkeys((*_LOSS, *_GAPS), 100.0)
-"""Losses are drawn anew where their probability moves: of few, a step shows chance. Chosen: sharp limits of 25 to 120 did alike."""
 FEW, SOME, MANY = 24, 96, 288
 """Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are: in the search, for the Jacobians of the
 last steps, and for these steps."""
@@ -86,7 +84,7 @@ def fit_response(
     statistics = {name: s for name, s in FIT_STATISTICS.items() if name not in FINER or FINER[name].name not in counted}
     with remembering():
         few, some, many = (simulator(most) for most in (FEW, SOME, MANY))
-        return fit(Problem(list(blocks), statistics, free, SEEN_BY, few, FELT_BY, some, many, loud=LOUD), heard)
+        return fit(Problem(list(blocks), statistics, free, SEEN_BY, few, FELT_BY, some, many), heard)
 
 
 def simulated_scans(

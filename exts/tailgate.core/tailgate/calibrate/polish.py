@@ -23,9 +23,9 @@ from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.calibrate.search import MARGIN, REACH, RIDGE
 from tailgate.validate.sketch import Sketch
 
-STEP, _ERRORS = 0.1, 3.0
-"""Step of the first finite differences, as a share of the bounds, and how many standard errors later ones are wide: sharp statistics are linear over
-no more."""
+_STEP, _ERRORS, _LONGEST = 0.1, 3.0, 0.3
+"""Step of the first finite differences, as a share of the bounds; how many standard errors later ones are long, for sharp statistics are linear over
+no more; and the longest, for what hardly moves a statistic shows over a long way or not at all."""
 ROUNDS = 4
 """Most Jacobians taken."""
 SHRINKAGE = 10.0
@@ -129,7 +129,7 @@ def polish(problem: Problem, start: np.ndarray) -> Polished:
     """Settle at the point whose summaries match the reference's."""
     finely, slopes = problem.finely or problem.simulate, problem.slopes or problem.simulate
     best, scenes = start, finely(problem.values(start))
-    steps = np.full(len(best), STEP)
+    steps = None
     for k in range(ROUNDS):
         came = best
         plain = Auxiliary(problem, scenes)
@@ -139,7 +139,7 @@ def polish(problem: Problem, start: np.ndarray) -> Polished:
         chosen = _Round(problem, auxiliary, jacobian * auxiliary.over(plain)[:, None], misfit)
         best, scenes = _descend(problem, finely, auxiliary, chosen, best, scenes)
         errors = np.sqrt(np.diag(chosen.covariance))
-        steps = np.clip(_ERRORS * errors, problem.shortest, STEP)
+        steps = np.clip(_ERRORS * errors, problem.shortest, _LONGEST)
         if k and (np.abs(best - came) < _SETTLED + _WITHIN * errors).all():
             break
     middle = finely(problem.values(np.full(len(best), 0.5)))
@@ -190,39 +190,22 @@ def _descend(
     return best, scenes
 
 
-def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Finite differences of the auxiliary vector of either half of the blocks, towards the middle of the bounds and, where steps are short, to either
-    side, [2, components, settings]."""
-    here, columns = _Halves.of(auxiliary, simulate(problem.values(best))), []
-    loud = np.array([problem.loud.get(name, 0.0) for name in auxiliary.statistic_of()])
+def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
+    """Finite differences of the auxiliary vector of either half of the blocks, [2, components, settings]: over ``steps`` to either side, as far as
+    the bounds reach, or first over a fixed step towards their middle."""
+    here, columns = _halves(auxiliary, simulate(problem.values(best))), []
     for k in range(len(best)):
         step = np.zeros(len(best))
-        step[k] = steps[k] if best[k] <= 0.5 else -steps[k]
-        ahead, behind = _Halves.of(auxiliary, simulate(problem.values(best + step))), here
-        opposite = np.clip(best - step, 0.0, 1.0) if steps[k] < STEP else best
+        step[k] = np.copysign(_STEP if steps is None else steps[k], 0.5 - best[k])
+        ahead, behind = _halves(auxiliary, simulate(problem.values(best + step))), here
+        opposite = best if steps is None else np.clip(best - step, 0.0, 1.0)
         if (opposite != best).any():
-            behind = _Halves.of(auxiliary, simulate(problem.values(opposite)))
-        held = np.maximum(np.minimum(ahead.held, behind.held), 1.0)
-        told = held / (held + loud)
-        columns.append(told * (ahead.vectors - behind.vectors) / (best + step - opposite)[k])
+            behind = _halves(auxiliary, simulate(problem.values(opposite)))
+        columns.append((ahead - behind) / (best + step - opposite)[k])
     return np.stack(columns, axis=2)
 
 
-@dataclass(frozen=True)
-class _Halves:
-    """Every other block and those between, or the same one twice where there is no other.
-
-    Attributes:
-        vectors: auxiliary vectors of both [2, components].
-        held: values in the stratum of each component, in the half that holds fewer [components].
-    """
-
-    vectors: np.ndarray
-    held: np.ndarray
-
-    @classmethod
-    def of(cls, auxiliary: Auxiliary, scenes: Sequence[Sequence[Sketch]]) -> _Halves:
-        """Put simulated blocks together."""
-        blocks = [block for scene in scenes for block in scene]
-        totals = [Sketch.total(blocks[k % len(blocks) :: 2]) for k in range(2)]
-        return cls(np.stack([auxiliary(t) for t in totals]), np.min([auxiliary.held(t) for t in totals], axis=0))
+def _halves(auxiliary: Auxiliary, scenes: Sequence[Sequence[Sketch]]) -> np.ndarray:
+    """Auxiliary vectors of every other block and of those between, of the same one where there is no other; [2, components]."""
+    blocks = [block for scene in scenes for block in scene]
+    return np.stack([auxiliary(Sketch.total(blocks[k % len(blocks) :: 2])) for k in range(2)])

@@ -28,7 +28,6 @@ class Problem:
         slopes: the same on more scenes, which the Jacobians of the last steps can afford; None where there are no more.
         finely: the same on all, a dozen times; None where there are no more.
         shortest: least finite difference, as a share of the bounds, that random losses do not drown.
-        loud: statistic -> how many values of a stratum show as much chance as effect in a finite difference; none where it is left out.
     """
 
     reference: Sequence[Sketch]
@@ -40,7 +39,6 @@ class Problem:
     slopes: Simulate | None = None
     finely: Simulate | None = None
     shortest: float = 0.05
-    loud: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
