@@ -102,7 +102,7 @@ def _write(stem: Path, data: Any) -> str:
 
 def _camera(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     """(annotator, suffix, data) of every file of a camera."""
-    out: list[tuple[str, str, Any]] = [("rgb", "", encode_png(host(sensor.channel("rgb"))))]
+    out: list[tuple[str, str, Any]] = [("rgb", "", encode_png(host(sensor.channel("rgb")), "noise"))]
     for name in ("distance_to_image_plane", "distance_to_camera"):
         if name in sensor.channels:
             out.append((name, "", host(sensor.channels[name])))
@@ -126,9 +126,9 @@ def _masks(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     paths = {colour_key(i): object_path(classes[i], i) if i in classes else "BACKGROUND" if i == 0 else "UNLABELLED" for i in ids}
     semantics = {colour_key(i): {"class": classes.get(i, "BACKGROUND" if i == 0 else "UNLABELLED")} for i in ids}
     return [
-        ("semantic_segmentation", "", encode_png(colours(semantic))),
+        ("semantic_segmentation", "", encode_png(colours(semantic), "labels")),
         ("semantic_segmentation", "labels", labels),
-        ("instance_segmentation", "", encode_png(colours(instance))),
+        ("instance_segmentation", "", encode_png(colours(instance), "labels")),
         ("instance_segmentation", "mapping", paths),
         ("instance_segmentation", "semantics_mapping", semantics),
     ]

@@ -30,7 +30,7 @@ def once(make: Callable[[SensorFrame], T]) -> Callable[[SensorFrame], T]:
 @once
 def picture(camera: SensorFrame) -> bytes:
     """PNG of the colours, without a fourth component."""
-    return encode_png(host(camera.channel("rgb"))[..., :3])
+    return encode_png(host(camera.channel("rgb"))[..., :3], "noise")
 
 
 @once
