@@ -15,6 +15,7 @@ import numpy as np
 
 from tailgate.datasets.boxes import inverse
 from tailgate.datasets.files import encode_png, write_array, write_bytes, write_json
+from tailgate.datasets.shared import returns
 from tailgate.frames import Frame, SensorFrame, host
 
 BOX_2D = np.dtype([("semanticId", "<u4"), ("x_min", "<i4"), ("y_min", "<i4"), ("x_max", "<i4"), ("y_max", "<i4"), ("occlusionRatio", "<f4")])
@@ -198,7 +199,7 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
 
 def _lidar(sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     """The point cloud in world space, as the annotator gives it, with one file per property, and the pose that leads back to the sensor."""
-    points, T = sensor.points(), np.asarray(sensor.T_world_sensor)[0]
+    points, T = returns(sensor), np.asarray(sensor.T_world_sensor)[0]
     world = points["xyz"].astype(np.float64) @ T[:3, :3].T + T[:3, 3]
     out: list[tuple[str, str, Any]] = [("pointcloud", "", world.astype(np.float32))]
     out += [("pointcloud", name, points[name]) for name in ("semantic", "instance", "intensity", "ring", "echo", "time_offset") if name in points]
