@@ -56,13 +56,23 @@ def _pcg(state: wp.uint32) -> wp.uint32:
 
 
 @wp.func
-def normal_of(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
+def uniform_pair(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.vec2:
+    """Two independent numbers in [0, 1)."""
     key = _pcg(wp.uint32(cell) + _pcg(wp.uint32(stream)))
     a = _pcg(wp.uint32(seed) + key)
     b = _pcg(a)
-    u = wp.float32(a >> wp.uint32(8)) / 16777216.0
-    v = wp.float32(b >> wp.uint32(8)) / 16777216.0
-    return wp.sqrt(-2.0 * wp.log(wp.max(u, 1.0e-9))) * wp.cos(6.283185307179586 * v)
+    return wp.vec2(wp.float32(a >> wp.uint32(8)) / 16777216.0, wp.float32(b >> wp.uint32(8)) / 16777216.0)
+
+
+@wp.func
+def normal_from(uniform: wp.vec2) -> wp.float32:
+    """Standard normal (Box and Muller 1958)."""
+    return wp.sqrt(-2.0 * wp.log(wp.max(uniform[0], 1.0e-9))) * wp.cos(6.283185307179586 * uniform[1])
+
+
+@wp.func
+def normal_of(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
+    return normal_from(uniform_pair(seed, cell, stream))
 
 
 @wp.kernel
