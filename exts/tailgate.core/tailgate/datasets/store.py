@@ -169,7 +169,7 @@ def _compress(array: np.ndarray) -> tuple[str, bytes]:
         return "zlib", zlib.compress(little.reshape(-1, 1).view(np.uint8).T.tobytes(), level=1)
     if not array.size:
         return "blosc2", b""
-    cparams = {"codec": blosc2.Codec.LZ4, "clevel": 5, "typesize": little.dtype.itemsize, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
+    cparams = {"codec": blosc2.Codec.LZ4, "clevel": 1, "typesize": little.dtype.itemsize, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
     return "blosc2", blosc2.compress2(little, **cparams)
 
 
