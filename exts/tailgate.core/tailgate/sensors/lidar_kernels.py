@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 from tailgate.memory import recall
 from tailgate.sensors.lidar import MAX_TAN, MID_REFLECTANCE, NEAR_LENGTH, REFERENCE_RANGE, WEAKEST, LidarResponse, Limits, range_offsets
 from tailgate.sensors.lidar_random import BEYOND, DROP, DROP_GRAIN, INTENSITY, INTENSITY_TAIL, NOISE, NOISE_GRAIN, NOISE_TAIL, taps_of
@@ -76,16 +77,25 @@ def normal_of(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
 
 
 @wp.kernel
-def _white(seed: wp.int32, stream: wp.int32, columns: wp.int32, wrap: wp.int32, out: wp.array3d(dtype=wp.float32)):
-    """Independent normals of a scan with ``out.shape[1] - columns`` columns before its first: those of its end where it wraps, else of their own."""
-    i, j, e = wp.tid()
-    col = j - (out.shape[1] - columns)
-    beyond = wp.int32(0)
-    if col < 0:
-        col = (col % columns + columns) % columns
-        if wrap == 0:
-            beyond = _BEYOND
-    out[i, j, e] = normal_of(seed, (e * out.shape[0] + i) * columns + col + beyond, stream)
+def _white(seed: wp.int32, stream: wp.int32, columns: wp.int32, wrap: wp.int32, strip: wp.int32, out: wp.array3d(dtype=wp.float32)):
+    """Independent normals of a scan with ``out.shape[1] - columns`` columns before its first: those of its end where it wraps, else of their own. A
+    thread works through ``strip`` cells of a beam."""
+    row = out.shape[1] * out.shape[2]
+    i = wp.tid() * strip / row
+    j = wp.tid() * strip % row / out.shape[2]
+    e = wp.tid() * strip % out.shape[2]
+    for _ in range(strip):
+        col = j - (out.shape[1] - columns)
+        beyond = wp.int32(0)
+        if col < 0:
+            col = (col % columns + columns) % columns
+            if wrap == 0:
+                beyond = _BEYOND
+        out[i, j, e] = normal_of(seed, (e * out.shape[0] + i) * columns + col + beyond, stream)
+        e += 1
+        if e == out.shape[2]:
+            e = 0
+            j += 1
 
 
 @wp.func
@@ -202,7 +212,8 @@ def white_normals(stream: tuple[int, int], shape: tuple[int, int, int], before: 
 
     def make() -> Any:
         out = wp.empty((beams, before + columns, echoes), dtype=wp.float32, device=device)
-        wp.launch(_white, dim=out.shape, inputs=[*stream, columns, int(wrap)], outputs=[out], device=device)
+        threads, strip = strips(out.size, device, out.shape[1] * echoes)
+        wp.launch(_white, dim=threads, inputs=[*stream, columns, int(wrap), strip], outputs=[out], device=device)
         return out
 
     return recall(("scan normals", *stream, str(device)), (shape, before, wrap), make)
