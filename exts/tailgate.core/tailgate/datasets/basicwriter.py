@@ -108,9 +108,10 @@ def _camera(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
         if name in sensor.channels:
             out.append((name, "", host(sensor.channels[name])))
     if "normals" in sensor.channels:
-        normals = host(sensor.channels["normals"])[..., :3]
-        shade = np.clip((normals * 0.5 + 0.5) * 255, 0, 255).astype(np.uint8)
-        out.append(("normals", "", encode_png(np.concatenate([shade, np.full_like(shade[..., :1], 255)], axis=2))))
+        shade = (host(sensor.channels["normals"]) * 0.5 + 0.5) * 255
+        shade = np.clip(shade, 0, 255, out=shade).astype(np.uint8)
+        shade[..., 3] = 255
+        out.append(("normals", "", encode_png(shade)))
     out += _masks(frame, sensor)
     out += _boxes(frame, sensor)
     out.append(("camera_params", "", camera_params(sensor)))

@@ -1,8 +1,8 @@
 """The frame store: a Frame as a folder, and a digest of its content that knows nothing of codecs.
 
 A folder holds ``frame.json`` (everything that is no image), one PNG per colour image (not compressed) or label image, and ``arrays.bin``: the other
-channels one after the other, each compressed with Blosc2 (LZ4, byte shuffle). Where OpenCV or Blosc2 is absent (in Isaac Sim) images lie in ``arrays.bin``
-as well, and zlib compresses; every folder is read everywhere.
+channels one after the other, each compressed with Blosc2 (LZ4, byte shuffle). Where OpenCV or Blosc2 is absent (in Isaac Sim) images lie in
+``arrays.bin`` as well, and zlib compresses; every folder is read everywhere.
 """
 
 from __future__ import annotations
