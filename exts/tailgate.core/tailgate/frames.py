@@ -242,12 +242,14 @@ class SensorFrame:
             ``xyz`` [n, 3] in the sensor frame [m], as stored, ``ring``, ``column``, ``echo`` and the channels, [n] each.
         """
         rng = host(self.channel("range"))
-        order = np.nonzero(rng.transpose(1, 0, 2) > 0)
-        cell = (order[1], order[0], order[2])
-        xyz = directions(*(host(self.channel(c)) for c in ("azimuth", "elevation")))[cell[:2]] * rng[cell][:, None]
+        column, beam, echo = np.nonzero(rng.transpose(1, 0, 2) > 0)
+        firing = beam * rng.shape[1] + column
+        cell = firing * rng.shape[2] + echo
+        aims = directions(*(host(self.channel(c)) for c in ("azimuth", "elevation"))).reshape(-1, 3)
+        xyz = aims.take(firing, axis=0) * rng.take(cell)[:, None]
         xyz = (self.rounding.rounded(xyz) if self.rounding else xyz).astype(np.float32)
-        out = {name: host(self.channels[name])[cell] for name in channels if name in self.channels}
-        place = {"ring": host(self.channel("ring"))[cell[0]], "column": cell[1].astype(np.int32), "echo": cell[2].astype(np.uint8)}
+        out = {name: host(self.channels[name]).take(cell) for name in channels if name in self.channels}
+        place = {"ring": host(self.channel("ring"))[beam], "column": column.astype(np.int32), "echo": echo.astype(np.uint8)}
         return {"xyz": xyz, **out, **place}
 
 

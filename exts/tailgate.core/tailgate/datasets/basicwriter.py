@@ -15,6 +15,7 @@ import numpy as np
 
 from tailgate.datasets.boxes import inverse
 from tailgate.datasets.files import encode_png, write_array, write_bytes, write_json
+from tailgate.datasets.shared import returns
 from tailgate.frames import Frame, SensorFrame, host
 
 BOX_2D = np.dtype([("semanticId", "<u4"), ("x_min", "<i4"), ("y_min", "<i4"), ("x_max", "<i4"), ("y_max", "<i4"), ("occlusionRatio", "<f4")])
@@ -102,14 +103,15 @@ def _write(stem: Path, data: Any) -> str:
 
 def _camera(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     """(annotator, suffix, data) of every file of a camera."""
-    out: list[tuple[str, str, Any]] = [("rgb", "", encode_png(host(sensor.channel("rgb"))))]
+    out: list[tuple[str, str, Any]] = [("rgb", "", encode_png(host(sensor.channel("rgb")), "noise"))]
     for name in ("distance_to_image_plane", "distance_to_camera"):
         if name in sensor.channels:
             out.append((name, "", host(sensor.channels[name])))
     if "normals" in sensor.channels:
-        normals = host(sensor.channels["normals"])[..., :3]
-        shade = np.clip((normals * 0.5 + 0.5) * 255, 0, 255).astype(np.uint8)
-        out.append(("normals", "", encode_png(np.concatenate([shade, np.full_like(shade[..., :1], 255)], axis=2))))
+        shade = (host(sensor.channels["normals"]) * 0.5 + 0.5) * 255
+        shade = np.clip(shade, 0, 255, out=shade).astype(np.uint8)
+        shade[..., 3] = 255
+        out.append(("normals", "", encode_png(shade)))
     out += _masks(frame, sensor)
     out += _boxes(frame, sensor)
     out.append(("camera_params", "", camera_params(sensor)))
@@ -126,9 +128,9 @@ def _masks(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     paths = {colour_key(i): object_path(classes[i], i) if i in classes else "BACKGROUND" if i == 0 else "UNLABELLED" for i in ids}
     semantics = {colour_key(i): {"class": classes.get(i, "BACKGROUND" if i == 0 else "UNLABELLED")} for i in ids}
     return [
-        ("semantic_segmentation", "", encode_png(colours(semantic))),
+        ("semantic_segmentation", "", encode_png(colours(semantic), "labels")),
         ("semantic_segmentation", "labels", labels),
-        ("instance_segmentation", "", encode_png(colours(instance))),
+        ("instance_segmentation", "", encode_png(colours(instance), "labels")),
         ("instance_segmentation", "mapping", paths),
         ("instance_segmentation", "semantics_mapping", semantics),
     ]
@@ -198,7 +200,7 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
 
 def _lidar(sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     """The point cloud in world space, as the annotator gives it, with one file per property, and the pose that leads back to the sensor."""
-    points, T = sensor.points(), np.asarray(sensor.T_world_sensor)[0]
+    points, T = returns(sensor), np.asarray(sensor.T_world_sensor)[0]
     world = points["xyz"].astype(np.float64) @ T[:3, :3].T + T[:3, 3]
     out: list[tuple[str, str, Any]] = [("pointcloud", "", world.astype(np.float32))]
     out += [("pointcloud", name, points[name]) for name in ("semantic", "instance", "intensity", "ring", "echo", "time_offset") if name in points]

@@ -30,13 +30,19 @@ def once(make: Callable[[SensorFrame], T]) -> Callable[[SensorFrame], T]:
 @once
 def picture(camera: SensorFrame) -> bytes:
     """PNG of the colours, without a fourth component."""
-    return encode_png(host(camera.channel("rgb"))[..., :3])
+    return encode_png(host(camera.channel("rgb"))[..., :3], "noise")
+
+
+@once
+def returns(lidar: SensorFrame) -> dict[str, np.ndarray]:
+    """``SensorFrame.points``."""
+    return lidar.points()
 
 
 @once
 def firing_table(lidar: SensorFrame) -> dict[str, np.ndarray]:
     """``SensorFrame.points`` in ``firing_table_order``."""
-    return firing_table_order(lidar.points())
+    return firing_table_order(returns(lidar))
 
 
 def firing_table_order(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -44,9 +50,9 @@ def firing_table_order(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     is all that is left of the ring in a file of bare points."""
     x, y, z = points["xyz"].astype(np.float64).T
     azimuth, elevation = np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))
-    rings = np.unique(points["ring"])
-    height = np.array([np.median(elevation[points["ring"] == r]) for r in rings])
-    rank = np.empty(len(rings), dtype=np.int64)
-    rank[np.argsort(-height, kind="stable")] = np.arange(len(rings))
-    order = np.lexsort((azimuth, rank[np.searchsorted(rings, points["ring"])]))
-    return {name: values[order] for name, values in points.items()}
+    by_ring = np.argsort(points["ring"], kind="stable")
+    rings = np.split(by_ring, np.flatnonzero(np.diff(points["ring"][by_ring])) + 1) if len(by_ring) else []
+    height = np.array([np.median(elevation[ring]) for ring in rings])
+    sorted_ = [rings[r][np.argsort(azimuth[rings[r]], kind="stable")] for r in np.argsort(-height, kind="stable")]
+    order = np.concatenate([by_ring[:0], *sorted_])
+    return {name: values.take(order, axis=0) for name, values in points.items()}

@@ -1,8 +1,8 @@
 """The frame store: a Frame as a folder, and a digest of its content that knows nothing of codecs.
 
-A folder holds ``frame.json`` (everything that is no image), one PNG per colour or label image, and ``arrays.bin``: the other channels one after the
-other, each compressed with Blosc2 (LZ4, byte shuffle). Where OpenCV or Blosc2 is absent (in Isaac Sim) images lie in ``arrays.bin`` as well, and zlib
-compresses; every folder is read everywhere.
+A folder holds ``frame.json`` (everything that is no image), one PNG per colour image (not compressed) or label image, and ``arrays.bin``: the other
+channels one after the other, each compressed with Blosc2 (LZ4, byte shuffle). Where OpenCV or Blosc2 is absent (in Isaac Sim) images lie in
+``arrays.bin`` as well, and zlib compresses; every folder is read everywhere.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def load(folder: str | Path) -> Frame:
         record = json.loads((folder / "frame.json").read_text(encoding="utf-8"))
         if record["version"] != VERSION:
             raise UserError(f"frame store version must be {VERSION}, got {record['version']}", folder / "frame.json")
-        packed = (folder / "arrays.bin").read_bytes()
+        packed = memoryview((folder / "arrays.bin").read_bytes())
         return _frame_of(record, {key: _read_array(entry, folder, packed) for key, entry in record["arrays"].items()})
     except FileNotFoundError as error:
         raise UserError(f"holds no whole frame: {Path(str(error.filename)).name} is missing", folder) from None
@@ -139,7 +139,7 @@ def _write(frame: Frame, folder: Path) -> None:
             image = _as_image(array)
             if image is not None:
                 entry["png"] = f"{name}.{channel}.png"
-                write_bytes(folder / entry["png"], encode_png(image), durable=True)
+                write_bytes(folder / entry["png"], encode_png(image, "labels" if image.dtype == np.uint16 else "draft"), durable=True)
             else:
                 entry["codec"], data = _compress(array)
                 entry |= {"offset": offset, "bytes": len(data)}
@@ -169,30 +169,35 @@ def _compress(array: np.ndarray) -> tuple[str, bytes]:
         return "zlib", zlib.compress(little.reshape(-1, 1).view(np.uint8).T.tobytes(), level=1)
     if not array.size:
         return "blosc2", b""
-    cparams = {"codec": blosc2.Codec.LZ4, "clevel": 5, "typesize": little.dtype.itemsize, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
+    cparams = {"codec": blosc2.Codec.LZ4, "clevel": 1, "typesize": little.dtype.itemsize, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
     return "blosc2", blosc2.compress2(little, **cparams)
 
 
-def _decompress(codec: str, data: bytes, dtype: np.dtype) -> bytes:
-    """Inverse of ``_compress``."""
+def _decompress(codec: str, data: memoryview, out: np.ndarray) -> None:
+    """Inverse of ``_compress``, into an array; ValueError where the bytes are not those of such an array."""
     if codec == "zlib":
         try:
-            data = zlib.decompress(data)
+            held = zlib.decompress(data)
         except zlib.error as error:
             raise ValueError(error) from None
-        return np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
-    return need("blosc2").decompress2(data) if data else b""
+        out.reshape(-1, 1).view(np.uint8)[...] = np.frombuffer(held, np.uint8).reshape(out.itemsize, -1).T
+    elif out.size:
+        blosc2 = need("blosc2")
+        if blosc2.get_cbuffer_sizes(data)[0] != out.nbytes:
+            raise ValueError("arrays.bin holds an array of another size")
+        blosc2.decompress2(data, dst=out)
 
 
-def _read_array(entry: dict[str, Any], folder: Path, packed: bytes) -> np.ndarray:
+def _read_array(entry: dict[str, Any], folder: Path, packed: memoryview) -> np.ndarray:
     if "png" in entry:
         image = decode_png((folder / entry["png"]).read_bytes())
-        return image.astype(entry["dtype"]).reshape(entry["shape"])
+        return image.astype(entry["dtype"], copy=False).reshape(entry["shape"])
     data = packed[entry["offset"] : entry["offset"] + entry["bytes"]]
     if len(data) != entry["bytes"]:
         raise ValueError("arrays.bin is too short")
-    raw = _decompress(entry.get("codec", "blosc2"), data, np.dtype(entry["dtype"]))
-    return np.frombuffer(raw, dtype=entry["dtype"]).reshape(entry["shape"]).copy()
+    out = np.empty(entry["shape"], entry["dtype"])
+    _decompress(entry.get("codec", "blosc2"), data, out)
+    return out
 
 
 def _frame_of(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Frame:

@@ -43,6 +43,7 @@ class Loop:
         self.spec, self.ledger, self.engine, self.judge, self.events = spec, ledger, engine, judge, events
         self.control, self._aside = control or Control(), aside_of(spec.backend)
         clock = ledger.meta("clock") or {"elapsed_s": 0.0, "seconds": {}}
+        self._in_force: dict[bool, dict[str, Any]] = {}
         self._started = time.monotonic() - clock["elapsed_s"]
         self._seconds: Counter[str] = Counter(clock["seconds"])
 
@@ -117,7 +118,7 @@ class Loop:
         """Write the settings in force, and those of the share drawn from the prior: what was searched starts anew, what was estimated stays."""
         prior = {a: self._initial[a] if s.role == "nuisance" else s for a, s in settings.items()}
         for chosen, is_prior in ((settings, False), (prior, True)):
-            plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(chosen.items())}
+            plain = self._in_force[is_prior] = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(chosen.items())}
             write_atomically(self.spec.out / settings_file(number, is_prior), dump({"round": number, "settings": plain}))
 
     async def _make_round(self, number: int) -> None:
@@ -154,7 +155,7 @@ class Loop:
 
     def _job(self, number: int, index: int, cell: str) -> dict[str, Any]:
         prior = number > 0 and rng(self.spec.budget.seed, "", number, index, 0, "runtime.prior").random() < self.spec.budget.feedback.prior_share
-        return {"round": number, "index": index, "cell": cell, "scenario": self._scenario(index), "settings": settings_file(number, prior)}
+        return {"round": number, "index": index, "cell": cell, "scenario": self._scenario(index), "settings": self._in_force[prior]}
 
     def _scenario(self, index: int) -> str:
         names, weights = zip(*sorted(self.spec.weights.items()), strict=True)

@@ -124,7 +124,7 @@ def _measure_part(spec: RunSpec, reference: ReferenceSet, part: str) -> dict[str
 async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) -> ReferenceData:
     """A stand-in: the same scenes with a hidden response of every sensor, never shown to feedback but through its frames."""
     aside = aside_of(spec.backend)
-    await aside(_write_hidden, spec, initial)
+    hidden = await aside(_write_hidden, spec, initial)
     frames = int(spec.budget.reference.options.get("frames", 6))
     note = "The reference is a stand-in, simulated with a hidden sensor response: this run shows the loop and says nothing about a real sensor."
     data = ReferenceData("standin", notes=[note])
@@ -132,7 +132,7 @@ async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) 
     for i, part in enumerate(p for p in PARTS for _ in range(frames)):
         cell = spec.budget.cells[i % len(spec.budget.cells)].name
         scenario = sorted(spec.scenarios)[i % len(spec.scenarios)]
-        job = {"round": 0, "index": 1_000_000_000 + i, "cell": cell, "scenario": scenario, "settings": STANDIN_SETTINGS}
+        job = {"round": 0, "index": 1_000_000_000 + i, "cell": cell, "scenario": scenario, "settings": hidden}
         jobs.append((part, {**job, "reference": f"reference-{part}-{i:03d}"}))
     missing = [job for _, job in jobs if not (spec.out / "evidence" / f"{job['reference']}.npz").is_file()]
     await asyncio.gather(*(engine.submit(job) for job in sorted(missing, key=lambda job: job["scenario"])))
@@ -142,12 +142,14 @@ async def _simulate(spec: RunSpec, engine: Engine, initial: dict[str, Setting]) 
     return data
 
 
-def _write_hidden(spec: RunSpec, initial: dict[str, Setting]) -> None:
+def _write_hidden(spec: RunSpec, initial: dict[str, Setting]) -> dict[str, Any]:
+    """Write the hidden settings into the run folder; returns them as plain data."""
     from tailgate.config.load import dump
 
     hidden = hidden_settings(initial, spec.budget.seed)
     plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(hidden.items())}
     write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": plain}))
+    return plain
 
 
 def hidden_settings(initial: dict[str, Setting], seed: int) -> dict[str, Setting]:

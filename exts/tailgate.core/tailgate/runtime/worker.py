@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tailgate.config.load import Model, load
 from tailgate.config.setting import Setting
 from tailgate.frames import Frame
 from tailgate.runtime.spec import RunSpec
@@ -17,7 +16,7 @@ class Worker:
 
     def __init__(self, spec: RunSpec):
         self.spec, self._studio = spec, Studio(spec)
-        self._settings: dict[str, dict[str, Setting]] = {}
+        self._settings: tuple[dict[str, Any], dict[str, Setting]] = {}, {}
         self._cells = {c.name: c for c in spec.budget.cells}
         self._backbone = spec.backbone()
 
@@ -25,7 +24,7 @@ class Worker:
         """Make one clip.
 
         Args:
-            job: ``index``, ``round``, ``scenario``, ``cell`` (name), ``settings`` (file of the settings in force); ``reference`` (name of an
+            job: ``index``, ``round``, ``scenario``, ``cell`` (name), ``settings`` (those in force by address, plain data); ``reference`` (name of an
                 evidence file) makes a frame of a simulated reference instead, of which nothing else is kept.
 
         Returns:
@@ -34,7 +33,7 @@ class Worker:
         """
         from tailgate.validate.evidence import Cut, measure
 
-        settings = await self._studio.aside(self._load, job["settings"])
+        settings = await self._studio.aside(self._in_force, job["settings"])
         take = await self._studio.shoot(job["scenario"], settings, job["index"], self._cells[job["cell"]], job["round"])
         records: list[dict[str, Any]] = []
         if "reference" in job:
@@ -71,15 +70,11 @@ class Worker:
         codes = [*evidence.codes, *clip_integrity(take.frames)]
         return {**record, "codes": codes, "objects": objects, "hints": frame.hints, "annotations": self._studio.annotate(frame, take.sample)}
 
-    def _load(self, file: str) -> dict[str, Setting]:
-        if file not in self._settings:
-            self._settings[file] = load(_SettingsFile, self.spec.out / file).settings
-        return self._settings[file]
-
-
-class _SettingsFile(Model):
-    round: int
-    settings: dict[str, Setting]
+    def _in_force(self, plain: dict[str, Any]) -> dict[str, Setting]:
+        """Settings of plain data; those of the last job again where they are the same."""
+        if plain != self._settings[0]:
+            self._settings = plain, {address: Setting.model_validate(setting) for address, setting in plain.items()}
+        return self._settings[1]
 
 
 def object_rows(frame: Frame, cells: dict[int, str]) -> list[dict[str, Any]]:

@@ -7,9 +7,12 @@ finished picture.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 from tailgate.packages import need
 
 wp.set_module_options({"enable_backward": False})
@@ -31,20 +34,25 @@ class Develop:
 
 
 @wp.kernel
-def develop_kernel(signal: wp.array(dtype=wp.vec3, ndim=2), d: Develop, curve: wp.array(dtype=wp.float32), out: wp.array(dtype=wp.uint8, ndim=3)):
-    """White balance, colour matrix, gamma, tone curve and rounding to bytes; the fourth component stays as it is."""
-    y, x = wp.tid()
-    v = wp.cw_mul(signal[y, x], d.gains)
-    grey = 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]
+def develop_kernel(
+    signal: wp.array(dtype=wp.vec3, ndim=2), d: Develop, curve: wp.array(dtype=wp.float32), strip: int, out: wp.array(dtype=wp.uint8, ndim=3)
+):
+    """White balance, colour matrix, gamma, tone curve and rounding to bytes; the fourth component stays as it is. A thread works through ``strip``
+    pixels of a row."""
+    y = wp.tid() * strip / signal.shape[1]
+    first = wp.tid() * strip % signal.shape[1]
     last = curve.shape[0] - 1
-    for c in range(3):
-        value = wp.clamp((grey + d.saturation * (v[c] - grey)) / d.full, 0.0, 1.0)
-        if d.gamma != 1.0:
-            value = wp.pow(value * d.full, d.gamma) / d.full
-        knot = wp.min(value, 1.0) * float(last)
-        low = wp.min(int(knot), last - 1)
-        share = knot - float(low)
-        out[y, x, c] = wp.uint8(int(wp.rint(curve[low] * (1.0 - share) + curve[low + 1] * share)))
+    for x in range(first, first + strip):
+        v = wp.cw_mul(signal[y, x], d.gains)
+        grey = 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]
+        for c in range(3):
+            value = wp.clamp((grey + d.saturation * (v[c] - grey)) / d.full, 0.0, 1.0)
+            if d.gamma != 1.0:
+                value = wp.pow(value * d.full, d.gamma) / d.full
+            knot = wp.min(value, 1.0) * float(last)
+            low = wp.min(int(knot), last - 1)
+            share = knot - float(low)
+            out[y, x, c] = wp.uint8(int(wp.rint(curve[low] * (1.0 - share) + curve[low + 1] * share)))
 
 
 def decode_table() -> np.ndarray:
@@ -53,6 +61,7 @@ def decode_table() -> np.ndarray:
     return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
+@lru_cache(maxsize=8)
 def tone_curve(full: float, filmic: bool) -> np.ndarray:
     """sRGB level 0..255 at evenly spaced signals from 0 to ``full``, float32 [KNOTS]."""
     x = np.linspace(0.0, full, KNOTS)
@@ -79,7 +88,8 @@ def develop(signal: wp.array, r: object, full: float, filmic: bool, out: wp.arra
     d.gains, d.saturation = wp.vec3(*gains(r)), r.saturation
     d.gamma, d.full = r.gamma, full
     curve = wp.array(tone_curve(full, filmic), dtype=wp.float32, device=signal.device)
-    wp.launch(develop_kernel, dim=signal.shape, inputs=[signal, d, curve, out], device=signal.device)
+    threads, strip = strips(signal.size, signal.device, signal.shape[1])
+    wp.launch(develop_kernel, dim=threads, inputs=[signal, d, curve, strip, out], device=signal.device)
 
 
 def develop_twin(signal: np.ndarray, r: object, full: float, filmic: bool) -> np.ndarray:

@@ -19,45 +19,69 @@ import numpy as np
 
 from tailgate.geometry.quiet import wp
 from tailgate.sensors.lidar import LidarResponse, Limits
-from tailgate.sensors.lidar_kernels import normal_cdf, normal_of
+from tailgate.sensors.lidar_kernels import normal_cdf, normal_from, normal_of, uniform_pair
 from tailgate.sensors.lidar_random import AIR, PLACE, normal_cdf_twin, normal_twin
 
 wp.set_module_options({"enable_backward": False})
 
 SLICES = 40
 """Slices of a pulse's length that are looked at."""
+LARGEST = 6.5
+"""No normal of ``normal_from`` is larger."""
+ROUNDING = 1.001
+"""Factor on a bound that no rounding exceeds."""
+
+
+@wp.kernel
+def slice_kernel(
+    start: float, length: float, reflectance: float, reach: float, extinction: float, overlap: float, out: wp.array(dtype=wp.vec4)
+):
+    """Of each slice of air its middle [m], what it would send back without chance, and the factors that range and extinction put on its signal."""
+    n = wp.tid()
+    r = start + (float(n) + 0.5) * length
+    seen = wp.min(r / overlap, 1.0)
+    out[n] = wp.vec4(r, reflectance * seen * seen, reach / r, wp.exp(-2.0 * extinction * r))
+
+
+@wp.func
+def highest(uniform: wp.vec2, peaks: wp.vec3) -> float:
+    """No less than what chance multiplies a slice by; ``peaks`` are its values where the normal is 0, 2 and as large as it gets."""
+    return wp.where(wp.abs(uniform[1] - 0.5) <= 0.25, peaks[0], wp.where(uniform[0] >= 0.1354, peaks[1], peaks[2]))
 
 
 @wp.kernel
 def air_kernel(
     surface: wp.array3d(dtype=wp.float32),
-    start: float,
+    slices: wp.array(dtype=wp.vec4),
     length: float,
-    reflectance: float,
-    reach: float,
-    extinction: float,
-    overlap: float,
     spread: float,
+    peaks: wp.vec3,
     seed: int,
     out: wp.array3d(dtype=wp.float32),
     back: wp.array3d(dtype=wp.float32),
 ):
-    """Echo of the air of one firing; twin: ``air_twin``."""
+    """Echo of the air of one firing; twin: ``air_twin``. Most slices cannot be the strongest whatever the normal that was drawn for them is, which
+    two uniform numbers tell in less time than the normal takes."""
     i, j = wp.tid()
     end = surface[i, j, 0]
     firing = i * surface.shape[1] + j
     aside = length * (normal_cdf(normal_of(seed, firing, PLACE)) - 0.5)
     best = wp.float32(0.0)
     for n in range(SLICES):
-        r = start + (float(n) + 0.5) * length
-        if end > 0.0 and r + 0.5 * length > end:
+        here = slices[n]
+        if end > 0.0 and here[0] + 0.5 * length > end:
             break
-        seen = wp.min(r / overlap, 1.0)
-        sent = reflectance * seen * seen * wp.exp(spread * normal_of(seed, firing * SLICES + n, AIR) - 0.5 * spread * spread)
-        m = sent / 0.1 * (reach / r) * (reach / r) * wp.exp(-2.0 * extinction * r)
+        plain = here[1] / 0.1 * here[2] * here[2] * here[3]
+        if plain * peaks[2] <= best:
+            continue
+        uniform = uniform_pair(seed, firing * SLICES + n, AIR)
+        if plain * highest(uniform, peaks) <= best:
+            continue
+        sent = here[1] * wp.exp(spread * normal_from(uniform) - 0.5 * spread * spread)
+        m = sent / 0.1 * here[2] * here[2] * here[3]
         if m > best:
             best = m
-            out[i, j, 0] = r + aside
+            out[i, j, 0] = here[0] + aside
             back[i, j, 0] = sent
 
 
@@ -91,8 +115,11 @@ def air_echo(surface: Any, response: LidarResponse, limits: Limits, seed: int) -
     near = surface if on_device else wp.array(np.asarray(surface, np.float32), dtype=wp.float32, device=device)
     out, back = (wp.zeros((*near.shape[:2], 1), dtype=wp.float32, device=device) for _ in range(2))
     start, length, reflectance = _slices(response, limits)
-    inputs = [near, start, length, reflectance, response.range_10pct, limits.extinction, response.overlap, response.scatter_spread, int(seed)]
-    wp.launch(air_kernel, dim=near.shape[:2], inputs=inputs, outputs=[out, back], device=device)
+    slices, spread = wp.empty(SLICES, dtype=wp.vec4, device=device), response.scatter_spread
+    inputs = [start, length, reflectance, response.range_10pct, limits.extinction, response.overlap]
+    wp.launch(slice_kernel, dim=SLICES, inputs=inputs, outputs=[slices], device=device)
+    peaks = wp.vec3(*(ROUNDING * float(np.exp(spread * normal - 0.5 * spread**2)) for normal in (0.0, 2.0, LARGEST)))
+    wp.launch(air_kernel, dim=near.shape[:2], inputs=[near, slices, length, spread, peaks, int(seed)], outputs=[out, back], device=device)
     return out.numpy(), back.numpy()
 
 

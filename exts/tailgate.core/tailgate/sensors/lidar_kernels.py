@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 from tailgate.memory import recall
 from tailgate.sensors.lidar import MAX_TAN, MID_REFLECTANCE, NEAR_LENGTH, REFERENCE_RANGE, WEAKEST, LidarResponse, Limits, range_offsets
 from tailgate.sensors.lidar_random import BEYOND, DROP, DROP_GRAIN, INTENSITY, INTENSITY_TAIL, NOISE, NOISE_GRAIN, NOISE_TAIL, taps_of
@@ -56,36 +57,69 @@ def _pcg(state: wp.uint32) -> wp.uint32:
 
 
 @wp.func
-def normal_of(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
+def uniform_pair(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.vec2:
+    """Two independent numbers in [0, 1)."""
     key = _pcg(wp.uint32(cell) + _pcg(wp.uint32(stream)))
     a = _pcg(wp.uint32(seed) + key)
     b = _pcg(a)
-    u = wp.float32(a >> wp.uint32(8)) / 16777216.0
-    v = wp.float32(b >> wp.uint32(8)) / 16777216.0
-    return wp.sqrt(-2.0 * wp.log(wp.max(u, 1.0e-9))) * wp.cos(6.283185307179586 * v)
-
-
-@wp.kernel
-def _white(seed: wp.int32, stream: wp.int32, columns: wp.int32, wrap: wp.int32, out: wp.array3d(dtype=wp.float32)):
-    """Independent normals of a scan with ``out.shape[1] - columns`` columns before its first: those of its end where it wraps, else of their own."""
-    i, j, e = wp.tid()
-    col = j - (out.shape[1] - columns)
-    beyond = wp.int32(0)
-    if col < 0:
-        col = (col % columns + columns) % columns
-        if wrap == 0:
-            beyond = _BEYOND
-    out[i, j, e] = normal_of(seed, (e * out.shape[0] + i) * columns + col + beyond, stream)
+    return wp.vec2(wp.float32(a >> wp.uint32(8)) / 16777216.0, wp.float32(b >> wp.uint32(8)) / 16777216.0)
 
 
 @wp.func
-def _along_beam(white: wp.array3d(dtype=wp.float32), i: wp.int32, j: wp.int32, e: wp.int32, taps: wp.array(dtype=wp.float32)) -> wp.float32:
-    """Standard normal of a cell, correlated with those of the columns before it."""
-    total = wp.float32(0.0)
-    last = taps.shape[0] - 1
-    for k in range(taps.shape[0]):
-        total = total + taps[k] * white[i, j + last - k, e]
-    return total
+def normal_from(uniform: wp.vec2) -> wp.float32:
+    """Standard normal (Box and Muller 1958)."""
+    return wp.sqrt(-2.0 * wp.log(wp.max(uniform[0], 1.0e-9))) * wp.cos(6.283185307179586 * uniform[1])
+
+
+@wp.func
+def normal_of(seed: wp.int32, cell: wp.int32, stream: wp.int32) -> wp.float32:
+    return normal_from(uniform_pair(seed, cell, stream))
+
+
+@wp.kernel
+def _white(seed: wp.int32, stream: wp.int32, columns: wp.int32, wrap: wp.int32, strip: wp.int32, out: wp.array3d(dtype=wp.float32)):
+    """Independent normals of a scan with ``out.shape[1] - columns`` columns before its first: those of its end where it wraps, else of their own. A
+    thread works through ``strip`` cells of a beam."""
+    row = out.shape[1] * out.shape[2]
+    i = wp.tid() * strip / row
+    j = wp.tid() * strip % row / out.shape[2]
+    e = wp.tid() * strip % out.shape[2]
+    for _ in range(strip):
+        col = j - (out.shape[1] - columns)
+        beyond = wp.int32(0)
+        if col < 0:
+            col = (col % columns + columns) % columns
+            if wrap == 0:
+                beyond = _BEYOND
+        out[i, j, e] = normal_of(seed, (e * out.shape[0] + i) * columns + col + beyond, stream)
+        e += 1
+        if e == out.shape[2]:
+            e = 0
+            j += 1
+
+
+@wp.func_native("""
+#ifndef __CUDA_ARCH__
+#pragma clang fp contract(off)
+#endif
+    const int row = out.shape[1] * out.shape[2], last = taps.shape[0] - 1;
+    const float* from = white.data + first / row * (white.shape[1] * white.shape[2]) + first % row;
+    float* to = out.data + first;
+    for (int i = 0; i < count; ++i) to[i] = 0.0f;
+    for (int k = 0; k <= last; ++k) {
+        const float share = taps.data[k];
+        const float* back = from + (last - k) * out.shape[2];
+        for (int i = 0; i < count; ++i) to[i] += share * back[i];
+    }
+""")
+def weigh(white: wp.array3d(dtype=wp.float32), taps: wp.array(dtype=wp.float32), first: int, count: int, out: wp.array3d(dtype=wp.float32)):
+    """``_along_beams`` for ``count`` cells of a beam from ``first`` on: plain loops along the beam, which a compiler turns into vector code."""
+
+
+@wp.kernel
+def _along_beams(white: wp.array3d(dtype=wp.float32), taps: wp.array(dtype=wp.float32), strip: wp.int32, out: wp.array3d(dtype=wp.float32)):
+    """Standard normals of a scan, correlated along the columns of a beam: weighted sums of ``_white`` at a cell and at those before it."""
+    weigh(white, taps, wp.tid() * strip, strip, out)
 
 
 @wp.func
@@ -132,9 +166,7 @@ def _respond(
     incidence: wp.array3d(dtype=wp.float32),
     reflectance: wp.array3d(dtype=wp.float32),
     noise: wp.array3d(dtype=wp.float32),
-    noise_taps: wp.array(dtype=wp.float32),
     loss: wp.array3d(dtype=wp.float32),
-    loss_taps: wp.array(dtype=wp.float32),
     offset: wp.array(dtype=wp.float32),
     p: _Device,
     seed: wp.int32,
@@ -153,7 +185,7 @@ def _respond(
     air = wp.exp(-2.0 * p.extinction * r)
     kept = 1.0 - _loss(r, cosine, rho * air, e >= sure, p)
     cell = (e * exact.shape[0] + i) * exact.shape[1] + j
-    if 1.0 - normal_cdf(_along_beam(loss, i, j, e, loss_taps)) > wp.pow(kept, 1.0 - p.grain):
+    if 1.0 - normal_cdf(loss[i, j, e]) > wp.pow(kept, 1.0 - p.grain):
         return
     if p.grain > 0.0 and 1.0 - normal_cdf(normal_of(seed, cell, _DROP_GRAIN)) > wp.pow(kept, p.grain):
         return
@@ -162,7 +194,7 @@ def _respond(
     device = p.noise_sigma * p.noise_sigma + far * far
     if p.noise_signal > 0.0 and p.range_10pct > 0.0:
         device = device + p.noise_signal * p.noise_signal / wp.max(_signal(r, cosine, rho * air, p), _WEAKEST)
-    error = wp.sqrt((1.0 - p.noise_grain) * device + slope * slope) * _along_beam(noise, i, j, e, noise_taps)
+    error = wp.sqrt((1.0 - p.noise_grain) * device + slope * slope) * noise[i, j, e]
     if p.noise_grain > 0.0:
         error = error + wp.sqrt(p.noise_grain * device) * normal_of(seed, cell, _NOISE_GRAIN)
     noisy = r + _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + offset[i]
@@ -192,10 +224,24 @@ def white_normals(stream: tuple[int, int], shape: tuple[int, int, int], before: 
 
     def make() -> Any:
         out = wp.empty((beams, before + columns, echoes), dtype=wp.float32, device=device)
-        wp.launch(_white, dim=out.shape, inputs=[*stream, columns, int(wrap)], outputs=[out], device=device)
+        threads, strip = strips(out.size, device, out.shape[1] * echoes)
+        wp.launch(_white, dim=threads, inputs=[*stream, columns, int(wrap), strip], outputs=[out], device=device)
         return out
 
     return recall(("scan normals", *stream, str(device)), (shape, before, wrap), make)
+
+
+def correlated_normals(stream: tuple[int, int], shape: tuple[int, int, int], correlation: float, wrap: bool, device: Any) -> Any:
+    """Standard normals of a scan, (beams, columns, echoes), whose neighbours along a beam correlate; Warp float32, not to be written to."""
+    taps = taps_of(correlation)
+
+    def make() -> Any:
+        white, out = white_normals(stream, shape, len(taps) - 1, wrap, device), wp.empty(shape, dtype=wp.float32, device=device)
+        threads, strip = strips(out.size, device, shape[1] * shape[2])
+        wp.launch(_along_beams, dim=threads, inputs=[white, wp.array(taps, dtype=wp.float32, device=device), strip], outputs=[out], device=device)
+        return out
+
+    return recall(("correlated normals", *stream, str(device)), (shape, correlation, wrap), make)
 
 
 def launch_response(
@@ -219,9 +265,7 @@ def launch_response(
     arrays = [on_device(channel, device) for channel in exact]
     fields = []
     for stream, correlation in ((NOISE, response.noise_correlation), (DROP, patches)):
-        taps = taps_of(correlation)
-        white = white_normals((int(seed), stream), arrays[0].shape, len(taps) - 1, limits.wrap, device)
-        fields += [white, wp.array(taps, dtype=wp.float32, device=device)]
+        fields.append(correlated_normals((int(seed), stream), arrays[0].shape, correlation, limits.wrap, device))
     offset = wp.array(range_offsets(response, limits, arrays[0].shape[0]).astype(np.float32), dtype=wp.float32, device=device)
     out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]
     wp.launch(

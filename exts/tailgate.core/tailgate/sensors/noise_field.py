@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 from tailgate.memory import recall
 
 wp.set_module_options({"enable_backward": False})
@@ -47,14 +48,19 @@ def unit_interval(word: wp.uint32):
 
 
 @wp.kernel
-def white_kernel(seed: wp.uint32, top: int, left: int, out: wp.array(dtype=wp.float32, ndim=3)):
-    """Fill fields 2 j and 2 j + 1 with one Box-Muller pair per pixel; ``out`` [2 pairs, rows, columns] starts at address (top, left)."""
-    j, y, x = wp.tid()
-    a, b, c = pcg3d(wp.uint32(x + left), wp.uint32(y + top), seed + wp.uint32(j) * wp.uint32(1640531527))
-    radius = wp.sqrt(-2.0 * wp.log(unit_interval(a)))
-    angle = 6.2831855 * unit_interval(b)
-    out[2 * j, y, x] = radius * wp.cos(angle)
-    out[2 * j + 1, y, x] = radius * wp.sin(angle)
+def white_kernel(seed: wp.uint32, top: int, left: int, strip: int, out: wp.array(dtype=wp.float32, ndim=3)):
+    """Fill fields 2 j and 2 j + 1 with one Box-Muller pair per pixel; ``out`` [2 pairs, rows, columns] starts at address (top, left). A thread works
+    through ``strip`` pixels of a row."""
+    row = wp.tid() * strip / out.shape[2]
+    x = wp.tid() * strip % out.shape[2]
+    j = row / out.shape[1]
+    y = row % out.shape[1]
+    for i in range(x, x + strip):
+        a, b, c = pcg3d(wp.uint32(i + left), wp.uint32(y + top), seed + wp.uint32(j) * wp.uint32(1640531527))
+        radius = wp.sqrt(-2.0 * wp.log(unit_interval(a)))
+        angle = 6.2831855 * unit_interval(b)
+        out[2 * j, y, i] = radius * wp.cos(angle)
+        out[2 * j + 1, y, i] = radius * wp.sin(angle)
 
 
 @wp.kernel
@@ -127,7 +133,8 @@ def _fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, 
 
 def _white(seed: int, shape: tuple[int, int, int], origin: list[int], device: str) -> wp.array:
     out = wp.empty(shape, dtype=wp.float32, device=device)
-    wp.launch(white_kernel, dim=(shape[0] // 2, *shape[1:]), inputs=[wp.uint32(seed), *origin, out], device=device)
+    threads, strip = strips(out.size // 2, device, shape[2])
+    wp.launch(white_kernel, dim=threads, inputs=[wp.uint32(seed), *origin, strip, out], device=device)
     return out
 
 

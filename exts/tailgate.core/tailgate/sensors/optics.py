@@ -15,6 +15,7 @@ import numpy as np
 
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 
 wp.set_module_options({"enable_backward": False})
 
@@ -86,19 +87,43 @@ def chromatic_kernel(src: wp.array(dtype=wp.vec3, ndim=2), centre: wp.vec2, red:
     out[y, x] = wp.vec3(r[0], src[y, x][1], b[2])
 
 
+@wp.func_native("""
+#ifndef __CUDA_ARCH__
+#pragma clang fp contract(off)
+#endif
+    const int width = src.shape[1], y = first / width, x = first % width, length = 3 * count;
+    const float* from = (const float*)src.data;
+    float* to = (float*)out.data + 3 * first;
+    for (int i = 0; i < length; ++i) to[i] = 0.0f;
+    for (int tap = 0; tap < taps.shape[0]; ++tap) {
+        const float share = taps.data[tap];
+        const int shift = tap - taps.shape[0] / 2;
+        if (axis == 0) {
+            const int row = y + shift < 0 ? 0 : y + shift < src.shape[0] ? y + shift : src.shape[0] - 1;
+            const float* pixel = from + 3 * (row * width + x);
+            for (int i = 0; i < length; ++i) to[i] += share * pixel[i];
+        } else {
+            const float *border = from + 3 * y * width, *pixel = border + 3 * (x + shift);
+            const int before = 3 * (x + shift), after = 3 * (width - x - shift);
+            int i = 0;
+            for (; i < length && i < -before; ++i) to[i] += share * border[i % 3];
+            for (const int end = length < after ? length : after; i < end; ++i) to[i] += share * pixel[i];
+            for (border += 3 * (width - 1); i < length; ++i) to[i] += share * border[i % 3];
+        }
+    }
+""")
+def spread_part(
+    src: wp.array(dtype=wp.vec3, ndim=2), taps: wp.array(dtype=wp.float32), axis: int, first: int, count: int, out: wp.array(dtype=wp.vec3, ndim=2)
+):
+    """``spread_kernel`` for ``count`` pixels of a row from ``first`` on: plain loops along the row, which a compiler turns into vector code."""
+
+
 @wp.kernel
-def spread_kernel(src: wp.array(dtype=wp.vec3, ndim=2), taps: wp.array(dtype=wp.float32), axis: int, out: wp.array(dtype=wp.vec3, ndim=2)):
-    """Weighted mean along columns (axis 0) or rows (axis 1), the border repeated."""
-    y, x = wp.tid()
-    radius = taps.shape[0] / 2
-    total = wp.vec3(0.0, 0.0, 0.0)
-    if axis == 0:
-        for i in range(taps.shape[0]):
-            total += taps[i] * src[wp.clamp(y + i - radius, 0, src.shape[0] - 1), x]
-    else:
-        for i in range(taps.shape[0]):
-            total += taps[i] * src[y, wp.clamp(x + i - radius, 0, src.shape[1] - 1)]
-    out[y, x] = total
+def spread_kernel(
+    src: wp.array(dtype=wp.vec3, ndim=2), taps: wp.array(dtype=wp.float32), axis: int, strip: int, out: wp.array(dtype=wp.vec3, ndim=2)
+):
+    """Weighted mean along columns (axis 0) or rows (axis 1), the border repeated; a thread works through ``strip`` pixels of a row."""
+    spread_part(src, taps, axis, wp.tid() * strip, strip, out)
 
 
 @wp.kernel
@@ -135,8 +160,9 @@ def spread(light: wp.array, blur: float) -> wp.array:
     if len(taps) == 1:
         return light
     weights, one, both = wp.array(taps, dtype=wp.float32, device=light.device), wp.empty_like(light), wp.empty_like(light)
-    wp.launch(spread_kernel, dim=light.shape, inputs=[light, weights, 0, one], device=light.device)
-    wp.launch(spread_kernel, dim=light.shape, inputs=[one, weights, 1, both], device=light.device)
+    threads, strip = strips(light.size, light.device, light.shape[1])
+    wp.launch(spread_kernel, dim=threads, inputs=[light, weights, 0, strip, one], device=light.device)
+    wp.launch(spread_kernel, dim=threads, inputs=[one, weights, 1, strip, both], device=light.device)
     return both
 
 

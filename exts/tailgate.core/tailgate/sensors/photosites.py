@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 from tailgate.rng import kernel_seed
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
@@ -38,30 +39,33 @@ def expose_kernel(
     pattern: wp.array(dtype=wp.float32, ndim=3),
     columns: wp.array(dtype=wp.float32, ndim=3),
     c: Circuit,
+    strip: int,
     out: wp.array(dtype=wp.vec3, ndim=2),
 ):
     """Signal of each photosite. Noise fields: ``temporal`` [4, H, W] and ``pattern`` [6, H, W] (gain of red, green, blue, then offset), ``rows``
-    [2, H, 1], ``columns`` [2, 1, W]; one whose strength is 0 is not read."""
-    y, x = wp.tid()
-    shared = float(0.0)  # noqa: UP018
-    if c.row > 0.0:
-        shared += c.row * rows[0, y, 0]
-    if c.column > 0.0:
-        shared += c.column * columns[0, 0, x]
-    signal = wp.vec3()
-    for k in range(3):
-        value = wp.max(light[y, x][k], 0.0)
-        if c.prnu > 0.0:
-            value = value * (1.0 + c.prnu * pattern[k, y, x])
-        if c.shot > 0.0 or c.read > 0.0:
-            value += wp.sqrt(c.shot * wp.max(value, 0.0) + c.read * c.read) * temporal[k, y, x]
-        if c.dsnu > 0.0:
-            value += c.dsnu * pattern[3 + k, y, x]
-        value = wp.min(value + shared, c.full)
-        if c.steps > 0.0:
-            value = wp.rint(value * c.steps) / c.steps
-        signal[k] = value
-    out[y, x] = signal
+    [2, H, 1], ``columns`` [2, 1, W]; one whose strength is 0 is not read. A thread works through ``strip`` photosites of a row."""
+    y = wp.tid() * strip / light.shape[1]
+    first = wp.tid() * strip % light.shape[1]
+    for x in range(first, first + strip):
+        shared = float(0.0)  # noqa: UP018
+        if c.row > 0.0:
+            shared += c.row * rows[0, y, 0]
+        if c.column > 0.0:
+            shared += c.column * columns[0, 0, x]
+        signal = wp.vec3()
+        for k in range(3):
+            value = wp.max(light[y, x][k], 0.0)
+            if c.prnu > 0.0:
+                value = value * (1.0 + c.prnu * pattern[k, y, x])
+            if c.shot > 0.0 or c.read > 0.0:
+                value += wp.sqrt(c.shot * wp.max(value, 0.0) + c.read * c.read) * temporal[k, y, x]
+            if c.dsnu > 0.0:
+                value += c.dsnu * pattern[3 + k, y, x]
+            value = wp.min(value + shared, c.full)
+            if c.steps > 0.0:
+                value = wp.rint(value * c.steps) / c.steps
+            signal[k] = value
+        out[y, x] = signal
 
 
 def circuit(r: object, full: float) -> Circuit:
@@ -92,7 +96,8 @@ def expose(light: wp.array, r: object, full: float, seed: int, device_seed: int)
         noise_fields(kernel_seed(device_seed, "columns"), 1, (1, width), device=device) if r.column_noise > 0 else none,
     ]
     out = wp.empty_like(light)
-    wp.launch(expose_kernel, dim=shape, inputs=[light, *fields, circuit(r, full), out], device=device)
+    threads, strip = strips(light.size, device, width)
+    wp.launch(expose_kernel, dim=threads, inputs=[light, *fields, circuit(r, full), strip, out], device=device)
     return out
 
 

@@ -3,7 +3,6 @@ small file per frame."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from tailgate.frames import Frame, host
 from tailgate.validate.backbones import Backbone
+from tailgate.validate.bundle import load_arrays, save_arrays
 from tailgate.validate.crops import Crop, CropSource, camera_crops, lidar_crops, pack, unpack
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
 from tailgate.validate.duplicates import signature
@@ -50,7 +50,7 @@ class Evidence:
         return Sketch.total(self.blocks)
 
     def save(self, path: Path) -> None:
-        """Write one npz file (temporary name, fsync, rename)."""
+        """Write one npz file, see ``bundle``."""
         arrays = {f"crop_{k}": v for k, v in pack(self.crops).items()}
         for i, block in enumerate(self.blocks):
             arrays.update({f"block_{i:04d}_{name}": counts for name, counts in block.counts.items()})
@@ -59,26 +59,21 @@ class Evidence:
         arrays["signature"] = self.signature
         arrays["clocks"] = np.array(list(self.times), dtype=np.str_)
         arrays["times"] = np.array(list(self.times.values()), dtype=float).reshape(-1, 2)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        save_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Evidence:
         """Read what ``save`` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            blocks = [Sketch() for _ in range(int(arrays["blocks"]))]
-            crops = {}
-            for name in arrays.files:
-                if name.startswith("block_"):
-                    blocks[int(name[6:10])].counts[name[11:]] = arrays[name]
-                elif name.startswith("crop_"):
-                    crops[name[5:]] = arrays[name]
-            times = {str(name): (float(a), float(b)) for name, (a, b) in zip(arrays["clocks"], arrays["times"], strict=True)}
-            return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]], arrays["signature"], times)
+        arrays = load_arrays(path)
+        blocks = [Sketch() for _ in range(int(arrays["blocks"]))]
+        crops = {}
+        for name, values in arrays.items():
+            if name.startswith("block_"):
+                blocks[int(name[6:10])].counts[name[11:]] = values
+            elif name.startswith("crop_"):
+                crops[name[5:]] = values
+        times = {str(name): (float(a), float(b)) for name, (a, b) in zip(arrays["clocks"], arrays["times"], strict=True)}
+        return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]], arrays["signature"], times)
 
 
 @dataclass(frozen=True)

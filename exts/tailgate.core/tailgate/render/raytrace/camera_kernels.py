@@ -362,10 +362,11 @@ def radiance(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: 
         colour += wp.cw_mul(mirror, mirror_share(facet))
     else:
         colour += wp.cw_mul(quick_mirror(light, facet, around, mirror), share)
-        for k_lamp in range(light.lamps):
+        for k_lamp in range(wp.where(film.mirrored[k][3] > 0.0, light.lamps, 0)):
             to_lamp = lamp_direction(light.lamp[k_lamp], origin + pixels.way[k])
-            got = unshadowed(light, k_lamp, facet.slot, origin + pixels.way[k], to_lamp) * light.lamp[k_lamp].specular
-            colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), got) * film.mirrored[k][3]
+            if wp.dot(facet.normal, to_lamp) > 0.0:
+                got = unshadowed(light, k_lamp, facet.slot, origin + pixels.way[k], to_lamp) * light.lamp[k_lamp].specular
+                colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), got) * film.mirrored[k][3]
     if light.fog > 0.0:
         clear = wp.exp(-light.fog * wp.length(pixels.way[k]))
         colour = colour * clear + light.haze * (1.0 - clear)
