@@ -45,8 +45,8 @@ SEEN_BY = {
 """Response setting -> the statistics it is fitted against."""
 FELT_BY = dict.fromkeys(("noise_window", "noise_rows"), _EDGES)
 """Windows are fitted to noise, which tells them best, and decide edges: their error is one of what is fitted to edges."""
-FEW = 24
-"""Views that the search runs on; the last steps take all."""
+FEW, SOME = 24, 48
+"""Views that the search runs on, and the Jacobians of the last steps; these steps take all."""
 SHORTEST = 0.03
 """Least finite difference, as a share of the bounds: edges of clean pictures are all alike sharp."""
 RECENT = 8
@@ -96,7 +96,7 @@ def fit_camera(
     Args:
         reference: sketches of real frames (``camera_blocks``), one per frame or recording.
         perfect: exact views: ``rgb``, with a depth principle ``distance_to_image_plane``, and segmentations where the reference has labels. The
-            search takes the first FEW, the last steps all of them.
+            search takes the first FEW, Jacobians of the last steps SOME, these steps all of them.
         model: with bounds; parameters that are not estimated take their nominal value.
         seed: of the simulated noise.
         pictures: exact views of other scenes to fit the colour response on, where the colour of ``perfect`` is not exact.
@@ -125,8 +125,8 @@ def fit_camera(
 
         return simulate
 
-    few, every = simulator(FEW), simulator(None)
-    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, finely=every, shortest=SHORTEST)
+    few, some, every = (simulator(most) for most in (FEW, SOME, None))
+    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, some, every, SHORTEST)
     with remembering():
         return fit(problem, heard)
 
