@@ -50,9 +50,11 @@ def test_a_hidden_response_is_found_on_other_streets(device, seed):
     assert found.distance < 0.4 * found.distance_prior
     sharp = {n: e for n, e in found.estimates.items() if e.state == "identified"}
     assert "drop_correlation" in sharp
-    for name, estimate in {**sharp, "noise_incidence": found.estimates["noise_incidence"]}.items():
+    for name, estimate in sharp.items():
         assert estimate.value == pytest.approx(hidden[name], rel=0.1), name
-    assert np.mean([e.low <= hidden[n] <= e.high for n, e in found.estimates.items() if e.identifiable]) >= 0.75
+    # Ten streets of 360 columns tell it to a quarter (its interval): fits of one accuracy over all settings find it 6 to 11 % off.
+    assert found.estimates["noise_incidence"].value == pytest.approx(hidden["noise_incidence"], rel=0.15)
+    assert np.mean([e.low <= hidden[n] <= e.high for n, e in found.estimates.items() if e.identifiable]) >= 0.9
     fitted = {**nominal(device), **{n: e.value for n, e in found.estimates.items()}}
     real = Sketch.total(blocks)
     # What is left with the hidden parameters themselves is the difference between streets.
