@@ -52,8 +52,9 @@ def test_a_hidden_response_is_found_on_other_streets(device, seed):
     assert "drop_correlation" in sharp
     for name, estimate in sharp.items():
         assert estimate.value == pytest.approx(hidden[name], rel=0.1), name
-    # Ten streets of 360 columns tell it to a quarter (its interval): fits of one accuracy over all settings find it 6 to 11 % off.
-    assert found.estimates["noise_incidence"].value == pytest.approx(hidden["noise_incidence"], rel=0.15)
+    # Ten streets of 360 columns tell it to a quarter: it is held to its interval, and the interval to saying something.
+    incidence = found.estimates["noise_incidence"]
+    assert incidence.low <= hidden["noise_incidence"] <= incidence.high and incidence.margin < 0.35
     assert np.mean([e.low <= hidden[n] <= e.high for n, e in found.estimates.items() if e.identifiable]) >= 0.9
     fitted = {**nominal(device), **{n: e.value for n, e in found.estimates.items()}}
     real = Sketch.total(blocks)
