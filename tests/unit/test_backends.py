@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from small_street import asset_cache, small_budget, small_rig, small_scenario, write_street
-from tailgate.config.load import dump
 from tailgate.errors import UserError
 from tailgate.registry import backends
 from tailgate.render.backend import StageDisturbed
@@ -94,10 +93,9 @@ def test_a_tick_that_no_sensor_came_of_leaves_no_frame(spec, tmp_path, monkeypat
     monkeypatch.setattr(Studio, "respond", drop_all)
     longer = {"one": spec.scenarios["one"].model_copy(update={"ticks": 3})}
     settings = {address: setting.model_dump(mode="json") for address, setting in initial_settings(replace(spec, scenarios=longer)).items()}
-    (tmp_path / "settings.yaml").write_text(dump({"round": 0, "settings": settings}))
     (tmp_path / "evidence").mkdir()
     worker = Worker(replace(spec, scenarios=longer, out=tmp_path))
-    job = {"index": 0, "round": 0, "scenario": "one", "cell": spec.budget.cells[0].name, "settings": "settings.yaml"}
+    job = {"index": 0, "round": 0, "scenario": "one", "cell": spec.budget.cells[0].name, "settings": settings}
     try:
         made = asyncio.run(worker.run(job))
     finally:
