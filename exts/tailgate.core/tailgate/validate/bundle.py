@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tailgate.errors import UserError
+
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name, of any shape and of any type without objects (temporary name, fsync, rename)."""
@@ -25,8 +27,10 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read what ``save_arrays`` wrote; every array owns its memory."""
+    """Read what ``save_arrays`` wrote; every array owns its memory. UserError for another npz file."""
     with np.load(path, allow_pickle=False) as held:
+        if not {"table", "data"} <= set(held.files):
+            raise UserError("must hold a table and its data; another version of tailgate wrote this file, finish its run with that one", path)
         table, data = json.loads(held["table"].tobytes()), held["data"]
     out, end = {}, 0
     for name, kind, shape in table:
