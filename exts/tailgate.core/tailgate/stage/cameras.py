@@ -49,12 +49,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     """
     from pxr import UsdGeom
 
-    found = stage_cameras(stage)
-    if not path and len(found) == 1:
-        path = found[0]
-    if path not in found:
-        hint = nearest(path, found) if found else ""
-        raise UserError(f"camera must be the path of one of the stage's {len(found)} cameras, got '{path}'{hint}", stage.GetRootLayer().identifier)
+    path = _chosen(stage, path)
 
     def refused(words: str) -> UserError:
         return UserError(f"camera {path} {words}", stage.GetRootLayer().identifier)
@@ -99,6 +94,17 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         raise refused("must have a transform that is finite and does not flatten it")
     T[:3, :3] = unskewed(T[:3, :3])
     return model, T @ T_USD_OPTICAL
+
+
+def _chosen(stage: Usd.Stage, path: str) -> str:
+    """The camera at a path, or for "" the only one."""
+    found = stage_cameras(stage)
+    if not path and len(found) == 1:
+        return found[0]
+    if path not in found:
+        hint = nearest(path, found) if found else ""
+        raise UserError(f"camera must be the path of one of the stage's {len(found)} cameras, got '{path}'{hint}", stage.GetRootLayer().identifier)
+    return path
 
 
 def unskewed(M: np.ndarray) -> np.ndarray:
