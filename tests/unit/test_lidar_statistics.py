@@ -65,6 +65,16 @@ def test_a_beam_offset_moves_range_noise_and_not_beam_noise(street):
     assert np.nanmedian(np.abs(cells.beam_residual[use])) < 1e-3
 
 
+def test_a_return_off_the_plane_tells_no_noise_of_its_neighbours(street):
+    scan = street[1]
+    flat = measure_cells(scan).noise_stratum >= 0
+    ring, column = (index[len(index) // 2] for index in np.nonzero(flat & np.roll(flat, 1, axis=1) & np.roll(flat, -1, axis=1)))
+    ranges = scan.channel("range").copy()
+    ranges[ring, column] -= 1.0
+    told = [np.isfinite(measure_cells(replace(scan, channels={**scan.channels, "range": r})).beam_residual) for r in (scan.channel("range"), ranges)]
+    assert told[0][ring, column - 1 : column + 2].all() and not told[1][ring, column - 1 : column + 2].any()
+
+
 def test_sectors_add_up_to_the_scan(street):
     sketches = lidar_sketches(_with(street, drop_base=0.05, noise_sigma=0.01))
     assert len(sketches) == SECTORS

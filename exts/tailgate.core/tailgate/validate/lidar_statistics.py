@@ -112,7 +112,7 @@ class Cells:
     Attributes:
         hole_stratum, missing: stratum by the near plane's range, and 1.0 where no return came.
         noise_stratum, residual: stratum by the wide plane's range, and the scaled distance from the plane [m].
-        beam_residual: the same against the neighbours on the beam; NaN where one is missing [m].
+        beam_residual: the same against the neighbours on the beam; NaN where one of them has no noise stratum [m].
         plane_stratum: stratum of all returns on wide planes.
         sector: azimuth sector, 0..SECTORS - 1.
         planes: the fits.
@@ -160,7 +160,7 @@ def _cells(rng: np.ndarray, beams: tuple[np.ndarray, np.ndarray], rounding: Roun
         counted = noise >= 0
         coarse = rounding.steps(directions(azimuth[counted], elevation[counted]) * rng[counted][:, None]) > MAX_STEP
         noise[counted] = np.where(coarse, -1, noise[counted])
-    beam = along_beam_residual(rng, azimuth) * planes.incidence
+    beam = along_beam_residual(np.where(noise >= 0, rng, 0.0), azimuth) * planes.incidence
     return Cells(hole, (rng <= 0).astype(np.float64), noise, residual, beam, plane, sector_of(azimuth), planes, wraps(azimuth))
 
 
