@@ -110,9 +110,7 @@ def exact_scan(scan: SensorFrame) -> SensorFrame:
 
 
 def _sectors(scans: list[SensorFrame], most: int) -> list[SensorFrame]:
-    """From every scan as many neighbouring azimuth sectors, further round than the last one's, ``most`` in all at most; of the first scans where one
-    each would be more."""
-    scans = scans[:most]
+    """From every scan as many neighbouring azimuth sectors, further round than the last one's: ``most`` in all at most, at least one each."""
     share, out = min(max(most // len(scans), 1), SECTORS), []
     if share == SECTORS:
         return scans
