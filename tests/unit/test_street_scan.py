@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tailgate.calibrate.scene import KERB, LEAVES, RECESS, _Nearest, street_scan
+from tailgate.calibrate.scene import KERB, RECESS, street_scan
 from tailgate.config.rig import load_sensor
 
 
@@ -41,18 +41,3 @@ def behind(points):
 
 def test_windows_lie_behind_their_wall(model):
     assert behind(seen(model, 1)) and not behind(seen(model, 1, relief=0.0))
-
-
-@pytest.mark.parametrize("path", LEAVES)
-def test_light_comes_into_hedges_by_the_law_of_lambert_and_beer(path):
-    rays = np.tile([1.0, 0.0, 0.0], (1, 20_000, 1))
-    street = _Nearest(rays, np.array([[[0.0, 0.0, 1.0]]]), np.random.default_rng(5))
-    street.box(np.array([6.0, 0.0, 1.0]), np.array([1.0, 0.5, 0.8]), 0.0, 0.4, path)
-    met = np.isfinite(street.t)
-    assert 1 - met.mean() == pytest.approx(np.exp(-2.0 / path), abs=0.01)
-    depth = street.t[met] - 5.0
-    assert depth.mean() == pytest.approx(path - 2.0 / np.expm1(2.0 / path), rel=0.03) and depth.max() <= 2.0
-    assert (street.cosine[met] ** 2).mean() == pytest.approx(0.5, abs=0.02)
-    plain = _Nearest(rays, np.array([[[0.0, 0.0, 1.0]]]), np.random.default_rng(5))
-    plain.box(np.array([6.0, 0.0, 1.0]), np.array([1.0, 0.5, 0.8]), 0.0, 0.4)
-    assert (plain.t == 5.0).all() and (plain.cosine == 1.0).all()

@@ -22,7 +22,7 @@ from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS
 from tailgate.validate.sketch import Sketch, Statistic
 
-STREETS, VIEWS = 48, 96
+STREETS, VIEWS = 24, 96
 """Exact streets and table tops that a response is fitted on."""
 FRESH = 1000
 """First of the scenes that a fit is judged on, which it has not seen."""

@@ -18,12 +18,8 @@ PATCHES, TONES = (0.1, 2.0), 0.6
 """Sizes of painted patches [m] and the largest standard deviation of the log of their tones."""
 KERB, RECESS = (0.0, 0.16), (0.05, 0.3)
 """Heights of kerbs, and depths by which windows lie behind their wall [m]."""
-LEAVES = (0.1, 1.0)
-"""Mean free paths of light through hedges and shrubs [m]: 2 over a leaf area density of 2 to 20 per metre (Bouvier et al. 2015, Remote Sensing of
-Environment 156, 322-334, whose extinction coefficient is 0.5)."""
-_MATERIALS = {"road": (0.17, 0.35), "pavement": (0.3, 0.35), "facade": (0.35, 0.35), "plant": (0.4, 0.35), "paint": (0.35, 0.35), "dark": (0.03, 1.0)}
-"""Median reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019), and the standard deviation of its log from
-object to object; dark is paint with carbon black, which returns next to nothing (Lim et al. 2022, Macromolecular Research 30)."""
+_MATERIALS = {"road": 0.17, "pavement": 0.3, "facade": 0.35, "plant": 0.4, "paint": 0.35, "dark": 0.08}
+"""Mean reflectance at 905 nm, rounded from laboratory spectra (ECOSTRESS library, Meerdink et al. 2019)."""
 
 
 def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor: np.ndarray | None = None, relief: float = 1.0) -> SensorFrame:
@@ -34,7 +30,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor:
         seed: another seed gives another street.
         boxes: how many boxes stand along it.
         T_rig_sensor: pose of the device on its rig, which stands on the road [4, 4]; level at ``SENSOR_HEIGHT`` where not given.
-        relief: kerbs, the depth of windows and that of hedges, as a share; at 0 all surfaces are plane.
+        relief: kerbs and the depth of windows, as a share; at 0 road and facades are plane.
 
     Returns:
         A scan with range [m], incidence, reflectance (also as intensity), azimuth and elevation [deg] and ring; nothing is lost but what lies
@@ -46,13 +42,13 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor:
         pose[2, 3] = SENSOR_HEIGHT
     az, el = grid.azimuth, grid.elevation
     origins = np.array([0.0, 0.0, pose[2, 3]]) + grid.height[:, None].astype(np.float64) * pose[:3, 2]
-    best = _Nearest(directions(az, el) @ pose[:3, :3].T, origins[:, None], rng(seed, "street_scan", 0, 0, 0, "leaves"))
+    best = _Nearest(directions(az, el) @ pose[:3, :3].T, origins[:, None])
     kerb = draw.uniform(3.5, 6.0)
     _ground(best, draw, kerb, relief)
     for side in (-1.0, 1.0):
         _facades(best, draw, side * draw.uniform(8.0, 18.0), relief)
     for _ in range(boxes):
-        _box(best, draw, kerb, relief)
+        _box(best, draw, kerb)
     best.paint(draw)
     rng_, incidence, reflectance = (channel * grid.live[..., None] for channel in best.result(model))
     rng_, el = from_the_origin(rng_, grid)
@@ -74,11 +70,10 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor:
 
 
 class _Nearest:
-    """Nearest surface along every ray so far; rays (beams, columns, 3) and each beam's origin [m] (beams, 1, 3) in the street's frame. ``leaves``
-    places what rays meet in hedges."""
+    """Nearest surface along every ray so far; rays (beams, columns, 3) and each beam's origin [m] (beams, 1, 3) in the street's frame."""
 
-    def __init__(self, rays: np.ndarray, origin: np.ndarray, leaves: np.random.Generator):
-        self.rays, self.origin, self.leaves = rays, np.broadcast_to(origin, rays.shape), leaves
+    def __init__(self, rays: np.ndarray, origin: np.ndarray):
+        self.rays, self.origin = rays, np.broadcast_to(origin, rays.shape)
         self.lead = np.einsum("ijk,ijk->ij", rays, self.origin)
         self.t = np.full(rays.shape[:2], np.inf)
         self.cosine = np.zeros(rays.shape[:2])
@@ -97,9 +92,8 @@ class _Nearest:
         self.reflectance[hit] = np.broadcast_to(reflectance, self.t.shape)[hit]
         self._own(hit)
 
-    def box(self, centre: np.ndarray, half: np.ndarray, yaw: float, reflectance: float, path: float = 0.0) -> None:
-        """Add a box that stands upright, by slabs (Kay and Kajiya 1986). With a mean free ``path`` [m] it is full of leaves that lean anywhere: how
-        far a ray comes into it follows the law of Lambert and Beer."""
+    def box(self, centre: np.ndarray, half: np.ndarray, yaw: float, reflectance: float) -> None:
+        """Add a box that stands upright, by slabs (Kay and Kajiya 1986)."""
         c, s = np.cos(yaw), np.sin(yaw)
         R = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
         reach = np.linalg.norm(half)
@@ -110,13 +104,10 @@ class _Nearest:
             a, b = (-half - origin) / d, (half - origin) / d
         entry = np.fmin(a, b)
         t, axis = entry.max(axis=1), entry.argmax(axis=1)
-        cosine = np.abs(d[np.arange(len(d)), axis])
-        if path:
-            t, cosine = np.maximum(t, 0.0) + self.leaves.exponential(path, t.shape), np.sqrt(self.leaves.random(t.shape))
         hit = (t <= np.fmax(a, b).min(axis=1)) & (t > 1e-3) & (t < self.t[near])
         cells = tuple(index[hit] for index in near)
         self.t[cells], self.reflectance[cells] = t[hit], reflectance
-        self.cosine[cells] = cosine[hit]
+        self.cosine[cells] = np.abs(d[hit, axis[hit]])
         self._own(cells)
 
     def _own(self, cells) -> None:
@@ -139,8 +130,7 @@ class _Nearest:
 
 
 def _tone(draw: np.random.Generator, material: str) -> float:
-    median, spread = _MATERIALS[material]
-    return float(np.clip(median * np.exp(spread * draw.standard_normal()), 0.003, 0.95))
+    return float(np.clip(_MATERIALS[material] * np.exp(0.35 * draw.standard_normal()), 0.02, 0.95))
 
 
 def _ground(best: _Nearest, draw: np.random.Generator, kerb: float, relief: float) -> None:
@@ -176,12 +166,11 @@ def _house(best: _Nearest, draw: np.random.Generator, y: float, ends: tuple[floa
     best.plane(across, y + np.copysign(recess, y), _tone(draw, "facade"), within)
 
 
-def _box(best: _Nearest, draw: np.random.Generator, kerb: float, relief: float) -> None:
+def _box(best: _Nearest, draw: np.random.Generator, kerb: float) -> None:
     kinds = {"paint": (4.3, 1.8, 1.5), "dark": (4.6, 1.8, 1.6), "facade": (0.3, 0.3, 5.0), "plant": (3.0, 1.5, 1.6), "pavement": (0.5, 0.5, 1.75)}
     material = sorted(kinds)[int(draw.integers(len(kinds)))]
     size = np.array(kinds[material]) * np.exp(0.15 * draw.standard_normal(3))
     side, along = float(draw.choice([-1.0, 1.0])), float(draw.uniform(-60.0, 60.0))
     centre = np.array([along, side * draw.uniform(kerb - 1.5, kerb + 4.0), size[2] / 2])
     if np.hypot(centre[0], centre[1]) > 3.0:
-        path = relief * float(np.exp(draw.uniform(*np.log(LEAVES)))) if material == "plant" else 0.0
-        best.box(centre, size / 2, float(draw.normal(0.0, 0.15)), _tone(draw, material), path)
+        best.box(centre, size / 2, float(draw.normal(0.0, 0.15)), _tone(draw, material))
