@@ -10,6 +10,7 @@ import pytest
 from scan_folder import Scans
 from sweeps import room_sweep
 from tailgate.calibrate.bench import CameraBench, LidarBench
+from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.indirect import Fit
 from tailgate.cli import app as command
 from tailgate.errors import UserError
@@ -142,3 +143,10 @@ def test_an_interrupt_is_told(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="130"):
         command.main()
     assert "stopped; run the same command again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("low", "high", "state"), [(9.2, 10.8, "identified"), (9.05, 10.95, "roughly"), (9.1, 11.2, "roughly"), (0.0, 10.5, "roughly")])
+def test_identified_is_what_is_near_the_truth_wherever_that_lies(low, high, state):
+    assert Estimate(10.0, low, high, 1, True, "").state == state
+    assert Estimate(-10.0, -high, -low, 1, True, "").state == state
+    assert Estimate(10.0, low, high, 1, False, "").state == "not identified"

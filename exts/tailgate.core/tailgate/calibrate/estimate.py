@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SHARP = 0.1
-"""An interval that reaches so far, as a share of the value, on either side identifies a setting."""
+"""A setting is identified where its estimate is off by no more than this share of the truth, wherever in the interval that lies."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,15 @@ class Estimate:
         return 0.5 * (self.high - self.low) / abs(self.value) if self.value else float("inf")
 
     @property
+    def error(self) -> float:
+        """Largest error of the value, as a share of the truth, for truths within the interval; infinite where that may be 0."""
+        if self.low <= 0.0 <= self.high:
+            return float("inf")
+        return max(abs(self.value / truth - 1.0) for truth in (self.low, self.high))
+
+    @property
     def state(self) -> str:
         """"identified" within ``SHARP``, "roughly" where the reference decided it less sharply, else "not identified"."""
         if not self.identifiable:
             return "not identified"
-        return "identified" if self.margin <= SHARP else "roughly"
+        return "identified" if self.error <= SHARP else "roughly"
