@@ -145,7 +145,7 @@ def test_an_interrupt_is_told(monkeypatch, capsys):
     assert "stopped; run the same command again" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("low", "high", "state"), [(9.2, 10.8, "identified"), (9.05, 10.95, "roughly"), (9.1, 11.2, "roughly"), (0.0, 10.5, "roughly")])
+@pytest.mark.parametrize(("low", "high", "state"), [(9.2, 10.8, "identified"), (9.05, 10.95, "roughly"), (9.1, 11.2, "roughly"), (0, 10, "roughly")])
 def test_identified_is_what_is_near_the_truth_wherever_that_lies(low, high, state):
     assert Estimate(10.0, low, high, 1, True, "").state == state
     assert Estimate(-10.0, -high, -low, 1, True, "").state == state
