@@ -31,7 +31,7 @@ def found(hidden, first=1000, priors=PRIORS, count=10):
     reference = [block for scene in scenes(hidden, first, count) for block in scene]
     seen = dict.fromkeys(priors, ("shape",))
     few, some, all_of_them = (lambda values, n=n: scenes(values, 0, n) for n in (3, 6, 24))
-    return fit(Problem(reference, {"shape": SHAPE}, priors, seen, few, {}, some, all_of_them))
+    return fit(Problem(reference, {"shape": SHAPE}, priors, seen, few, {}, [some], all_of_them))
 
 
 def test_hidden_settings_are_found_and_the_prior_does_not_pull():

@@ -144,6 +144,11 @@ def test_half_of_a_dark_target_is_lost_at_its_range():
     assert float(loss_probability(120.0, 1.0, 0.1, law)) > 0.98
 
 
+def test_grazing_light_is_mirrored_away():
+    law = LidarResponse(drop_base=0.1, drop_incidence=0.32)
+    assert [float(loss_probability(10.0, c, 0.3, law)) for c in (1.0, 0.5, 0.0)] == pytest.approx([0.1, 0.11, 0.42])
+
+
 def test_intensity_law_clipping_and_storage():
     limits = Limits(0.0, 1e3, 0.0)
     law = LidarResponse(intensity_gain=0.8, intensity_contrast=0.5, intensity_incidence=1.0, intensity_range=2.0)

@@ -126,7 +126,7 @@ def fit_camera(
         return simulate
 
     few, some, every = (simulator(most) for most in (FEW, SOME, None))
-    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, some, every, SHORTEST)
+    problem = Problem(list(reference), DEVICE_STATISTICS, priors, _seen_by(priors), few, FELT_BY, [some], every, SHORTEST)
     with remembering():
         return fit(problem, heard)
 

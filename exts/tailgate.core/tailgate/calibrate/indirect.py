@@ -83,8 +83,8 @@ def _told(problem: Problem, heard: Heard, most: int) -> Problem:
 
         return with_word
 
-    named = {name: getattr(problem, name) for name in ("simulate", "slopes", "finely")}
-    return replace(problem, **{name: told(simulate) for name, simulate in named.items() if simulate})
+    finely = told(problem.finely) if problem.finely else None
+    return replace(problem, simulate=told(problem.simulate), slopes=[told(simulate) for simulate in problem.slopes], finely=finely)
 
 
 def _why(power: Mapping[str, float], known: bool, resolution: float) -> str:

@@ -41,9 +41,11 @@ SEEN_BY = {
 """Response setting -> the statistics it is fitted against."""
 FELT_BY = {**dict.fromkeys(INTENSITY, ("loss",)), **dict.fromkeys(LOSSES, _GAPS)}
 """Losses are told apart by intensity, and gaps are of what is lost: errors of the ones are errors of what is fitted to the others."""
+CHANCE = 0.1
+"""Most chance in the square of a difference, over what the setting does."""
 FEW, SOME, MANY = 24, 96, 288
-"""Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are: in the search, for the Jacobians of the
-last steps, and for these steps."""
+"""Azimuth sectors of exact scans that pass through the response each time, from as many scans as there are, at least one of each: in the search, for
+the Jacobians of the last steps, and for these steps."""
 
 
 def fit_response(
@@ -76,27 +78,28 @@ def fit_response(
     fixed = {name: _middle(setting) for name, setting in prior.items()}
     exact = [exact_scan(s) for s in scans]
 
-    def simulator(most: int) -> Simulate:
-        part = _sectors(exact, most)
+    def simulator(part: list[SensorFrame]) -> Simulate:
         return lambda values: recall(("scenes", id(part)), values, lambda: simulated_scans(part, model, {**fixed, **values}, seed))
 
     counted = {name for block in blocks for name in block.counts}
     statistics = {name: s for name, s in FIT_STATISTICS.items() if name not in FINER or FINER[name].name not in counted}
     with remembering():
-        few, some, many = (simulator(most) for most in (FEW, SOME, MANY))
-        return fit(Problem(list(blocks), statistics, free, SEEN_BY, few, FELT_BY, some, many), heard)
+        few, some, many = (min(max(most // len(exact), 1), SECTORS) for most in (FEW, SOME, MANY))
+        slopes = [simulator(_sectors(exact, some, turn)) for turn in range(SECTORS // some)]
+        search, finely = (simulator(_sectors(exact, share)) for share in (few, many))
+        return fit(Problem(list(blocks), statistics, free, SEEN_BY, search, FELT_BY, slopes, finely, chance=CHANCE), heard)
 
 
 def simulated_scans(
     scans: Sequence[SensorFrame], model: LidarModel | Sequence[LidarModel], params: Mapping[str, float], seed: int
 ) -> list[list[Sketch]]:
-    """Statistics of exact scans after the response of their model: for each scan, a sketch per azimuth sector that holds anything."""
+    """Statistics of exact scans after the response of their model: for each scan, a sketch per azimuth sector, also of one that holds nothing, for
+    settings are compared block by block."""
     models = [model] * len(scans) if isinstance(model, LidarModel) else model
 
     def one(k: int) -> list[Sketch]:
         channels = respond_lidar(scans[k], models[k], params, kernel_seed("fit_response", seed, k))
-        found = fit_sketches(replace(scans[k], channels=channels))
-        return [sketch for sketch in found if any(counts.any() for counts in sketch.counts.values())]
+        return fit_sketches(replace(scans[k], channels=channels))
 
     with ThreadPoolExecutor(min(len(scans), os.cpu_count() or 1)) as pool:
         return list(pool.map(one, range(len(scans))))
@@ -109,18 +112,18 @@ def exact_scan(scan: SensorFrame) -> SensorFrame:
     return replace(scan, channels={n: channel for n, channel in held.items() if channel is not None})
 
 
-def _sectors(scans: list[SensorFrame], most: int) -> list[SensorFrame]:
-    """From every scan as many neighbouring azimuth sectors, further round than the last one's: ``most`` in all at most, at least one each."""
-    share, out = min(max(most // len(scans), 1), SECTORS), []
+def _sectors(scans: list[SensorFrame], share: int, turn: int = 0) -> list[SensorFrame]:
+    """From every scan ``share`` neighbouring azimuth sectors, further round than the last one's; on another ``turn`` others."""
     if share == SECTORS:
         return scans
-    for k, scan in enumerate(scans):
+    out = []
+    for k, scan in enumerate(scans, turn):
         beams, columns = scan.channel("range").shape[:2]
         azimuth = np.deg2rad(np.asarray(scan.channel("azimuth"), np.float64))
         sector = sector_of(np.rad2deg(np.angle(np.exp(1j * azimuth).mean(axis=0))))
         inside = np.flatnonzero((sector - k * share) % SECTORS < share)
-        turn = int(np.argmax(np.diff(inside, append=inside[0] + columns))) + 1
-        pick = np.roll(inside, -turn)
+        first = int(np.argmax(np.diff(inside, append=inside[0] + columns))) + 1
+        pick = np.roll(inside, -first)
         grids = {n: np.asarray(c) for n, c in scan.channels.items()}
         cut = {n: c[:, pick] if c.ndim >= 2 and c.shape[:2] == (beams, columns) else c for n, c in grids.items()}
         out.append(replace(scan, channels=cut))

@@ -13,12 +13,12 @@ the simulator; it weakens its statistics and widens the intervals, and where it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tailgate.calibrate.auxiliary import MISFIT, Auxiliary, residual_of
+from tailgate.calibrate.differences import Differences
 from tailgate.calibrate.problem import Problem, Simulate
 from tailgate.calibrate.search import MARGIN, REACH, RIDGE
 from tailgate.validate.sketch import Sketch
@@ -62,6 +62,7 @@ class _Round:
     """Summaries of one Jacobian, g = Kᵀ r, with their covariance B and Jacobian A.
 
     The Jacobian comes twice, of either half of the blocks: chance in it then adds to no product of the two, and so to nobody's information.
+    ``reliability`` is what the product of the two holds of a half's own, 0..1 [k].
     """
 
     def __init__(self, problem: Problem, auxiliary: Auxiliary, jacobian: np.ndarray, misfit: dict[str, float]):
@@ -69,6 +70,8 @@ class _Round:
         seen, felt = problem.seen(statistic), problem.felt(statistic)
         halves = [_summaries(problem, auxiliary, half * seen, misfit) for half in jacobian]
         self.K = 0.5 * (halves[0] + halves[1])
+        alone, across = (sum((K * half * seen).sum(0) for K, half in zip(halves, order, strict=True)) for order in (jacobian, jacobian[::-1]))
+        self.reliability = np.clip(across / np.maximum(alone, 1e-30), 0.0, 1.0)
         self.A = 0.5 * sum(K.T @ (other * felt) for K, other in zip(halves, jacobian[::-1], strict=True))
         self.power = [{n: float((column[statistic == n] ** 2).sum()) for n in auxiliary.parts} for column in (jacobian.mean(0) * seen).T]
         B = self._sampling(auxiliary) + self._misfit(auxiliary, misfit)
@@ -127,20 +130,21 @@ class _Round:
 
 def polish(problem: Problem, start: np.ndarray) -> Polished:
     """Settle at the point whose summaries match the reference's."""
-    finely, slopes = problem.finely or problem.simulate, problem.slopes or problem.simulate
-    best, scenes = start, finely(problem.values(start))
-    steps = None
+    finely, differences = problem.finely or problem.simulate, Differences(problem)
+    best, scenes, steps = start, finely(problem.values(start)), np.full(len(start), _STEP)
     for k in range(ROUNDS):
         came = best
         plain = Auxiliary(problem, scenes)
-        jacobian = _jacobian(problem, slopes, plain, best, steps)
+        differences.look(k, best, steps, both=k > 0)
+        jacobian = differences.jacobian(plain, best)
         misfit = plain.misfit(_unexplained(residual_of(plain, problem, scenes), jacobian.mean(0)))
         auxiliary = Auxiliary(problem, scenes, misfit)
         chosen = _Round(problem, auxiliary, jacobian * auxiliary.over(plain)[:, None], misfit)
         best, scenes = _descend(problem, finely, auxiliary, chosen, best, scenes)
         errors = np.sqrt(np.diag(chosen.covariance))
-        steps = np.clip(_ERRORS * errors, problem.shortest, _LONGEST)
-        if k and (np.abs(best - came) < _SETTLED + _WITHIN * errors).all():
+        longer = steps * np.sqrt((1.0 / np.maximum(chosen.reliability, 1e-9) - 1.0) / problem.chance)
+        steps = np.clip(np.maximum(_ERRORS * errors, longer), problem.shortest, _LONGEST)
+        if k >= len(differences.sets) and (np.abs(best - came) < _SETTLED + _WITHIN * errors).all():
             break
     middle = finely(problem.values(np.full(len(best), 0.5)))
     unfitted, fitted = (float(np.linalg.norm(residual_of(auxiliary, problem, s))) for s in (middle, scenes))
@@ -188,24 +192,3 @@ def _descend(
         else:
             share /= 3.0
     return best, scenes
-
-
-def _jacobian(problem: Problem, simulate: Simulate, auxiliary: Auxiliary, best: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
-    """Finite differences of the auxiliary vector of either half of the blocks, [2, components, settings]: over ``steps`` to either side, as far as
-    the bounds reach, or first over a fixed step towards their middle."""
-    here, columns = _halves(auxiliary, simulate(problem.values(best))), []
-    for k in range(len(best)):
-        step = np.zeros(len(best))
-        step[k] = np.copysign(_STEP if steps is None else steps[k], 0.5 - best[k])
-        ahead, behind = _halves(auxiliary, simulate(problem.values(best + step))), here
-        opposite = best if steps is None else np.clip(best - step, 0.0, 1.0)
-        if (opposite != best).any():
-            behind = _halves(auxiliary, simulate(problem.values(opposite)))
-        columns.append((ahead - behind) / (best + step - opposite)[k])
-    return np.stack(columns, axis=2)
-
-
-def _halves(auxiliary: Auxiliary, scenes: Sequence[Sequence[Sketch]]) -> np.ndarray:
-    """Auxiliary vectors of every other block and of those between, of the same one where there is no other; [2, components]."""
-    blocks = [block for scene in scenes for block in scene]
-    return np.stack([auxiliary(Sketch.total(blocks[k % len(blocks) :: 2])) for k in range(2)])

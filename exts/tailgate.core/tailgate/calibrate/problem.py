@@ -25,9 +25,11 @@ class Problem:
         seen_by: setting -> the statistics it is fitted against; what it does to others is left out. Settings seen by the same ones are a family.
         simulate: what a search can afford hundreds of times.
         felt_by: setting -> further statistics that it moves without being fitted against them: its error is one of the settings that are.
-        slopes: the same on more scenes, which the Jacobians of the last steps can afford; None where there are no more.
+        slopes: the same on sets of further scenes, of which a Jacobian of the last steps can afford one; empty where there are no more.
         finely: the same on all, a dozen times; None where there are no more.
         shortest: least finite difference, as a share of the bounds, that random losses do not drown.
+        chance: most chance in the square of a difference, over what the setting does; where there is more, the next one is longer. Infinite where
+            statistics bend over long ones.
     """
 
     reference: Sequence[Sketch]
@@ -36,9 +38,10 @@ class Problem:
     seen_by: Mapping[str, Sequence[str]]
     simulate: Simulate
     felt_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    slopes: Simulate | None = None
+    slopes: Sequence[Simulate] = ()
     finely: Simulate | None = None
     shortest: float = 0.05
+    chance: float = np.inf
 
     @property
     def names(self) -> list[str]:

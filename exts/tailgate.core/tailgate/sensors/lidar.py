@@ -15,8 +15,9 @@ Laws (r range [m], θ incidence, ρ reflectance):
 * signal: m = (ρ / 0.1)·cos^signal_incidence θ·(range_10pct / r)²·exp(-2 a r), the radar equation for an extended target (Wagner et al. 2006, ISPRS
   J. 60, 100-112), Lambertian at exponent 1; rough ground returns more at grazing incidence (Oren and Nayar 1994, SIGGRAPH). It is detected with
   probability m⁴ / (1 + m⁴): half of the returns of a 10 % target at ``range_10pct``.
-* further losses: drop_base + drop_near·(exp(-r / 5 m) - exp(-10 m / 5 m)) + drop_per_metre·(r - 10 m) + drop_incidence·(1 - cos θ)², at least 0:
-  scenes tell the share that is lost at 10 m far better than either slope. A share of all losses comes one by one, the others in patches along the
+* further losses: drop_base + drop_near·(exp(-r / 5 m) - exp(-10 m / 5 m)) + drop_per_metre·(r - 10 m) + drop_incidence·(1 - cos θ)⁵, at least 0:
+  scenes tell the share that is lost at 10 m far better than either slope, and grazing light is mirrored away as by Fresnel's law (Schlick 1994,
+  Computer Graphics Forum 13, 233-246). A share of all losses comes one by one, the others in patches along the
   beam's sweep: glass, dark paint and wet ground lose returns over many columns.
 * intensity: intensity_gain·0.3·(ρ / 0.3)^intensity_contrast·cos^intensity_incidence θ·(10 m / max(r, 10 m))^intensity_range·
   exp(intensity_spread·exp(intensity_tail·N(0, 1) - intensity_tail²)·N(0, 1) - 2 a r), clipped to 0..1, stored in steps. Within 10 m what a
@@ -70,7 +71,7 @@ class LidarResponse:
         drop_base: share of returns lost at 10 m.
         drop_near: further share lost close by, decaying over 5 m.
         drop_per_metre: further share lost per metre [1/m].
-        drop_incidence: further share lost at grazing incidence.
+        drop_incidence: further share lost where incidence grazes, at 90 degrees.
         drop_correlation: correlation between neighbouring columns of a beam of what decides about losses, those that come one by one among them,
             0..0.96.
         drop_grain: share of losses that come one by one, over the largest share that leaves neighbours as correlated; the more of them, the longer

@@ -139,11 +139,12 @@ def _signal(r: wp.float32, cosine: wp.float32, reflectance: wp.float32, p: _Devi
 
 @wp.func
 def _loss(r: wp.float32, cosine: wp.float32, signal: wp.float32, stray: bool, p: _Device) -> wp.float32:
-    graze = 1.0 - cosine
     rate = wp.float32(0.0)
     if not stray:
         near = wp.exp(-r / _NEAR) - wp.exp(-_TEN / _NEAR)
-        rate = p.drop_base + p.drop_near * near + p.drop_per_metre * (r - _TEN) + p.drop_incidence * graze * graze
+        graze = 1.0 - cosine
+        mirrored = graze * graze * graze * graze * graze
+        rate = p.drop_base + p.drop_near * near + p.drop_per_metre * (r - _TEN) + p.drop_incidence * mirrored
     detected = wp.float32(1.0)
     if p.range_10pct > 0.0:
         m = _signal(r, cosine, signal, p)

@@ -84,7 +84,7 @@ def _signal_twin(r: np.ndarray, cosine: np.ndarray, reflectance: np.ndarray, p: 
 
 def _loss_twin(r: np.ndarray, cosine: np.ndarray, signal: np.ndarray, p: LidarResponse) -> np.ndarray:
     near = np.exp(-r / NEAR_LENGTH) - np.exp(-REFERENCE_RANGE / NEAR_LENGTH)
-    rate = p.drop_base + p.drop_near * near + p.drop_per_metre * (r - REFERENCE_RANGE) + p.drop_incidence * (1 - cosine) ** 2
+    rate = p.drop_base + p.drop_near * near + p.drop_per_metre * (r - REFERENCE_RANGE) + p.drop_incidence * (1 - cosine) ** 5
     detected = np.ones_like(r)
     if p.range_10pct > 0:
         m4 = _signal_twin(r, cosine, signal, p) ** 4
