@@ -13,7 +13,7 @@ from typing import Any
 
 from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.wide_check import wide_trees_work
-from tailgate.geometry.wide_walk import wide_blocked, wide_closest, wide_entry
+from tailgate.geometry.wide_walk import integer, wide_blocked, wide_closest, wide_entry
 
 wp.set_module_options({"enable_backward": False})
 
@@ -138,14 +138,14 @@ def wide_hit(scene: Scene, origin: wp.vec3, direction: wp.vec3, t_max: float) ->
     found = wide_closest(scene.wide, scene.tree, scene.T_local_world, origin, direction, t_max)
     best = Hit()
     best.t = t_max
-    best.instance = int(found[0, 1])
+    best.instance = integer(found[0, 1])
     best.face = -1
     if best.instance >= 0:
-        best.t = float(found[0, 0])
-        best.face = int(found[0, 2])
-        best.u = float(found[1, 0])
-        best.v = float(found[1, 1])
-        best.normal = world_normal(scene, best.instance, wp.vec3(float(found[2, 0]), float(found[2, 1]), float(found[2, 2])))
+        best.t = found[0, 0]
+        best.face = integer(found[0, 2])
+        best.u = found[1, 0]
+        best.v = found[1, 1]
+        best.normal = wp.vec3(found[2, 0], found[2, 1], found[2, 2])
     return best
 
 
@@ -252,11 +252,9 @@ def trace_kernel(
 ):
     """Nearest hit per ray, through Warp's trees if the scene has those; twin: ``tailgate.geometry.twins.trace_twin``."""
     k = wp.tid()
-    hit = Hit()
     if scene.wide != wp.uint64(0):
-        hit = closest_hit(scene, origins[k], directions[k], t_max)
+        hits[k] = closest_hit(scene, origins[k], directions[k], t_max)
     else:
-        hit = stock_hit(scene, origins[k], directions[k], t_max)
-    if hit.instance < 0:
-        hit.t = wp.inf
-    hits[k] = hit
+        hits[k] = stock_hit(scene, origins[k], directions[k], t_max)
+    if hits[k].instance < 0:
+        hits[k].t = wp.inf

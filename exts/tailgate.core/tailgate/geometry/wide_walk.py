@@ -16,7 +16,7 @@ from tailgate.geometry.quiet import wp
 
 wp.set_module_options({"enable_backward": False})
 
-mat33d = wp.mat33d
+mat33f = wp.mat33f
 """What a walk found, in rows: t, instance (-1: nothing), face; weights of the face's three corners; its normal by winding, not normalized.
 The name is Warp's own, since 1.8 knows no other for what native functions return."""
 
@@ -27,23 +27,30 @@ SHARED = """
 #pragma clang fp contract(off)
     typedef float f8 __attribute__((vector_size(32), may_alias));
     typedef float f8u __attribute__((vector_size(32), may_alias, aligned(4)));
+    typedef float f4 __attribute__((vector_size(16)));
+    typedef float f4u __attribute__((vector_size(16), may_alias, aligned(4)));
+    typedef int i4 __attribute__((vector_size(16)));
+    typedef double d4 __attribute__((vector_size(32)));
     typedef int i8 __attribute__((vector_size(32), may_alias));
     typedef bool b8 __attribute__((ext_vector_type(8)));
-    const float slack = 1.0e-6f, edge = 1.0e-5f, tie = 2.0e-6f;
+    static constexpr float slack = 1.0e-6f, edge = 1.0e-5f, tie = 2.0e-6f;
 
     struct Ray {
-        float o[3], d[3], inverse[3], sx, sy, sz;
+        f4 o, d, inverse, to_near, to_far, wider;
+        float sx, sy, sz;
         int kx, ky, kz;
 
-        void aim(const float* origin, const float* direction) {
-            for (int k = 0; k < 3; ++k) {
-                o[k] = origin[k];
-                d[k] = direction[k];
-                const bool flat = d[k] < 1.0e-18f && d[k] > -1.0e-18f;
-                inverse[k] = flat ? (d[k] < 0.0f ? -1.0e18f : 1.0e18f) : 1.0f / d[k];
-            }
-            const float x = d[0] * d[0], y = d[1] * d[1], z = d[2] * d[2];
-            kz = x > y ? (x > z ? 0 : 2) : (y > z ? 1 : 2);
+        void aim(f4 origin, f4 direction) {
+            o = origin;
+            d = direction;
+            const i4 flat = (d < 1.0e-18f) & (d > -1.0e-18f);
+            inverse = flat ? (d < 0.0f ? f4{} - 1.0e18f : f4{} + 1.0e18f) : 1.0f / d;
+            const f4 at = o * inverse, error = 2.0f * slack * (at < 0.0f ? -at : at);
+            to_near = at + error;
+            to_far = at - error;
+            wider = inverse + slack * inverse;
+            const f4 square = d * d;
+            kz = square[0] > square[1] ? (square[0] > square[2] ? 0 : 2) : (square[1] > square[2] ? 1 : 2);
             kx = kz == 2 ? 0 : kz + 1;
             ky = kx == 2 ? 0 : kx + 1;
             sz = inverse[kz];
@@ -55,29 +62,23 @@ SHARED = """
     struct Hit { float t; int instance, face; float u, v; const float* corner; };
     struct Entry { int child; float near; };
 
-    const auto least = [](f8 a, f8 b) { return a < b ? a : b; };
-    const auto most = [](f8 a, f8 b) { return a > b ? a : b; };
-    const auto bits = [](i8 lanes) -> unsigned { return __builtin_bit_cast(unsigned char, __builtin_convertvector(lanes, b8)); };
+    static constexpr auto least = [](f8 a, f8 b) { return a < b ? a : b; };
+    static constexpr auto most = [](f8 a, f8 b) { return a > b ? a : b; };
+    static constexpr auto bits = [](i8 lanes) -> unsigned { return __builtin_bit_cast(unsigned char, __builtin_convertvector(lanes, b8)); };
 
     // Visit the leaves that a ray may meet up to `reach`, the nearer first, until `leaf` returns true.
-    const auto descend = [&](const f8* rows, const Ray& ray, const float& reach, auto&& leaf) {
+    static constexpr auto descend = [](const f8* rows, const Ray& ray, const float& reach, auto&& leaf) {
 #pragma clang fp contract(fast)
         Entry stack[512];
         int top = 0, child = 0;
-        const int x = ray.inverse[0] < 0.0f, y = ray.inverse[1] < 0.0f, z = ray.inverse[2] < 0.0f;
-        float to_near[3], to_far[3], wider[3];
-        for (int k = 0; k < 3; ++k) {
-            const float at = ray.o[k] * ray.inverse[k], error = 2.0f * slack * (at < 0.0f ? -at : at);
-            to_near[k] = at + error;
-            to_far[k] = at - error;
-            wider[k] = ray.inverse[k] + slack * ray.inverse[k];
-        }
+        const f4 inverse = ray.inverse, wider = ray.wider, to_near = ray.to_near, to_far = ray.to_far;
+        const int x = inverse[0] < 0.0f, y = inverse[1] < 0.0f, z = inverse[2] < 0.0f;
         for (;;) {
             if (child >= 0) {
                 const f8* node = rows + child;
                 const int* children = (const int*)(node + 6);
-                const f8 start = most(most(node[x] * ray.inverse[0] - to_near[0], node[2 + y] * ray.inverse[1] - to_near[1]),
-                                      most(node[4 + z] * ray.inverse[2] - to_near[2], f8{}));
+                const f8 start = most(most(node[x] * inverse[0] - to_near[0], node[2 + y] * inverse[1] - to_near[1]),
+                                      most(node[4 + z] * inverse[2] - to_near[2], f8{}));
                 const f8 end = least(least(node[1 - x] * wider[0] - to_far[0], node[3 - y] * wider[1] - to_far[1]),
                                      least(node[5 - z] * wider[2] - to_far[2], f8{} + (reach + slack * reach)));
                 unsigned lanes = bits(start <= end);
@@ -113,7 +114,7 @@ SHARED = """
     };
 
     // Meet the eight triangles of a leaf; a lane counts within `margin` (share of the area) of the triangle.
-    const auto meet = [&](const f8* leaf, const Ray& ray, float reach, float margin) {
+    static constexpr auto meet = [](const f8* leaf, const Ray& ray, float reach, float margin) {
         Meeting out;
         const f8 az = leaf[ray.kz] - ray.o[ray.kz], bz = leaf[3 + ray.kz] - ray.o[ray.kz], cz = leaf[6 + ray.kz] - ray.o[ray.kz];
         const f8 ax = leaf[ray.kx] - ray.o[ray.kx] - ray.sx * az, ay = leaf[ray.ky] - ray.o[ray.ky] - ray.sy * az;
@@ -134,7 +135,7 @@ SHARED = """
     };
 
     // Narrow `best` to the nearest hit of one instance's tree; with `any` the first one found will do.
-    const auto walk_tree = [&](const f8* rows, const Ray& ray, int instance, bool any, Hit& best) {
+    static constexpr auto walk_tree = [](const f8* rows, const Ray& ray, int instance, bool any, Hit& best) {
         return descend(rows, ray, best.t, [&](int row) {
             const Meeting met = meet(rows + row, ray, best.t, 0.0f);
             if (any && met.lanes) return true;
@@ -150,19 +151,17 @@ SHARED = """
     };
 
     // An unmoved instance: its rays are the world's.
-    const auto unmoved = [&](const float* m) {
+    static constexpr auto unmoved = [](const float* m) {
         const f8u* half = (const f8u*)m;
         const f8u first = {1, 0, 0, 0, 0, 1, 0, 0}, second = {0, 0, 1, 0, 0, 0, 0, 1};
         return bits((i8)(half[0] != first) | (i8)(half[1] != second)) == 0;
     };
 
     // Carry a world ray into an instance's frame, its parameter unchanged.
-    const auto local = [](const float* m, const float* o, const float* d) {
-        float origin[3], direction[3];
-        for (int k = 0; k < 3; ++k) {
-            origin[k] = m[4 * k] * o[0] + m[4 * k + 1] * o[1] + m[4 * k + 2] * o[2] + m[4 * k + 3];
-            direction[k] = m[4 * k] * d[0] + m[4 * k + 1] * d[1] + m[4 * k + 2] * d[2];
-        }
+    static constexpr auto local = [](const float* m, f4 o, f4 d) {
+        const f4 x = {m[0], m[4], m[8]}, y = {m[1], m[5], m[9]}, z = {m[2], m[6], m[10]}, at = {m[3], m[7], m[11]};
+        const f4 origin = x * o[0] + y * o[1] + z * o[2] + at;
+        const f4 direction = x * d[0] + y * d[1] + z * d[2];
         Ray ray;
         ray.aim(origin, direction);
         return ray;
@@ -171,18 +170,20 @@ SHARED = """
 
 SCENE = """
     // Nearest hit of the whole scene up to best.t, or any.
+    const wp::uint64* const tree = trees.data;
+    const float* const poses = (const float*)T_local_world.data;
+    Ray world;
+    world.aim(f4{origin[0], origin[1], origin[2]}, f4{direction[0], direction[1], direction[2]});
     const auto walk_scene = [&](bool any, Hit& best) __attribute__((noinline)) {
-        Ray world;
-        world.aim(&origin[0], &direction[0]);
         return descend((const f8*)top, world, best.t, [&](int instance) {
-            const float* m = (const float*)(T_local_world.data + instance);
+            const float* m = poses + 16 * instance;
             const Ray* ray = &world;
             Ray own;
             if (!unmoved(m)) {
-                own = local(m, &origin[0], &direction[0]);
+                own = local(m, world.o, world.d);
                 ray = &own;
             }
-            return walk_tree((const f8*)trees.data[instance], *ray, instance, any, best);
+            return walk_tree((const f8*)tree[instance], *ray, instance, any, best);
         });
     };
 """
@@ -193,14 +194,14 @@ CLOSEST = (
     + """
     Hit best = {t_max, -1, -1, 0.0f, 0.0f, nullptr};
     walk_scene(false, best);
-    wp::mat_t<3, 3, double> found;
-    found.data[0][1] = -1.0;
+    wp::mat_t<3, 3, float> found;
+    found.data[0][1] = __builtin_bit_cast(float, -1);
     if (best.instance < 0) return found;
     const float w = 1.0f - best.u - best.v;
     // The lowest face of those that meet in the edge.
     const auto settle = [&]() __attribute__((noinline)) {
-        const f8* rows = (const f8*)trees.data[best.instance];
-        const Ray ray = local((const float*)(T_local_world.data + best.instance), &origin[0], &direction[0]);
+        const f8* rows = (const f8*)tree[best.instance];
+        const Ray ray = local(poses + 16 * best.instance, world.o, world.d);
         const float t = best.t, reach = t + tie * t;
         descend(rows, ray, reach, [&](int row) {
             const Meeting met = meet(rows + row, ray, reach, edge);
@@ -213,15 +214,19 @@ CLOSEST = (
         });
     };
     if (best.u <= edge || best.v <= edge || w <= edge) settle();
-    double ab[3], ac[3];
-    for (int k = 0; k < 3; ++k) {
-        ab[k] = (double)best.corner[8 * (3 + k)] - best.corner[8 * k];
-        ac[k] = (double)best.corner[8 * (6 + k)] - best.corner[8 * k];
-    }
-    const double values[3][3] = {{best.t, (double)best.instance, (double)best.face},
-                                 {best.u, best.v, 1.0 - best.u - best.v},
-                                 {ab[1] * ac[2] - ab[2] * ac[1], ab[2] * ac[0] - ab[0] * ac[2], ab[0] * ac[1] - ab[1] * ac[0]}};
-    for (int k = 0; k < 9; ++k) found.data[k / 3][k % 3] = values[k / 3][k % 3];
+    const auto corner = [&](int k) {
+        return __builtin_convertvector((f4{best.corner[24 * k], best.corner[24 * k + 8], best.corner[24 * k + 16]}), d4);
+    };
+    const d4 ab = corner(1) - corner(0), ac = corner(2) - corner(0);
+    const f4 own = __builtin_convertvector(__builtin_shufflevector(ab, ab, 1, 2, 0, 3) * __builtin_shufflevector(ac, ac, 2, 0, 1, 3)
+        - __builtin_shufflevector(ab, ab, 2, 0, 1, 3) * __builtin_shufflevector(ac, ac, 1, 2, 0, 3), f4);
+    const f4u* pose = (const f4u*)(poses + 16 * best.instance);
+    const f4 normal = own[0] * pose[0] + own[1] * pose[1] + own[2] * pose[2];
+    const float length = __builtin_sqrtf(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
+    const f4 unit = normal / (length > 0.0f ? length : 1.0f);
+    const float instance = __builtin_bit_cast(float, best.instance), number = __builtin_bit_cast(float, best.face);
+    const float values[9] = {best.t, instance, number, best.u, best.v, w, unit[0], unit[1], unit[2]};
+    for (int k = 0; k < 9; ++k) found.data[k / 3][k % 3] = values[k];
     return found;
 #endif
 """
@@ -241,7 +246,8 @@ ENTRY = (
     SHARED
     + """
     Hit best = {t_max, -1, -1, 0.0f, 0.0f, nullptr};
-    const Ray ray = local((const float*)(T_local_world.data + instance), &origin[0], &direction[0]);
+    const f4 from = {origin[0], origin[1], origin[2]}, along = {direction[0], direction[1], direction[2]};
+    const Ray ray = local((const float*)(T_local_world.data + instance), from, along);
     walk_tree((const f8*)trees.data[instance], ray, instance, false, best);
     return best.instance < 0 ? -1.0f : best.t;
 #endif
@@ -249,10 +255,18 @@ ENTRY = (
 )
 
 
+@wp.func_native("""
+    union { float value; int bits; } held = {value};
+    return held.bits;
+""")
+def integer(value: float) -> int:
+    """The whole number whose bits a walk put into a float."""
+
+
 @wp.func_native(CLOSEST)
 def wide_closest(
     top: wp.uint64, trees: wp.array(dtype=wp.uint64), T_local_world: wp.array(dtype=wp.mat44), origin: wp.vec3, direction: wp.vec3, t_max: float
-) -> mat33d: ...
+) -> mat33f: ...
 
 
 @wp.func_native(BLOCKED)
