@@ -8,6 +8,9 @@ Triangles are met as in Woop, Benthin and Wald 2013, "Watertight ray/triangle in
 product of two numbers never lies on the wrong side of another's, so no ray slips between two faces. Of equal hits the lower instance wins, then the
 lower face; hits on an edge take the lowest face met there, as ``rays.lowest_tied_face`` does. Boxes are cut with slack for rounding, so what comes
 back does not depend on the tree.
+
+A short ray costs more to prepare than to walk. Hence rays are aimed by whole vectors, since a wide load of what narrow stores have just written waits
+for them, and helpers are static, since what a function captures is stored anew for every ray.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ from tailgate.geometry.quiet import wp
 wp.set_module_options({"enable_backward": False})
 
 mat33f = wp.mat33f
-"""What a walk found, in rows: t, instance (-1: nothing), face; weights of the face's three corners; its normal by winding, not normalized.
-The name is Warp's own, since 1.8 knows no other for what native functions return."""
+"""What a walk found, in rows: t, instance (-1: nothing), face, the last two as ``integer`` reads them; weights of the face's three corners; its unit
+normal in the world, by winding. The name is Warp's own, since 1.8 knows no other for what native functions return."""
 
 SHARED = """
 #ifdef __CUDA_ARCH__
@@ -169,11 +172,12 @@ SHARED = """
 """
 
 SCENE = """
-    // Nearest hit of the whole scene up to best.t, or any.
     const wp::uint64* const tree = trees.data;
     const float* const poses = (const float*)T_local_world.data;
     Ray world;
     world.aim(f4{origin[0], origin[1], origin[2]}, f4{direction[0], direction[1], direction[2]});
+
+    // Nearest hit of the whole scene up to best.t, or any.
     const auto walk_scene = [&](bool any, Hit& best) __attribute__((noinline)) {
         return descend((const f8*)top, world, best.t, [&](int instance) {
             const float* m = poses + 16 * instance;
@@ -197,7 +201,6 @@ CLOSEST = (
     wp::mat_t<3, 3, float> found;
     found.data[0][1] = __builtin_bit_cast(float, -1);
     if (best.instance < 0) return found;
-    const float w = 1.0f - best.u - best.v;
     // The lowest face of those that meet in the edge.
     const auto settle = [&]() __attribute__((noinline)) {
         const f8* rows = (const f8*)tree[best.instance];
@@ -213,7 +216,7 @@ CLOSEST = (
             return false;
         });
     };
-    if (best.u <= edge || best.v <= edge || w <= edge) settle();
+    if (best.u <= edge || best.v <= edge || 1.0f - best.u - best.v <= edge) settle();
     const auto corner = [&](int k) {
         return __builtin_convertvector((f4{best.corner[24 * k], best.corner[24 * k + 8], best.corner[24 * k + 16]}), d4);
     };
@@ -225,7 +228,7 @@ CLOSEST = (
     const float length = __builtin_sqrtf(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
     const f4 unit = normal / (length > 0.0f ? length : 1.0f);
     const float instance = __builtin_bit_cast(float, best.instance), number = __builtin_bit_cast(float, best.face);
-    const float values[9] = {best.t, instance, number, best.u, best.v, w, unit[0], unit[1], unit[2]};
+    const float values[9] = {best.t, instance, number, best.u, best.v, 1.0f - best.u - best.v, unit[0], unit[1], unit[2]};
     for (int k = 0; k < 9; ++k) found.data[k / 3][k % 3] = values[k];
     return found;
 #endif
