@@ -169,7 +169,7 @@ def test_lights_may_be_linked_to_parts_and_to_other_ones_while_a_stage_is_open()
     assert shown[0] == 0 and shown[1] > 0 and shown[2] == 0
 
 
-def test_more_sets_than_bits_shadow_links_and_linked_domes_are_named():
+def test_more_sets_than_bits_and_linked_domes_are_named():
     stage = kit.new_stage()
     for k in range(SETS + 2):
         kit.box(stage, f"/World/box{k:02d}", (0, 0, 0), (1, 1, 1))
@@ -180,8 +180,48 @@ def test_more_sets_than_bits_shadow_links_and_linked_domes_are_named():
     UsdLux.LightAPI(dome).GetShadowLinkCollectionAPI().ExcludePath("/World/box00")
     notes = Notes()
     links = light_links(light_prims(stage, notes), [f"/World/box{k:02d}" for k in range(SETS + 2)], notes)
-    assert len(set(links.of_light.values())) == SETS and [(of < 0) for of in links.of_slot].count(True) == 0
+    assert len(set(links.lit.values())) == SETS and [(of < 0) for of in links.of_slot].count(True) == 0
     text = "\n".join(notes.sorted())
     for words in ("light32: it lights everything, lights may be linked to 31", "sky: it lights everything, light linking of domes",
                   "sky: everything throws its shadow"):  # fmt: skip
         assert words in text
+
+
+def shaded_stage(kind, plate=True):
+    """The wall, lit from the left past the view, and beside the view a black plate whose shadow falls into the middle of it."""
+    stage = kit.new_stage()
+    wall(stage)
+    light = screen(stage, kind=kind)
+    aside, along = np.eye(4), np.array([1.0, -2.0]) / np.sqrt(5.0)
+    aside[:2, :2], aside[1, 3] = [[along[0], -along[1]], [along[1], along[0]]], 6.0
+    UsdGeom.Xformable(light).GetOrderedXformOps()[0].Set(kit.gf(aside @ FORWARD))
+    if plate:
+        corners = [(1.5, 4, -1), (1.5, 2, -1), (1.5, 2, 1), (1.5, 4, 1)]
+        kit.mesh(stage, "/World/plate", corners, [(0, 1, 2, 3)], kit.material(stage, "/World/black", (0.0, 0.0, 0.0), 0.9))
+    return stage, light
+
+
+@pytest.mark.parametrize("kind", ["SphereLight", "RectLight", "DistantLight"])
+@pytest.mark.parametrize("how", ["shadowLink", "shadow:enable"])
+def test_light_passes_what_throws_no_shadow(kind, how):
+    free, _ = seen(shaded_stage(kind, plate=False)[0])
+    stage, light = shaded_stage(kind)
+    dark, _ = seen(stage)
+    if how == "shadowLink":
+        UsdLux.LightAPI(light).GetShadowLinkCollectionAPI().ExcludePath("/World/plate")
+    else:
+        UsdLux.ShadowAPI.Apply(light).CreateShadowEnableAttr(False)
+    lit, hints = seen(stage)
+    assert hints == [] and dark[16, 16].max() < 0.6 * free[16, 16].min()
+    np.testing.assert_allclose(lit, free, rtol=0.01 if kind == "DistantLight" else 1e-4)  # no longer the sun, but a lamp whose cosine is sampled
+
+
+def test_only_what_is_linked_throws_a_shadow():
+    """Of two plates behind each other the one that is linked throws the same shadow as alone."""
+    stage, light = shaded_stage("SphereLight")
+    alone, _ = seen(stage)
+    kit.box(stage, "/World/other", (0.6, 4.2, -2), (0.9, 5.2, 2), UsdShade.Material.Get(stage, "/World/black"))
+    UsdLux.LightAPI(light).GetShadowLinkCollectionAPI().ExcludePath("/World/other")
+    both, hints = seen(stage)
+    assert hints == []
+    np.testing.assert_allclose(both, alone, rtol=1e-4)

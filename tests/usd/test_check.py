@@ -327,10 +327,11 @@ def test_copies_lights_and_cameras_name_what_is_passed_over():
     assert "prim /World/many: primvars that vary over the copies of a PointInstancer are not honoured" in said(stage, "renderer")
     lamp = UsdLux.SphereLight.Define(stage, "/World/lamp")
     lamp.CreateFiltersRel().SetTargets(["/World/filter"])
-    UsdLux.LightAPI(lamp).GetShadowLinkCollectionAPI().CreateExcludesRel().SetTargets(["/World/many"])
+    sky = UsdLux.DomeLight.Define(stage, "/World/sky")
+    UsdLux.LightAPI(sky).GetShadowLinkCollectionAPI().CreateExcludesRel().SetTargets(["/World/many"])
     UsdGeom.Camera.Define(stage, "/World/eye").CreateExposureAttr(2.0)
     text = "\n".join([*said(stage, "lights"), *said(stage, "cameras")])
-    for words in ("/World/lamp: light filters are not honoured", "/World/lamp: everything throws its shadow",
+    for words in ("/World/lamp: light filters are not honoured", "/World/sky: everything throws its shadow",
                   "/World/eye: its exposure is not honoured"):  # fmt: skip
         assert words in text
 

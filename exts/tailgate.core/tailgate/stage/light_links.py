@@ -1,4 +1,4 @@
-"""Light linking: which parts of a stage a light shines on (UsdLux, ``collection:lightLink``)."""
+"""Light linking: which parts of a stage a light shines on, and which throw its shadow (UsdLux, ``collection:lightLink`` and ``shadowLink``)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SETS = 31
 """Different sets of parts that lights may be linked to: bits of an int32."""
+NOTHING = -(2**31)
+"""The bit that no part has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,15 +23,17 @@ class Links:
     """Sets of parts, one bit each.
 
     Attributes:
-        of_light: bit of a light's set by the light's path; lights that shine on everything are left out.
+        lit: bit of what a light shines on, by the light's path; lights that shine on everything are left out.
+        casting: likewise of what throws its shadow.
         of_slot: bits of the sets that each slot's part is in, int32 [S]; empty where no light is linked.
     """
 
-    of_light: dict[str, int]
+    lit: dict[str, int]
+    casting: dict[str, int]
     of_slot: np.ndarray
 
 
-NO_LINKS = Links({}, np.zeros(0, np.int32))
+NO_LINKS = Links({}, {}, np.zeros(0, np.int32))
 
 
 def linked(prim: Usd.Prim, name: str) -> bool:
@@ -48,18 +52,20 @@ def light_links(lights: list[Usd.Prim], slot_prims: list[str], notes: Notes) -> 
         slot_prims: path of the shape or subset behind each slot, [S].
         notes: sets beyond ``SETS`` are named here.
     """
-    from pxr import Sdf, UsdLux
+    from pxr import Sdf, Usd
 
-    lights = [prim for prim in lights if linked(prim, "lightLink")]
-    paths = [Sdf.Path(path) for path in slot_prims] if lights else []
-    bits: dict[bytes, int] = {}
-    of_light, of_slot = {}, np.zeros(len(paths), np.int32)
-    for prim in lights:
-        query = UsdLux.LightAPI(prim).GetLightLinkCollectionAPI().ComputeMembershipQuery()
+    uses = [(prim, name) for prim in lights for name in ("lightLink", "shadowLink") if linked(prim, name)]
+    paths = [Sdf.Path(path) for path in slot_prims] if uses else []
+    bits: dict[bytes, int] = {np.zeros(len(paths), bool).tobytes(): NOTHING}
+    found: dict[str, dict[str, int]] = {"lightLink": {}, "shadowLink": {}}
+    of_slot = np.zeros(len(paths), np.int32)
+    for prim, name in uses:
+        query = Usd.CollectionAPI(prim, name).ComputeMembershipQuery()
         inside = np.array([query.IsPathIncluded(path) for path in paths], bool)
-        if inside.tobytes() not in bits and len(bits) == SETS:
-            notes.add(f"light {prim.GetPath()}: it lights everything, lights may be linked to {SETS} different sets of shapes and there are more")
+        if inside.tobytes() not in bits and len(bits) > SETS:
+            says = "it lights everything, lights" if name == "lightLink" else "everything throws its shadow, lights and shadows"
+            notes.add(f"light {prim.GetPath()}: {says} may be linked to {SETS} different sets of shapes and there are more")
         elif not inside.all():
-            of_light[str(prim.GetPath())] = bit = bits.setdefault(inside.tobytes(), 1 << len(bits))
+            found[name][str(prim.GetPath())] = bit = bits.setdefault(inside.tobytes(), 1 << len(bits) - 1)
             of_slot |= np.where(inside, bit, 0).astype(np.int32)
-    return Links(of_light, of_slot) if of_light else NO_LINKS
+    return Links(found["lightLink"], found["shadowLink"], of_slot) if found["lightLink"] or found["shadowLink"] else NO_LINKS

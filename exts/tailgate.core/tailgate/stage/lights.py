@@ -9,7 +9,7 @@ import numpy as np
 
 from tailgate.stage.ies import read_profile
 from tailgate.stage.images import is_image
-from tailgate.stage.light_links import NO_LINKS, Links, linked
+from tailgate.stage.light_links import NO_LINKS, NOTHING, Links, linked
 from tailgate.stage.moment import moment
 from tailgate.stage.poses import pose_of
 from tailgate.stage.values import fits, kind_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SPHERE, RECT, DISK, CYLINDER, DISTANT = range(5)
 KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderLight": CYLINDER, "DistantLight": DISTANT}
 VECTORS = ("position", "across", "along", "axis", "side", "radiance", "tint")
-NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "profile", "link")
+NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "profile", "link", "casting")
 SIZES = ("radius", "width", "height", "length", "angle")
 BLINDING = 1e20
 """Radiance that single precision can still square: lights of more are not honoured."""
@@ -35,7 +35,7 @@ emission, ``side``: unit x axis; ``radiance`` RGB, of a distant light the irradi
 distant light its angular radius [rad]; ``size``: what times the radiance is the intensity along ``axis`` [m^2]; ``cone_full``, ``cone_end`` [rad]:
 where the cone begins to fade and ends; ``focus``, ``tint``: exponent and colour of its fall-off; ``diffuse``, ``specular``: factors on the light that
 surfaces scatter and mirror; ``picture``, ``profile``: rows of ``Lights.pictures`` and ``profiles`` whose values are factors on the radiance, -1 for
-none; ``link``: bit of the set of what it lights, 0 for everything.
+none; ``link``, ``casting``: bits of the sets of what it lights and of what throws its shadow, 0 for everything.
 """
 
 
@@ -70,7 +70,7 @@ class Lights:
         dome: image of the sky, or None.
         pictures: resolved paths of the images that rectangles show.
         profiles: resolved path and angle scale of photometric profiles.
-        links: what the lamps shine on.
+        links: what the lamps shine on and what throws their shadows.
         natural: a dome is to look like a clear sky beside the sun: one of Tailgate's own, or one that asks for it by ``tailgate:sky``.
     """
 
@@ -118,9 +118,8 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
 
 def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
     """Name what of a light is passed over."""
-    factors = (("diffuse", 1.0), ("specular", 1.0)) if is_dome(prim) else ()
-    for name, plain in (*factors, ("shadow:enable", True)):
-        if read(prim, name, plain) != plain:
+    for name, plain in (("diffuse", 1.0), ("specular", 1.0), ("shadow:enable", True)):
+        if is_dome(prim) and read(prim, name, plain) != plain:
             notes.add(f"{where} inputs:{name} is not honoured")
     if is_dome(prim) or prim.GetTypeName() == "DistantLight":
         if asset_of(prim, "shaping:ies:file"):
@@ -132,8 +131,8 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
     for name in ("intensity", "exposure", "color", "texture:file", *SIZES):
         if prim.HasAttribute(name):
             notes.add(f"{where} {name} is of an old schema and is not read, inputs:{name} is")
-    if linked(prim, "shadowLink"):
-        notes.add(f"{where} everything throws its shadow, shadow linking is not honoured")
+    if is_dome(prim) and linked(prim, "shadowLink"):
+        notes.add(f"{where} everything throws its shadow, shadow linking of domes is not honoured")
     if is_dome(prim) and linked(prim, "lightLink"):
         notes.add(f"{where} it lights everything, light linking of domes is not honoured")
     file, shape = image_file(prim), str(read(prim, "texture:format", "automatic"))
@@ -243,8 +242,8 @@ def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
 
 
 def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray, links: Links = NO_LINKS) -> Lights:
-    """Current state of the lights; invisible ones are left out. The first distant light that shines alike on everything is the sun, further ones are
-    lamps."""
+    """Current state of the lights; invisible ones are left out. The first distant light that shines alike on everything, with all shadows, is the
+    sun; further ones are lamps."""
     from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
@@ -259,8 +258,9 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
             natural |= picture is None and is_natural(prim)
             continue
         lamp = read_lamp(prim, T)
-        lamp["link"] = links.of_light.get(str(prim.GetPath()), 0)
-        if lamp["kind"] == DISTANT and not suns and lamp["link"] == 0 and lamp["diffuse"] == lamp["specular"] == 1:
+        path = str(prim.GetPath())
+        lamp["link"], lamp["casting"] = links.lit.get(path, 0), links.casting.get(path, 0) if read(prim, "shadow:enable", True) else NOTHING
+        if lamp["kind"] == DISTANT and not suns and lamp["link"] == lamp["casting"] == 0 and lamp["diffuse"] == lamp["specular"] == 1:
             suns, (angle, sun), direction = 1, distant(prim), T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
         elif lamp["radiance"].any() and lamp["size"] > 0:
             file = image_file(prim)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
-from tailgate.render.raytrace.lamps import PI, aim, lamp_direction, luminance, strength
-from tailgate.render.raytrace.panes import arriving, sight
+from tailgate.render.raytrace.lamps import PI, Arrival, aim, lamp_direction, luminance, strength
+from tailgate.render.raytrace.panes import arriving, pane_at, sight
 from tailgate.render.raytrace.pictures import pictured
 from tailgate.render.raytrace.profiles import profiled
 from tailgate.render.raytrace.scene import Tables
@@ -27,6 +27,7 @@ from tailgate.render.raytrace.shading import (
     smith,
     width_of,
 )
+from tailgate.render.raytrace.surface import LAYERS, nearest, slot_of, step_past
 
 wp.set_module_options({"enable_backward": False})
 
@@ -71,6 +72,31 @@ def pull(light: Light, k: int, facet: Facet) -> float:
 
 
 @wp.func
+def unhidden(scene: Scene, tables: Tables, light: Light, k: int, start: wp.vec3, arrival: Arrival) -> wp.vec3:
+    """Share of lamp k's light that arrives: what throws its shadow lets nothing past, or panes' part; everything else is not there for it."""
+    casting = light.lamp[k].casting
+    distance = arrival.distance * 0.9999
+    if casting == 0:
+        return arriving(scene, tables, start, arrival.direction, distance)
+    tint = wp.vec3(1.0, 1.0, 1.0)
+    if light.links.shape[0] == 0:
+        return tint
+    gone = float(0.0)
+    for _ in range(LAYERS):
+        hit = nearest(scene, tables, start + arrival.direction * gone, arrival.direction, distance - gone)
+        if hit.instance < 0:
+            return tint
+        slot = slot_of(tables, hit)
+        if (light.links[slot] & casting) != 0:
+            material = tables.slot[slot][0]
+            if tables.material[material, 12] < 0.0:
+                return wp.vec3()
+            tint = wp.cw_mul(tint, pane_at(tables, material, wp.abs(wp.dot(hit.normal, arrival.direction))).passed)
+        gone = step_past(gone + hit.t)
+    return tint
+
+
+@wp.func
 def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec3) -> Lit:
     """Light of all lamps, estimated by one shadow ray to a point of one that is picked by its strength here."""
     out = Lit()
@@ -94,7 +120,7 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
     cosine = wp.dot(facet.normal, arrival.direction)
     if cosine <= 0.0 or wp.length(arrival.light) <= 0.0:
         return out
-    clear = arriving(scene, tables, facet.start, arrival.direction, arrival.distance * 0.9999)
+    clear = unhidden(scene, tables, light, chosen, facet.start, arrival)
     if luminance(clear) <= 0.0:
         return out
     got = wp.cw_mul(arrival.light, clear) * (total / share)

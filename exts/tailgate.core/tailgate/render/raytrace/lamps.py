@@ -34,6 +34,7 @@ class Lamp:
     picture: wp.int32
     profile: wp.int32
     link: wp.int32
+    casting: wp.int32
 
 
 @wp.struct

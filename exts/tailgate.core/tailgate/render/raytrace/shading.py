@@ -23,7 +23,7 @@ class Light:
     """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances to which the dome's image is
     added, ``glow`` the strength of the haze around the sun, ``haze`` the radiance of far fog, ``cloud`` the cover 0..1, ``fog`` the extinction
     [1/m]. ``lamps`` is the number of rows of ``lamp``; ``pictures`` are what they show, ``profiles`` how they shine by direction, ``links`` the sets
-    of what each slot shows."""
+    that what each slot shows is in."""
 
     sun_direction: wp.vec3
     sun: wp.vec3
