@@ -9,8 +9,8 @@ product of two numbers never lies on the wrong side of another's, so no ray slip
 lower face; hits on an edge take the lowest face met there, as ``rays.lowest_tied_face`` does. Boxes are cut with slack for rounding, so what comes
 back does not depend on the tree.
 
-A short ray costs more to prepare than to walk. Hence rays are aimed by whole vectors, since a wide load of what narrow stores have just written waits
-for them, and helpers are static, since what a function captures is stored anew for every ray.
+What is done once for a ray counts beside its ten nodes. Hence rays are aimed by whole vectors, since a wide load of what narrow stores have just
+written waits for them, and helpers are static, since what a function captures is stored anew for every ray.
 """
 
 from __future__ import annotations
