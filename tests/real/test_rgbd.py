@@ -62,7 +62,7 @@ def test_fitted_response_is_nearer_on_scenes_it_never_saw(data_root):
     assert {"depth_noise", "depth_noise_fine", "depth_hole_rate"} <= set(found)
     # Few scenes hold enough edges, and holes inside labels are as rare as scenes differ: what is within that difference needs no further gain.
     for name in {"depth_noise", "depth_noise_fine", "edge_fattening", "depth_hole_rate"} & set(found):
-        before, after, between = found[name][:3]
+        before, after, between = found[name].pairs.mean(0)
         assert after < max(before, 1.3 * between), (name, found[name])
     assert fit.estimates["axial_noise"].identifiable
     # The colour camera, whose view this is, stands between the infrared camera and the projector: both offsets add up to the device's 75 mm. Large

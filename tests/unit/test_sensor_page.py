@@ -1,11 +1,13 @@
 """What ``calibrate sensor`` tells people."""
 
 import io
+import json
 
+import numpy as np
 import pytest
 from rich.console import Console
 from tailgate.calibrate.holdout import HeldOut
-from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, write_sensor_page
+from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, sentences, write_sensor_page
 
 
 def row(name, value, bounds, state="roughly", why="hole_rate moves with it"):
@@ -42,6 +44,16 @@ def test_settings_unknown_for_one_reason_share_a_line(tmp_path):
     assert "gain, contrast: no statistic of the reference responds to it" in text
     assert "noise_sigma: it lies at the end of its bounds, 0.04" in text
     assert "hole_rate moves with it; it lies at the end of its bounds" in write_sensor_page(record, tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "interval, told", [((0.7, 2.6), "mixed pixels, by chance perhaps."), ((1.4, 2.0), "mixed pixels."), ((0.0, np.inf), "by chance perhaps.")]
+)
+def test_a_ratio_beyond_the_limit_says_whether_chance_could_do_it(interval, told):
+    record = SensorRecord("kinect_v1", "mosd", 3, [], "recordings", [HeldOut("mixed_pixels", "share", 3.0, 1.5, 1.0, 1.5, 1.0, interval)])
+    assert sentences(record)[-1].endswith(told)
+    (row,) = json.loads(json.dumps(record.to_json()))["holdout"]
+    assert row["interval"] == [interval[0], interval[1] if np.isfinite(interval[1]) else None]
 
 
 def test_what_is_a_share_needs_no_unit(tmp_path):

@@ -1,8 +1,9 @@
 """The real test of a calibration: fitted to some places of a reference, judged on others it never saw.
 
 For every statistic of the sensor three distances to an unseen place, W1 within strata: that of the model before it was fitted, that of the fitted
-one, and, on average, that of each place it was fitted to. The last is what two real places differ by, and no fit can be asked for less. Many places
-poured together show what is wrong at all of them: between all unseen and all known ones chance is left alone.
+one, and, on average, that of each place it was fitted to. The last is what two real places differ by, and no fit can be asked for less. Few places
+tell the ratio of the two badly: its interval leaves out one place after another (jackknife, Quenouille 1956, Tukey 1958). Many places poured together
+show what is wrong at all of them: between all unseen and all known ones chance is left alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import SECTORS, sector_of
+from tailgate.validate.quantile import student_t
 from tailgate.validate.sketch import Sketch, Statistic, StratumDistance, common_mix, compare, summarize
 
 FOLDS, PARTS = 3, 4
@@ -45,18 +47,18 @@ class Fold:
 
     Attributes:
         frames: those whose recordings, poses and grids the fit may know.
-        known: blocks of each place it is fitted to.
+        known: blocks of each place it is fitted to, by the place's number.
         unseen: blocks of each place it is judged on.
     """
 
     frames: list[Recorded]
-    known: list[list[Sketch]]
-    unseen: list[list[Sketch]]
+    known: dict[int, list[Sketch]]
+    unseen: dict[int, list[Sketch]]
 
     @property
     def blocks(self) -> list[Sketch]:
         """Blocks it is fitted to."""
-        return [block for place in self.known for block in place]
+        return [block for place in self.known.values() for block in place]
 
 
 def folds(frames: Sequence[Recorded]) -> tuple[str, list[Fold]]:
@@ -70,8 +72,9 @@ def folds(frames: Sequence[Recorded]) -> tuple[str, list[Fold]]:
         return "recordings", _deal([[f for f in frames if f.recording == name] for name in recordings], FOLDS)
     if frames and all(f.scans or len(f.blocks) % SECTORS == 0 for f in frames):
         blocks = [(i % SECTORS * PARTS // SECTORS, block) for f in frames for i, block in enumerate(f.blocks)]
-        turns = [[block for k, block in blocks if k == turn] for turn in range(PARTS)]
-        return "quarter turns", [Fold([_without(f, k) for f in frames], turns[:k] + turns[k + 1 :], [turns[k]]) for k in range(PARTS)]
+        turns = {turn: [block for k, block in blocks if k == turn] for turn in range(PARTS)}
+        known = [{k: turn for k, turn in turns.items() if k != held} for held in turns]
+        return "quarter turns", [Fold([_without(f, k) for f in frames], known[k], {k: turns[k]}) for k in turns]
     runs = [[frames[i] for i in run] for run in np.array_split(np.arange(len(frames)), min(PARTS, len(frames)))] if len(frames) > 1 else []
     return "runs of images", _deal(runs, PARTS)
 
@@ -89,10 +92,33 @@ def _deal(places: list[list[Recorded]], most: int) -> list[Fold]:
     """Places dealt to at most ``most`` folds, each held out in one."""
     out = []
     for k in range(min(most, len(places))):
-        known, held = ([p for i, p in enumerate(places) if (i % most == k) == wanted] for wanted in (False, True))
-        blocks = ([[b for f in place for b in f.blocks] for place in part] for part in (known, held))
-        out.append(Fold([f for place in known for f in place], *blocks))
+        known, held = ({i: p for i, p in enumerate(places) if (i % most == k) == wanted} for wanted in (False, True))
+        blocks = ({i: [b for f in place for b in f.blocks] for i, place in part.items()} for part in (known, held))
+        out.append(Fold([f for place in known.values() for f in place], *blocks))
     return out
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A statistic on one fold.
+
+    Attributes:
+        unseen, known: the places of each pair, int [P].
+        pairs: distances to the unseen one: of the model before and after the fit, and of the known place, [P, 3].
+        together: distance of all unseen places as one to the fitted model.
+        apart: distance of all unseen places as one to all that it was fitted to as one.
+    """
+
+    unseen: np.ndarray
+    known: np.ndarray
+    pairs: np.ndarray
+    together: float
+    apart: float
+
+    def without(self, place: int) -> np.ndarray | None:
+        """Mean distances over the pairs that a place is not in, [3]; None where it is in all."""
+        kept = self.pairs[(self.unseen != place) & (self.known != place)]
+        return kept.mean(0) if len(kept) else None
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,7 @@ class HeldOut:
         between: distance of a place it was fitted to.
         together: distance of all unseen places as one to the fitted model.
         apart: distance of all unseen places as one to all that it was fitted to as one.
+        interval: 95 % interval of ``ratio`` by the chance of the places; 0 to infinity where two tell nothing of it.
     """
 
     statistic: str
@@ -114,6 +141,7 @@ class HeldOut:
     between: float
     together: float
     apart: float
+    interval: tuple[float, float] = (0.0, np.inf)
 
     @property
     def ratio(self) -> float:
@@ -126,18 +154,19 @@ class HeldOut:
         return self.together / max(self.apart, 1e-12)
 
 
-def distances(fold: Fold, before: Sketch, after: Sketch, statistics: Mapping[str, Statistic]) -> dict[str, tuple[float, ...]]:
-    """The distances of ``HeldOut`` by statistic, where all sides hold enough of it."""
-    known, unseen = ([Sketch.total(place) for place in part] for part in (fold.known, fold.unseen))
-    single: dict[str, list[tuple[float, ...]]] = {}
-    for place in unseen:
+def distances(fold: Fold, before: Sketch, after: Sketch, statistics: Mapping[str, Statistic]) -> dict[str, Compared]:
+    """A fold's distances by statistic, where all sides hold enough of it."""
+    known, unseen = ({i: Sketch.total(place) for i, place in part.items()} for part in (fold.known, fold.unseen))
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for i, place in unseen.items():
         of_model = [compare(place, side, statistics) for side in (before, after)]
-        for other in known:
-            for name, found in _side_by_side([*of_model, compare(place, other, statistics)], [place, before, after, other], statistics).items():
-                single.setdefault(name, []).append(found)
-    sides = [Sketch.total(unseen), after, Sketch.total(known)]
+        for j, other in known.items():
+            for name, pair in _side_by_side([*of_model, compare(place, other, statistics)], [place, before, after, other], statistics).items():
+                found.setdefault(name, []).append((i, j, *pair))
+    sides = [Sketch.total(unseen.values()), after, Sketch.total(known.values())]
     together = _side_by_side([compare(sides[0], side, statistics) for side in sides[1:]], sides, statistics)
-    return {name: (*np.mean(found, axis=0), *together[name]) for name, found in single.items()}
+    rows = {name: np.array(pairs) for name, pairs in found.items()}
+    return {name: Compared(row[:, 0], row[:, 1], row[:, 2:], *together[name]) for name, row in rows.items()}
 
 
 def _side_by_side(
@@ -150,11 +179,25 @@ def _side_by_side(
     return {name: tuple(one[name] for one in sums) for name in sums[0]}
 
 
-def average(found: Sequence[Mapping[str, tuple[float, ...]]], statistics: Mapping[str, Statistic]) -> list[HeldOut]:
+def average(found: Sequence[Mapping[str, Compared]], statistics: Mapping[str, Statistic]) -> list[HeldOut]:
     """Mean over the folds that could judge a statistic."""
     rows = []
     for name, statistic in statistics.items():
         held = [f[name] for f in found if name in f]
         if held:
-            rows.append(HeldOut(name, statistic.unit, *(float(v) for v in np.mean(held, axis=0))))
+            means = np.mean([(*f.pairs.mean(0), f.together, f.apart) for f in held], axis=0)
+            rows.append(HeldOut(name, statistic.unit, *map(float, means), _interval(held)))
     return rows
+
+
+def _interval(held: Sequence[Compared]) -> tuple[float, float]:
+    """95 % interval of a ratio. Its logarithm is taken with each place left out, on whichever side of a pair it is; what is drawn around the
+    whole one's is Student's t, one degree of freedom less than there are places."""
+    places = np.unique(np.concatenate([part for f in held for part in (f.unseen, f.known)]))
+    left = [[mean for f in held if (mean := f.without(place)) is not None] for place in places]
+    if not all(left):
+        return 0.0, np.inf
+    _, after, between = np.maximum([np.mean([f.pairs.mean(0) for f in held], axis=0), *(np.mean(means, axis=0) for means in left)], 1e-12).T
+    logs, n = np.log(after / between), len(places)
+    reach = student_t(0.975, n - 1) * np.sqrt((n - 1) * np.var(logs[1:]))
+    return float(np.exp(logs[0] - reach)), float(np.exp(logs[0] + reach))

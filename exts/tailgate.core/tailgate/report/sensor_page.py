@@ -47,7 +47,7 @@ class SettingRow:
     @property
     def interval(self) -> str:
         """The 95 % interval."""
-        return f"{self.low:.4g} … {self.high:.4g}" if math.isfinite(self.low) else "unknown"
+        return _span(self.low, self.high, ".4g")
 
     @property
     def verdict(self) -> str:
@@ -81,6 +81,7 @@ class HeldOutLike(Protocol):
     after: float
     between: float
     ratio: float
+    interval: tuple[float, float]
     common: float
 
 
@@ -115,7 +116,8 @@ class SensorRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        held = [{n: getattr(h, n) for n in ("statistic", "unit", "before", "after", "between", "ratio", "common")} for h in self.held]
+        names = ("statistic", "unit", "before", "after", "between", "ratio", "interval", "common")
+        held = [_finite({n: getattr(h, n) for n in names}) for h in self.held]
         rest = {n: getattr(self, n) for n in ("sensor", "kind", "frames", "cut", "notes", "distance")}
         return {**rest, "settings": [_finite(asdict(s)) for s in self.settings], "holdout": held, "limit": LIMIT}
 
@@ -125,7 +127,7 @@ def sentences(record: SensorRecord) -> list[str]:
     count = {state: sum(s.state == state for s in record.settings) for state in STATES}
     out = [f"Of {len(record.settings)} settings {count['identified']} are identified, {count['roughly']} roughly, {count['not identified']} not."]
     if record.held:
-        far = ", ".join(metric_words(h.statistic) for h in record.beyond)
+        far = ", ".join(metric_words(h.statistic) + (", by chance perhaps" if h.interval[0] <= LIMIT else "") for h in record.beyond)
         met = len(record.held) - len(record.beyond)
         words = f"From {record.cut} it has not seen, {met} of {len(record.held)} statistics lie within {LIMIT:g} times what two real ones differ by"
         out.append(f"{words}; beyond: {far}." if far else f"{words}.")
@@ -149,12 +151,13 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
     for why, names in unknown.items():
         console.print(f"[red]{', '.join(names)}[/red]: {why}", soft_wrap=True)
     if record.held:
-        table = Table("on what it has not seen", "before", "after", "real : real", "ratio", "all as one", box=None)
+        table = Table("on what it has not seen", "before", "after", "real : real", "ratio", "95 % interval", "all as one", box=None)
         for held in record.held:
             color = "yellow" if held.ratio > LIMIT else "green"
             unit = "" if held.unit == "1" or held.unit.startswith("share") else f" \\[{held.unit}]"
             numbers = (f"{v:.3g}" for v in (held.before, held.after, held.between))
-            table.add_row(metric_words(held.statistic) + unit, *numbers, f"[{color}]{held.ratio:.2f}[/{color}]", f"{held.common:.2f}")
+            ratio = f"[{color}]{held.ratio:.2f}[/{color}]"
+            table.add_row(metric_words(held.statistic) + unit, *numbers, ratio, _span(*held.interval, ".2f"), f"{held.common:.2f}")
         console.print(table)
     for sentence in sentences(record):
         console.print(sentence, soft_wrap=True)
@@ -169,7 +172,7 @@ def write_sensor_page(record: SensorRecord, out: Path) -> Path:
     strips = [svg(interval_strip(row)) if row.bounds else "" for row in record.settings]
     bars = [svg(ratio_bar(held)) for held in record.held]
     page = template("sensor.html.j2").render(
-        record=record, sentences=sentences(record), strips=strips, bars=bars, states=STATES, limit=LIMIT, metric_words=metric_words
+        record=record, sentences=sentences(record), strips=strips, bars=bars, states=STATES, limit=LIMIT, metric_words=metric_words, span=_span
     )
     write_atomically(out, page)
     return out
@@ -189,7 +192,8 @@ def interval_strip(row: SettingRow, width: int = 170) -> str:
 
 
 def ratio_bar(held: HeldOutLike, width: int = 260) -> str:
-    """Before (pale) and after the fit in units of what real places differ by, on a log scale from 0.5 to 50; the line is the limit."""
+    """Before (pale) and after the fit in units of what real places differ by, with its interval, on a log scale from 0.5 to 50; the upright line is
+    the limit."""
 
     def at(ratio: float) -> float:
         return (width - 4) * min(max(math.log(max(ratio, 0.5) / 0.5) / math.log(100.0), 0.0), 1.0)
@@ -197,6 +201,7 @@ def ratio_bar(held: HeldOutLike, width: int = 260) -> str:
     before = held.before / max(held.between, 1e-12)
     body = charts.rect(0, 5, at(before), 10, charts.PALE, 2)
     body += charts.rect(0, 5, max(at(held.ratio), 2), 10, charts.ORANGE if held.ratio > LIMIT else charts.GREEN, 2)
+    body += charts.line(at(held.interval[0]), 10, at(held.interval[1]), 10, charts.INK, 1)
     body += charts.line(at(LIMIT), 1, at(LIMIT), 19, charts.INK, 1.5)
     return charts.svg(width, 20, body, f"{held.statistic}: {before:.2f} before, {held.ratio:.2f} after")
 
@@ -205,8 +210,15 @@ def _short(unit: str) -> str:
     return unit if len(unit) <= 9 else ""
 
 
+def _span(low: float, high: float, digits: str) -> str:
+    """An interval in words."""
+    return f"{low:{digits}} … {high:{digits}}" if math.isfinite(high - low) else "unknown"
+
+
 def _finite(value: Any) -> Any:
     """The same with infinities as None, which JSON knows."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_finite, value))
     return None if isinstance(value, float) and not math.isfinite(value) else value
