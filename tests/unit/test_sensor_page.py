@@ -47,7 +47,7 @@ def test_settings_unknown_for_one_reason_share_a_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "interval, told", [((0.7, 2.6), "mixed pixels, by chance perhaps."), ((1.4, 2.0), "mixed pixels."), ((0.0, np.inf), "by chance perhaps.")]
+    "interval, told", [((0.7, 2.6), "mixed pixels (perhaps by chance)."), ((1.4, 2.0), "mixed pixels."), ((0.0, np.inf), "(perhaps by chance).")]
 )
 def test_a_ratio_beyond_the_limit_says_whether_chance_could_do_it(interval, told):
     record = SensorRecord("kinect_v1", "mosd", 3, [], "recordings", [HeldOut("mixed_pixels", "share", 3.0, 1.5, 1.0, 1.5, 1.0, interval)])

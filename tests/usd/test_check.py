@@ -243,7 +243,7 @@ def test_broken_geometry_is_said_and_the_rest_shown():
     kit.mesh(stage, "/World/thin", [(0, 0, 0), (1, 0, 0), (2, 0, 0), (2, 2, 0)], [(0, 1, 2), (0, 1, 2), (0, 2, 3)])
     UsdGeom.Xformable(kit.box(stage, "/World/none", (0, 0, 0), (1, 1, 1))).AddScaleOp().Set((0, 1, 1))
     text = "\n".join(said(stage, "geometry"))
-    assert "prim /World/nan: points that are not finite, their faces are left out" in text
+    assert "prim /World/nan: points that are not finite, or lie beyond 1e+09 m, their faces are left out" in text
     assert "prim /World/range: mesh with broken topology" in text
     assert "/World/thin: 2 of 3 triangles have no area; they are not seen" in text
     assert "prim /World/none: its transform is not finite or flattens it" in text

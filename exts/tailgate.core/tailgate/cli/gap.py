@@ -38,7 +38,7 @@ def gap(
     from tailgate.runtime.score import ScoreRequest
 
     if out is not None:
-        check_writable(out)
+        check_writable(out, ".html")
     options = pairs("--option", option), pairs("--reference-option", reference_option)
     with bars() as shown:
         found = compare(ScoreRequest(synthetic, reference, kind, reference_kind, *options, workers=workers, tick=shown.tick))

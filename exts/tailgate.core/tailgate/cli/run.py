@@ -135,7 +135,7 @@ def report(run: Path, out: Annotated[Path | None, typer.Option("-o", "--out")] =
     from tailgate.runtime.folder import check_writable
 
     target = out or run / "report.html"
-    check_writable(target)
+    check_writable(target, ".html")
     write_report(run, target)
     console.print(f"report: {target}", soft_wrap=True)
 

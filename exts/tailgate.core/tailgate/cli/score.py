@@ -38,7 +38,7 @@ def score(
     from tailgate.runtime.score import score as judge
 
     if out is not None:
-        check_writable(out)
+        check_writable(out, ".html")
     with bars() as shown:
         request = ScoreRequest(
             synthetic,

@@ -33,7 +33,9 @@ def check_command(
     from tailgate.stage.layers import open_base
 
     if out is not None:
-        check_writable(out)
+        check_writable(out, ".png")
+    if not scenario and (rig or classes):
+        raise UserError(f"{'--rig' if rig else '--classes'} says how a scenario is tried: name it with --scenario")
     named = tuple(name.strip() for name in classes.split(",") if name.strip())
     request = StageRequest(open_base(stage), scenario, rig, named, cache_folder())
     report, clip = check(request)

@@ -127,7 +127,7 @@ def sentences(record: SensorRecord) -> list[str]:
     count = {state: sum(s.state == state for s in record.settings) for state in STATES}
     out = [f"Of {len(record.settings)} settings {count['identified']} are identified, {count['roughly']} roughly, {count['not identified']} not."]
     if record.held:
-        far = ", ".join(metric_words(h.statistic) + (", by chance perhaps" if h.interval[0] <= LIMIT else "") for h in record.beyond)
+        far = ", ".join(metric_words(h.statistic) + (" (perhaps by chance)" if h.interval[0] <= LIMIT else "") for h in record.beyond)
         met = len(record.held) - len(record.beyond)
         words = f"From {record.cut} it has not seen, {met} of {len(record.held)} statistics lie within {LIMIT:g} times what two real ones differ by"
         out.append(f"{words}; beyond: {far}." if far else f"{words}.")

@@ -56,7 +56,7 @@ def ablation(options: RunOptions, out: Path, count: int | None = None) -> None:
     """Write a sheet with one row per effect, the first ``count`` of them where it is given."""
     from tailgate.report.sheet import ablation_sheet
 
-    check_writable(out)
+    check_writable(out, ".png")
     with tempfile.TemporaryDirectory() as folder:
         spec = resolve(replace(options, out=Path(folder)))
         studio = Studio(spec)

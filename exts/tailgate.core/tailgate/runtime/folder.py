@@ -55,9 +55,12 @@ def hold(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def check_writable(file: Path) -> None:
-    """Refuse a file to be written whose folder does not exist or is not to be written to, or that is a folder itself."""
+def check_writable(file: Path, suffix: str = "") -> None:
+    """Refuse a file to be written whose folder does not exist or is not to be written to, that is a folder itself, or whose name ends otherwise than
+    what is written, which may be somebody's scene or budget."""
     folder = file.resolve().parent
+    if suffix and file.suffix.lower() != suffix:
+        raise UserError(f"cannot be written: its name must end in {suffix}", file)
     if not folder.is_dir():
         raise UserError("cannot be written: its folder does not exist", file)
     if not os.access(folder, os.W_OK):

@@ -22,7 +22,7 @@ def contact(options: RunOptions, out: Path, count: int) -> None:
     async def taken() -> list[Take]:
         return [take async for take in takes(options, count)]
 
-    check_writable(out)
+    check_writable(out, ".png")
     shown = asyncio.run(taken())
     captions = [Caption(take.sample.cell, "off_target" if take.codes else "ok", take.codes) for take in shown]
     contact_sheet([take.frames[0] for take in shown], out, f"{options.budget.stem}: preview", captions=captions)

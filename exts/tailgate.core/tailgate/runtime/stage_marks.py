@@ -69,6 +69,7 @@ def write_marks(source: Path, out: Path, marks: Marks) -> list[str]:
         said.append(f"{len(done)} prims with labels of the old SemanticsAPI are labelled in the present form")
     if marks.meters_per_unit or marks.up_axis:
         said.append(f"it is in units of {stage.GetMetadata('metersPerUnit'):g} m with {stage.GetMetadata('upAxis')} up")
+    _check_files(stage, out, [name for _, name in marks.assets])
     with tempfile.TemporaryDirectory(prefix=".tailgate-", dir=out.resolve().parent) as scratch:
         for path, name in marks.assets:
             said.append(_cut(stage, path, name, Path(scratch), out.parent))
@@ -92,6 +93,23 @@ def write_asset(stage: Usd.Stage, path: str, name: str, folder: Path) -> str:
         for file in Path(scratch).glob("*.usdc"):
             file.replace(folder / file.name)
     return said
+
+
+def _check_files(stage: Usd.Stage, out: Path, classes: list[str]) -> None:
+    """Refuse to write an overlay over a stage that is none of Tailgate's, or an asset over a layer of the stage."""
+    from pxr import Sdf
+
+    from tailgate.assets.write import prim_name
+    from tailgate.stage.marks import MADE
+
+    layers = {Path(layer.realPath) for layer in stage.GetUsedLayers() if layer.realPath}
+    for name in classes:
+        file = out.resolve().parent / f"{prim_name(name)}.usdc"
+        if file in layers:
+            raise UserError(f"the asset of {name} must not replace a file that the stage is made of; write the overlay to another folder", file)
+    held = Sdf.Layer.OpenAsAnonymous(str(out)) if out.is_file() else None
+    if held and MADE not in held.customLayerData:
+        raise UserError("an overlay must not replace a stage that is none; choose another file", out)
 
 
 def parse(path: str, value: str) -> tuple[str, float, bool]:

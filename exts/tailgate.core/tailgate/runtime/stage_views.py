@@ -27,6 +27,8 @@ LONG = 1.8
 """Sides of a scene differ by at least this factor where it is long."""
 HIGH = 4.0
 """The camera above is this many sides of the scene away, which is nearly a parallel projection."""
+LEAST = 5e-4
+"""A scene is shown as at least twice as wide [m]: what has no extent has one place all the same."""
 CUT = 2.0
 """A roof is cut away this far above the contexts or the floor [m]."""
 ROOFED = 0.5
@@ -137,7 +139,7 @@ def region(facts: dict[str, Any], contexts: tuple[Context, ...]) -> tuple[np.nda
         points = np.concatenate([c.points for c in contexts])[:, :2]
         margin = 0.06 * float(np.ptp(points, axis=0).max()) + max((2 * c.width for c in contexts if c.is_spline), default=0.0)
         low, high = np.array([*(points.min(0) - margin), low[2]]), np.array([*(points.max(0) + margin), high[2]])
-    middle, half = (low[:2] + high[:2]) / 2, 0.53 * (high - low)[:2]
+    middle, half = (low[:2] + high[:2]) / 2, np.maximum(0.53 * (high - low)[:2], LEAST + 1e-6 * np.abs(high[:2]))
     half = np.maximum(half, half.max() / 3) if half[0] > LONG * half[1] else np.full(2, half.max())
     return np.array([*(middle - half), low[2]]), np.array([*(middle + half), high[2]])
 

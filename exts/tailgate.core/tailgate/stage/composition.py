@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,7 +51,15 @@ def composition_errors(stage: Usd.Stage) -> list[tuple[str, str]]:
         errors = stage.GetCompositionErrors()
     else:
         errors = [error for prim in stage.TraverseAll() for error in prim.GetPrimIndex().localErrors]
-    return sorted({sentence(str(error)) for error in errors})
+    return sorted({sentence(spelled(error)) for error in errors})
+
+
+def spelled(error: object) -> str:
+    """USD's words for an error; those of a file that is no text cannot be read, but for what they begin with."""
+    try:
+        return str(error)
+    except UnicodeDecodeError as unread:
+        return unread.object.decode("utf-8", "replace")
 
 
 def unloaded(stage: Usd.Stage) -> list[str]:
@@ -66,10 +75,11 @@ def sentence(text: str) -> tuple[str, str]:
         found = re.match(shape, flat)
         if found:
             held = found.groupdict()
+            there = Path(held.get("what") or "").is_file()
             for name in ("what", "by"):
                 held[name] = re.split(r"[/\\]", held.get(name) or "")[-1].partition(":SDF_FORMAT_ARGS")[0]
             held["arc"] = NOUNS.get(held.get("arc") or "", held.get("arc"))
-            held["why"] = reason(held.get("why") or "")
+            held["why"] = reason(held.get("why") or "", there)
             return held["prim"] or "", words.format(**held)
     return "", flat.rstrip(".")
 
@@ -77,11 +87,11 @@ def sentence(text: str) -> tuple[str, str]:
 def syntax_error(text: str) -> str:
     """Line and complaint of USD's parser in one of its errors, for the end of a sentence; "" where it has none."""
     found = re.search(r":(\d+):\d+: (.+?)(?: in <.*)?$", text, re.MULTILINE)
-    return f": line {found[1]}: {found[2]}" if found else ""
+    return f": line {found[1]}: {found[2].partition(' matching pxrInternal')[0]}" if found else ""
 
 
-def reason(why: str) -> str:
-    """Why a file could not be opened; a file that is not there gives no reason."""
-    if not why:
+def reason(why: str, there: bool) -> str:
+    """Why a file could not be opened; a file that is not ``there`` gives no reason."""
+    if not why and not there:
         return "was not found"
     return UNREADABLE if "file format" in why else "is not a valid USD file"

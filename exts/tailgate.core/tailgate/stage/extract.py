@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.stage.composition import composition_errors, unloaded
+from tailgate.stage.composition import composition_errors, hushed, unloaded
 from tailgate.stage.images import ImageStore
 from tailgate.stage.labels import get_label
 from tailgate.stage.materials import COLUMNS, GONE, LUMINANCE, PRESENCE, MaterialReader, Surface
-from tailgate.stage.meshes import NOT_FINITE, MeshData, primvar, read_shape
+from tailgate.stage.meshes import FARTHEST, NOT_FINITE, MeshData, primvar, read_shape
 from tailgate.stage.shaders import TEXTURED
 from tailgate.stage.textures import Texture
 from tailgate.stage.walk import Notes, Placed, Scattered, Walk, ancestors
@@ -195,10 +195,11 @@ class Extraction:
         """Add the copies of a point instancer's prototype."""
         made = self._prototype(group.shapes, -1)
         for T in group.T:
-            if np.isfinite(T).all() and abs(np.linalg.det(T[:3, :3])) > 0:
+            if np.isfinite(T).all() and (np.abs(self.T_world_stage @ T) <= FARTHEST).all() and abs(np.linalg.det(T[:3, :3])) > 0:
                 self._place(made, -1, self.T_world_stage @ T)
             else:
-                self.notes.count("copies of a point instancer whose scale is 0 or not finite are not shown", group.root.GetPath(), "geometry")
+                words = f"copies of a point instancer whose scale is 0 or not finite, or that lie beyond {FARTHEST:g} m, are not shown"
+                self.notes.count(words, group.root.GetPath(), "geometry")
 
     def _add_mover(self, prim: Usd.Prim) -> None:
         row = len(self.out.movers)
@@ -283,14 +284,26 @@ class Extraction:
         from pxr import UsdShade
 
         binding = UsdShade.MaterialBindingAPI(part)
-        material = next((m for m, _ in map(binding.ComputeBoundMaterial, PURPOSES) if m), None)
+        with hushed():
+            material = next((m for m, _ in map(binding.ComputeBoundMaterial, PURPOSES) if m), None)
         if material is None:
+            self._check_binding(part)
             return None
         key = material.GetPath().pathString
         if key not in self._material_rows:
             self._material_rows[key] = len(self._material_rows)
             self.out.readers[self._material_rows[key]] = MaterialReader(material, self.notes, self.out.images)
         return self._material_rows[key]
+
+    def _check_binding(self, part: Usd.Prim) -> None:
+        """Name what a prim without a material is bound to all the same."""
+        from pxr import UsdShade
+
+        for prim in (part, *ancestors(part)):
+            for rel in (r for r in prim.GetRelationships() if r.GetName().startswith("material:binding")):
+                missing = [path for path in rel.GetTargets() if not UsdShade.Material(self.stage.GetPrimAtPath(path))]
+                if missing and "collection" not in rel.GetName():
+                    self.notes.count(f"the material {missing[0]} that it is bound to is not there, its display colour is shown", part.GetPath())
 
     def _material(self, part: Usd.Prim, data: MeshData) -> int:
         """Row of the material of a shape or subset, or of its display colour."""
@@ -307,8 +320,9 @@ class Extraction:
     def _opacity(self, part: Usd.Prim) -> float:
         """Display opacity of a shape or subset without a material: its one value, or the mean of several, which is said."""
         values, _ = primvar(part, "displayOpacity", 1)
-        opacity = float(values.mean()) if len(values) and np.isfinite(values).all() else 1.0
-        if len(values) and np.ptp(values):
+        finite = len(values) > 0 and bool(np.isfinite(values).all())
+        opacity = float(values.mean()) if finite else 1.0
+        if finite and np.ptp(values):
             self.notes.count("display opacity that varies over a mesh is shown as its mean", part.GetPath())
         return opacity
 

@@ -49,17 +49,21 @@ def is_image(path: str) -> bool:
 
 
 EXR_MAGIC = bytes([0x76, 0x2F, 0x31, 0x01])
+PNG_MAGIC, PNG_COLOURS, GREY_ALPHA = b"\x89PNG", 25, 4
+"""How a PNG file begins, where it says what its channels are, and how it says grey and alpha, which OpenCV spreads to four channels."""
 SILENT = 0
 """OpenCV's level of logging at which it says nothing."""
 
 
 def read_common(data: bytes) -> np.ndarray | None:
-    """Decode with OpenCV: grey, BGR or BGRA [H, W(, C)], or None."""
+    """Decode with OpenCV: grey, grey and alpha, BGR or BGRA [H, W(, C)], or None."""
     cv2 = need("cv2")
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
     level = set_level(SILENT)
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        grey = image is not None and data.startswith(PNG_MAGIC) and data[PNG_COLOURS] == GREY_ALPHA and image.shape[2:] == (4,)
+        return image[..., 2:] if grey else image
     except cv2.error:
         return None
     finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.errors import UserError, close_to
-from tailgate.stage.composition import hushed, syntax_error
+from tailgate.stage.composition import hushed, spelled, syntax_error
 from tailgate.stage.labels import SCHEMA, attribute_name
 from tailgate.turns import breathe
 
@@ -43,7 +43,7 @@ def open_base(source: str | Path | Usd.Stage) -> Usd.Stage:
             with hushed():
                 stage = Usd.Stage.Open(str(source))
         except Tf.ErrorException as error:
-            raise UserError(f"base scene must be a readable USD file, and USD cannot open it{syntax_error(str(error))}", source) from None
+            raise UserError(f"base scene must be a readable USD file, and USD cannot open it{syntax_error(spelled(error))}", source) from None
     unit = UsdGeom.GetStageMetersPerUnit(stage)
     if not 0 < unit < float("inf"):
         raise UserError(f"metersPerUnit must be a number of metres above 0, got {unit:g}", stage.GetRootLayer().identifier)

@@ -90,7 +90,7 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
     """Lights that can be honoured, in path order; the others are named in ``notes``."""
     from pxr import Usd, UsdLux
 
-    kept, pictures, copied = [], 0, ""
+    kept, pictured, copied = [], "", ""
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
         breathe()
         copied = str(prim.GetPath()) if prim.GetTypeName() == "PointInstancer" and not below(prim, copied) else copied
@@ -107,10 +107,10 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
             mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
             notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
             continue
-        pictures += bool(is_dome(prim) and image_file(prim))
-        if pictures > 1 and is_dome(prim) and image_file(prim):
-            notes.add(f"{where} only one dome with an image is honoured")
-            continue
+        if is_dome(prim) and shown_image(prim):
+            if pictured:
+                notes.add(f"{where} only one dome with an image is honoured, {pictured}")
+            pictured = pictured or str(prim.GetPath())
         kept.append(prim)
         check(prim, where, notes)
     return sorted(kept, key=lambda p: p.GetPath())
@@ -140,8 +140,20 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
         notes.add(f"{where} texture format {shape} is not shown, its colour is")
     elif file and not is_image(file):
         notes.add(f"{where} texture must be a readable image, and file {file} is not one; its colour is shown")
-    if not is_dome(prim) and prim.GetTypeName() != "DistantLight" and area_of(prim, np.eye(3)) <= 0 and not read(prim, "normalize", False):
-        notes.add(f"{where} a light without an area emits nothing unless inputs:normalize is set")
+    if not is_dome(prim) and prim.GetTypeName() != "DistantLight":
+        check_shape(prim, where, notes)
+
+
+def check_shape(prim: Usd.Prim, where: str, notes: Notes) -> None:
+    """Name lamps without an area, and those that their transform makes to what no lamp is."""
+    from pxr import UsdGeom
+
+    kind, M = prim.GetTypeName(), pose_of(prim, UsdGeom.XformCache(moment(prim)))[:3, :3]
+    if area_of(prim, M) <= 0 and not (kind == "SphereLight" and read(prim, "normalize", False)):
+        notes.add(f"{where} a light without an area emits nothing{' unless inputs:normalize is set' if kind == 'SphereLight' else ''}")
+    wide = np.linalg.norm(M, axis=0)[1 if kind == "CylinderLight" else 0 :]
+    if kind in ("SphereLight", "CylinderLight") and np.ptp(wide) > 1e-3 * wide.max():
+        notes.add(f"{where} its transform makes it an ellipsoid or oval, it shines as {'a sphere' if kind == 'SphereLight' else 'a cylinder'} does")
 
 
 def below(prim: Usd.Prim, path: str) -> bool:
@@ -235,10 +247,16 @@ def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
     r = read(prim, "radius", 0.5)
     if kind == "DiskLight":
         return float(np.pi * r * x * r * y)
-    scale = float(np.cbrt(abs(np.linalg.det(M))))
     if kind == "CylinderLight":
-        return float(2 * np.pi * r * scale * read(prim, "length", 1.0) * x)
-    return float(4 * np.pi * (r * scale) ** 2)
+        return float(2 * np.pi * r * thickness(prim, M) * read(prim, "length", 1.0) * x)
+    return float(4 * np.pi * (r * thickness(prim, M)) ** 2)
+
+
+def thickness(prim: Usd.Prim, M: np.ndarray) -> float:
+    """Factor of a linear map [3, 3] on the radius of a sphere or cylinder: the geometric mean across it."""
+    x = np.linalg.norm(M[:, 0])
+    volume = abs(np.linalg.det(M))
+    return float(np.cbrt(volume) if prim.GetTypeName() == "SphereLight" else np.sqrt(volume / max(x, 1e-30)))
 
 
 def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray, links: Links = NO_LINKS) -> Lights:
@@ -254,7 +272,7 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         T = T_world_stage @ pose_of(prim, cache)
         if is_dome(prim):
             picture = read_dome(prim, T)
-            dome, sky = (picture, sky) if picture else (dome, sky + emission(prim))
+            dome, sky = (dome or (picture if picture.tint.any() else None), sky) if picture else (dome, sky + emission(prim))
             natural |= picture is None and is_natural(prim)
             continue
         lamp = read_lamp(prim, T)
@@ -278,12 +296,26 @@ def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
     return angle, emission(prim) * whole
 
 
+def is_latlong(prim: Usd.Prim) -> bool:
+    """Whether a dome has an image that can be shown."""
+    path = image_file(prim)
+    return bool(path) and str(read(prim, "texture:format", "automatic")) in ("automatic", "latlong") and is_image(path)
+
+
+def shown_image(prim: Usd.Prim) -> bool:
+    """Whether a dome shines with an image at the stage's moment."""
+    from pxr import UsdGeom
+
+    visible = UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) != UsdGeom.Tokens.invisible
+    return visible and is_latlong(prim) and bool(emission(prim).any())
+
+
 def read_dome(prim: Usd.Prim, T: np.ndarray) -> DomeImage | None:
     """The image of a dome, or None when it has none that can be shown."""
     from pxr import UsdGeom
 
     path = image_file(prim)
-    if not path or str(read(prim, "texture:format", "automatic")) not in ("automatic", "latlong") or not is_image(path):
+    if not is_latlong(prim):
         return None
     R = T[:3, :3] / np.maximum(np.linalg.norm(T[:3, :3], axis=0), 1e-30)
     pole = prim.GetAttribute("poleAxis")
@@ -305,8 +337,7 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
         angle, lamp["radiance"] = distant(prim)
         lamp["radius"], lamp["size"] = angle / 2, 1.0
         return lamp
-    scale = float(np.cbrt(abs(np.linalg.det(T[:3, :3]))))
-    r, area, normalize = read(prim, "radius", 0.5) * scale, area_of(prim, T[:3, :3]), read(prim, "normalize", False)
+    r, area, normalize = read(prim, "radius", 0.5) * thickness(prim, T[:3, :3]), area_of(prim, T[:3, :3]), read(prim, "normalize", False)
     if kind == SPHERE:
         point = area <= 0 or bool(prim.GetAttribute("treatAsPoint").Get(moment(prim)))
         lamp["size"] = 0.25 if normalize else area / 4
@@ -336,13 +367,14 @@ def add_profile(prim: Usd.Prim, lamp: np.ndarray, rows: dict[tuple[str, float], 
 
 
 def shape_cone(prim: Usd.Prim, lamp: np.ndarray) -> None:
-    """Cone and focus of a light with ``UsdLux.ShapingAPI``; an angle of 90 degrees and more cuts nothing."""
+    """Cone and focus of a light with ``UsdLux.ShapingAPI``; an angle of 90 degrees, its default, lets a sphere shine forward alone, one of 180 cuts
+    nothing."""
     from pxr import UsdLux
 
     shaped = prim.HasAPI(UsdLux.ShapingAPI)
-    end = float(np.deg2rad(read(prim, "shaping:cone:angle", 90.0))) if shaped else np.pi
+    end = float(np.deg2rad(max(read(prim, "shaping:cone:angle", 90.0), 0.0))) if shaped else np.pi
     softness = float(np.clip(read(prim, "shaping:cone:softness", 0.0), 0.0, 1.0)) if shaped else 0.0
-    lamp["cone_end"] = end if end < np.deg2rad(89.999) else 10.0
+    lamp["cone_end"] = end if end < np.deg2rad(179.999) else 10.0
     lamp["cone_full"] = (1.0 - softness) * lamp["cone_end"]
     lamp["focus"] = max(read(prim, "shaping:focus", 0.0), 0.0) if shaped else 0.0
     lamp["tint"] = read(prim, "shaping:focusTint", (0, 0, 0)) if shaped else (0, 0, 0)

@@ -25,6 +25,13 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 OWN = ("tailgate:reflectance", "tailgate:transmittance", "tailgate:grain")
 """Attributes of a material: two for LiDAR at 905 nm, and how much of the stains and grain of large rough surfaces it shows."""
+LIMITS = {
+    **dict.fromkeys(("roughness", "metallic", "opacity", "clearcoat", "clearcoatRoughness", "specularColor"), (0.0, 1.0)),
+    "diffuseColor": (0.0, 1e4), "emissiveColor": (0.0, 1e20), "ior": (0.0, 1e3),
+}  # fmt: skip
+"""Values between which an input means something, or single precision holds what is made of it."""
+DIELECTRIC, TINGED = 0.04, 0.02
+"""Reflectance of most dielectrics seen head-on; channels of a specular colour that differ by more are a metal's."""
 GONE = 1e-3
 """Surfaces that are there to less than this share are not there."""
 PRESENCE, FACE, SHEET = 0, 1, 2
@@ -169,7 +176,7 @@ class MaterialReader:
         for use in self._family.files:
             asset = held(shader, use.asset, None)
             if asset and asset.path and all(held(shader, name, False) for name in use.needs):
-                path = asset_path(asset, f"material {self.path}: {use.asset}", notes)
+                path = asset_path(shader, use.asset, f"material {self.path}: {use.asset}", notes)
                 raw["constant"] = values.get(use.constant, 0.0)
                 raw["influence"] = held(shader, use.influence, 1.0) if use.influence else 1.0
                 self.textures[use.own] = omni_texture(path, use, raw)
@@ -185,6 +192,12 @@ class MaterialReader:
             got, default = attribute.Get(self._now), self._family.defaults.get(name, (0.0, 0.0, 1.0))
             if got is not None and not fits(got, default):
                 notes.add(f"material {self.path}: {name} must be {kind_of(default)}, got {got}; its default is shown")
+        given = {**PREVIEW, **self._family.surface(self._values())}
+        for name, (low, high) in LIMITS.items():
+            if (shown := clipped(given[name], low, high)) != given[name]:
+                notes.add(f"material {self.path}: {name} must be from {low:g} to {high:g}, got {given[name]}; {shown} is shown")
+        if given["useSpecularWorkflow"] and "diffuseColor" in self.textures and np.ptp(given["specularColor"]) > TINGED:
+            notes.count("of the specular workflow with a diffuse texture the specular colour is shown grey", self.path)
         if self.read().pane == FACE:
             notes.count("solid glass does not bend light", self.path)
         if "opacity" in self.textures and not self._values().get("opacityThreshold"):
@@ -208,6 +221,7 @@ class MaterialReader:
         """Current constants. Reflectance falls back to the luminance of the diffuse colour."""
         breathe()
         got = {**PREVIEW, **UNSAID, **self._family.surface(self._values())}
+        got |= {name: clipped(got[name], *limits) for name, limits in LIMITS.items()}
         for name, texture in self.textures.items():
             mean = texture.mean(self._images)
             got[name] = tuple(mean[:3]) if name in ("diffuseColor", "emissiveColor", "normal") else float(mean[max(texture.channel, 0)])
@@ -216,6 +230,8 @@ class MaterialReader:
         coat = (float(got["clearcoat"]), float(got["clearcoatRoughness"]), head_on(float(got["coat_ior"] or got["ior"])))
         if got["useSpecularWorkflow"]:
             f0, got["metallic"] = float(LUMINANCE @ np.array(got["specularColor"], float)), 0.0
+            if np.ptp(got["specularColor"]) > TINGED and "diffuseColor" not in self.textures:
+                f0, (diffuse, got["metallic"]) = DIELECTRIC, as_metal(np.array(diffuse), np.array(got["specularColor"]))
         given, through, grain = (a.Get(self._now) if a else None for a in self._own)
         reflectance = np.clip(LUMINANCE @ np.array(diffuse), 0.0, 1.0) if given is None else max(given, 0.0)
         presence = got["opacityMode"] == "presence" or f0 <= 0
@@ -260,6 +276,30 @@ def display_colour(source: Usd.Attribute) -> tuple[float, float, float] | None:
 def head_on(ior: float) -> float:
     """Reflectance of a dielectric's face seen head-on."""
     return ((ior - 1) / (ior + 1)) ** 2
+
+
+def clipped(value: Any, low: float, high: float) -> Any:
+    """A number, or each of several, brought within limits; the value itself where it lies within them."""
+    if isinstance(value, (int, float)):
+        return value if low <= value <= high else min(max(value, low), high)
+    return value if all(low <= v <= high for v in value) else tuple(min(max(float(v), low), high) for v in value)
+
+
+def as_metal(diffuse: np.ndarray, specular: np.ndarray) -> tuple[tuple[float, ...], float]:
+    """Base colour [3] and metallic share of what has a diffuse and a coloured specular reflectance [3].
+
+    The metallic share solves for the brightness that both workflows give (Khronos, KHR_materials_pbrSpecularGlossiness, conversion between workflows).
+    """
+    d, s = (float(np.sqrt(np.array([0.299, 0.587, 0.114]) @ np.square(c))) for c in (diffuse, specular))
+    if s <= DIELECTRIC:
+        return tuple(map(float, diffuse)), 0.0
+    strong = 1.0 - float(specular.max())
+    b, c = d * strong / (1 - DIELECTRIC) + s - 2 * DIELECTRIC, DIELECTRIC - s
+    metallic = float(np.clip((-b + np.sqrt(b * b - 4 * DIELECTRIC * c)) / (2 * DIELECTRIC), 0.0, 1.0))
+    of_diffuse = diffuse * (strong / (1 - DIELECTRIC) / max(1 - metallic, 1e-6))
+    of_specular = (specular - DIELECTRIC * (1 - metallic)) / max(metallic, 1e-6)
+    base = np.clip(of_diffuse + (of_specular - of_diffuse) * metallic**2, 0.0, 1.0)
+    return tuple(map(float, base)), metallic
 
 
 NODES = {"base_color": "diffuseColor", "specular_roughness": "roughness", "metalness": "metallic", "base_metalness": "metallic",

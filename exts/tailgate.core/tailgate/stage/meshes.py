@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 CREASE_DEG = 40.0
 """Edges sharper than this stay sharp when normals are made for a subdivision surface that carries none [deg]."""
-NOT_FINITE = "points that are not finite, their faces are left out"
+FARTHEST = 1e9
+"""Largest coordinate that is shown [m]: single precision holds the fourth power of no length beyond 4e9."""
+NOT_FINITE = f"points that are not finite, or lie beyond {FARTHEST:g} m, their faces are left out"
 NO_COLOUR = "display colours do not fit or are not finite, they are not shown"
 LARGE = 5_000_000
 """From this many triangles on, reading a mesh and building its tree takes more than ten seconds, and is said."""
@@ -182,11 +184,11 @@ def primvar(prim: Usd.Prim, name: str, width: int) -> tuple[np.ndarray, str]:
     with hushed():
         flat = found.ComputeFlattened(moment(prim)) if found and found.HasValue() else None
     try:
-        values = np.array(flat if flat is not None else [], np.float64)
+        values = np.array([] if flat is None else flat, np.float64)
     except (ValueError, TypeError):
         values = np.zeros(0)
     values = values[:, None] if values.ndim == 1 and width == 1 else values
-    if values.ndim != 2 or values.shape[1] < width:
+    if not values.size or values.ndim != 2 or values.shape[1] < width:
         return np.zeros((0, width)), "constant"
     return values[:, :width], str(found.GetInterpolation())
 
@@ -196,7 +198,7 @@ def read_normals(mesh: UsdGeom.Mesh, data: tuple) -> tuple[np.ndarray | None, li
     values, kind = primvar(mesh.GetPrim(), "normals", 3)
     if len(values) == 0:
         values, kind = array(mesh.GetNormalsAttr(), width=3), mesh.GetNormalsInterpolation()
-    if len(values) == 0:
+    if len(values) == 0 and not authored(mesh.GetPrim(), "normals"):
         return None, []
     spread = corner_values(values, kind, *data)
     length = np.zeros(1) if spread is None else np.linalg.norm(spread, axis=2, keepdims=True)
@@ -280,7 +282,9 @@ def read_shape(prim: Usd.Prim, T: np.ndarray, named: CoordinateName = lambda par
     Returns:
         The mesh, or why it has nothing to show.
     """
-    if not np.isfinite(T).all() or abs(np.linalg.det(T[:3, :3])) < 1e-12 * np.abs(T[:3, :3]).max() ** 3 or not T[:3, :3].any():
+    with np.errstate(over="ignore", invalid="ignore"):
+        upright = abs(np.linalg.det(T[:3, :3])) >= 1e-12 * np.abs(T[:3, :3]).max() ** 3 > 0
+    if not np.isfinite(T).all() or not upright:
         return "its transform is not finite or flattens it"
     if prim.GetTypeName() == "Mesh":
         return read_mesh(prim, T, named)
@@ -289,6 +293,10 @@ def read_shape(prim: Usd.Prim, T: np.ndarray, named: CoordinateName = lambda par
     except ValueError as error:
         return str(error)
     faces = len(solid.triangles)
+    if not faces:
+        return "it is too flat, too thin or too large to have faces"
+    if not np.abs(solid.points @ T[:3, :3].T + T[:3, 3]).max() <= FARTHEST:
+        return f"it reaches beyond {FARTHEST:g} m"
     colour, varying, flaws = read_colour(prim, (solid.triangles * 0, np.zeros(1, np.int64), np.zeros(faces, np.int64)))
     if varying is not None:
         flaws = ["display colours that vary over a solid are not shown"]
@@ -310,7 +318,8 @@ def read_mesh(prim: Usd.Prim, T: np.ndarray, named: CoordinateName) -> MeshData 
         return "mesh with broken topology: its indices must number the sum of its counts and lie within its points"
     corners, polygon = triangulate(counts, indices, own)
     breathe()
-    finite = np.isfinite(own).all(1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = (np.abs(own @ T[:3, :3].T + T[:3, 3]) <= FARTHEST).all(1)
     keep = ~np.isin(polygon, array(mesh.GetHoleIndicesAttr(), np.int64)) & finite[indices[corners]].all(1)
     corners, polygon = corners[keep], polygon[keep]
     if len(corners) == 0:

@@ -119,8 +119,9 @@ def from_quads(points: np.ndarray, normals: np.ndarray, st: np.ndarray) -> Solid
     """Split quads [Q, 4, ...] into triangles and drop those without an area."""
     pick = np.array([[0, 1, 2], [0, 2, 3]])
     points, normals, st = (a[:, pick].reshape(-1, 3, a.shape[-1]) for a in (points, normals, st))
-    cross = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
-    keep = np.linalg.norm(cross, axis=1) > 1e-12 * np.abs(points).max() ** 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        cross = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+        keep = np.linalg.norm(cross, axis=1) > 1e-12 * np.abs(points).max() ** 2
     unique, place = np.unique(np.round(points[keep], 12).reshape(-1, 3), axis=0, return_inverse=True)
     return Solid(unique, place.reshape(-1, 3).astype(np.int32), normals[keep].astype(np.float32), st[keep].astype(np.float32))
 

@@ -79,16 +79,20 @@ def held(shader: UsdShade.Shader, name: str, default: Any) -> Any:
     return default if got is None or (default is not None and not fits(got, default)) else got
 
 
-def asset_path(asset: Any, where: str, notes: Notes) -> str:
-    """Resolved path of an asset value; a tile set is shown by its first tile, which is said."""
+def asset_path(shader: UsdShade.Shader, name: str, where: str, notes: Notes) -> str:
+    """Resolved path of the asset that a shader's input names, "" without one; a tile set is shown by its first tile, which is said."""
     from pxr import Sdf
 
+    asset = held(shader, name, None)
     if asset is not None and not isinstance(asset, Sdf.AssetPath):
         notes.add(f"{where}: its file must be an asset, got {asset}")
     path = (asset.resolvedPath or asset.path) if isinstance(asset, Sdf.AssetPath) else ""
     if "<UDIM>" in path:
         notes.add(f"{where}: of a texture in UDIM tiles the first one is shown")
         path = path.replace("<UDIM>", "1001")
+        if not asset.resolvedPath:  # USD resolves no tile set within a package
+            layer = shader.GetInput(name).GetValueProducingAttributes()[0].GetPropertyStack()[0].layer
+            path = layer.ComputeAbsolutePath(path)
     return path
 
 
@@ -120,30 +124,40 @@ def read_texture(source: Usd.Attribute, where: str, notes: Notes) -> Texture | N
         return tuple(map(float, held(node, name, default)))
 
     matrix, coordinates = read_coordinates(node, where, notes)
-    space = SPACES.get(str(held(node, "sourceColorSpace", "auto")))
+    space = coded_by(str(held(node, "sourceColorSpace", "auto")), where, notes)
     return Texture(
-        path=asset_path(held(node, "file", None), where, notes),
+        path=asset_path(node, "file", where, notes),
         channel=CHANNELS.get(source.GetName().removeprefix("outputs:"), -1),
         wrap=tuple(WRAPS.get(str(held(node, f"wrap{axis}", "useMetadata")), 0) for axis in "ST"),
         scale=numbers("scale", (1.0, 1.0, 1.0, 1.0)),
         bias=numbers("bias", (0.0, 0.0, 0.0, 0.0)),
-        srgb=file_space(node) if space is None else space,
+        srgb=file_space(node, where, notes) if space is None else space,
         matrix=matrix,
         coordinates=coordinates,
         fallback=numbers("fallback", FALLBACK),
     )
 
 
-def file_space(node: UsdShade.Shader) -> bool | None:
+def coded_by(space: str, where: str, notes: Notes) -> bool | None:
+    """Whether a colour space holds sRGB code values; None where its name leaves that to the image. One that is not known is named."""
+    if space in SPACES or space in ("auto", ""):
+        return SPACES.get(space)
+    linear = space.startswith("lin_") or space.lower() in ("acescg", "aces2065-1")
+    shown = "linear values of Rec. 709" if linear else "its image tells"
+    notes.add(f"{where}: colour space '{space}' of its texture is not known, it is taken as {shown}")
+    return False if linear else None
+
+
+def file_space(node: UsdShade.Shader, where: str, notes: Notes) -> bool | None:
     """Whether the attribute with a texture's file says that it holds sRGB code values; None where it says nothing that is known."""
     entry = node.GetInput("file")
     sources = entry.GetValueProducingAttributes() if entry else []
-    return SPACES.get(str(sources[0].GetColorSpace())) if sources else None
+    return coded_by(str(sources[0].GetColorSpace()), where, notes) if sources else None
 
 
 def materialx_texture(node: UsdShade.Shader, kind: str, where: str, notes: Notes) -> Texture:
     """An image node of MaterialX: colours are sRGB unless its file says otherwise, tiles repeat ``uvtiling`` times."""
-    colour, space = "_color" in kind, file_space(node)
+    colour, space = "_color" in kind, file_space(node, where, notes)
     tiling = tuple(held(node, "uvtiling", (1, 1)))
     entry, coordinates = node.GetInput("texcoord"), "st"
     for source in entry.GetValueProducingAttributes() if entry else []:
@@ -153,7 +167,7 @@ def materialx_texture(node: UsdShade.Shader, kind: str, where: str, notes: Notes
         elif not str(reader.GetShaderId()).startswith("ND_texcoord"):
             notes.add(f"{where}: texture coordinates from {reader.GetShaderId() or 'a node without an id'} are not followed; st is used")
     return Texture(
-        path=asset_path(held(node, "file", None), where, notes),
+        path=asset_path(node, "file", where, notes),
         channel=-1 if colour or kind.endswith("vector3") else 0,
         srgb=colour if space is None else space,
         matrix=matrix_row(transform2d(0.0, tiling, (0, 0))),

@@ -189,23 +189,28 @@ class Walk:
         instancer = UsdGeom.PointInstancer(prim)
         kinds = array(instancer.GetProtoIndicesAttr(), np.int64)
         targets = [self.stage.GetPrimAtPath(path) for path in instancer.GetPrototypesRel().GetForwardedTargets()]
-        if len(kinds) and (kinds.min() < 0 or kinds.max() >= len(targets) or not all(targets)):
+        if len(kinds) and (kinds.min() < 0 or kinds.max() >= len(targets)):
             span = f"{len(targets)} for {kinds.min()} to {kinds.max()}"
             self.notes.add(f"{where} must name a prototype for every index, got {span}, and is not shown", "geometry")
             return []
         how = UsdGeom.PointInstancer.IncludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
-        matrices = instancer.ComputeInstanceTransformsAtTime(self.time, self.time, *how)
-        mask = instancer.ComputeMaskAtTime(self.time)
+        with hushed():
+            matrices = instancer.ComputeInstanceTransformsAtTime(self.time, self.time, *how)
+            mask = instancer.ComputeMaskAtTime(self.time)
         shown = np.array(mask, bool) if mask else np.ones(len(kinds), bool)
-        if not len(matrices) == len(shown) == len(kinds):
+        if not len(matrices) == len(shown) == len(kinds) == len(array(instancer.GetPositionsAttr(), width=3)):
             self.notes.add(f"{where} must hold one position, orientation and scale per index, {len(kinds)} in all, and is not shown", "geometry")
             return []
-        poses = T @ np.transpose(np.array(matrices, np.float64).reshape(-1, 4, 4), (0, 2, 1))
+        with np.errstate(invalid="ignore"):
+            poses = T @ np.transpose(np.array(matrices, np.float64).reshape(-1, 4, 4), (0, 2, 1))
         if any(p.GetInterpolation() != UsdGeom.Tokens.constant for p in UsdGeom.PrimvarsAPI(prim).GetPrimvarsWithValues()):
             self.notes.count("primvars that vary over the copies of a PointInstancer are not honoured", prim.GetPath())
         self._open.append(prim)
         out = []
         for kind in np.unique(kinds[shown]):
+            if not targets[kind]:
+                self.notes.add(f"{where} names a prototype that is not there for index {kind}, its copies are not shown", "geometry")
+                continue
             flat = [] if self.hidden(targets[kind]) else self.flat(targets[kind])
             out.append(Scattered(targets[kind], flat, poses[shown & (kinds == kind)]))
         self._open.pop()

@@ -55,7 +55,7 @@ def luminance(c: wp.vec3) -> float:
 
 @wp.func
 def shaped(lamp: Lamp, outwards: wp.vec3) -> wp.vec3:
-    """Factor on a lamp's radiance in a direction away from it: its cone, and a fall-off of cos^focus towards its tint."""
+    """Factor on a lamp's radiance in a direction away from it: its cone, and a fall-off of abs(cos)^focus towards its tint (UsdLux, ShapingAPI)."""
     if lamp.cone_end > 7.0 and lamp.focus == 0.0:
         return wp.vec3(1.0, 1.0, 1.0)
     cosine = wp.dot(outwards, lamp.axis)
@@ -64,7 +64,7 @@ def shaped(lamp: Lamp, outwards: wp.vec3) -> wp.vec3:
         return wp.vec3()
     x = wp.clamp((angle - lamp.cone_full) / wp.max(lamp.cone_end - lamp.cone_full, 1.0e-6), 0.0, 1.0)
     fade = 1.0 - x * x * (3.0 - 2.0 * x)
-    focused = wp.pow(wp.max(cosine, 0.0), lamp.focus)
+    focused = wp.pow(wp.abs(cosine), lamp.focus)
     return (wp.vec3(1.0, 1.0, 1.0) * focused + lamp.tint * (1.0 - focused)) * fade
 
 

@@ -74,8 +74,8 @@ def facts_of(survey: Any) -> dict[str, Any]:
     return {
         "meters_per_unit": float(UsdGeom.GetStageMetersPerUnit(survey.stage)),
         "up_axis": str(UsdGeom.GetStageUpAxis(survey.stage)),
-        "low_m": [round(float(v), 4) for v in low],
-        "size_m": [round(float(v), 4) for v in high - low],
+        "low_m": [float(f"{v:.7g}") for v in low],
+        "size_m": [float(f"{v:.4g}") if v < 1 else round(float(v), 4) for v in high - low],
         "shapes": len(survey.shapes),
         "triangles": sum(s.triangles for s in survey.shapes),
         "triangles_shown": sum(s.triangles * s.copies for s in survey.shapes),
