@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pxr import Usd
 from rich.console import Console
 from tailgate.cli import app as cli
 
@@ -183,11 +184,15 @@ def test_stage(budget, tmp_path, more, unit, words):
         (("check", "nope.usda"), "nope.usda: base scene must be a USD file, and this file was not found"),
         (("check", "b.yaml"), "b.yaml: base scene must be a readable USD file, and USD cannot open it"),
         (("check", "plaza.usda", "-o", "a/b.png"), "its folder does not exist"),
+        (("check", "plaza.usda", "-o", "plaza.usda"), "plaza.usda: cannot be written: its name must end in .png"),
+        (("check", "plaza.usda", "--rig", "street_car"), "--rig says how a scenario is tried: name it with --scenario"),
         (("check", "plaza.usda", "--scenario", "stret"), "scenario 'stret' was not found"),
         (("check", "plaza.usda", "--scenario", "street", "--rig", "kiti"), "rig 'kiti' was not found"),
         (("mark", "plaza.usda", "-o", "new.usda"), "name something to mark: --context"),
         (("mark", "plaza.usda", "-o", "new.txt", "--up", "Y"), "an overlay must be written as .usda, .usd, .usdc, got 'new.txt'"),
         (("mark", "plaza.usda", "-o", "plaza.usda", "--up", "Y"), "an overlay must not replace the stage it refers to"),
+        (("mark", "plaza.usda", "-o", "other.usda", "--up", "Y"), "an overlay must not replace a stage that is none"),
+        (("mark", "mug.usdc", "-o", "new.usda", "--asset", "/World/mug=mug"), "must not replace a file that the stage is made of"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plza=surface"), "there is no prim '/World/plza' in the stage"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza"), "--context must be PRIM=…"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza=lane"), "a strip must be at least twice as long as wide"),
@@ -196,9 +201,12 @@ def test_stage(budget, tmp_path, more, unit, words):
     ],
 )
 def test_check_and_mark(refused, tmp_path, args, words):
-    write_stage(tmp_path / "plaza.usda")
+    held = {name: write_stage(tmp_path / name).read_bytes() for name in ("plaza.usda", "other.usda")}
+    mug = Usd.Stage.CreateNew(str(tmp_path / "mug.usdc"))
+    mug.DefinePrim("/World/mug", "Cube")
+    mug.Save()
     (tmp_path / "b.yaml").write_text("a: 1")
-    assert words in refused(*args)
+    assert words in refused(*args) and all((tmp_path / name).read_bytes() == text for name, text in held.items())
 
 
 @pytest.mark.parametrize(

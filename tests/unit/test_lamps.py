@@ -213,3 +213,73 @@ def test_a_dome_beside_a_sun_is_as_authored_unless_it_asks_for_a_sky(asks):
     assert (np.ptp(hdr) > 0.1) == asks
     if not asks:
         np.testing.assert_allclose(hdr, 0.5, rtol=1e-5)
+
+
+def behind(**values):
+    """The same lamp, a sphere, turned so that the wall is behind it."""
+
+    def define(stage):
+        lamp("SphereLight", intensity=100.0, radius=0.05, **values)(stage)
+        UsdGeom.Xformable(stage.GetPrimAtPath("/World/lamp")).AddRotateYOp().Set(180.0)
+
+    return define
+
+
+def test_shaping_lets_a_sphere_shine_forward_alone():
+    """UsdLux: nothing beyond the cone's angle, 90 degrees where none is given; focus takes the absolute cosine, so that 180 degrees shine behind."""
+    plain, _ = lit(behind())
+    for cone in (90.0, 120.0):
+        assert lit(behind(shaping__cone__angle=cone))[0].max() == 0.0
+    assert lit(behind(shaping__focus=2.0))[0].max() == 0.0
+    for focus in (0.0, 2.0):
+        assert lit(behind(shaping__cone__angle=180.0, shaping__focus=focus))[0] == pytest.approx(plain, rel=0.02)
+
+
+@pytest.mark.parametrize("scale, same", [((10, 1, 1), {"length": 1.0, "radius": 0.02}), ((1, 3, 3), {"length": 0.1, "radius": 0.06})])
+def test_scaled_tubes_shine_as_tubes_of_that_size(scale, same):
+    def scaled(stage):
+        lamp("CylinderLight", intensity=100.0, length=0.1, radius=0.02)(stage)
+        UsdGeom.Xformable(stage.GetPrimAtPath("/World/lamp")).AddScaleOp().Set(Gf.Vec3f(*scale))
+
+    got, hints = lit(scaled)
+    assert got[0] == pytest.approx(lit(lamp("CylinderLight", intensity=100.0, **same))[0][0], rel=0.01) and hints == []
+
+
+@pytest.mark.parametrize(
+    "kind, scale, words",
+    [
+        ("SphereLight", (1, 1, 4), "an ellipsoid or oval, it shines as a sphere does"),
+        ("CylinderLight", (1, 1, 4), "an ellipsoid or oval, it shines as a cylinder does"),
+        ("RectLight", (0, 1, 1), "a light without an area emits nothing"),
+        ("DiskLight", (1, 0, 1), "a light without an area emits nothing"),
+        ("SphereLight", (0, 1, 1), "a light without an area emits nothing unless inputs:normalize is set"),
+    ],
+)
+def test_lamps_that_their_transform_deforms_are_named(kind, scale, words):
+    stage = kit.new_stage()
+    UsdGeom.Xformable(stage.DefinePrim("/World/lamp", kind)).AddScaleOp().Set(Gf.Vec3f(*scale))
+    notes = Notes()
+    light_prims(stage, notes)
+    assert len(notes.sorted()) == 1 and words in notes.sorted()[0]
+
+
+@pytest.mark.parametrize("hide", ["invisible", "dark", "lost", ""])
+def test_of_domes_with_images_the_first_that_shines_is_shown(tmp_path, hide):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "sky.hdr"), np.full((8, 16, 3), 1.0, np.float32))
+    stage = kit.new_stage()
+    domes = [UsdLux.DomeLight.Define(stage, f"/World/{name}") for name in ("first", "second")]
+    for dome, intensity in zip(domes, (2.0, 3.0), strict=True):
+        dome.CreateTextureFileAttr(str(tmp_path / "sky.hdr"))
+        dome.CreateIntensityAttr(intensity)
+    if hide == "invisible":
+        UsdGeom.Imageable(domes[0]).MakeInvisible()
+    if hide == "dark":
+        domes[0].GetIntensityAttr().Set(0.0)
+    if hide == "lost":
+        domes[0].GetTextureFileAttr().Set("lost.hdr")
+    notes = Notes()
+    lights = read_lights(light_prims(stage, notes), UsdGeom.XformCache(), np.eye(4))
+    assert lights.dome.tint[0] == (3.0 if hide else 2.0)
+    assert any("only one dome with an image is honoured, /World/first" in line for line in notes.sorted()) == (not hide)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import stage_kit as kit
 import warp as wp
-from pxr import Gf, Sdf, UsdGeom, UsdShade
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdShade
 from tailgate.config.sensor import LidarModel
 from tailgate.render.raytrace.atlas import Atlas, build_atlas, mip_levels, sample, sample_twin
 from tailgate.stage.extract import Extraction
@@ -354,3 +354,75 @@ def test_opacity_is_glass_or_cut():
     assert rows["solid"][PANE] == FACE and rows["thin"][PANE] == SHEET
     np.testing.assert_allclose(rows["body"][13:16], [0.5, 1.0, 1.0], atol=1e-6)
     assert "solid glass does not bend light" in "\n".join(arrays.skipped)
+
+
+def test_grey_and_alpha_are_two_channels(tmp_path):
+    """Of 8-bit images three or four channels alone hold sRGB codes, and OpenCV spreads grey and alpha to four."""
+    from PIL import Image
+
+    path = str(tmp_path / "la.png")
+    Image.fromarray(np.full((4, 4, 2), (128, 64), np.uint8), "LA").save(path)
+    images = ImageStore()
+    assert not images.coded(path)
+    np.testing.assert_array_equal(images.get(path)[0, 0], [128, 128, 128, 64])
+
+
+@pytest.mark.parametrize("space, decoded, words", [("lin_ap1_scene", False, "linear values"), ("g22_rec709_scene", True, "its image tells")])
+def test_colour_spaces_that_are_not_known_are_named(tmp_path, space, decoded, words):
+    stage = kit.new_stage()
+    path = write(tmp_path / "a.png", np.full((4, 4, 3), 128, np.uint8))
+    bound = textured(stage, "/World/look", {"diffuseColor": (path, "rgb")})
+    node = next(p for p in stage.Traverse() if p.GetAttribute("inputs:file"))
+    node.GetAttribute("inputs:file").SetColorSpace(space)
+    kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1), bound)
+    arrays = Extraction(stage, {}).run()
+    (texture,), _ = arrays.texture_table()
+    assert texture.decoded(arrays.images) == decoded
+    assert any(f"colour space '{space}' of its texture is not known" in line and words in line for line in arrays.skipped)
+
+
+def test_tiles_in_a_package(tmp_path):
+    from pxr import UsdUtils
+
+    write(tmp_path / "u.1001.png", np.full((4, 4, 3), (255, 0, 0), np.uint8))
+    stage = kit.new_stage()
+    kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1), textured(stage, "/World/look", {"diffuseColor": ("./u.<UDIM>.png", "rgb")}))
+    stage.Export(str(tmp_path / "scene.usda"))
+    assert UsdUtils.CreateNewUsdzPackage(str(tmp_path / "scene.usda"), str(tmp_path / "scene.usdz"))
+    arrays = Extraction(Usd.Stage.Open(str(tmp_path / "scene.usdz")), {}).run()
+    (texture,), _ = arrays.texture_table()
+    np.testing.assert_allclose(texture.mean(arrays.images)[:3], [1, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "diffuse, specular, base, metallic",
+    [
+        ((0.0, 0.0, 0.0), (1.0, 0.2, 0.05), (1.0, 0.2, 0.05), 1.0),
+        ((0.5, 0.3, 0.1), (0.04, 0.04, 0.01), (0.5, 0.3, 0.1), 0.0),
+    ],
+)
+def test_the_specular_workflow_keeps_its_colours(diffuse, specular, base, metallic):
+    """What has no diffuse colour and a strong specular one is a metal of that colour; a weak one changes nothing."""
+    stage = kit.new_stage()
+    look = kit.material(stage, "/World/look", diffuse, 0.3, specularColor=specular)
+    UsdShade.Shader(stage.GetPrimAtPath("/World/look/Surface")).CreateInput("useSpecularWorkflow", Sdf.ValueTypeNames.Int).Set(1)
+    kit.box(stage, "/World/box", (0, 0, 0), (1, 1, 1), look)
+    row = Extraction(stage, {}).run().material_table()[0]
+    np.testing.assert_allclose(row[:3], base, atol=0.03)
+    assert row[4] == pytest.approx(metallic, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "inputs, words",
+    [
+        ({"ior": -1.0}, "ior must be from 0 to 1000, got -1.0; 0.0 is shown"),
+        ({"metallic": 5.0}, "metallic must be from 0 to 1, got 5.0; 1.0 is shown"),
+        ({"emissiveColor": (-1.0, 0.0, 0.0)}, "emissiveColor must be from 0 to 1e+20"),
+        ({"emissiveColor": (1e38, 0.0, 0.0)}, "emissiveColor must be from 0 to 1e+20"),
+    ],
+)
+def test_inputs_out_of_their_range_are_named_and_brought_within_it(inputs, words):
+    stage = kit.new_stage()
+    kit.box(stage, "/World/box", (3, -1, -1), (4, 1, 1), kit.material(stage, "/World/look", (0.5, 0.5, 0.5), **inputs))
+    arrays = Extraction(stage, {}).run()
+    assert words in arrays.skipped[0] and (arrays.material_table() >= -1).all() and np.isfinite(arrays.material_table()).all()

@@ -59,14 +59,14 @@ def check_writable(file: Path, suffix: str = "") -> None:
     """Refuse a file to be written whose folder does not exist or is not to be written to, that is a folder itself, or whose name ends otherwise than
     what is written, which may be somebody's scene or budget."""
     folder = file.resolve().parent
-    if suffix and file.suffix.lower() != suffix:
-        raise UserError(f"cannot be written: its name must end in {suffix}", file)
     if not folder.is_dir():
         raise UserError("cannot be written: its folder does not exist", file)
     if not os.access(folder, os.W_OK):
         raise UserError("cannot be written: permission denied, or read-only", file)
     if file.is_dir():
         raise UserError("must be a file to write, got a folder", file)
+    if suffix and file.suffix.lower() != suffix:
+        raise UserError(f"cannot be written: its name must end in {suffix}", file)
 
 
 def unwritable(error: Exception, place: Path) -> Exception:

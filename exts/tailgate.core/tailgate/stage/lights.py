@@ -151,6 +151,7 @@ def check_shape(prim: Usd.Prim, where: str, notes: Notes) -> None:
     kind, M = prim.GetTypeName(), pose_of(prim, UsdGeom.XformCache(moment(prim)))[:3, :3]
     if area_of(prim, M) <= 0 and not (kind == "SphereLight" and read(prim, "normalize", False)):
         notes.add(f"{where} a light without an area emits nothing{' unless inputs:normalize is set' if kind == 'SphereLight' else ''}")
+        return
     wide = np.linalg.norm(M, axis=0)[1 if kind == "CylinderLight" else 0 :]
     if kind in ("SphereLight", "CylinderLight") and np.ptp(wide) > 1e-3 * wide.max():
         notes.add(f"{where} its transform makes it an ellipsoid or oval, it shines as {'a sphere' if kind == 'SphereLight' else 'a cylinder'} does")

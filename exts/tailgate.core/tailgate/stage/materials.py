@@ -288,7 +288,7 @@ def clipped(value: Any, low: float, high: float) -> Any:
 def as_metal(diffuse: np.ndarray, specular: np.ndarray) -> tuple[tuple[float, ...], float]:
     """Base colour [3] and metallic share of what has a diffuse and a coloured specular reflectance [3].
 
-    The metallic share solves for the brightness that both workflows give (Khronos, KHR_materials_pbrSpecularGlossiness, conversion between workflows).
+    The metallic share solves for the brightness that both workflows give (Khronos, KHR_materials_pbrSpecularGlossiness, its conversion).
     """
     d, s = (float(np.sqrt(np.array([0.299, 0.587, 0.114]) @ np.square(c))) for c in (diffuse, specular))
     if s <= DIELECTRIC:
