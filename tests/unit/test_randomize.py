@@ -322,3 +322,18 @@ def test_a_conditional_without_its_parent_is_the_users_mistake(tmp_path):
     ctx = replace(first_context(opened, _request(opened)), settings=settings)
     with pytest.raises(UserError, match="season"):
         draw_one(weather, ctx, streams(opened, _request(opened), weather))
+
+
+@pytest.mark.parametrize("ticks, options, moves", [(3, {}, True), (3, {"moving": False}, False), (1, {}, False), (1, {"moving": True}, True)])
+def test_a_moving_rig_moves_within_its_ticks(ticks, options, moves):
+    """Sweeps, exposures and readouts get the speed that the rig has between ticks; it is that of the path, which this one follows straight."""
+    opened = open_small(ticks=ticks, tick_s=0.1, randomizers=[{"use": "camera.rig_pose", "options": options}])
+    speeds = []
+    for index in range(8):
+        sample = draw(opened, index)
+        assert set(sample.hints) == ({"ego_speed", "ego_yaw_rate"} if moves else set())
+        if moves:
+            speeds.append(sample.hints["ego_speed"])
+            way = np.diff([T[0][3] for T in sample.values["camera.rig_pose"]["poses"]])
+            assert sample.hints["ego_yaw_rate"] == 0.0 and np.allclose(way, 0.1 * speeds[-1], atol=1e-5)
+    assert not moves or max(speeds) > 2 * min(speeds) > 0

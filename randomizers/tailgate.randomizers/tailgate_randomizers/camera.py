@@ -30,11 +30,13 @@ class RigPose(BaseRandomizer):
         ahead_m: length of path kept in front of the rig; by default none of an ``ego`` context and 30 m of a lane or aisle.
         radius_m: nothing is placed nearer to the rig than this.
         surface: name of the surface that an orbiting rig looks at.
+        moving: a rig on a path also moves during a sweep, an exposure and a readout (hints ``ego_speed``, ``ego_yaw_rate``); by default where a clip
+            has several ticks. Between these it moves in any case.
     """
 
     name: ClassVar[str] = "camera.rig_pose"
     level: ClassVar[str] = "context"
-    options: ClassVar[tuple[str, ...]] = ("mode", "ahead_m", "radius_m", "surface")
+    options: ClassVar[tuple[str, ...]] = ("mode", "ahead_m", "radius_m", "surface", "moving")
 
     def defaults(self) -> dict[str, Setting]:
         """Path: share along it, lateral offset, heading, speed. Orbit: range, elevation, azimuth, aim. Both: small pitch and roll."""
@@ -55,10 +57,10 @@ class RigPose(BaseRandomizer):
         """One T_world_rig per tick."""
         draw = ctx.drawing(streams)
         path = self._path(ctx, streams)
-        poses = self._on_path(ctx, draw, path) if path else self._in_orbit(ctx, draw)
+        poses, hints = self._on_path(ctx, draw, path) if path else (self._in_orbit(ctx, draw), {})
         poses = [np.array([rounded(row, 9) for row in T]) for T in poses]
         given = {"rig_radius_m": float(self.option("radius_m", 2.5 if path else 0.0))}
-        return Drawn({"poses": [T.tolist() for T in poses]}, draw.draws, given, rig_poses=tuple(poses))
+        return Drawn({"poses": [T.tolist() for T in poses]}, draw.draws, given, hints=hints, rig_poses=tuple(poses))
 
     def apply(self, frame: FrameLayer, values: Mapping[str, Any], tick: int) -> None:
         """Write the rig's transform."""
@@ -77,13 +79,20 @@ class RigPose(BaseRandomizer):
             raise UserError(f"option mode 'path' of {self.name} needs a context of kind {', '.join(PATH_KINDS)} in the base scene")
         return found[int(streams("path").integers(len(found)))]
 
-    def _on_path(self, ctx: SampleContext, draw: Drawing, path: Context) -> list[np.ndarray]:
+    def _on_path(self, ctx: SampleContext, draw: Drawing, path: Context) -> tuple[list[np.ndarray], dict[str, float]]:
+        """Poses, and how fast the rig moves and turns within a tick."""
         ahead = float(self.option("ahead_m", 0.0 if path.kind == "ego" else min(30.0, path.length / 2)))
         start = draw("position") * max(path.length - ahead, 0.0)
-        speed = draw("speed_m_s") if ctx.ticks > 1 else 0.0
+        moving = bool(self.option("moving", ctx.ticks > 1))
+        speed = draw("speed_m_s") if ctx.ticks > 1 or moving else 0.0
         lateral, tilt = draw("lateral_m"), (draw("roll_deg"), draw("pitch_deg"))
         turn = draw("yaw_deg")
-        position, heading = path.at(start + speed * ctx.tick_s * np.arange(ctx.ticks), lateral)
+        along = np.minimum(start + speed * ctx.tick_s * np.arange(ctx.ticks + 1), path.length)
+        position, heading = path.at(along, lateral)
+        turned = (heading[-1] - heading[0] + 180.0) % 360.0 - 180.0
+        rates = rounded(np.array([along[-1] - along[0], turned]) / (ctx.ticks * ctx.tick_s))
+        hints = dict(zip(("ego_speed", "ego_yaw_rate"), rates, strict=True)) if moving and rates[0] else {}
+        position, heading = position[:-1], heading[:-1]
         position[:, 2] = ctx.queries.ground(position)
         poses = []
         for xyz, yaw in zip(position, heading, strict=True):
@@ -91,7 +100,7 @@ class RigPose(BaseRandomizer):
             T[:3, :3] = rotation((*tilt, yaw + turn))
             T[:3, 3] = xyz
             poses.append(T)
-        return poses
+        return poses, hints
 
     def _in_orbit(self, ctx: SampleContext, draw: Drawing) -> list[np.ndarray]:
         surface = pick_surface(ctx.contexts, self.option("surface", None))
