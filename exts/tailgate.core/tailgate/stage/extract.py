@@ -165,6 +165,7 @@ class Extraction:
         self._material_rows: dict[object, int] = {}
         self._shared: dict[str, int] = {}
 
+    @hushed()
     def run(self) -> StageArrays:
         """Read everything."""
         for path, words in composition_errors(self.stage):
@@ -284,8 +285,7 @@ class Extraction:
         from pxr import UsdShade
 
         binding = UsdShade.MaterialBindingAPI(part)
-        with hushed():
-            material = next((m for m, _ in map(binding.ComputeBoundMaterial, PURPOSES) if m), None)
+        material = next((m for m, _ in map(binding.ComputeBoundMaterial, PURPOSES) if m), None)
         if material is None:
             self._check_binding(part)
             return None
@@ -300,9 +300,10 @@ class Extraction:
         from pxr import UsdShade
 
         for prim in (part, *ancestors(part)):
-            for rel in (r for r in prim.GetRelationships() if r.GetName().startswith("material:binding")):
-                missing = [path for path in rel.GetTargets() if not UsdShade.Material(self.stage.GetPrimAtPath(path))]
-                if missing and "collection" not in rel.GetName():
+            for name in (f"material:binding{purpose}" for purpose in ("", ":preview", ":full")):
+                rel = prim.GetRelationship(name)
+                missing = [path for path in rel.GetTargets() if not UsdShade.Material(self.stage.GetPrimAtPath(path))] if rel else []
+                if missing:
                     self.notes.count(f"the material {missing[0]} that it is bound to is not there, its display colour is shown", part.GetPath())
 
     def _material(self, part: Usd.Prim, data: MeshData) -> int:

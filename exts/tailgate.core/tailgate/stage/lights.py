@@ -273,8 +273,10 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         T = T_world_stage @ pose_of(prim, cache)
         if is_dome(prim):
             picture = read_dome(prim, T)
-            dome, sky = (dome or (picture if picture.tint.any() else None), sky) if picture else (dome, sky + emission(prim))
-            natural |= picture is None and is_natural(prim)
+            if picture is None:
+                sky, natural = sky + emission(prim), natural or is_natural(prim)
+            elif dome is None and picture.tint.any():
+                dome = picture
             continue
         lamp = read_lamp(prim, T)
         path = str(prim.GetPath())
