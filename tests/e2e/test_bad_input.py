@@ -192,7 +192,7 @@ def test_stage(budget, tmp_path, more, unit, words):
         (("mark", "plaza.usda", "-o", "new.txt", "--up", "Y"), "an overlay must be written as .usda, .usd, .usdc, got 'new.txt'"),
         (("mark", "plaza.usda", "-o", "plaza.usda", "--up", "Y"), "an overlay must not replace the stage it refers to"),
         (("mark", "plaza.usda", "-o", "other.usda", "--up", "Y"), "an overlay must not replace a stage that is none"),
-        (("mark", "mug.usdc", "-o", "new.usda", "--asset", "/World/mug=mug"), "must not replace a file that the stage is made of"),
+        (("mark", "mug.usdc", "-o", "new.usda", "--asset", "/World/mug=mug"), "an asset must not replace a file that the stage is made of"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plza=surface"), "there is no prim '/World/plza' in the stage"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza"), "--context must be PRIM=…"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza=lane"), "a strip must be at least twice as long as wide"),

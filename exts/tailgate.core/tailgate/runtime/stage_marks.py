@@ -69,7 +69,8 @@ def write_marks(source: Path, out: Path, marks: Marks) -> list[str]:
         said.append(f"{len(done)} prims with labels of the old SemanticsAPI are labelled in the present form")
     if marks.meters_per_unit or marks.up_axis:
         said.append(f"it is in units of {stage.GetMetadata('metersPerUnit'):g} m with {stage.GetMetadata('upAxis')} up")
-    _check_files(stage, out, [name for _, name in marks.assets])
+    _check_overlay(out)
+    _check_assets(stage, out.parent, [name for _, name in marks.assets])
     with tempfile.TemporaryDirectory(prefix=".tailgate-", dir=out.resolve().parent) as scratch:
         for path, name in marks.assets:
             said.append(_cut(stage, path, name, Path(scratch), out.parent))
@@ -88,6 +89,7 @@ def write_asset(stage: Usd.Stage, path: str, name: str, folder: Path) -> str:
     from tailgate.runtime.folder import check_writable
 
     check_writable(folder / name)
+    _check_assets(stage, folder, [name])
     with tempfile.TemporaryDirectory(prefix=".tailgate-", dir=folder) as scratch:
         said = _cut(stage, path, name, Path(scratch), folder)
         for file in Path(scratch).glob("*.usdc"):
@@ -95,21 +97,25 @@ def write_asset(stage: Usd.Stage, path: str, name: str, folder: Path) -> str:
     return said
 
 
-def _check_files(stage: Usd.Stage, out: Path, classes: list[str]) -> None:
-    """Refuse to write an overlay over a stage that is none of Tailgate's, or an asset over a layer of the stage."""
+def _check_overlay(out: Path) -> None:
+    """Refuse to write an overlay over a stage that is none of Tailgate's."""
     from pxr import Sdf
 
-    from tailgate.assets.write import prim_name
     from tailgate.stage.marks import MADE
 
-    layers = {Path(layer.realPath) for layer in stage.GetUsedLayers() if layer.realPath}
-    for name in classes:
-        file = out.resolve().parent / f"{prim_name(name)}.usdc"
-        if file in layers:
-            raise UserError(f"the asset of {name} must not replace a file that the stage is made of; write the overlay to another folder", file)
     held = Sdf.Layer.OpenAsAnonymous(str(out)) if out.is_file() else None
     if held and MADE not in held.customLayerData:
         raise UserError("an overlay must not replace a stage that is none; choose another file", out)
+
+
+def _check_assets(stage: Usd.Stage, folder: Path, classes: list[str]) -> None:
+    """Refuse to write an asset over a layer of the stage that it is cut from."""
+    from tailgate.assets.write import prim_name
+
+    layers = {Path(layer.realPath) for layer in stage.GetUsedLayers() if layer.realPath}
+    for file in (folder.resolve() / f"{prim_name(name)}.usdc" for name in classes):
+        if file in layers:
+            raise UserError("an asset must not replace a file that the stage is made of; choose another folder", file)
 
 
 def parse(path: str, value: str) -> tuple[str, float, bool]:
