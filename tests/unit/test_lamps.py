@@ -62,6 +62,8 @@ def test_distant_lights():
     assert sun[0] == pytest.approx(1000 * np.sin(np.deg2rad(1)) ** 2, rel=1e-3)
     normal, _ = lit(lamp("DistantLight", intensity=3.0, angle=2.0, normalize=True))
     assert normal[0] == pytest.approx(3 / np.pi, rel=1e-3)
+    around, _ = lit(lamp("DistantLight", intensity=3.0, angle=360.0, normalize=True))
+    assert around[0] == pytest.approx(1.5 / np.pi, rel=1e-3)  # of a whole sphere of light half comes from the front
 
     def two(stage):
         lamp("DistantLight", intensity=3.0, normalize=True)(stage)

@@ -128,6 +128,13 @@ def test_layers_that_are_no_text(tmp_path):
     assert said == ["the sublayer latin.usda of over.usda cannot be opened", "a reference names latin.usda, which is not a valid USD file"]
 
 
+def test_sublayers_that_lead_back(tmp_path):
+    stage = Usd.Stage.CreateNew(str(tmp_path / "scene.usda"))
+    stage.GetRootLayer().subLayerPaths.append("./scene.usda")
+    stage.Save()
+    assert composition_errors(open_base(tmp_path / "scene.usda")) == [("", "the sublayers of scene.usda lead back to scene.usda")]
+
+
 def test_a_referenced_file_that_is_there_was_not_lost(tmp_path):
     (tmp_path / "broken.usd").write_bytes(bytes(range(256)))
     stage = Usd.Stage.CreateNew(str(tmp_path / "scene.usda"))

@@ -294,9 +294,10 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
 def distant(prim: Usd.Prim) -> tuple[float, np.ndarray]:
     """Angular diameter [rad] of a distant light and its irradiance RGB [3] on a surface that faces it."""
     angle = float(np.deg2rad(max(read(prim, "angle", 0.53), 0.0)))
-    half = min(angle / 2, np.pi / 2)
-    whole = np.pi * np.sin(half) ** 2 if half > 0 and not read(prim, "normalize", False) else 1.0
-    return angle, emission(prim) * whole
+    half, share = min(angle / 2, np.pi), np.sin(min(angle / 2, np.pi)) ** 2
+    if read(prim, "normalize", False) or half == 0:
+        return angle, emission(prim) / (1.0 if half <= np.pi / 2 else 2.0 - share)
+    return angle, emission(prim) * np.pi * (share if half <= np.pi / 2 else 1.0)
 
 
 def is_latlong(prim: Usd.Prim) -> bool:
