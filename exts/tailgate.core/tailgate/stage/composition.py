@@ -23,7 +23,10 @@ SHAPES = (
         rf"Cycle detected:\s*{SITE}.*?CANNOT (?P<arc>\w+)[^@]*@(?P<what>[^@]*)@(?:,@[^@]*@)*<(?P<target>[^>]*)>",
         "its {arc} of {target} leads back to itself",
     ),
-    (r"Sublayer hierarchy with root layer @(?P<by>[^@]*)@ has cycles.*? layer @(?P<what>[^@]*)@(?P<prim>)", "the sublayers of {by} lead back to {what}"),
+    (
+        r"Sublayer hierarchy with root layer @(?P<by>[^@]*)@ has cycles.*? layer @(?P<what>[^@]*)@(?P<prim>)",
+        "the sublayers of {by} lead back to {what}",
+    ),
     (r"Could not load sublayer @(?P<what>[^@]*)@ of layer @(?P<by>[^@]*)@(?P<prim>)", "the sublayer {what} of {by} cannot be opened"),
 )
 """How OpenUSD words its errors, and how they are said here."""
