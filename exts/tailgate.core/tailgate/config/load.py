@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from tailgate.errors import UserError, Where, nearest
 from tailgate.packages import need
@@ -22,6 +23,16 @@ class Model(BaseModel):
     """Base of all configuration models: closed, finite, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise ValueError(f"name must be up to 100 letters, digits, '_', '.' or '-' and start with a letter or digit, got {_short(name)}")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_file_name)]
+"""A name that is also a file's or a folder's."""
 
 
 class Source:
@@ -291,8 +302,8 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind == "value_error":
         return message
-    wanted = next((words for start, words in WANTED.items() if kind.startswith(start)), message.removeprefix("Input should be "))
-    return f"{name} must be {wanted}, got {_short(got)}"
+    wanted = next((f"be {words}" for start, words in WANTED.items() if kind.startswith(start)), message.split(" should ")[-1])
+    return f"{name} must {wanted}, got {_short(got)}"
 
 
 def _short(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tailgate.config.camera import CameraModel, Finite
-from tailgate.config.load import Model
+from tailgate.config.load import Model, Name
 from tailgate.config.setting import Setting
 
 
@@ -147,4 +147,4 @@ class Rig(Model):
     """The sensors of a vehicle, robot or stand; ``from`` reads them from a dataset's calibration instead."""
 
     name: str = ""
-    sensors: dict[str, RigSensor] = Field(min_length=1)
+    sensors: dict[Name, RigSensor] = Field(min_length=1)
