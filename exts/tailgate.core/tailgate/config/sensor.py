@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tailgate.config.camera import CameraModel, Finite
-from tailgate.config.load import Model, Name
+from tailgate.config.load import Model, Name, validate
 from tailgate.config.setting import Setting
 
 
@@ -74,7 +74,7 @@ class LidarModel(Model):
     elevation_deg: list[Annotated[float, Field(ge=-90, le=90)]] = Field(min_length=1, max_length=1024)
     azimuth_offset_deg: list[Finite] = []
     firing_us: list[Annotated[float, Field(ge=0, le=1e5)]] = []
-    beam_height_m: list[Finite] = []
+    beam_height_m: list[Annotated[float, Field(ge=-10, le=10)]] = []
     range_offset_m: list[Finite] = []
     azimuth_error_deg: list[Finite] = []
     columns: int = Field(gt=0, le=16384)
@@ -104,9 +104,10 @@ class LidarModel(Model):
     @classmethod
     def from_ouster(cls, path: str | Path) -> LidarModel:
         """The device that an Ouster ``metadata.json`` describes; see ``tailgate.config.ouster``."""
-        from tailgate.config.ouster import read_ouster
+        from tailgate.config.ouster import OusterSource
 
-        return read_ouster(path)
+        source = OusterSource(path)
+        return validate(cls, source.data, source)
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
