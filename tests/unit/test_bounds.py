@@ -125,6 +125,36 @@ def test_impossible_devices_are_refused(tmp_path, base, lines, words):
         load_sensor(str(path))
 
 
+@pytest.mark.parametrize(
+    ("base", "lines", "words"),
+    [
+        ("vlp16", "columns: true", "unit.yaml:2: columns: columns must be a whole number, got True"),
+        ("vlp16", "columns: '90'", "unit.yaml:2: columns: columns must be a whole number, got '90'"),
+        ("vlp16", "rate_hz: true", "rate_hz must be a number, got True"),
+        ("vlp16", "rate_hz: '10'", "rate_hz must be a number, got '10'"),
+        ("vlp16", "divergence_mrad: [1, true]", r"unit.yaml:2: divergence_mrad\[1\]: divergence_mrad must be a number, got True"),
+        ("vlp16", "storage: {coordinates: true}", "coordinates must be 'float16' or a step above 0 and up to 1 .m., got True"),
+        ("vlp16", "storage: {coordinates: 0.1, origin: [0, '1', 0]}", r"storage.origin\[1\]: origin must be a number, got '1'"),
+        ("vlp16", "sub_rays: true", "sub_rays must be a whole number, got True"),
+        ("camera_vga", "near: true", "near must be a number, got True"),
+        ("camera_vga", "shutter: {exposure_ms: 1, moments: true}", "unit.yaml:2: shutter.moments: moments must be a whole number, got True"),
+        ("camera_vga", "response:\n  blur: {dist: {kind: ranged, low: true, high: 2}}", "unit.yaml:3: response.blur.dist.low: low must be a number"),
+    ],
+)
+def test_truth_values_and_texts_are_no_numbers(tmp_path, base, lines, words):
+    path = tmp_path / "unit.yaml"
+    path.write_text(f"base: {base}\n{lines}\n")
+    with pytest.raises(UserError, match=words):
+        load_sensor(str(path))
+
+
+def test_whole_numbers_are_numbers_and_lists_are_rows(tmp_path):
+    path = tmp_path / "unit.yaml"
+    path.write_text("base: vlp16\nrate_hz: 20\ncolumns: 90.0\ndivergence_mrad: [1, 2]\nblind_sectors_deg: [[0, 10]]\nghosts: true\n")
+    model = load_sensor(str(path))[0]
+    assert (model.rate_hz, model.columns, model.divergence_mrad, model.blind_sectors_deg) == (20.0, 90, (1.0, 2.0), [(0.0, 10.0)])
+
+
 def test_half_floats_hold_what_a_rig_may_see():
     """An origin, a mount and a range at their bounds stay below the largest half float."""
     storage = {"coordinates": "float16", "frame": "rig", "origin": [HALF_REACH, 0, 0]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -90,15 +90,31 @@ def parse_key_path(text: str) -> tuple[str | int, ...]:
 def validate(model: type[M], data: Any, source: Source | None = None, prefix: tuple = ()) -> M:
     """Build ``model`` from ``data``; the first complaint becomes one UserError sentence."""
     try:
-        return model.model_validate(data)
+        made = model.model_validate(data)
+        first = next(_taken_for_numbers(data, made), None)
     except ValidationError as error:
         found = error.errors()
         found = [e for e in found if not (e["type"] == "string_type" and isinstance(e["input"], dict))] or found
         first = min(found, key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
         first["loc"] = _real_location(first["loc"], data, first["type"] == "missing")
-        loc = prefix + first["loc"]
-        place = source.where(loc) if source else Where(key=key_path(loc))
-        raise UserError(_sentence(first, model), place) from None
+    if not first:
+        return made
+    loc = prefix + first["loc"]
+    raise UserError(_sentence(first, model), source.where(loc) if source else Where(key=key_path(loc)))
+
+
+def _taken_for_numbers(given: Any, made: Any, loc: tuple = ()) -> Iterator[dict]:
+    """A complaint for every truth value or text of a document that became a number of its model."""
+    if isinstance(given, (bool, str)) and type(made) in (int, float):
+        yield {"type": f"{type(made).__name__}_type", "loc": loc, "input": given, "msg": ""}
+    held: dict[Any, Any] = {}
+    if isinstance(made, BaseModel):
+        held = {field.alias or name: getattr(made, name) for name, field in type(made).model_fields.items()}
+    elif isinstance(made, (dict, list, tuple)):
+        held = dict(made) if isinstance(made, dict) else dict(enumerate(made))
+    parts = given.items() if isinstance(given, dict) else enumerate(given) if isinstance(given, list) else ()
+    for key, value in parts:
+        yield from _taken_for_numbers(value, held.get(key), (*loc, key))
 
 
 def load(model: type[M], path: str | Path, overrides: Sequence[str] = ()) -> M:

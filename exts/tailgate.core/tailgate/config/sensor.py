@@ -37,7 +37,7 @@ class Storage(Model):
     @field_validator("coordinates", mode="before")
     @classmethod
     def _grid(cls, value: object) -> object:
-        if value == "float16" or (isinstance(value, (int, float)) and 0 < value <= 1):
+        if value == "float16" or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1):
             return value
         raise ValueError(f"coordinates must be 'float16' or a step above 0 and up to 1 [m], got {value!r}")
 
