@@ -161,7 +161,7 @@ class RigSensor(Model):
 
 
 class Rig(Model):
-    """The sensors of a vehicle, robot or stand; ``from`` reads them from a dataset's calibration instead."""
+    """The sensors of a vehicle, robot or stand by names that files can have; ``from`` reads them from a dataset's calibration instead."""
 
     name: str = ""
     sensors: dict[Name, RigSensor] = Field(min_length=1)
