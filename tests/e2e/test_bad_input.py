@@ -216,6 +216,8 @@ def test_check_and_mark(refused, tmp_path, args, words):
         (RIG.replace("vlp32c", "s.yaml"), "s.yaml:2: elevation_deg: elevation_deg must be a list, got 5"),
         (RIG.replace("xyz", "xyzz"), "unknown key 'xyzz' (did you mean 'xyz'?)"),
         ("name: r\nsensors: {lidar: {model: {type: radar}, mount: {xyz: [0, 0, 1]}}}\n", "must be one of lidar, camera, got 'radar'"),
+        (RIG.replace("  lidar:", '  "../../../evil":'), "r.yaml:5: sensors.../../../evil: name must be up to 100 letters"),
+        (RIG.replace("  camera:", '  "":'), "r.yaml:4: sensors.: name must be up to 100 letters"),
     ],
 )
 def test_rig(budget, tmp_path, text, words):

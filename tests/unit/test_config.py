@@ -2,7 +2,9 @@ import textwrap
 
 import pytest
 from tailgate.config.budget import Budget
-from tailgate.config.load import dump, inside, load
+from tailgate.config.load import dump, inside, load, validate
+from tailgate.config.scenario import Scenario
+from tailgate.config.sensor import Rig
 from tailgate.errors import UserError
 
 GOOD = """\
@@ -96,3 +98,11 @@ def test_paths_may_not_leave_their_root(tmp_path):
 def test_same_cell_twice_is_refused(tmp_path):
     with pytest.raises(UserError, match="'cone' twice"):
         budget(tmp_path, GOOD.replace("range: [5, 20]\n    target: 7", "target: 7").replace("wheelchair_user", "cone"))
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "a/b", "..", ".hidden", "", "front cam", "a\\b", "a\n", "c" * 101])
+def test_a_name_that_makes_no_file_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match="name must be up to 100 letters, digits, '_', '.' or '-' and start with a letter or digit, got"):
+        validate(Rig, {"sensors": {name: {"model": "vlp16", "mount": {"xyz": [0, 0, 1]}}}})
+    with pytest.raises(UserError, match="name must (match pattern|have at (most|least))"):
+        validate(Scenario, {"name": name, "base": "street", "randomizers": [{"use": "camera.rig_pose"}]})

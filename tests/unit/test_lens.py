@@ -248,6 +248,32 @@ def test_channels_of_a_fisheye_beyond_a_right_angle():
     assert np.isinf(got["distance_to_image_plane"][theta > np.deg2rad(89.95)]).all()
 
 
+@pytest.mark.parametrize("fov", [360.0, None, 359.0])
+def test_a_fisheye_that_sees_all_around_is_black_outside_its_circle(fov):
+    """An equidistant circle of 360 deg; the camera stands tilted in a room, so that what is right behind it is one of the walls."""
+    stage = kit.new_stage()
+    box_around(stage)
+    limit, T = np.deg2rad(fov or 360.0) / 2, kit.pose(0.3, -0.2, 0.1, yaw_deg=33.0)
+    sensor = kit.render(stage, kit.rig_of(fisheye(fov=fov, focal=25.0), T_rig=T)).sensors["camera"]
+    u, v = np.meshgrid(np.arange(201), np.arange(201))
+    theta, got = np.hypot(u - 100, v - 100) / 25.0, sensor.channels
+    shown, outside = theta < limit - 0.01, theta > limit + 1e-3
+    assert outside.sum() > 1000 and np.isnan(sensor.intrinsics.rays(u, v)[outside]).all()
+    for name in ("rgb", "HdrColor"):
+        assert not got[name][outside][:, :3].any() and (got[name][shown][:, :3] > 0).all()
+    for name in ("distance_to_camera", "distance_to_image_plane"):
+        assert np.isinf(got[name][outside]).all()
+    assert not got["instance_segmentation"][outside].any() and not got["semantic_segmentation"][outside].any() and not got["normals"][outside].any()
+    assert np.isfinite(got["distance_to_camera"][shown]).all() and set(np.unique(got["instance_segmentation"])) == {0, 1, 2, 3}
+
+
+def test_a_fisheye_sees_a_stage_without_objects():
+    stage = kit.new_stage()
+    kit.ground(stage, "/World/ground", z=-1.0)
+    view = kit.render(stage, kit.rig_of(fisheye())).sensors["camera"].view
+    assert view.visible.shape == (0,)
+
+
 def test_boxes_occlusion_and_truncation_of_a_fisheye():
     """The plate to the right reaches behind the image plane and is whole; the one behind lies outside the circle; one across its edge is cut."""
     stage = kit.new_stage()

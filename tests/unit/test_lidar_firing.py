@@ -125,6 +125,61 @@ def test_ouster_metadata_of_old_and_new_firmware(tmp_path):
         assert model.elevation_deg == OUSTER["beam_altitude_angles"] and "noise_sigma" in model.response and "42" in model.source
 
 
+def _ouster(tmp_path, **change):
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(OUSTER | change))
+    return path
+
+
+def test_an_ouster_seen_through_a_window_of_columns_or_azimuths(tmp_path):
+    """Columns 128 to 255 of 512 turn from +90 deg to 0 in the sensor's frame: 270 deg down to 180 in the lidar's, whose x axis points back."""
+    window = {"data_format": {"column_window": [128, 255]}, "config_params": {"azimuth_window": [0, 360_000]}}
+    for change in (window, {"config_params": {"azimuth_window": [180_000, 270_000]}}):
+        model = LidarModel.from_ouster(_ouster(tmp_path, beam_azimuth_angles=[0.0] * 4, **change))
+        grid = firing_grid(model)
+        assert grid.live.sum() == pytest.approx(4 * 128, abs=4) and grid.live[:, 129:255].all()
+        assert grid.azimuth[grid.live].min() >= -1e-3 and grid.azimuth[grid.live].max() <= 90.0 + 1e-3
+    across = LidarModel.from_ouster(_ouster(tmp_path, column_window=[500, 11], beam_azimuth_angles=[0.0] * 4))
+    np.testing.assert_array_equal(np.flatnonzero(firing_grid(across).live[0]), [*range(12), *range(500, 512)])
+    turned = LidarModel.from_ouster(_ouster(tmp_path, column_window=[0, 511], lidar_frame_azimuth_offset=90_000))
+    assert turned.azimuth_start_deg == 270.0 and turned.blind_sectors_deg == []
+
+
+def test_ouster_points_lie_where_the_maker_puts_them(tmp_path):
+    """The maker's formula: a beam leaves the axis by n, and its range counts from the axis; here it is a line that meets the axis elsewhere."""
+    above, out, lidar_to_sensor = 36.18, 15.806, [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 36.18, 0, 0, 0, 1]
+    model = LidarModel.from_ouster(_ouster(tmp_path, lidar_to_sensor_transform=lidar_to_sensor, lidar_origin_to_beam_origin_mm=out))
+    steepness = np.deg2rad(model.elevation_deg)
+    for distance in (1000.0, 50_000.0):
+        flat, z = (distance - out) * np.cos(steepness) + out, (distance - out) * np.sin(steepness) + above
+        np.testing.assert_allclose(np.array(model.beam_height_m) + 1e-3 * flat * np.tan(steepness), 1e-3 * z, atol=1e-6)
+    assert LidarModel.from_ouster(_ouster(tmp_path)).beam_height_m == []
+
+
+def test_profile_and_generation_of_an_ouster(tmp_path):
+    def model(**change):
+        return LidarModel.from_ouster(_ouster(tmp_path, **change))
+
+    low, dual = "RNG15_RFL8_NIR8", "RNG19_RFL8_SIG16_NIR16_DUAL"
+    assert model(config_params={"udp_profile_lidar": low}).range_step == 0.008 and model(udp_profile_lidar=low).returns == "strongest"
+    assert model(data_format={"udp_profile_lidar": dual}).returns == "dual" and model(udp_profile_lidar=dual).range_step == 0.001
+    first, later = model(beam_altitude_angles=[16.6, 5.5, -5.5, -16.6]), load_sensor("os1_64_gen1")[0]
+    assert (first.range_step, first.divergence_mrad) == (later.range_step, later.divergence_mrad) == (0.003, (3.85, 3.85))
+
+
+def test_a_file_builds_on_an_ousters_own(tmp_path):
+    _ouster(tmp_path)
+    (tmp_path / "mine.yaml").write_text("base: metadata.json\nrange_step: 0.002\ndevice: roof\n")
+    model, device = load_sensor("mine.yaml", (tmp_path,))
+    assert model.range_step == 0.002 and model.elevation_deg == OUSTER["beam_altitude_angles"] and device == "roof"
+    (tmp_path / "mine.yaml").write_text("base: metadata.json\nfiring_us: [1]\nrate_hz: 0\n")
+    with pytest.raises(UserError, match="mine.yaml:3: rate_hz"):
+        load_sensor("mine.yaml", (tmp_path,))
+    _ouster(tmp_path, beam_altitude_angles=[200.0, 0.0, 0.0, 0.0])
+    with pytest.raises(UserError, match=r"metadata.json: elevation_deg\[0\]: elevation_deg must be less than"):
+        load_sensor("metadata.json", (tmp_path,))
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -132,11 +187,17 @@ def test_ouster_metadata_of_old_and_new_firmware(tmp_path):
         ({"prod_line": "VLP-16"}, "prod_line must be one of OS-0"),
         ({"beam_altitude_angles": "many"}, "must hold beam_altitude_angles"),
         ({"beam_azimuth_angles": [1.0]}, "azimuth_offset_deg must hold 4 numbers"),
+        ({"beam_azimuth_angles": [float("nan")] * 4}, "must hold beam_azimuth_angles, a list of numbers, got nan"),
+        ({"lidar_mode": "0x10"}, "lidar_mode must be columns x rate"),
+        ({"column_window": [0]}, "must hold column_window, a list of 2 numbers, got 1 of them"),
+        ({"column_window": [0, 512]}, "column_window must lie from 0 to 511"),
+        ({"azimuth_window": [-90_000, 0]}, "azimuth_window must lie from 0 to 360,000"),
+        ({"lidar_to_sensor_transform": 36.18}, "must hold lidar_to_sensor_transform, a list of 16 numbers, got float"),
+        ({"lidar_origin_to_beam_origin_mm": "far"}, "lidar_origin_to_beam_origin_mm must be a number, got 'far'"),
     ],
 )
 def test_wrong_ouster_metadata_is_named(tmp_path, change, match):
-    path = tmp_path / "metadata.json"
-    path.write_text(json.dumps(OUSTER | change))
+    path = _ouster(tmp_path, **change)
     with pytest.raises(UserError, match=match):
         LidarModel.from_ouster(path)
     path.write_text("{")

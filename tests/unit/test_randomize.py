@@ -17,6 +17,7 @@ from tailgate.randomize.scenario import make_randomizers, resolve_settings
 from tailgate.randomize.slots import class_labels, wanted_classes
 from tailgate.randomize.views import RigViews
 from tailgate.rng import rng
+from tailgate.runtime.fit import _own
 from tailgate.stage.contexts import Context
 from tailgate_randomizers.distractors import put_beside
 from tailgate_randomizers.placement import from_quantiles, prior_size
@@ -271,12 +272,31 @@ def test_scenario_file_replaces_defaults_and_unknown_names_get_a_suggestion(tmp_
         make_randomizers(small_scenario(tmp_path / "x", randomizers=[{"use": ALL[0]}, {"use": ALL[0]}]), small_budget(), small_rig())
 
 
+class Constant:
+    """Draws one value."""
+
+    draws: ClassVar[dict] = {}
+
+    def __call__(self, name):
+        return 0.01
+
+
 def test_response_settings_come_from_the_sensor_models():
     opened = shared()
     assert opened.settings["small/sensor_noise.response/lidar.noise_sigma"].role == "calibrated"
     sample = draw(opened, 0)
     assert 0.005 <= sample.sensors["lidar"]["noise_sigma"] <= 0.05 and sample.sensors["camera"] == {}
     assert sample.draws["small/sensor_noise.response/lidar.noise_sigma"] == sample.sensors["lidar"]["noise_sigma"]
+
+
+def test_a_sensor_whose_name_holds_a_dot_draws_its_response():
+    rig = small_rig()
+    rig = replace(rig, sensors={"roof.camera": rig.sensors["camera"], "roof.lidar": rig.sensors["lidar"]})
+    scenario = small_scenario("x.usda", randomizers=[{"use": "sensor_noise.response"}])
+    (response,) = make_randomizers(scenario, small_budget(), rig)
+    drawing = SimpleNamespace(settings=response.defaults(), drawing=lambda streams: Constant())
+    assert response.sample(drawing, None).sensors == {"roof.camera": {}, "roof.lidar": {"noise_sigma": 0.01}}
+    assert list(_own({"small/sensor_noise.response/roof.lidar.noise_sigma": None}, "roof.lidar")) == ["noise_sigma"]
 
 
 def test_labels_and_wanted_classes_are_deterministic_and_follow_the_ontology():

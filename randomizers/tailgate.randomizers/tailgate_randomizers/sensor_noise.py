@@ -33,7 +33,7 @@ class Response(BaseRandomizer):
         draw = ctx.drawing(streams)
         sensors: dict[str, dict[str, float]] = {name: {} for name in self.setup.rig.sensors}
         for name in ctx.settings:
-            sensor, _, parameter = name.partition(".")
+            sensor, _, parameter = name.rpartition(".")
             value = draw(name)
             sensors[sensor].update(value if isinstance(value, dict) else {parameter: value})
         return Drawn({"sensors": sensors}, draw.draws, sensors=sensors)
@@ -41,7 +41,7 @@ class Response(BaseRandomizer):
     def author(self, scene: PoolScene) -> None:
         """Declare the mirrored attributes."""
         for name, setting in self.defaults().items():
-            sensor, _, parameter = name.partition(".")
+            sensor, _, parameter = name.rpartition(".")
             for one in setting.dist.marginals if isinstance(setting.dist, Joint) else [parameter]:
                 scene.layers.frame.declare(mirror(sensor, one), "double", 0.0, custom=True)
 

@@ -20,12 +20,14 @@ SIGNED = {
 ABOVE_0 = ("gamma", "illuminant_red", "illuminant_blue", "modulation", "baseline")
 WINDOWS = ("noise_window", "noise_rows", "colour_grain")
 LOGS = ("noise_tail", "intensity_spread", "intensity_tail", "scatter_spread", "speckle")
+DELAYS = ("latency", "jitter")
 SPREADS = ("blur", "sharpening_radius", "spread")
 BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(SHARES, (0.0, 1.0)),
     **{name: (-most, most) for name, most in SIGNED.items()},
     **dict.fromkeys(WINDOWS, (1.0, 49.0)),
     **dict.fromkeys(LOGS, (0.0, 5.0)),
+    **dict.fromkeys(DELAYS, (0.0, 1e6)),
     **dict.fromkeys(SPREADS, (0.0, 100.0)),
     "bloom_radius": (0.0, 1000.0),
     "raw_bits": (0.0, 24.0),

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tailgate.config.load import Model
+from tailgate.config.load import Model, Name
 from tailgate.errors import nearest
 
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Quantiles = tuple[float, float, float, float, float]
 Interval = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
-
-
-def _plain_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
-        raise ValueError(f"name must be up to 100 letters, digits, '_', '.' or '-' and start with a letter or digit, got {name[:60]!r}")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_plain_name)]
-"""A name that is also a folder's."""
 
 
 def _ordered(name: str, interval: Interval | None) -> None:

@@ -14,7 +14,10 @@ from tailgate.frames import Intrinsics
 from tailgate.geometry.lens import COUNTS, Distortion
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-
+Focal = Annotated[float, Field(ge=0.1, le=1e6)]
+"""[px]."""
+Centre = Annotated[float, Field(ge=-1e5, le=1e5)]
+"""[px]."""
 
 NEAREST = 0.05
 """What a depth camera's eyes see from on [m], however far the nearest depth is that it measures."""
@@ -66,7 +69,7 @@ class Focus(Model):
         views: pinholes across the opening whose pictures are averaged.
     """
 
-    distance: float = Field(gt=0)
+    distance: float = Field(ge=0.001, le=1e6)
     opening_mm: float = Field(gt=0, le=1000)
     views: int = Field(17, ge=3, le=256)
 
@@ -90,15 +93,15 @@ class CameraModel(Model):
     source: str = ""
     width: int = Field(gt=0, le=8192)
     height: int = Field(gt=0, le=8192)
-    fx: float = Field(gt=0)
-    fy: float = Field(gt=0)
-    cx: Finite
-    cy: Finite
+    fx: Focal
+    fy: Focal
+    cx: Centre
+    cy: Centre
     lens: Lens | None = None
     shutter: Shutter | None = None
     focus: Focus | None = None
-    rate_hz: float = Field(10.0, gt=0)
-    near: float = Field(0.05, gt=0)
+    rate_hz: float = Field(10.0, ge=0.001, le=10_000)
+    near: float = Field(0.05, gt=0, le=1e6)
     far: float = Field(200.0, gt=0)
     depth: Literal["none", "kinect_v1", "active_stereo", "time_of_flight"] = "none"
     response: dict[str, Setting] = {}
@@ -136,7 +139,7 @@ class CameraModel(Model):
             raise ValueError(f"lens must be left out where depth is '{self.depth}': the depth image is matched and handed out undistorted")
         if self.lens.model == "kannala_brandt":
             nearest = self.intrinsics.rays(*(np.clip(at, 0, n - 1) for at, n in ((self.cx, self.width), (self.cy, self.height))))
-            if np.isnan(nearest).any():
+            if np.isnan(nearest).any() or not self.intrinsics.distortion.half_angle:
                 raise ValueError(f"lens must image some pixel, got a circle about ({self.cx:g}, {self.cy:g}) that does not reach the picture")
             return self
         u, v = np.arange(self.width), np.arange(self.height)

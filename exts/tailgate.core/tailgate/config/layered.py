@@ -45,14 +45,15 @@ class Layered:
         return self._top.where(loc)
 
 
-def layered(path: Path, find: Callable[[str, Where], Path], depth: int = 0) -> Source | Layered:
+def layered(path: Path, find: Callable[[str, Where], Path], read: Callable[[Path], Source] = Source, depth: int = 0) -> Source | Layered:
     """Read a file with what it builds on.
 
     Args:
         path: the file.
         find: path of a base by its name; the place of the name is for complaints.
+        read: reader of one file.
     """
-    source = Source(path)
+    source = read(path)
     if BASE not in source.data:
         return source
     place, name = source.at(BASE), source.data.pop(BASE)
@@ -60,4 +61,4 @@ def layered(path: Path, find: Callable[[str, Where], Path], depth: int = 0) -> S
         raise UserError(f"base must be the name of a file, got {name!r}", place)
     if depth == MAX_DEPTH:
         raise UserError(f"base must not lead through more than {MAX_DEPTH} files; does one name itself?", place)
-    return Layered(source, layered(find(name, place), find, depth + 1))
+    return Layered(source, layered(find(name, place), find, read, depth + 1))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from tailgate.errors import UserError, Where, nearest
 from tailgate.packages import need
@@ -22,6 +23,16 @@ class Model(BaseModel):
     """Base of all configuration models: closed, finite, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise ValueError(f"name must be up to 100 letters, digits, '_', '.' or '-' and start with a letter or digit, got {_short(name)}")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_file_name)]
+"""A name that is also a file's or a folder's."""
 
 
 class Source:
@@ -79,15 +90,31 @@ def parse_key_path(text: str) -> tuple[str | int, ...]:
 def validate(model: type[M], data: Any, source: Source | None = None, prefix: tuple = ()) -> M:
     """Build ``model`` from ``data``; the first complaint becomes one UserError sentence."""
     try:
-        return model.model_validate(data)
+        made = model.model_validate(data)
+        first = next(_taken_for_numbers(data, made), None)
     except ValidationError as error:
         found = error.errors()
         found = [e for e in found if not (e["type"] == "string_type" and isinstance(e["input"], dict))] or found
         first = min(found, key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
         first["loc"] = _real_location(first["loc"], data, first["type"] == "missing")
-        loc = prefix + first["loc"]
-        place = source.where(loc) if source else Where(key=key_path(loc))
-        raise UserError(_sentence(first, model), place) from None
+    if not first:
+        return made
+    loc = prefix + first["loc"]
+    raise UserError(_sentence(first, model), source.where(loc) if source else Where(key=key_path(loc)))
+
+
+def _taken_for_numbers(given: Any, made: Any, loc: tuple = ()) -> Iterator[dict]:
+    """A complaint for every truth value or text of a document that became a number of its model."""
+    if isinstance(given, (bool, str)) and type(made) in (int, float):
+        yield {"type": f"{type(made).__name__}_type", "loc": loc, "input": given, "msg": ""}
+    held: dict[Any, Any] = {}
+    if isinstance(made, BaseModel):
+        held = {field.alias or name: getattr(made, name) for name, field in type(made).model_fields.items()}
+    elif isinstance(made, (dict, list, tuple)):
+        held = dict(made) if isinstance(made, dict) else dict(enumerate(made))
+    parts = given.items() if isinstance(given, dict) else enumerate(given) if isinstance(given, list) else ()
+    for key, value in parts:
+        yield from _taken_for_numbers(value, held.get(key), (*loc, key))
 
 
 def load(model: type[M], path: str | Path, overrides: Sequence[str] = ()) -> M:
@@ -291,8 +318,8 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind == "value_error":
         return message
-    wanted = next((words for start, words in WANTED.items() if kind.startswith(start)), message.removeprefix("Input should be "))
-    return f"{name} must be {wanted}, got {_short(got)}"
+    wanted = next((f"be {words}" for start, words in WANTED.items() if kind.startswith(start)), message.split(" should ")[-1])
+    return f"{name} must {wanted}, got {_short(got)}"
 
 
 def _short(value: Any) -> str:

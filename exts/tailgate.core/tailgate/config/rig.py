@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from tailgate.config.bounds import check_bounds
 from tailgate.config.layered import layered
 from tailgate.config.load import Source, validate, within
+from tailgate.config.ouster import OusterSource
 from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
 from tailgate.errors import UserError, Where, nearest
 
@@ -95,9 +96,7 @@ def load_sensor(name: str, roots: Sequence[Path] = (), where: Where | None = Non
 def _read_sensor(name: str, roots: Sequence[Path], where: Where | None) -> tuple[LidarModel | CameraModel, str, dict[str, Where]]:
     """As ``load_sensor``, and where each response parameter stands."""
     path = find_config(name, "sensors", roots, where)
-    if path.suffix == ".json":
-        return LidarModel.from_ouster(path), path.stem, {}
-    source = layered(path, lambda base, at: find_config(base, "sensors", roots, at))
+    source = layered(path, lambda base, at: find_config(base, "sensors", roots, at), _source)
     kinds = {"lidar": LidarModel, "camera": CameraModel}
     kind = source.data.get("type")
     if kind not in kinds:
@@ -107,6 +106,10 @@ def _read_sensor(name: str, roots: Sequence[Path], where: Where | None) -> tuple
     for parameter, setting in model.response.items():
         check_bounds(parameter, setting.dist, places[parameter])
     return model, getattr(model, "device", "") or path.stem, places
+
+
+def _source(path: Path) -> Source:
+    return OusterSource(path) if path.suffix == ".json" else Source(path)
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> np.ndarray:

@@ -33,7 +33,7 @@ class Scenario(Model):
         randomizers: in the order of their levels: global, context, object, then sensor and annotation.
     """
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_]+$")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_]+$")
     base: str
     base_options: dict[str, object] = {}
     ticks: int = Field(1, ge=1, le=1000)

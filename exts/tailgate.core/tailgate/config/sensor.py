@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tailgate.config.camera import CameraModel, Finite
-from tailgate.config.load import Model
+from tailgate.config.camera import CameraModel
+from tailgate.config.load import Model, Name, validate
 from tailgate.config.setting import Setting
+
+Angle = Annotated[float, Field(ge=-720, le=720)]
+"""[deg]."""
+Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
+"""Of something on a rig [m]."""
+Place = Annotated[float, Field(ge=-1e7, le=1e7)]
+"""Coordinate of a map [m]."""
+HALF_REACH = 50_000.0
+"""How far the origin of half-precision coordinates may lie [m]: they end at 65,504 m, with a rig and its ranges on the way."""
 
 
 class Storage(Model):
@@ -23,14 +32,21 @@ class Storage(Model):
 
     coordinates: Literal["float16"] | Annotated[float, Field(gt=0, le=1)]
     frame: Literal["sensor", "rig"] = "sensor"
-    origin: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
+    origin: tuple[Place, Place, Place] = (0.0, 0.0, 0.0)
 
     @field_validator("coordinates", mode="before")
     @classmethod
     def _grid(cls, value: object) -> object:
-        if value == "float16" or (isinstance(value, (int, float)) and 0 < value <= 1):
+        if value == "float16" or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1):
             return value
         raise ValueError(f"coordinates must be 'float16' or a step above 0 and up to 1 [m], got {value!r}")
+
+    @field_validator("origin")
+    @classmethod
+    def _held(cls, origin: tuple[float, float, float], info: ValidationInfo) -> tuple[float, float, float]:
+        if info.data.get("coordinates") == "float16" and max(map(abs, origin)) > HALF_REACH:
+            raise ValueError(f"origin must lie within {HALF_REACH:,.0f} m where coordinates are float16, which end at 65,504 m; got {list(origin)}")
+        return origin
 
 
 class LidarModel(Model):
@@ -72,22 +88,22 @@ class LidarModel(Model):
     device: str = ""
     source: str = ""
     elevation_deg: list[Annotated[float, Field(ge=-90, le=90)]] = Field(min_length=1, max_length=1024)
-    azimuth_offset_deg: list[Finite] = []
+    azimuth_offset_deg: list[Angle] = []
     firing_us: list[Annotated[float, Field(ge=0, le=1e5)]] = []
-    beam_height_m: list[Finite] = []
-    range_offset_m: list[Finite] = []
-    azimuth_error_deg: list[Finite] = []
+    beam_height_m: list[Annotated[float, Field(ge=-10, le=10)]] = []
+    range_offset_m: list[Annotated[float, Field(ge=-10, le=10)]] = []
+    azimuth_error_deg: list[Angle] = []
     columns: int = Field(gt=0, le=16384)
     rate_hz: float = Field(10.0, ge=0.5, le=1000)
     range_min: float = Field(0.5, ge=0)
-    range_max: float = Field(120.0, gt=0)
-    range_step: float = Field(0.0, ge=0)
+    range_max: float = Field(120.0, gt=0, le=10_000)
+    range_step: float = Field(0.0, ge=0, le=10)
     storage: Storage | None = None
     direction: Literal["cw", "ccw"] = "cw"
-    azimuth_start_deg: float = 180.0
-    azimuth_fov_deg: float = Field(360.0, gt=0, le=360)
-    blind_sectors_deg: list[tuple[Finite, Finite]] = []
-    hidden_sectors_deg: list[list[tuple[Finite, Finite]]] = []
+    azimuth_start_deg: Angle = 180.0
+    azimuth_fov_deg: float = Field(360.0, ge=0.1, le=360)
+    blind_sectors_deg: list[tuple[Angle, Angle]] = []
+    hidden_sectors_deg: list[list[tuple[Angle, Angle]]] = []
     divergence_mrad: tuple[Annotated[float, Field(ge=0, le=50)], Annotated[float, Field(ge=0, le=50)]] = (0.0, 0.0)
     pulse_ns: float = Field(6.0, gt=0, le=100)
     sub_rays: Literal[1, 7] = 1
@@ -104,9 +120,10 @@ class LidarModel(Model):
     @classmethod
     def from_ouster(cls, path: str | Path) -> LidarModel:
         """The device that an Ouster ``metadata.json`` describes; see ``tailgate.config.ouster``."""
-        from tailgate.config.ouster import read_ouster
+        from tailgate.config.ouster import OusterSource
 
-        return read_ouster(path)
+        source = OusterSource(path)
+        return validate(cls, source.data, source)
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
@@ -132,8 +149,8 @@ class Mount(Model):
     R = Rz(yaw) Ry(pitch) Rx(roll); positive pitch looks down.
     """
 
-    xyz: tuple[Finite, Finite, Finite]
-    rpy_deg: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
+    xyz: tuple[Coordinate, Coordinate, Coordinate]
+    rpy_deg: tuple[Angle, Angle, Angle] = (0.0, 0.0, 0.0)
 
 
 class RigSensor(Model):
@@ -144,7 +161,7 @@ class RigSensor(Model):
 
 
 class Rig(Model):
-    """The sensors of a vehicle, robot or stand; ``from`` reads them from a dataset's calibration instead."""
+    """The sensors of a vehicle, robot or stand by names that files can have; ``from`` reads them from a dataset's calibration instead."""
 
     name: str = ""
-    sensors: dict[str, RigSensor] = Field(min_length=1)
+    sensors: dict[Name, RigSensor] = Field(min_length=1)

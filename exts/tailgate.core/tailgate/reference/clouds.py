@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from tailgate.config.camera import Finite
 from tailgate.config.load import Model, validate
-from tailgate.config.sensor import Finite
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, FrameId
 from tailgate.reference.boxes import objects_of

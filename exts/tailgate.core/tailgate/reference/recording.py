@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from tailgate.config.camera import Finite
 from tailgate.config.load import Model, Source, validate
-from tailgate.config.sensor import Finite
 from tailgate.errors import UserError, nearest
 
 FILE = "sensor.yaml"

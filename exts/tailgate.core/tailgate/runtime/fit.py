@@ -69,6 +69,7 @@ def _own(settings: dict[str, Setting], sensor: str) -> dict[str, tuple[list[str]
     found: dict[str, tuple[list[str], Setting]] = {}
     for address, setting in sorted(settings.items()):
         _, randomizer, name = address.split("/")
-        if randomizer == "sensor_noise.response" and name.startswith(f"{sensor}."):
-            found.setdefault(name.removeprefix(f"{sensor}."), ([], setting))[0].append(address)
+        of, _, parameter = name.rpartition(".")
+        if randomizer == "sensor_noise.response" and of == sensor:
+            found.setdefault(parameter, ([], setting))[0].append(address)
     return found

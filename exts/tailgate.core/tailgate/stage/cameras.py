@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.config.camera import CameraModel, Focus
+from tailgate.config.camera import CameraModel
 from tailgate.config.load import validate
 from tailgate.errors import UserError, nearest
 from tailgate.stage.extract import world_correction
@@ -81,7 +81,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     near, far, distance = unit * clipping[0], unit * clipping[1], unit * focused
     if not near < far:
         raise refused(f"must have a clipping range that rises, got {near / unit:g} to {far / unit:g}")
-    focus = Focus(distance=distance, opening_mm=1e3 * unit * 0.1 * focal / f_stop) if f_stop > 0 and distance > 0 else None
+    focus = {"distance": distance, "opening_mm": 1e3 * unit * 0.1 * focal / f_stop} if f_stop > 0 and distance > 0 else None
     cx, cy = (width - 1) / 2 - fx * aside / focal, (height - 1) / 2 + fy * up / focal
     given = {"width": width, "height": height, "fx": fx, "fy": fy, "cx": cx, "cy": cy}
     try:

@@ -16,6 +16,9 @@ wp.set_module_options({"enable_backward": False})
 ANGLES = 8192
 """Entries of a fisheye's table: off by less than 1e-7 rad between them."""
 
+RIGHT_BEHIND = 2e-3
+"""Angle [rad] about the direction right behind a fisheye that stays black: in single precision, cosines nearer to -1 are not told apart."""
+
 
 @wp.struct
 class Fisheye:
@@ -75,5 +78,5 @@ def fisheye_of(distortion: Distortion | None, device: str) -> Fisheye:
     limit = distortion.half_angle
     radius = np.linspace(0.0, float(distortion.radius(np.array(limit))) * math.pi / limit, ANGLES)
     out.angles = wp.array(distortion.angle(radius, beyond=True).astype(np.float32), dtype=wp.float32, device=device)
-    out.step, out.edge = float(radius[1]), math.cos(limit)
+    out.step, out.edge = float(radius[1]), math.cos(min(limit, math.pi - RIGHT_BEHIND))
     return out

@@ -177,7 +177,7 @@ def _fisheye_bounds(corners: np.ndarray, camera: Intrinsics) -> tuple[np.ndarray
     """Bounds [N, 2] [px] of boxes by their corners [N, 8, 3] in the camera's frame; without end for one that is all around or right behind."""
     share = np.linspace(0.0, 1.0, 2 * BEND)[:, None]
     start, end = corners[:, EDGES[:, 0], None], corners[:, EDGES[:, 1], None]
-    uv = camera.image_points(start + share * (end - start), beyond=True).reshape(len(corners), -1, 2)
+    uv = camera.image_points(start + share * (end - start), beyond=True).reshape(len(corners), len(EDGES) * len(share), 2)
     centre = corners.mean(1)
     distance, radius = np.linalg.norm(centre, axis=1), np.linalg.norm(corners - centre[:, None], axis=2).max(1)
     behind = np.arctan2(np.hypot(centre[:, 0], centre[:, 1]), centre[:, 2]) + np.arcsin(np.clip(radius / np.maximum(distance, 1e-9), 0, 1)) >= np.pi
