@@ -134,6 +134,12 @@ def test_rings_of_a_bare_cloud_survive_strays_and_silent_beams():
     assert rings_from_elevation(elevation[:800], 16, "x").max() >= 1
 
 
+def test_a_line_between_beams_that_no_return_lies_on_is_no_beam():
+    gen = np.random.default_rng(0)
+    ring = rings_from_elevation(np.repeat(np.linspace(16, -16, 32), 360) + gen.normal(0, 0.02, 32 * 360), 16, "x")
+    assert (ring < 0).mean() > 0.5 and np.array_equal(np.unique(ring), np.arange(-1, ring.max() + 1))
+
+
 def test_silent_beams_of_a_known_device_keep_their_rows():
     table = np.array([15.0, 10.0, 7.0, 2.0, -4.0, -9.0, -20.0])
     spoke, gen = np.array([1, 2, 3, 5]), np.random.default_rng(4)

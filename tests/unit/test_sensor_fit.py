@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -104,6 +105,15 @@ def test_beams_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(NpzReader, "placed", 0.8, raising=False)
     with pytest.raises(UserError, match="stores no beams, and 20% of a file's returns lie between them"):
         fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "vlp32c"))
+
+
+def test_a_cloud_of_more_beams_than_the_device_has_is_refused(tmp_path):
+    sweep, noise = room_sweep(32, 360), np.random.default_rng(0).normal(0, 0.02, (32, 360))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "sensor.yaml").write_text("kind: lidar_points\nmodel: vlp16\nxyz: xyz\n")
+    np.savez(tmp_path / "more" / "a.npz", xyz=replace(sweep, elevation=sweep.elevation + noise).xyz.reshape(-1, 3))
+    with pytest.raises(UserError, match="more: stores no beams, and 8.% of a file's returns .* of another device than vlp16"):
+        fit_sensor(SensorRequest(tmp_path / "more"))
 
 
 def test_a_file_that_its_decoder_chokes_on_is_named(tmp_path, monkeypatch):

@@ -157,7 +157,8 @@ def _check(found: ReferenceSet, heads: list[str], of: tuple[LidarModel | CameraM
     if model.type == "camera" and model.depth != "none" and "rgbd" not in side.modalities:
         raise UserError(f"holds pictures without depth, which {name} measures", root)
     if found.placed < PLACED:
-        raise UserError(f"stores no beams, and {1 - found.placed:.0%} of a file's returns lie between them: what is lost would be lost to that", root)
+        lost = f"stores no beams, and {1 - found.placed:.0%} of a file's returns lie between them"
+        raise UserError(f"{lost}: recordings of another device than {name}, or what is lost would be lost to that", root)
     check_side(side, side.modalities)
     low, high = (model.range_min, model.range_max) if model.type == "lidar" else (model.near, model.far)
     for modality in side.modalities - {"colour"}:
