@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.calibrate.bench import CameraBench, LidarBench
+from tailgate.calibrate.device import check_device
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import HeldOut, Recorded, average, distances, folds
 from tailgate.config.budget import Reference
@@ -165,6 +166,10 @@ def _check(found: ReferenceSet, heads: list[str], of: tuple[LidarModel | CameraM
         median = median_distance(side, modality)
         if not low <= median <= high:
             raise UserError(f"the median distance is {median:.3g} m, and {name} measures {low:g} to {high:g} m: another unit?", root)
+    scans = {head: [f.sensors[head] for f in side.frames.values() if head in f.sensors] for head in heads if model.type == "lidar"}
+    with placed(lambda where: Where(root)):
+        for some in filter(None, scans.values()):
+            check_device(some, model, name)
 
 
 def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: LidarModel | CameraModel, tick: Tick) -> list[Recorded]:
