@@ -1,11 +1,14 @@
-"""Folders of small LiDAR scans of made-up rooms, in the layout of a user's own arrays (``sensor.yaml``)."""
+"""Folders of LiDAR scans in the layout of a user's own arrays (``sensor.yaml``): of made-up rooms, and of recordings."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
+from tailgate.reference.npz import NpzReader
 
 BEAMS, COLUMNS = 32, 360
 YAML = """kind: lidar_scan
@@ -13,6 +16,14 @@ model: bench32
 range: {{array: range, scale: {scale}}}
 intensity: intensity
 elevation_deg: elevation
+rate_hz: 10
+"""
+OUSTER = """kind: lidar_scan
+range: {array: range_mm, scale: 0.001}
+intensity: {array: reflectivity, scale: 0.0039215686}
+elevation_deg: beam_altitude_deg
+azimuth_offset_deg: {array: beam_azimuth_deg, scale: -1}
+pixel_shift: pixel_shift_by_row
 rate_hz: 10
 """
 
@@ -64,3 +75,14 @@ def _room(room: int, elevation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     wall = np.argmin(reach, axis=-1)
     above = np.take_along_axis(ray, wall[..., None], axis=-1)[..., 0] > 0
     return reach.min(axis=-1), generator.uniform(0.2, 0.7, 6)[wall + 3 * above]
+
+
+def collect(data_root: Path, source: str, pattern: str, tmp_path: Path, yaml: str) -> NpzReader:
+    """Recorded files of one device in a folder with their ``sensor.yaml``; a test without them is skipped."""
+    files = sorted((data_root / source).glob(pattern))
+    if not files:
+        pytest.skip(f"no {source} recordings here")
+    for file in files:
+        shutil.copy(file, tmp_path)
+    (tmp_path / "sensor.yaml").write_text(yaml)
+    return NpzReader(tmp_path)

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from scan_folder import OUSTER as OUSTER_SCAN
+from scan_folder import collect
+from tailgate.calibrate.device import check_device
 from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.config.budget import Reference
 from tailgate.config.rig import load_sensor
+from tailgate.errors import UserError
 from tailgate.reference import open_reference
 from tailgate.reference.nuscenes import NuScenesReader
-from tailgate.reference.points import Returns, sweep_channels
+from tailgate.reference.points import Returns, lidar_frame_sensor, sweep_channels
 
 NEBULA = {"pandar64": (64, 0.001), "xt32": (32, 0.1), "vlp16": (16, 0.001), "vls128": (128, 0.001)}
 """Device -> beams and largest deviation [deg]: drivers put exact tables into points, XT32 units are calibrated within 0.1 deg."""
@@ -72,6 +76,46 @@ def test_one_device_shows_one_grid_in_every_place(data_root):
         np.testing.assert_allclose(applied.beam_height_m, unit.beam_height_m, atol=0.01)
         assert found.columns.low > table.columns + 30 and abs(applied.columns - unit.columns) < 10
         assert applied.rate_hz == pytest.approx(unit.rate_hz, rel=0.005) and found.blind == []
+
+
+@pytest.mark.parametrize(("kind", "device", "other"), [("kitti", "hdl64e", "pandar64"), ("av2", "vlp32c", "hdl32e"), ("nuscenes", "hdl32e", "xt32")])
+def test_heads_of_vehicles_are_of_their_device_and_of_no_other(data_root, kind, device, other):
+    if not (data_root / kind).is_dir():
+        pytest.skip(f"no {kind} recording here")
+    reference = open_reference(Reference(kind=kind, root=kind), data_root)
+    for scan in (s for s in reference.read(reference.split["feedback"][0]).sensors.values() if s.kind == "lidar"):
+        check_device([scan], load_sensor(device)[0], device)
+        with pytest.raises(UserError, match=f"beside the table of {other}"):
+            check_device([scan], load_sensor(other)[0], other)
+
+
+@pytest.mark.parametrize(
+    ("device", "other"), [("pandar64", "hdl64e"), ("xt32", "pandar64"), ("xt32", "vls128"), ("vlp16", "vlp16"), ("vls128", "os1_128")]
+)
+def test_decoded_scans_are_of_their_device_and_of_no_other(data_root, device, other):
+    path = data_root / "nebula" / f"{device}.npz"
+    if not path.is_file():
+        pytest.skip(f"no recording of {device} here")
+    xyz = np.load(path)["xyz"].astype(np.float64)
+
+    def taken_for(name: str) -> None:
+        table = load_sensor(name)[0]
+        channels, _ = sweep_channels(Returns(xyz, np.zeros(len(xyz), np.float32)), np.array(table.elevation_deg), path)
+        check_device([lidar_frame_sensor(channels, name)], table, name)
+
+    taken_for(device)
+    if other != device:
+        with pytest.raises(UserError, match=f"beside the table of {other}"):
+            taken_for(other)
+
+
+@pytest.mark.parametrize(("device", "other"), [("OS-1-64", "os1_64"), ("OS-1-128", "os0_128"), ("OS-2-32", "os1_32"), ("OS-0-128", "os1_128")])
+def test_ouster_scans_are_of_their_device_and_of_no_other(data_root, tmp_path, device, other):
+    reader, name = collect(data_root, "ouster", f"{device}*.npz", tmp_path, OUSTER_SCAN), OUSTER[device][0]
+    scans = [reader.read(entry.name).sensors["lidar"] for entry in reader.entries()]
+    check_device(scans, load_sensor(name)[0], name)
+    with pytest.raises(UserError, match=f"beside the table of {other}"):
+        check_device(scans, load_sensor(other)[0], other)
 
 
 @pytest.mark.parametrize("head", ["up_lidar", "down_lidar"])

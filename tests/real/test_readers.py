@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
-from tailgate.reference.npz import NpzReader
+from scan_folder import OUSTER, collect
 from tailgate.reference.nuscenes import NuScenesReader
 from tailgate.reference.points import Returns, rings_from_elevation, sweep_channels
 from tailgate.reference.semantickitti import SemanticKittiReader
 
-OUSTER = """kind: lidar_scan
-range: {array: range_mm, scale: 0.001}
-intensity: {array: reflectivity, scale: 0.0039215686}
-elevation_deg: beam_altitude_deg
-azimuth_offset_deg: {array: beam_azimuth_deg, scale: -1}
-pixel_shift: pixel_shift_by_row
-rate_hz: 10
-"""
 SQUEEZESEG = """kind: lidar_scan
 model: hdl64e
 frame_suffix: "_"
@@ -33,16 +24,6 @@ labels: {car: 1, pedestrian: 2, cyclist: 3}
 """
 BARE = {"pandar64": (64, 0.95), "xt32": (32, 0.95), "qt128": (128, 0.94), "vls128": (128, 0.999), "vlp16": (16, 0.87), "ot128": (128, 0.75)}
 """Device -> beams and least share placed: files of dual returns lose the second ones (VLP-16: 12 %), OT128's middle beams fire twice as often."""
-
-
-def collect(data_root: Path, source: str, pattern: str, tmp_path: Path, yaml: str) -> NpzReader:
-    files = sorted((data_root / source).glob(pattern))
-    if not files:
-        pytest.skip(f"no {source} recordings here")
-    for file in files:
-        shutil.copy(file, tmp_path)
-    (tmp_path / "sensor.yaml").write_text(yaml)
-    return NpzReader(tmp_path)
 
 
 def test_ouster_scans_keep_every_return_where_it_was(data_root, tmp_path):

@@ -15,6 +15,7 @@ from tailgate.datasets.manifest import ManifestRow, read_manifest
 from tailgate.datasets.shared import firing_table_order, once
 from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import TailgateError, UserError
+from tailgate.frames import FrameId
 from tailgate.reference.organise import rings_from_order
 
 FRAMES = 3
@@ -134,6 +135,15 @@ def test_semantickitti_points_and_labels_agree(written):
     names = YAML(typ="safe").load(out / "semantickitti" / "semantic-kitti.yaml")
     assert names["labels"] == {0: "unlabeled", **{i: n for n, i in LABELS.items()}} and names["split"]["train"] == [0]
     assert set(names["learning_map"]) == set(names["color_map"]) == set(names["labels"])
+
+
+def test_a_clip_of_several_frames_is_a_sequence(tmp_path):
+    frames = [replace(make_frame(k), id=FrameId("street", 0, k // 2, tick=k % 2)) for k in range(4)]
+    summary = write_dataset(frames, tmp_path, ["semantickitti"], clips={frame.id.clip for frame in frames})
+    assert summary.formats["semantickitti"] == {"frames": 4, "sequences": ["00", "01"]}
+    for k, sequence in enumerate(("00", "01")):
+        named = (tmp_path / "semantickitti" / "sequences" / sequence / "frames.txt").read_text().split()
+        assert named == [str(frame.id) for frame in frames[2 * k : 2 * k + 2]]
 
 
 def test_basicwriter_layout_and_dtypes(written):

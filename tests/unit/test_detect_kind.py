@@ -88,6 +88,9 @@ def test_nothing_or_too_much(tmp_path, names, words):
 def test_a_missing_folder(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         detect(tmp_path / "no")
+    (tmp_path / "frames.npz").touch()
+    with pytest.raises(UserError, match="frames.npz: must be a folder of frames, got a file"):
+        detect(tmp_path / "frames.npz")
 
 
 def test_a_damaged_json_is_no_sign(tmp_path):

@@ -216,6 +216,7 @@ def test_a_file_takes_over_what_its_base_holds(tmp_path):
     ("text", "match"),
     [
         ("base: vlp17\n", r"mine.yaml:1: base: sensor 'vlp17' was not found.*vlp16"),
+        ("base: vlp16\nelevation_deg: [1, -1]\n", "mine.yaml:2: elevation_deg: must come with firing_us for its 2 beams: the base's are for 16"),
         ("base: 5\n", "base must be the name of a file, got 5"),
         ("base: vlp16\ncolums: 900\n", "mine.yaml:2: colums: unknown key 'colums'"),
         ("base: mine.yaml\n", "more than 8 files"),

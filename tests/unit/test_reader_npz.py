@@ -134,6 +134,12 @@ def test_rings_of_a_bare_cloud_survive_strays_and_silent_beams():
     assert rings_from_elevation(elevation[:800], 16, "x").max() >= 1
 
 
+def test_a_line_between_beams_that_no_return_lies_on_is_no_beam():
+    gen = np.random.default_rng(0)
+    ring = rings_from_elevation(np.repeat(np.linspace(16, -16, 32), 360) + gen.normal(0, 0.02, 32 * 360), 16, "x")
+    assert (ring < 0).mean() > 0.5 and np.array_equal(np.unique(ring), np.arange(-1, ring.max() + 1))
+
+
 def test_silent_beams_of_a_known_device_keep_their_rows():
     table = np.array([15.0, 10.0, 7.0, 2.0, -4.0, -9.0, -20.0])
     spoke, gen = np.array([1, 2, 3, 5]), np.random.default_rng(4)
@@ -222,6 +228,9 @@ MISTAKES = {
     "path out": (SCAN + "files: ../*\n", {}, r"files must stay below"),
     "no such array": (SCAN.replace("range_mm", "range_m"), {}, r"a\.npz: holds no array 'range_m'.*did you mean 'range_mm'"),
     "wrong scale": (SCAN.replace("0.001", "1"), {}, r"a\.npz: range must lie in 0..5000 m.*scale"),
+    "no scale": (SCAN.replace("0.001", "0"), {}, r"sensor\.yaml:1: scale of 'range' must not be 0"),
+    "no range": (SCAN, {"range_mm": np.ones((8, 180), bool)}, r"a\.npz: array 'range_mm' must hold measured numbers, got bool"),
+    "one column": (SCAN, {"range_mm": np.ones((8, 1), np.uint32)}, r"a\.npz: range must .* two columns or more, got the shapes \[\(8, 1\)\]"),
     "wrong table": (SCAN, {"altitude": np.zeros(7)}, r"a\.npz: must hold one finite number per beam \(8\)"),
     "wrong shape": (SCAN, {"reflectivity": np.zeros((8, 90), np.uint8)}, r"a\.npz: array 'reflectivity' must have the shape \(8, 180\)"),
     "text": (SCAN, {"range_mm": np.array(["a", "b"])}, r"a\.npz: array 'range_mm' must hold numbers"),

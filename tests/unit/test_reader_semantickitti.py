@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sweeps import room_sweep
 from tailgate.config.rig import load_sensor
 from tailgate.datasets.semantickitti import SemanticKittiWriter
 from tailgate.errors import UserError
+from tailgate.frames import FrameId
 from tailgate.reference.open import open_reader
 from tailgate.reference.semantickitti import SemanticKittiReader
 
@@ -48,6 +50,28 @@ def test_own_export_reads_back_exactly(tmp_path):
         assert np.abs(wrote["xyz"][by_place[0]] - found["xyz"][by_place[1]]).max() < 1e-5
         for name in ("semantic", "instance", "intensity"):
             assert np.array_equal(wrote[name][by_place[0]], found[name][by_place[1]]), name
+
+
+def test_clips_of_several_frames_have_sequences_of_their_own(tmp_path):
+    """Interleaved with clips of one frame, which share a sequence; each LiDAR has its own, and times rise in all."""
+    ids = [FrameId("street", 0, 0), *(FrameId("street", 0, 1, tick=k) for k in range(3)), FrameId("street", 0, 2)]
+    ids += [FrameId("street", 0, 3, tick=k) for k in range(2)]
+    writer = SemanticKittiWriter(tmp_path, {"street-r000-000001-a00", "street-r000-000003-a00"})
+    for k, name in enumerate(ids):
+        frame = make_frame(k, lidars=2)
+        start = (name.tick - 3) * 100_000_000
+        writer.add(replace(frame, id=name, sensors={n: replace(s, t_start=start) for n, s in frame.sensors.items()}))
+    assert writer.finish()["sequences"] == ["00", "01", "02", "03", "04", "05"]
+    clips = [name.clip for name in ids]
+    held = {"00": [clips[0], clips[4]], "02": clips[1:4], "04": clips[5:]}
+    for sequence in (tmp_path / "sequences").iterdir():
+        times = np.loadtxt(sequence / "times.txt", ndmin=1)
+        assert (np.diff(times) > 0).all() and (np.diff(times) > 500).all() == (sequence.name in ("00", "01"))
+        scans, poses = sorted((sequence / "velodyne").iterdir()), np.loadtxt(sequence / "poses.txt", ndmin=2)
+        assert [p.stem for p in scans] == [f"{k:06d}" for k in range(len(times))] and poses.shape == (len(times), 12)
+    entries = open_reader("semantickitti", tmp_path, {})[1]
+    for sequence, found in held.items():
+        assert sorted(e.recording for e in entries if e.name.startswith(f"{sequence}/")) == sorted(f"{sequence}/{clip}" for clip in found)
 
 
 def test_labels_of_the_dataset(sequence):

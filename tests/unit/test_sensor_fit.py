@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -46,8 +47,8 @@ def test_the_device_of_recordings_that_do_not_name_a_known_one_is_asked_for(tmp_
     folder = renamed(Scans(range(2)).write(tmp_path / "own"), model)
     with pytest.raises(UserError, match=r"own: does not name a known device .*--sensor .*vlp32c"):
         fit_sensor(SensorRequest(folder))
-    found = fit_sensor(SensorRequest(folder, "vlp32c"))
-    assert found.models["lidar"].device == found.record.sensor == "vlp32c"
+    found = fit_sensor(SensorRequest(folder, "xt32"))
+    assert found.models["lidar"].device == found.record.sensor == "xt32"
     assert found.models["lidar"].elevation_deg == pytest.approx(np.linspace(10, -20, 32), abs=0.01)
     assert any("are the recordings of that device?" in note for note in found.record.notes)
     assert found.models["lidar"].source.startswith("1 frames of own (calibrate sensor). What they do not tell: ")
@@ -63,6 +64,8 @@ def test_recordings_of_another_device_are_refused(tmp_path):
         fit_sensor(SensorRequest(tmp_path / "own", "vlp32"))
     with pytest.raises(UserError, match="own: scans must have the model's 64 beams, got 32"):
         fit_sensor(SensorRequest(tmp_path / "own", "hdl64e"))
+    with pytest.raises(UserError, match=r"own: beams look \d\.\d deg beside the table of vlp32c, which allows 2, however it is mounted: are they"):
+        fit_sensor(SensorRequest(tmp_path / "own", "vlp32c"))
 
 
 def test_points_of_another_frame_are_refused_or_told(tmp_path):
@@ -106,6 +109,15 @@ def test_beams_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
         fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "vlp32c"))
 
 
+def test_a_cloud_of_more_beams_than_the_device_has_is_refused(tmp_path):
+    sweep, noise = room_sweep(32, 360), np.random.default_rng(0).normal(0, 0.02, (32, 360))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "sensor.yaml").write_text("kind: lidar_points\nmodel: vlp16\nxyz: xyz\n")
+    np.savez(tmp_path / "more" / "a.npz", xyz=replace(sweep, elevation=sweep.elevation + noise).xyz.reshape(-1, 3))
+    with pytest.raises(UserError, match="more: stores no beams, and 8.% of a file's returns .* of another device than vlp16"):
+        fit_sensor(SensorRequest(tmp_path / "more"))
+
+
 def test_a_file_that_its_decoder_chokes_on_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(NpzReader, "read", lambda self, name: 1 // 0)
     with pytest.raises(UserError, match="own: frame 'room00' cannot be read: ZeroDivisionError"):
@@ -113,7 +125,7 @@ def test_a_file_that_its_decoder_chokes_on_is_named(tmp_path, monkeypatch):
 
 
 def test_zero_errors_have_intervals(tmp_path):
-    rows = {row.name: row for row in fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "vlp32c")).record.settings}
+    rows = {row.name: row for row in fit_sensor(SensorRequest(Scans(range(2)).write(tmp_path / "own"), "xt32")).record.settings}
     height = rows["beam_height_m[0]"]
     assert height.low < height.value == 0.0 < height.high
     assert all(row.high > row.low for name, row in rows.items() if name.startswith(("range_offset", "azimuth_error")))

@@ -62,8 +62,13 @@ class FrameId:
     attempt: int = 0
     tick: int = 0
 
+    @property
+    def clip(self) -> str:
+        """Name of the clip, whose frames share a scene."""
+        return f"{self.scenario}-r{self.round:03d}-{self.index:06d}-a{self.attempt:02d}"
+
     def __str__(self) -> str:
-        return f"{self.scenario}-r{self.round:03d}-{self.index:06d}-a{self.attempt:02d}-t{self.tick:02d}"
+        return f"{self.clip}-t{self.tick:02d}"
 
 
 @dataclass(frozen=True)

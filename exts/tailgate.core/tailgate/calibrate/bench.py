@@ -63,7 +63,7 @@ class LidarBench:
     @classmethod
     def of(cls, frames: Sequence[Recorded], model: LidarModel, seed: int) -> LidarBench:
         """The bench of recorded frames: every head has its own beam table, range errors and storage."""
-        places, names = len({frame.recording for frame in frames}), sorted({name for frame in frames for name in frame.scans})
+        places, names = len({frame.recording for frame in frames if frame.scans}), sorted({name for frame in frames for name in frame.scans})
         heads, rows, notes = {}, {}, []
         for name in names:
             scans = [frame.scans[name] for frame in frames if name in frame.scans]

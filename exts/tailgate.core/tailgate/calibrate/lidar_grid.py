@@ -146,14 +146,9 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     Raises:
         UserError: no scans, or another number of beams.
     """
-    if not scans:
-        raise UserError("estimating a firing grid needs at least one scan, got none")
-    beams = {len(np.asarray(s.channel("range"))) for s in scans}
-    if beams != {len(model.elevation_deg)}:
-        raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
-    pool = _Pool.of(scans)
-    spread = _spread(pool)
-    head = _head(pool, model)
+    pool = Pool.of(scans, model)
+    spread = cone_spread(pool)
+    head = head_motion(pool, model)
     columns = _columns(scans, model)
     rate = head[0] if head else _derived_rate(columns, model)
     cones = _cones(pool, model)
@@ -212,7 +207,7 @@ def _wrapped(angle: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Pool:
+class Pool:
     """Returns of all scans, one row each: scan, ring, distance from the axis and height [m], azimuth [deg], time [s] or NaN, jackknife fold."""
 
     scan: np.ndarray
@@ -224,7 +219,13 @@ class _Pool:
     fold: np.ndarray
 
     @classmethod
-    def of(cls, scans: Sequence[SensorFrame]) -> _Pool:
+    def of(cls, scans: Sequence[SensorFrame], model: LidarModel) -> Pool:
+        """Returns of scans that have the model's beams, both from the highest to the lowest; UserError for other scans, and without any."""
+        if not scans:
+            raise UserError("estimating a firing grid needs at least one scan, got none")
+        beams = {len(np.asarray(s.channel("range"))) for s in scans}
+        if beams != {len(model.elevation_deg)}:
+            raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
         parts = []
         for k, scan in enumerate(scans):
             rng = np.asarray(scan.channel("range"))[..., 0].astype(np.float64)
@@ -238,7 +239,7 @@ class _Pool:
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
+def _cones(pool: Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
     """Elevation [deg] and height [m] of every beam. A beam whose returns lie too much at one distance takes the height of its neighbours."""
     beams = np.arange(len(model.elevation_deg))
     table = model.beam_height_m or [0.0] * len(beams)
@@ -257,7 +258,7 @@ def _cones(pool: _Pool, model: LidarModel) -> list[tuple[Estimate, Estimate]]:
     return out
 
 
-def _spread(pool: _Pool) -> float:
+def cone_spread(pool: Pool) -> float:
     """How far returns lie from the cone of their beam [deg]: the median over beams; UserError where they lie on none."""
     found = [0.0]
     for k in np.flatnonzero(np.bincount(pool.ring) >= MIN_RETURNS):
@@ -271,7 +272,7 @@ def _spread(pool: _Pool) -> float:
     return spread
 
 
-def _cone(pool: _Pool, ring: int) -> tuple[Estimate, Estimate] | None:
+def _cone(pool: Pool, ring: int) -> tuple[Estimate, Estimate] | None:
     """Elevation and height of one beam by a line through its returns; None where the height is less sure than ``MIN_HEIGHT``."""
     mine = pool.ring == ring
     d, z, fold = pool.distance[mine], pool.z[mine], pool.fold[mine]
@@ -283,7 +284,7 @@ def _cone(pool: _Pool, ring: int) -> tuple[Estimate, Estimate] | None:
     return (elevation, height) if height.identifiable and height.high - height.low < 2 * MIN_HEIGHT else None
 
 
-def _median_cone(pool: _Pool, ring: int, elevation: float, height: Estimate) -> tuple[Estimate, Estimate]:
+def _median_cone(pool: Pool, ring: int, elevation: float, height: Estimate) -> tuple[Estimate, Estimate]:
     """Elevation of one beam of known height, its table's where it returned too little."""
     mine = pool.ring == ring
     if mine.sum() < MIN_RETURNS:
@@ -310,7 +311,7 @@ def _on_line(d: np.ndarray, z: np.ndarray) -> np.ndarray:
     return near
 
 
-def _head(pool: _Pool, model: LidarModel) -> tuple[Estimate, str, list[Estimate]] | None:
+def head_motion(pool: Pool, model: LidarModel) -> tuple[Estimate, str, list[Estimate]] | None:
     """Rate, sense of rotation and azimuth offsets from firing times; None without them."""
     timed = np.isfinite(pool.time) & (pool.distance > 1.0)
     if timed.sum() < MIN_RETURNS:

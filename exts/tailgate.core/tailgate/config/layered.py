@@ -31,6 +31,10 @@ class Layered:
         if all(isinstance(entries, dict) for entries in inner):
             self.data[MERGED] = {**inner[0], **inner[1]}
 
+    def takes_over(self, key: str) -> bool:
+        """Whether a key is the lower file's."""
+        return key in self.data and key not in self._top.data
+
     def at(self, key: str) -> Where:
         """Place of a key path given as text."""
         return self.where(parse_key_path(key))

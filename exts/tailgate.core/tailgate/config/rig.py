@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from tailgate.config.bounds import check_bounds
-from tailgate.config.layered import layered
+from tailgate.config.layered import Layered, layered
 from tailgate.config.load import Source, validate, within
 from tailgate.config.ouster import OusterSource
-from tailgate.config.sensor import CameraModel, LidarModel, Mount, Rig, SensorModel
+from tailgate.config.sensor import PER_BEAM, CameraModel, LidarModel, Mount, Rig, SensorModel
 from tailgate.errors import UserError, Where, nearest
 
 T_FORWARD_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -101,6 +101,8 @@ def _read_sensor(name: str, roots: Sequence[Path], where: Where | None) -> tuple
     kind = source.data.get("type")
     if kind not in kinds:
         raise UserError(f"type must be 'lidar' or 'camera', got {kind!r}", source.at("type"))
+    if isinstance(source, Layered) and kind == "lidar":
+        _check_beams(source)
     model = validate(kinds[kind], source.data, source)
     places = {parameter: source.where(("response", parameter)) for parameter in model.response}
     for parameter, setting in model.response.items():
@@ -110,6 +112,18 @@ def _read_sensor(name: str, roots: Sequence[Path], where: Where | None) -> tuple
 
 def _source(path: Path) -> Source:
     return OusterSource(path) if path.suffix == ".json" else Source(path)
+
+
+def _check_beams(source: Layered) -> None:
+    """Refuse a LiDAR of other beams than its base has, where it takes over what the base says of each beam."""
+    beams = source.data.get("elevation_deg")
+    if source.takes_over("elevation_deg") or not isinstance(beams, list):
+        return
+    held = {name: source.data[name] for name in PER_BEAM if source.takes_over(name)}
+    short = [name for name, values in held.items() if isinstance(values, list) and values and len(values) != len(beams)]
+    if short:
+        words = f"must come with {' and '.join(short)} for its {len(beams)} beams"
+        raise UserError(f"{words}: the base's are for {len(held[short[0]])}", source.at("elevation_deg"))
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> np.ndarray:

@@ -49,6 +49,11 @@ class Storage(Model):
         return origin
 
 
+_NUMBERS = ("azimuth_offset_deg", "firing_us", "beam_height_m", "range_offset_m", "azimuth_error_deg")
+PER_BEAM = {**dict.fromkeys(_NUMBERS, "numbers"), "hidden_sectors_deg": "lists"}
+"""Keys of a LiDAR that hold one entry per beam, or none, and what they hold."""
+
+
 class LidarModel(Model):
     """A spinning LiDAR described by its beam table.
 
@@ -127,8 +132,7 @@ class LidarModel(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> LidarModel:
-        numbers = ("azimuth_offset_deg", "firing_us", "beam_height_m", "range_offset_m", "azimuth_error_deg")
-        for name, what in {**dict.fromkeys(numbers, "numbers"), "hidden_sectors_deg": "lists"}.items():
+        for name, what in PER_BEAM.items():
             values = getattr(self, name)
             if values and len(values) != len(self.elevation_deg):
                 raise ValueError(f"{name} must hold {len(self.elevation_deg)} {what}, one per beam, got {len(values)}")

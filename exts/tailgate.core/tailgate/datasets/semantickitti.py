@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +15,44 @@ from tailgate.datasets.shared import firing_table
 from tailgate.errors import TailgateError
 from tailgate.frames import Frame
 
+APART = 1000.0
+"""Time [s] between two scenes of one sequence: their scans are no neighbours."""
+
 
 class SemanticKittiWriter:
-    """Streams frames, one sequence per LiDAR of the rig.
+    """Streams frames. A clip of several frames has a sequence per LiDAR of its own, and the others share one per LiDAR.
 
     ``velodyne``: float32 x, y, z [m, sensor frame], intensity 0..1. ``labels``: uint32 per point, semantic id in the lower 16 bits (0 unlabeled),
-    instance in the upper. ``Tr`` is the identity, so ``poses.txt`` holds world from LiDAR. Clips are different scenes: frames share a world only
-    within a clip (``frames.txt`` names them).
+    instance in the upper. ``Tr`` is the identity, so ``poses.txt`` holds world from LiDAR. Times rise within a sequence. Clips are different
+    scenes, each with a world of its own: in a shared sequence no scan has to do with the next, and they lie ``APART``. ``frames.txt`` names the
+    frames.
 
     Args:
         folder: an empty folder.
+        clips: those of which several frames come, see ``FrameId.clip``.
     """
 
     name = "semantickitti"
     needs = ("lidar",)
     lenses = True
 
-    def __init__(self, folder: Path):
-        self.folder, self._count = folder, 0
+    def __init__(self, folder: Path, clips: Collection[str] = ()):
+        self.folder, self._clips, self._count = folder, clips, 0
         self._labels: dict[str, int] = {}
         self._poses: dict[str, list[str]] = {}
         self._times: dict[str, list[str]] = {}
         self._frames: dict[str, list[str]] = {}
-        self._sequence: dict[str, str] = {}
+        self._sequence: dict[tuple[str, str], str] = {}
 
     def add(self, frame: Frame) -> list[str]:
         """Write one frame; returns its files, relative to the folder."""
         self._learn(frame)
         files = []
         for name, sensor in ((n, s) for n, s in frame.sensors.items() if s.kind == "lidar"):
-            sequence = self._sequence.setdefault(name, f"{len(self._sequence):02d}")
-            number = f"{len(self._frames.setdefault(sequence, [])):06d}"
+            own = frame.id.clip if frame.id.clip in self._clips else ""
+            sequence = self._sequence.setdefault((own, name), f"{len(self._sequence):02d}")
+            scans = len(self._frames.setdefault(sequence, []))
+            number, start = f"{scans:06d}", 0.0 if own else scans * APART
             points = firing_table(sensor)
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             data = {"velodyne": (cloud.astype("<f4"), "bin"), "labels": (packed_labels(frame, points), "label")}
@@ -53,7 +61,7 @@ class SemanticKittiWriter:
                 write_bytes(self.folder / files[-1], array.tobytes())
             pose = np.asarray(sensor.T_world_sensor)[0][:3].ravel()
             self._poses.setdefault(sequence, []).append(" ".join(f"{v:.9e}" for v in pose))
-            self._times.setdefault(sequence, []).append(f"{sensor.t_start * 1e-9:.9f}")
+            self._times.setdefault(sequence, []).append(f"{start + sensor.t_start * 1e-9:.9f}")
             self._frames[sequence].append(str(frame.id))
         self._count += 1
         return files

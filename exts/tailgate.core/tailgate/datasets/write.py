@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +61,7 @@ def write_dataset(
     classes: Sequence[str] = (),
     describe: Callable[[Frame], ManifestRow] | None = None,
     rig: ResolvedRig | None = None,
+    clips: Collection[str] = (),
 ) -> DatasetSummary:
     """Write ``<out>/<format>/`` for each format and ``<out>/manifest.parquet``.
 
@@ -74,6 +75,7 @@ def write_dataset(
         classes: output classes in the order of their COCO category ids; others follow as they are met.
         describe: the manifest row of a frame (its ``files`` are filled in here, its ``digest`` too where empty).
         rig: what carried the sensors, of which a frame may miss some; left out: what each frame holds.
+        clips: those of which several frames come (``FrameId.clip``): a format of sequences gives each its own.
 
     Raises:
         UserError: no frame, unknown format, or ``out`` cannot be written.
@@ -84,7 +86,7 @@ def write_dataset(
     out = Path(out)
     drafts: dict[str, Draft] = {}
     try:
-        return _write(frames, out, list(dict.fromkeys(formats)), (tuple(classes), describe, rig), drafts)
+        return _write(frames, out, list(dict.fromkeys(formats)), (tuple(classes), describe, rig, clips), drafts)
     except OSError as error:
         raise UserError(f"the data set cannot be written: {error.strerror or error}", out) from None
     finally:
@@ -93,9 +95,9 @@ def write_dataset(
 
 
 def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, drafts: dict[str, Draft]) -> DatasetSummary:
-    classes, describe, rig = how
+    classes, describe, rig, clips = how
     aboard = {name: mounted.model.type for name, mounted in rig.sensors.items()} if rig else {}
-    given = {CocoWriter.name: (classes,), BasicWriter.name: (aboard,), KittiWriter.name: (aboard,)}
+    given = {CocoWriter.name: (classes,), BasicWriter.name: (aboard,), KittiWriter.name: (aboard,), SemanticKittiWriter.name: (clips,)}
     out.mkdir(parents=True, exist_ok=True)
     summary, writers = DatasetSummary(0, manifest=out / "manifest.parquet"), {}
     partial = out / ".manifest.parquet.partial"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tailgate.errors import UserError
 from tailgate.reference.basicwriter import holds_frames
 from tailgate.reference.coco_depth import annotation_files
-from tailgate.reference.files import index_files, read_json
+from tailgate.reference.files import index_files, need_folder, read_json
 from tailgate.reference.recording import FILE as SENSOR_FILE
 
 EXPORTS = {"basicwriter": "basicwriter", "kitti": "kitti", "semantickitti": "semantickitti", "coco": "coco_depth"}
@@ -26,8 +26,7 @@ def detect(root: str | Path) -> tuple[str, Path]:
         UserError: no folder, signs of no kind or of several, or a run without a dataset.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise UserError("must be a folder of frames; it does not exist", root)
+    need_folder(root, "frames")
     if (root / LEDGER).is_file():
         return _export(root / "dataset", root)
     if (root / MANIFEST).is_file():

@@ -15,6 +15,12 @@ MOST_INDEX_FILES = 32
 """More JSON files than this in one folder are one a frame."""
 
 
+def need_folder(root: Path, what: str) -> None:
+    """UserError unless ``root`` is a folder, which is to hold ``what``."""
+    if not root.is_dir():
+        raise UserError(f"must be a folder of {what}{', got a file' if root.exists() else '; it does not exist'}", root)
+
+
 def read_json(path: Path, kind: type = dict) -> Any:
     """A JSON document whose outermost value is of ``kind`` (dict or list)."""
     wanted = {dict: "object", list: "list"}

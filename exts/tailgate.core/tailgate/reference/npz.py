@@ -163,7 +163,10 @@ class Arrays:
     def scaled(self, what: str | Scaled, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """An array times its scale, float64; ``shape`` is what it must have."""
         key, scale = (what.array, what.scale) if isinstance(what, Scaled) else (what, 1.0)
-        return self.shaped(key, shape).astype(np.float64) * scale
+        array = self.shaped(key, shape)
+        if array.dtype.kind == "b":
+            raise UserError(f"array '{key}' must hold measured numbers, got {array.dtype}", self.path)
+        return array.astype(np.float64) * scale
 
     def intensity(self, what: str | Scaled, shape: tuple[int, ...]) -> np.ndarray:
         """Intensity 0..1 of the returns, float32."""
@@ -222,8 +225,8 @@ def _ranges(arrays: Arrays, scan: LidarScan) -> np.ndarray:
     xyz = None if scan.xyz is None else arrays.points(scan.xyz)
     found = [arrays.scaled(array) for array in listed(scan.range)] or [np.linalg.norm(xyz, axis=-1)]
     shape = found[0].shape if xyz is None else xyz.shape[:-1]
-    if len(shape) != 2 or 0 in shape or any(r.shape != shape for r in found):
-        raise UserError(f"range must be an array of (beams, columns), got the shapes {[r.shape for r in found]}", arrays.path)
+    if len(shape) != 2 or 0 in shape or shape[1] == 1 or any(r.shape != shape for r in found):
+        raise UserError(f"range must be an array of (beams, columns), of two columns or more, got the shapes {[r.shape for r in found]}", arrays.path)
     rng = np.nan_to_num(np.stack(found, axis=-1), nan=0.0, posinf=0.0)
     if rng.min() < 0 or not rng.max() > 0 or rng.max() > FARTHEST:
         raise UserError(f"range must lie in 0..{FARTHEST:.0f} m and hold a return, got {rng.min():g}..{rng.max():g}: check its 'scale'", arrays.path)

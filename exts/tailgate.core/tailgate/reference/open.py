@@ -11,6 +11,7 @@ from tailgate.config.budget import Reference
 from tailgate.config.load import inside
 from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame
+from tailgate.reference.files import need_folder
 from tailgate.reference.reader import Entry, Reader, ReferenceSet
 from tailgate.reference.split import MIN_RECORDINGS, automatic_split, explicit_split, make_groups, shares_a_recording
 
@@ -66,8 +67,7 @@ def open_reader(kind: str, root: Path, options: dict[str, object] | None = None)
         UserError: an unknown kind, a missing folder, or one without frames.
     """
     reader_of = reader_class(kind)
-    if not Path(root).is_dir():
-        raise UserError("must be a folder of recordings; it does not exist", root)
+    need_folder(Path(root), "recordings")
     reader = reader_of(Path(root), options or {})
     entries = reader.entries()
     if not entries:

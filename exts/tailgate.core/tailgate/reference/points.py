@@ -223,7 +223,7 @@ def from_highest(ring: np.ndarray, elevation: np.ndarray) -> np.ndarray:
 
 
 def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object) -> np.ndarray:
-    """Beam of each return of a bare cloud, from the highest down, int32 [n]; -1 for a return between two lines.
+    """Beam of each return of a bare cloud, from the highest down without gaps, int32 [n]; -1 for a return between two lines.
 
     Args:
         elevation: [deg], [n].
@@ -243,7 +243,8 @@ def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object)
     lower, upper = lines[above - 1], lines[above]
     own = np.where(elevation - lower < upper - elevation, above - 1, above)
     off = np.minimum(np.abs(elevation - lower), np.abs(upper - elevation))
-    return np.where(off <= _OWN_SIDE * (upper - lower), len(lines) - 1 - own, -1).astype(np.int32)
+    ring, placed = len(lines) - 1 - own, off <= _OWN_SIDE * (upper - lower)
+    return np.where(placed, np.searchsorted(np.unique(ring[placed]), ring), -1).astype(np.int32)
 
 
 def _at_most(elevation: np.ndarray, beams: int) -> np.ndarray:

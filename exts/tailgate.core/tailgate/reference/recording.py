@@ -69,6 +69,13 @@ class Recording(Model):
             raise ValueError("labels must keep the value 0 for 'background', and only for it")
         return value
 
+    @model_validator(mode="after")
+    def _scales(self) -> Recording:
+        for key, value in self:
+            if any(isinstance(array, Scaled) and array.scale == 0 for array in listed(value)):
+                raise ValueError(f"scale of '{key}' must not be 0, which makes every value 0")
+        return self
+
 
 class Lidar(Recording):
     """What both LiDAR kinds say of labels: per return, or as boxes.

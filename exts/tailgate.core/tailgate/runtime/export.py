@@ -53,7 +53,8 @@ def export_run(run: Path, formats: tuple[str, ...] = (), exclude: tuple[str, ...
 
     classes = tuple(dict.fromkeys(c.class_ for c in budget.cells))
     frames = _frames(run, [rows[n]["path"] for n in kept])
-    summary = write_dataset(frames, run / "dataset", formats or tuple(budget.output.formats), classes, describe, spec.rig)
+    clips = {clip for clip, count in Counter(name.rpartition("-t")[0] for name in kept).items() if count > 1}
+    summary = write_dataset(frames, run / "dataset", formats or tuple(budget.output.formats), classes, describe, spec.rig, clips)
     _write_annotations(db, run / "dataset" / "annotations.jsonl", set(kept))
     notes = [f"Dataset format {name} was left out: it {why}." for name, why in summary.left_out.items()]
     return {**{name: run / "dataset" / name for name in summary.formats}, "manifest": summary.manifest}, notes

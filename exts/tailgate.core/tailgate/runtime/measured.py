@@ -15,6 +15,7 @@ import tailgate
 from tailgate.errors import UserError
 from tailgate.frames import Frame
 from tailgate.reference.detect import detect
+from tailgate.reference.files import need_folder
 from tailgate.reference.labelmap import LabelMap
 from tailgate.reference.open import open_reader, reader_class
 from tailgate.reference.reader import Entry, Reader, ReferenceSet
@@ -52,8 +53,7 @@ class Source:
     def find(cls, root: Path, kind: str | None, options: Mapping[str, Any], labels: LabelMap | None = None) -> Source:
         """The set in a folder; its layout is guessed where ``kind`` is None. UserError where the folder does not exist or its layout is not known."""
         root = Path(root)
-        if not root.is_dir():
-            raise UserError("must be a folder of frames; it does not exist", root)
+        need_folder(root, "frames")
         if kind is None:
             kind, root = detect(root)
         reader_class(kind)

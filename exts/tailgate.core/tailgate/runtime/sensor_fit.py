@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.calibrate.bench import CameraBench, LidarBench
+from tailgate.calibrate.device import check_device
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import HeldOut, Recorded, average, distances, folds
+from tailgate.calibrate.places import by_place, same_places
 from tailgate.config.budget import Reference
 from tailgate.config.load import dump
 from tailgate.config.rig import configs_root, load_sensor
@@ -94,13 +96,15 @@ def fit_sensor(request: SensorRequest) -> SensorFit:
 def _fit(found: ReferenceSet, of: tuple[LidarModel | CameraModel, str, list[str]], kind: str, request: SensorRequest) -> SensorFit:
     """Fit a model to the recordings of its device, which have these names in the frames."""
     model, name, heads = of
-    frames = _read(found, found.split["feedback"], heads, model, request.tick)
+    recorded = _read(found, found.split["feedback"], heads, model, request.tick)
+    frames = by_place(recorded)
     bench = _bench(frames, model, request.seed)
     fit = bench.fit([b for frame in frames for b in frame.blocks], partial(request.tick, "fitting"))
     others = sorted({device for head, recorded in found.sensors.items() if head not in heads and (device := _device(recorded))})
-    cut, held, notes = "", [], [*found.notes, *bench.notes, *(f"The recordings are also of {other}: --sensor {other} fits it." for other in others)]
+    also = [f"The recordings are also of {other}: --sensor {other} fits it." for other in others]
+    cut, held, notes = "", [], [*found.notes, *bench.notes, *same_places(recorded, frames), *also]
     if request.holdout:
-        cut, held = _held_out([*frames, *_read(found, found.split["holdout"], heads, model, request.tick)], model, request)
+        cut, held = _held_out(by_place([*recorded, *_read(found, found.split["holdout"], heads, model, request.tick)]), model, request)
         notes += [] if held else ["The reference shows one place: there is nothing to judge the fit on that it has not seen."]
     settings = {**fit.estimates, **_unseen(bench.model, fit.estimates)}
     rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
@@ -157,13 +161,18 @@ def _check(found: ReferenceSet, heads: list[str], of: tuple[LidarModel | CameraM
     if model.type == "camera" and model.depth != "none" and "rgbd" not in side.modalities:
         raise UserError(f"holds pictures without depth, which {name} measures", root)
     if found.placed < PLACED:
-        raise UserError(f"stores no beams, and {1 - found.placed:.0%} of a file's returns lie between them: what is lost would be lost to that", root)
+        lost = f"stores no beams, and {1 - found.placed:.0%} of a file's returns lie between them"
+        raise UserError(f"{lost}: recordings of another device than {name}, or what is lost would be lost to that", root)
     check_side(side, side.modalities)
     low, high = (model.range_min, model.range_max) if model.type == "lidar" else (model.near, model.far)
     for modality in side.modalities - {"colour"}:
         median = median_distance(side, modality)
         if not low <= median <= high:
             raise UserError(f"the median distance is {median:.3g} m, and {name} measures {low:g} to {high:g} m: another unit?", root)
+    scans = {head: [f.sensors[head] for f in side.frames.values() if head in f.sensors] for head in heads if model.type == "lidar"}
+    with placed(lambda where: Where(root)):
+        for some in filter(None, scans.values()):
+            check_device(some, model, name)
 
 
 def _read(found: ReferenceSet, names: Sequence[str], heads: list[str], model: LidarModel | CameraModel, tick: Tick) -> list[Recorded]:
