@@ -106,8 +106,8 @@ class RtxBackend:
         calm = self._opened()
         for name, mounted in self.rig.sensors.items():
             if by_rtx(mounted) and any(sample.hints.get(hint) for hint in ("ego_speed", "ego_yaw_rate")):
-                words = f"must be 0 where RTX traces a LiDAR ('{name}'), which stands still during a sweep"
-                raise UserError(f"ego_speed and ego_yaw_rate {words}: give camera.rig_pose the option moving: false")
+                words = f"must be 0 where RTX traces a LiDAR ('{name}'): it stands still during a sweep"
+                raise UserError(f"ego_speed and ego_yaw_rate {words}; give camera.rig_pose the option moving: false")
         if timeline().is_playing():
             stop_timeline()
         calm.begin()

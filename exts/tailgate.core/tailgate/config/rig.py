@@ -117,7 +117,8 @@ def _source(path: Path) -> Source:
 def _check_beams(source: Layered) -> None:
     """Refuse a LiDAR of other beams than its base has, where it takes over what the base says of each beam."""
     beams = source.data.get("elevation_deg")
-    if source.takes_over("elevation_deg") or not isinstance(beams, list):
+    angles = isinstance(beams, list) and all(isinstance(b, (int, float)) and abs(b) <= 90 for b in beams)
+    if source.takes_over("elevation_deg") or not angles:
         return
     held = {name: source.data[name] for name in PER_BEAM if source.takes_over(name)}
     short = [name for name, values in held.items() if isinstance(values, list) and values and len(values) != len(beams)]
