@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailgate.config.camera import Shutter
 from tailgate.config.scenario import OPEN_STAGE
 from tailgate.errors import UserError, Where, placed, unknown
 from tailgate.packages import need
@@ -79,7 +80,20 @@ def foresee(spec: RunSpec) -> list[str]:
     total = sum(c.target for c in spec.budget.cells)
     said = [f"limits: {clips:,} clips hold at most {most:,} instances of '{name}', fewer than its target" for name in short]
     said = said or ([f"limits: {clips:,} clips are fewer than the {total:,} instances asked for"] if clips * 4 < total else [])
-    return [*said, *(f"{file.name}: {f.sentence}" for file in user_stages(spec) for f in report_of(str(file), file.stat().st_mtime_ns).of("warning"))]
+    stages = (f"{file.name}: {f.sentence}" for file in user_stages(spec) for f in report_of(str(file), file.stat().st_mtime_ns).of("warning"))
+    return [*said, *overlaps(spec), *stages]
+
+
+def overlaps(spec: RunSpec) -> list[str]:
+    """Sentences on sensors of which one frame of a clip begins before the one before has ended."""
+    out = []
+    for scenario in (s for s in spec.scenarios.values() if s.ticks > 1):
+        for name, mounted in spec.rig.sensors.items():
+            model = mounted.model
+            lasts = 1e-3 * (model.shutter or Shutter()).readout_ms if model.type == "camera" else model.azimuth_fov_deg / 360 / model.rate_hz
+            if lasts > scenario.tick_s * 1.001:
+                out.append(f"{scenario.name}: a frame of {name} takes {lasts:.3g} s, and ticks are {scenario.tick_s:g} s apart: its frames overlap")
+    return out
 
 
 def user_stages(spec: RunSpec) -> list[Path]:

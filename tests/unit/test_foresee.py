@@ -1,0 +1,21 @@
+"""What a run says before it begins."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from small_street import small_rig, small_scenario
+from tailgate.runtime.check import overlaps
+
+
+@pytest.mark.parametrize(
+    "rate_hz, fov_deg, ticks, told", [(5.0, 360.0, 3, True), (10.0, 360.0, 3, False), (5.0, 120.0, 3, False), (5.0, 360.0, 1, False)]
+)
+def test_sweeps_longer_than_ticks_are_told(tmp_path, rate_hz, fov_deg, ticks, told):
+    rig = small_rig()
+    lidar = rig.sensors["lidar"]
+    slow = replace(lidar, model=lidar.model.model_copy(update={"rate_hz": rate_hz, "azimuth_fov_deg": fov_deg}))
+    scenario = small_scenario(tmp_path / "base.usda", ticks=ticks, tick_s=0.1)
+    spec = SimpleNamespace(rig=replace(rig, sensors={**rig.sensors, "lidar": slow}), scenarios={"small": scenario})
+    words = f"{scenario.name}: a frame of lidar takes 0.2 s, and ticks are 0.1 s apart: its frames overlap"
+    assert overlaps(spec) == ([words] if told else [])
