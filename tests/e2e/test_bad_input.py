@@ -191,7 +191,8 @@ def test_stage(budget, tmp_path, more, unit, words):
         (("mark", "plaza.usda", "-o", "new.usda"), "name something to mark: --context"),
         (("mark", "plaza.usda", "-o", "new.txt", "--up", "Y"), "an overlay must be written as .usda, .usd, .usdc, got 'new.txt'"),
         (("mark", "plaza.usda", "-o", "plaza.usda", "--up", "Y"), "an overlay must not replace the stage it refers to"),
-        (("mark", "plaza.usda", "-o", "other.usda", "--up", "Y"), "an overlay must not replace a stage that is none"),
+        (("mark", "plaza.usda", "-o", "other.usda", "--up", "Y"), "an overlay must not replace a file that is none"),
+        (("mark", "plaza.usda", "-o", "torn.usda", "--up", "Y"), "an overlay must not replace a file that is none"),
         (("mark", "mug.usdc", "-o", "new.usda", "--asset", "/World/mug=mug"), "an asset must not replace a file that the stage is made of"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plza=surface"), "there is no prim '/World/plza' in the stage"),
         (("mark", "plaza.usda", "-o", "new.usda", "--context", "/World/plaza"), "--context must be PRIM=…"),
@@ -202,6 +203,7 @@ def test_stage(budget, tmp_path, more, unit, words):
 )
 def test_check_and_mark(refused, tmp_path, args, words):
     held = {name: write_stage(tmp_path / name).read_bytes() for name in ("plaza.usda", "other.usda")}
+    (tmp_path / "torn.usda").write_text("no scene")
     mug = Usd.Stage.CreateNew(str(tmp_path / "mug.usdc"))
     mug.DefinePrim("/World/mug", "Cube")
     mug.Save()

@@ -98,14 +98,21 @@ def write_asset(stage: Usd.Stage, path: str, name: str, folder: Path) -> str:
 
 
 def _check_overlay(out: Path) -> None:
-    """Refuse to write an overlay over a stage that is none of Tailgate's."""
-    from pxr import Sdf
+    """Refuse to write an overlay over a file that holds anything else than one."""
+    from pxr import Sdf, Tf
 
+    from tailgate.stage.composition import hushed
     from tailgate.stage.marks import MADE
 
-    held = Sdf.Layer.OpenAsAnonymous(str(out)) if out.is_file() else None
-    if held and MADE not in held.customLayerData:
-        raise UserError("an overlay must not replace a stage that is none; choose another file", out)
+    if not out.is_file() or not out.stat().st_size:
+        return
+    try:
+        with hushed():
+            held = Sdf.Layer.OpenAsAnonymous(str(out))
+    except Tf.ErrorException:
+        held = None
+    if held is None or MADE not in held.customLayerData:
+        raise UserError("an overlay must not replace a file that is none; choose another file", out)
 
 
 def _check_assets(stage: Usd.Stage, folder: Path, classes: list[str]) -> None:
