@@ -1,12 +1,13 @@
-"""Frames in, every requested format and the manifest out, in one pass; a frame's formats are written at the same time."""
+"""Frames in, every requested format and the manifest out, in one pass; every format has a thread of its own."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tailgate.config.rig import ResolvedRig
 from tailgate.datasets.basicwriter import BasicWriter
@@ -18,6 +19,10 @@ from tailgate.datasets.semantickitti import SemanticKittiWriter
 from tailgate.datasets.store import digest
 from tailgate.errors import UserError, unknown
 from tailgate.frames import Frame
+
+T = TypeVar("T")
+IN_FLIGHT = 2
+"""Frames that some format may still be writing while the next is begun."""
 
 
 class Writer(Protocol):
@@ -69,7 +74,7 @@ def write_dataset(
     does not have is left out and named in the summary.
 
     Args:
-        frames: accepted frames in their final order; held two at a time.
+        frames: accepted frames in their final order; a few are held at a time.
         out: folder of the data set.
         formats: names from ``WRITERS``.
         classes: output classes in the order of their COCO category ids; others follow as they are met.
@@ -101,19 +106,22 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
     out.mkdir(parents=True, exist_ok=True)
     summary, writers = DatasetSummary(0, manifest=out / "manifest.parquet"), {}
     partial = out / ".manifest.parquet.partial"
-    manifest, pool = ManifestWriter(partial), ThreadPoolExecutor(1 + len(formats))
+    manifest, lanes, written = ManifestWriter(partial), Lanes(), deque()
     try:
-        for frame in _ahead(frames, pool):
+        for frame in lanes.ahead(frames):
             kinds = {s.kind for s in frame.sensors.values()}
             for name in formats:
                 if name not in writers and _fits(frame, name, summary, rig):
                     drafts[name] = Draft(out / name)
                     writers[name] = WRITERS[name](drafts[name].folder, *given.get(name, ()))
             row = describe(frame) if describe else ManifestRow(str(frame.id))
-            added = {name: pool.submit(writer.add, frame) for name, writer in writers.items() if kinds.issuperset(writer.needs)}
-            files = {name: [f"{name}/{file}" for file in job.result()] for name, job in added.items() if job.result()}
-            manifest.add(replace(row, files=files, digest=row.digest or digest(frame)))
+            added = {name: lanes.start(name, writer.add, frame) for name, writer in writers.items() if kinds.issuperset(writer.needs)}
+            written.append((replace(row, digest=row.digest or digest(frame)), added))
+            if len(written) > IN_FLIGHT:
+                manifest.add(_whole(*written.popleft()))
             summary.frames += 1
+        for row, added in written:
+            manifest.add(_whole(row, added))
         manifest.close()
         if not summary.frames:
             raise UserError("there is no accepted frame to write", out)
@@ -122,18 +130,40 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
             drafts[name].publish(summary.formats[name])
         partial.replace(out / "manifest.parquet")
     finally:
-        pool.shutdown(cancel_futures=True)
+        lanes.close()
         partial.unlink(missing_ok=True)
     return summary
 
 
-def _ahead(frames: Iterable[Frame], pool: ThreadPoolExecutor) -> Iterator[Frame]:
-    """The frames, each read while the one before is written."""
-    source = iter(frames)
-    coming = pool.submit(next, source, None)
-    while (frame := coming.result()) is not None:
-        coming = pool.submit(next, source, None)
-        yield frame
+class Lanes:
+    """Threads by name, each of which does one thing after the other."""
+
+    def __init__(self):
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+
+    def start(self, name: str, function: Callable[..., T], *args: Any) -> Future[T]:
+        """Call ``function`` in the thread ``name`` when what was started there before is done."""
+        if name not in self._pools:
+            self._pools[name] = ThreadPoolExecutor(1)
+        return self._pools[name].submit(function, *args)
+
+    def ahead(self, source: Iterable[T]) -> Iterator[T]:
+        """The items of ``source``, each taken while the one before is used."""
+        items = iter(source)
+        coming = self.start("ahead", next, items, None)
+        while (item := coming.result()) is not None:
+            coming = self.start("ahead", next, items, None)
+            yield item
+
+    def close(self) -> None:
+        """Let what runs end; what has not begun never does."""
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
+
+
+def _whole(row: ManifestRow, added: dict[str, Future[list[str]]]) -> ManifestRow:
+    """A frame's row, with its files, once every format holds the frame."""
+    return replace(row, files={name: [f"{name}/{file}" for file in job.result()] for name, job in added.items() if job.result()})
 
 
 def _fits(frame: Frame, name: str, summary: DatasetSummary, rig: ResolvedRig | None) -> bool:

@@ -27,9 +27,13 @@ class WorkerDied(TailgateError):
 
 
 class Engine(Protocol):
-    """Runs clip jobs; only JSON-able values go in and out."""
+    """Runs clip jobs; only JSON-able values go in and out.
 
-    slots: int
+    Attributes:
+        ahead: jobs to have submitted at a time, so that none waits for another job while a batch is judged.
+    """
+
+    ahead: int
 
     def submit(self, job: Job) -> Awaitable[Result]:
         """Start a job."""
@@ -41,7 +45,7 @@ class Engine(Protocol):
 class InlineEngine:
     """Runs every job in this process, one after the other."""
 
-    slots = 1
+    ahead = 2
 
     def __init__(self, spec: RunSpec):
         from tailgate.runtime.worker import Worker
@@ -62,7 +66,7 @@ class LocalEngine:
     """Worker processes on this machine, started by ``spawn``; each opens the scenarios once and keeps them."""
 
     def __init__(self, spec: RunSpec, workers: int):
-        self.slots = workers
+        self.ahead = 8 * workers
         self._pool = ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(spec.to_json(), os.getpid())
         )

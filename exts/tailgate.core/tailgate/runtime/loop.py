@@ -135,7 +135,7 @@ class Loop:
             for batch in range(limits.batches_per_round):
                 indices = range(first + batch * limits.batch_clips, first + (batch + 1) * limits.batch_clips)
                 while not all(i in rendered for i in indices):
-                    while jobs and len(pending) < 2 * self.engine.slots and not (pending and self.control.paused):
+                    while jobs and len(pending) < self.engine.ahead and not (pending and self.control.paused):
                         await self.control.ready()
                         job = jobs.pop(0)
                         pending[asyncio.ensure_future(self.engine.submit(job))] = job
