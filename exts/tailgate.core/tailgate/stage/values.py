@@ -25,6 +25,13 @@ def fits(value: Any, default: Any) -> bool:
         return False
 
 
+def plain(value: Any) -> Any:
+    """A vector of USD as a tuple, through which Python goes ten times faster; any other value itself."""
+    if isinstance(value, (int, float, str)) or not hasattr(value, "dimension"):
+        return value
+    return tuple(value[:])
+
+
 def kind_of(default: Any) -> str:
     """What a value that may stand where its default does is called."""
     if isinstance(default, str):
