@@ -89,7 +89,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Gf.Matrix4d):
         return [list(row) for row in value.GetTranspose()]
     if isinstance(value, (Gf.Vec3f, Gf.Vec3d)):
-        return [float(v) for v in value]
+        return value[:]
     return value
 
 

@@ -12,7 +12,7 @@ from tailgate.stage.images import ImageStore
 from tailgate.stage.moment import moment
 from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, UNSAID, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
-from tailgate.stage.values import fits, kind_of, plain
+from tailgate.stage.values import components, fits, kind_of
 from tailgate.turns import breathe
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class MaterialReader:
     def _values(self) -> dict[str, Any]:
         """Values of the family's own inputs."""
 
-        got = {name: plain(attribute.Get(self._now)) for name, attribute in self._attributes.items()}
+        got = {name: components(attribute.Get(self._now)) for name, attribute in self._attributes.items()}
         return {name: got[name] if fits(got.get(name), default) else default for name, default in self._family.defaults.items()}
 
     def read(self) -> Surface:
