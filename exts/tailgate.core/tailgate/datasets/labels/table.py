@@ -62,11 +62,6 @@ class LabelTable:
         return np.flatnonzero(self.class_index == self.classes.index(class_name))
 
     @property
-    def has_boxes3d(self) -> bool:
-        """Whether any row carries a 3-D box."""
-        return bool(np.isfinite(self.centre[:, 0]).any())
-
-    @property
     def range(self) -> np.ndarray:
         """Distance from the frame's origin to the box centre [m], float64 [N]."""
         return np.linalg.norm(self.centre, axis=1)
