@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from tailgate.config.budget import Cell, Prior
+from tailgate.config.budget import QUANTILES, Cell, Prior
 from tailgate.config.setting import Setting
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, Placed, SampleContext, Streams
 from tailgate.randomize.slots import AssetSlot
@@ -15,7 +15,6 @@ from tailgate.stage.layers import FrameLayer, pose_matrix
 from tailgate_randomizers.make import choice, ranged
 from tailgate_randomizers.standing import Habit, Wish, find_place, habit_of
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 PRIOR_MIN_N = 20
 
 

@@ -58,7 +58,6 @@ class AssetSlot:
         name: ``<asset_class>_v<variant>_<slot>``; its path is ``/Tailgate/Objects/<name>``.
         instance: stable over the run, from 1.
         asset_class, output_class: what it is made from, and what it is labelled as.
-        variant: shape variant, from 0.
         shape: its geometry.
     """
 
@@ -66,7 +65,6 @@ class AssetSlot:
     instance: int
     asset_class: str
     output_class: str
-    variant: int
     shape: AssetShape
 
     @property
@@ -197,7 +195,7 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
             serial = numbers.setdefault(want.asset_class, 0)
             numbers[want.asset_class] += 1
             name = f"{want.asset_class}_v{variant}_{serial}"
-            slots.append(AssetSlot(name, len(slots) + 1, want.asset_class, want.output_class, variant, shapes[variant]))
+            slots.append(AssetSlot(name, len(slots) + 1, want.asset_class, want.output_class, shapes[variant]))
     for slot in slots:
         _author_slot(layers, slot)
     return tuple(slots)
