@@ -15,6 +15,9 @@ from tailgate_ui.choices import Choices
 if TYPE_CHECKING:
     from pxr import Sdf, Usd
 
+KINDS = ("lane", "sidewalk", "surface")
+"""Kinds of context that are offered first."""
+
 
 class TailgateMark(omni.kit.commands.Command):
     """Mark a prim of the open stage in the layer that is edited. Arguments are plain, so that Kit can show and repeat the command.

@@ -13,10 +13,11 @@ from tailgate.config.budget import Budget
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError
 from tailgate.rng import kernel_seed, rng
+from tailgate.stage.extract import OBJECTS
+from tailgate.stage.images import luminance
 from tailgate.stage.layers import IDENTITY, SceneLayers
 from tailgate.turns import breathe
 
-OBJECTS = "/Tailgate/Objects"
 SURFACE_POINTS = 384
 
 
@@ -130,7 +131,7 @@ def _parts(stage) -> tuple[Part, ...]:
             roughness = surface.GetAttribute("inputs:roughness")
             reflectance = prim.GetAttribute("tailgate:reflectance")
             rgb = tuple(plain(color.Get())) if color and color.HasAuthoredValue() else (0.18, 0.18, 0.18)
-            grey = float(np.dot(rgb, (0.2126, 0.7152, 0.0722)))
+            grey = luminance(rgb)
             parts.append(
                 Part(
                     prim.GetName(),

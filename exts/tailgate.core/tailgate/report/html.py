@@ -10,7 +10,7 @@ from typing import Any
 
 from tailgate.report import charts
 from tailgate.report.coverage import Coverage
-from tailgate.report.page import long_unit, svg, template
+from tailgate.report.page import long_unit, svg, template, write_page
 from tailgate.report.pictures import cards
 from tailgate.report.record import Round, RunRecord, read_run
 from tailgate.report.trust import judge
@@ -34,13 +34,9 @@ def write_report(run_dir: str | Path, out: str | Path) -> Path:
     Returns:
         The file.
     """
-    from tailgate.ledger.ledger import write_atomically
-
-    run, out = read_run(run_dir), Path(out)
-    page = render(run)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, page)
-    return out
+    page = render(read_run(run_dir))
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    return write_page(page, out)
 
 
 def render(run: RunRecord) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tailgate.config.budget import Gate
 from tailgate.config.gate import BatchLimits, ClassRecord, ControlRecord, GateFile, ModalityGate, Rate, RealNull
 from tailgate.report import charts
-from tailgate.report.page import figure, svg, template
+from tailgate.report.page import figure, svg, template, write_page
 from tailgate.report.words import metric_words
 from tailgate.validate.calibration import POWER
 from tailgate.validate.evidence import STATISTICS
@@ -120,9 +120,7 @@ def statistic_rows(gate: ModalityGate, limits: BatchLimits) -> list[StatisticRow
 
 
 def write_gate_page(gate: GateFile, out: Path) -> Path:
-    """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
-
+    """Write the page."""
     parts = [
         {
             "name": name,
@@ -134,10 +132,8 @@ def write_gate_page(gate: GateFile, out: Path) -> Path:
         }
         for name, own in gate.batch.items()
     ]
-    write_atomically(
-        out, template("gate.html.j2").render(gate=gate, parts=parts, shades=SHADES, metric_words=metric_words, rate=_rate, class_words=class_words)
-    )
-    return out
+    page = template("gate.html.j2").render(gate=gate, parts=parts, shades=SHADES, metric_words=metric_words, rate=_rate, class_words=class_words)
+    return write_page(page, out)
 
 
 def power_chart(gate: ModalityGate, name: str, width: int = 330, height: int = 190) -> str:

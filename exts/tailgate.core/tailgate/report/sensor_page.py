@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tailgate.report import charts
-from tailgate.report.page import svg, template
+from tailgate.report.page import svg, template, write_page
 from tailgate.report.words import metric_words
 
 if TYPE_CHECKING:
@@ -166,16 +166,13 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
 
 
 def write_sensor_page(record: SensorRecord, out: Path) -> Path:
-    """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
-
+    """Write the page."""
     strips = [svg(interval_strip(row)) if row.bounds else "" for row in record.settings]
     bars = [svg(ratio_bar(held)) for held in record.held]
     page = template("sensor.html.j2").render(
         record=record, sentences=sentences(record), strips=strips, bars=bars, states=STATES, limit=LIMIT, metric_words=metric_words, span=_span
     )
-    write_atomically(out, page)
-    return out
+    return write_page(page, out)
 
 
 def interval_strip(row: SettingRow, width: int = 170) -> str:

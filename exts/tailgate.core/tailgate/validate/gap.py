@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from tailgate.rng import rng
+from tailgate.validate.calibration import MIN_PLACES
 from tailgate.validate.deviation import magnitudes
 from tailgate.validate.places import Places
 from tailgate.validate.sketch import Sketch, Statistic, w1
 
 DRAWS = 200
 """Bootstrap draws behind every interval, and random halves of the real places behind every floor."""
-MIN_PLACES = 4
-"""Fewest real places with a floor: two on either side."""
 LOCATION = 0.5
 """A shift of the mean of at least this share of the distance is called more or less; otherwise the shape of the distribution differs."""
 

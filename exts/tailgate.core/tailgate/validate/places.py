@@ -8,11 +8,9 @@ from itertools import count
 
 import numpy as np
 
+from tailgate.reference.split import MIN_RECORDINGS
 from tailgate.validate.controls import is_rate, statistic_control
 from tailgate.validate.sketch import Sketch, Statistic, w1
-
-MIN_RECORDINGS = 4
-"""Fewest recordings that are resampled whole; with fewer, parts of recordings are the places."""
 
 
 def stratum_distances(statistic: Statistic, batch: np.ndarray, reference: np.ndarray) -> np.ndarray:
