@@ -4,13 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def _folder(variable: str, beside: str) -> Path | None:
-    named = Path(os.environ[variable]) if os.environ.get(variable) else ROOT.parent / "shared" / beside
-    return named if named.is_dir() else None
+from checkout import shared
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """Root of the real recordings."""
-    found = _folder("TAILGATE_DATA", "data")
+    found = shared("TAILGATE_DATA", "data")
     if found is None:
         pytest.skip("no real recordings here: set TAILGATE_DATA to their root")
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkout import shared
 
-ROOT = Path(__file__).resolve().parents[1]
 NEEDS_RECORDINGS = "load("
 
 
 def folder() -> Path | None:
     """Folder of the golden values, or None."""
-    named = Path(os.environ["TAILGATE_GOLDEN"]) if os.environ.get("TAILGATE_GOLDEN") else ROOT.parent / "shared" / "golden"
-    return named if (named / "metrics.json").is_file() else None
+    named = shared("TAILGATE_GOLDEN", "golden")
+    return named if named and (named / "metrics.json").is_file() else None
 
 
 @cache

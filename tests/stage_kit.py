@@ -12,6 +12,10 @@ from tailgate.frames import Frame, FrameId, Sample
 from tailgate.render.raytrace.backend import WarpBackend
 from tailgate.stage.labels import set_labels
 
+EXACT = {"smoothing": 0, "edges": False}
+"""Quality of pictures that are compared with closed forms pixel by pixel."""
+T_FORWARD_LIGHT = np.array([[0, 0, -1.0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+"""T_world_light of a light that shines along +x, its own x to the right and its own y up."""
 BOX_FACES = [(0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)]
 
 

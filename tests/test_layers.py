@@ -4,8 +4,8 @@ import ast
 from pathlib import Path
 
 import pytest
+from checkout import EXTS
 
-EXTS = Path(__file__).resolve().parents[1] / "exts"
 CORE, RTX, UI = EXTS / "tailgate.core" / "tailgate", EXTS / "tailgate.rtx" / "tailgate_rtx", EXTS / "tailgate.ui" / "tailgate_ui"
 BASE = {"config", "stage", "geometry", "assets", "reference", "frames", "registry", "errors", "packages", "rng", "distributions", "turns", "memory"}
 STAGES = {"randomize", "render", "sensors", "validate", "datasets", "ledger"}

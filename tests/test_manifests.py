@@ -2,11 +2,10 @@
 
 import runpy
 import tomllib
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = runpy.run_path(str(ROOT / "scripts" / "manifest"))
 PARTS = MANIFEST["parts"]()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from pxr import Usd
 from rich.console import Console
 from tailgate.cli import app as cli
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICKSTART = ROOT / "configs/budgets/quickstart.yaml"
 BUDGET, STREET = QUICKSTART.read_text(), (ROOT / "configs/scenarios/street.yaml").read_text().replace("name: street", "name: mine")
 RIG = (ROOT / "configs/rigs/quickstart_street.yaml").read_text()

@@ -2,18 +2,16 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import stage_kit as kit
+from checkout import ROOT
 from PIL import Image
 from pxr import Usd, UsdGeom
 from tailgate.cli import app as cli
 from tailgate.runtime import stage_views
 from tailgate.stage.labels import set_labels
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["limits.rounds=2", "limits.batch_clips=2", "limits.batches_per_round=1", "reference.options.frames=2", "gate.mode=report"]
 
 

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-FILE = Path(__file__).resolve().parents[2] / "scripts" / "nodes" / "generate.sbatch"
+FILE = ROOT / "scripts" / "nodes" / "generate.sbatch"
 
 
 def submit(tmp_path, worker, *args, **environment):

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from standin import table
 from standin.modules import ROOTS, members
 from standin.prose import PROSE
 
-ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "isaac" / "check_calls.py"
 FOLDERS = ("exts", "randomizers", "scripts")
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from tailgate.ledger.ledger import hashes, read
 from tailgate.runtime.supervise import FILE_VARIABLE, Rules, Supervisor
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT, LAUNCH = ROOT / "scripts" / "isaac_generate.py", Path(__file__).with_name("launch.py")
 SMALL = ["limits.rounds=1", "limits.batch_clips=2", "limits.batches_per_round=1", "limits.clips=2", "reference.options.frames=2", "gate.mode=report"]
 SMALL += ["feedback.estimate=false"]  # test_rtx_job estimates, in either place

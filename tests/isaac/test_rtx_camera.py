@@ -222,3 +222,17 @@ def test_labels_and_depth_of_the_kernel_are_those_of_its_twin():
     hit = np.isfinite(depth)
     assert np.array_equal(film.normals.numpy(), np.where(hit[..., None], [0, 0, -1, 1], 0)), "normals face the camera, which looks along +z"
     assert (film.hdr.numpy()[..., :3] == 65504).all() and (film.hdr.numpy()[..., 3] == 1).all()
+
+
+@pytest.mark.parametrize("sky", [0.3, 0.0])
+def test_fog_of_the_kernels_is_that_of_their_twin(sky):
+    from tailgate_rtx.image_kernels import add_fog, fog_twin, new_film
+
+    random, shape = np.random.default_rng(4), (7, 11)
+    imaged = random.random(shape) < 0.9
+    hdr = np.where(imaged[..., None], np.append(random.uniform(0, 9, (*shape, 3)), np.ones((*shape, 1)), axis=2), 0.0).astype(np.float32)
+    distance = np.where(random.random(shape) < sky, np.inf, random.uniform(1, 200, shape)).astype(np.float32)
+    film = new_film(shape[1], shape[0], "cpu")
+    film.hdr, film.camera = (wp.array(a, dtype=wp.float32, device="cpu") for a in (hdr, distance))
+    add_fog(film, 0.01)
+    np.testing.assert_allclose(film.hdr.numpy()[..., :3], fog_twin(hdr, distance, 0.01), rtol=2e-5, atol=1e-6)

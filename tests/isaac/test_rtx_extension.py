@@ -2,14 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from standin import standin
 from tailgate.errors import UserError
 from tailgate.registry import backends, randomizers
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_start_and_stop_leave_the_registries_as_they_were(sim):

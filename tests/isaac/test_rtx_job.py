@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from rtx_kit import drive
 from small_street import small_budget, small_rig, small_scenario, write_street
 from standin import standin
@@ -15,7 +16,6 @@ from tailgate.runtime.control import Control
 from tailgate.runtime.run import Crew, generate
 from tailgate.runtime.spec import RunOptions
 
-ROOT = Path(__file__).resolve().parents[2]
 FORMATS = ["basicwriter"]
 
 

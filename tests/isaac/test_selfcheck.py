@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from tailgate_rtx.selfcheck import ONLY_IN, check_versions, sources
 from tailgate_rtx.selfcheck.annotators import check_annotators
 from tailgate_rtx.selfcheck.calls import check_calls
@@ -15,7 +16,7 @@ from tailgate_rtx.selfcheck.found import Findings
 from tailgate_rtx.selfcheck.runs import growth_per_clip
 
 LAUNCH = Path(__file__).with_name("launch.py")
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "isaac_selfcheck.py"
+SCRIPT = ROOT / "scripts" / "isaac_selfcheck.py"
 
 
 def annotators(sim):

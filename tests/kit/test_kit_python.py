@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from tailgate.packages import KIT_PACKAGES, PACKAGES
 
-ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("TAILGATE_KIT_PYTHON")
 SOURCES = [str(ROOT / folder) for folder in ("exts/tailgate.core", "exts/tailgate.rtx", "randomizers/tailgate.randomizers")]
 HERE = [str(ROOT / "tests"), str(Path(__file__).parent)]

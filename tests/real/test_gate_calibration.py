@@ -6,10 +6,8 @@ from tailgate.runtime.gate_fit import GateRequest, fit_gate
 
 
 @pytest.fixture(scope="module")
-def kitti(data_root):
-    if not (data_root / "kitti" / "velodyne").is_dir():
-        pytest.skip("no KITTI sweeps under the data root")
-    return fit_gate(GateRequest(data_root / "kitti", "kitti"))
+def kitti(kitti_root):
+    return fit_gate(GateRequest(kitti_root, "kitti"))
 
 
 @pytest.mark.slow

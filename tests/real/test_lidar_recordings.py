@@ -23,9 +23,7 @@ SWEEP = "7fab2350/315966265259836000"
 
 
 @pytest.fixture(scope="module")
-def kitti(data_root):
-    if not (data_root / "kitti" / "velodyne").is_dir():
-        pytest.skip("no KITTI sweeps under the data root")
+def kitti(kitti_root, data_root):
     return open_reference(Reference(kind="kitti", root="kitti", split=SPLIT), data_root)
 
 

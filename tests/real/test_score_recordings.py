@@ -9,13 +9,6 @@ from tailgate.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def kitti(data_root):
-    if not (data_root / "kitti" / "velodyne").is_dir():
-        pytest.skip("no KITTI sweeps under the data root")
-    return data_root / "kitti"
-
-
-@pytest.fixture(scope="module")
 def mosd(data_root, tmp_path_factory):
     """Every second scene, and the others."""
     root = data_root / "rgbd_mosd"
@@ -29,17 +22,17 @@ def mosd(data_root, tmp_path_factory):
     return halves
 
 
-def test_real_data_pass_against_themselves_and_are_said_to_be_the_same(kitti):
-    card = tailgate.score(kitti, kitti, kind="kitti", reference_kind="kitti")
+def test_real_data_pass_against_themselves_and_are_said_to_be_the_same(kitti_root):
+    card = tailgate.score(kitti_root, kitti_root, kind="kitti", reference_kind="kitti")
     assert card.verdict == "accepted" and card.exit_code == 0
     assert (card.synthetic.frames, card.reference.frames) == (3, 3)
     assert card.ratio.value < 1.1
     assert any("3 of 3" in note for note in card.notes)
 
 
-def test_doubled_noise_is_refused(kitti, tmp_path):
+def test_doubled_noise_is_refused(kitti_root, tmp_path):
     noisy = tmp_path / "noisy"
-    shutil.copytree(kitti, noisy)
+    shutil.copytree(kitti_root, noisy)
     generator = np.random.default_rng(5)
     for file in sorted((noisy / "velodyne").glob("*.bin")):
         file.chmod(0o644)
@@ -47,7 +40,7 @@ def test_doubled_noise_is_refused(kitti, tmp_path):
         reach = np.linalg.norm(points[:, :3], axis=1, keepdims=True)
         points[:, :3] *= 1 + 0.04 * generator.standard_normal((len(points), 1)).astype(np.float32) / reach
         points.tofile(file)
-    card = tailgate.score(noisy, kitti, kind="kitti", reference_kind="kitti")
+    card = tailgate.score(noisy, kitti_root, kind="kitti", reference_kind="kitti")
     assert card.verdict == "rejected" and card.exit_code == 1
     assert {"range_noise", "beam_noise"} & {r.metric for r in card.failed}
     assert card.histograms["range_noise"].typical[1] > 1.5 * card.histograms["range_noise"].typical[0]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from point_list import reorganise
 from tailgate.calibrate.beam_errors import beam_errors
 from tailgate.calibrate.bench import LidarBench
 from tailgate.calibrate.holdout import Recorded
@@ -13,7 +14,6 @@ from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor, pose
 from tailgate.config.sensor import Mount, Storage
 from tailgate.errors import UserError
-from tailgate.reference.organise import reorganise
 from tailgate.sensors import nominal
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches

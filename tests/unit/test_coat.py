@@ -7,8 +7,6 @@ from pxr import Sdf, UsdShade
 from tailgate.stage.extract import Extraction
 from tailgate.stage.materials import COAT
 
-EXACT = {"smoothing": 0, "edges": False}
-
 
 def wall(stage, **look):
     """A square 5 m ahead that faces the camera."""
@@ -18,7 +16,7 @@ def wall(stage, **look):
 
 def seen(stage, hints=None):
     """Radiance of the middle pixel."""
-    frame = kit.render(stage, kit.rig_of(kit.pinhole(5, 5, 200.0)), {}, hints, **EXACT)
+    frame = kit.render(stage, kit.rig_of(kit.pinhole(5, 5, 200.0)), {}, hints, **kit.EXACT)
     return frame.sensors["camera"].channels["HdrColor"][2, 2, :3].astype(np.float64)
 
 

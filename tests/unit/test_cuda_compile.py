@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import EXTS
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import BLOCK
 
-EXTS = Path(__file__).resolve().parents[2] / "exts"
 PACKAGES = ("tailgate.core/tailgate", "tailgate.rtx/tailgate_rtx")
 SOURCES = {path: path.read_text(encoding="utf-8") for package in PACKAGES for path in (EXTS / package).rglob("*.py")}
 

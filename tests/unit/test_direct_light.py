@@ -3,18 +3,17 @@
 import asyncio
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import stage_kit as kit
+from checkout import ORACLES
 from pxr import Gf, UsdGeom, UsdLux, UsdShade
 from tailgate.frames import FrameId, Sample
 from tailgate.render.raytrace.backend import WarpBackend
 
-ORACLES = Path(__file__).resolve().parents[1] / "oracles"
 sys.path.insert(0, str(ORACLES))
-import direct_light as oracle  # noqa: E402
+import direct_light as oracle
 
 TABLE = json.loads((ORACLES / "direct_light.json").read_text())
 REPEATS, SAMPLES = 12, 192

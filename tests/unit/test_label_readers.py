@@ -25,7 +25,7 @@ def test_coco(tmp_path):
     table = read_labels(write(tmp_path / "x.json", COCO))
     assert table.format == "coco" and table.counts() == {"pen": 0, "cup": 2} and table.frames == ["a.jpg", "b.jpg"]
     assert table.box2d[0].tolist() == [1, 2, 4, 6] and np.isnan(table.box2d[1]).all() and "'cup'" in table.notes[0]
-    assert not table.has_boxes3d
+    assert np.isnan(table.centre).all()
 
 
 def test_kitti_box_in_forward_left_up(tmp_path):
@@ -90,7 +90,7 @@ def test_nuscenes_tables_in_the_ego_frame(tmp_path):
 
 def test_nuscenes_without_poses_says_so(tmp_path):
     table = read_labels(_nuscenes(tmp_path, poses=False))
-    assert not table.has_boxes3d and "range" in table.notes[0] and table.counts()["human.pedestrian.stroller"] == 1
+    assert np.isnan(table.centre).all() and "range" in table.notes[0] and table.counts()["human.pedestrian.stroller"] == 1
     write(tmp_path / "instance.json", [])
     with pytest.raises(UserError, match="instance_token must lead to a category"):
         read_labels(tmp_path)

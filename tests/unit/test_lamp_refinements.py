@@ -15,15 +15,12 @@ from tailgate.stage.lights import light_prims
 from tailgate.stage.walk import Notes
 
 WIDTH, HEIGHT = 4.0, 3.0
-SHARP = {"smoothing": 0, "edges": False}
-FORWARD = np.array([[0, 0, -1.0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-"""T_world_light of a light that shines along +x, its own x to the right and its own y up."""
 
 
 def screen(stage, file=None, kind="RectLight"):
     """A rectangle at the origin that shines on the wall."""
     light = stage.DefinePrim("/World/screen", kind)
-    UsdGeom.Xformable(light).AddTransformOp().Set(kit.gf(FORWARD))
+    UsdGeom.Xformable(light).AddTransformOp().Set(kit.gf(kit.T_FORWARD_LIGHT))
     UsdLux.LightAPI(light).GetIntensityAttr().Set(3.0)
     if kind == "RectLight":
         light.GetAttribute("inputs:width").Set(WIDTH)
@@ -41,7 +38,7 @@ def wall(stage, **look):
 
 def seen(stage, size=32, **quality):
     """Radiance of the wall over a field of view of 90 degrees, [size, size, 3], and what the frame says."""
-    frame = kit.render(stage, kit.rig_of(kit.pinhole(size, size, size / 2)), {}, **{**SHARP, **quality})
+    frame = kit.render(stage, kit.rig_of(kit.pinhole(size, size, size / 2)), {}, **{**kit.EXACT, **quality})
     hints = [line for line in frame.hints if "carries a label" not in line]
     return frame.sensors["camera"].channels["HdrColor"][..., :3].astype(np.float64), hints
 
@@ -157,7 +154,7 @@ def test_lights_may_be_linked_to_parts_and_to_other_ones_while_a_stage_is_open()
     UsdShade.MaterialBindingAPI.Apply(subset.GetPrim()).Bind(UsdShade.Material.Get(stage, "/World/look"))
     collection = UsdLux.LightAPI(light).GetLightLinkCollectionAPI()
     collection.CreateIncludeRootAttr(False)
-    backend = WarpBackend(**SHARP)
+    backend = WarpBackend(**kit.EXACT)
     backend.open(stage, kit.rig_of(kit.pinhole(8, 8, 4.0)), {})
     shown = []
     for clip, path in enumerate((None, "/World/wall/part", "/World/other")):
@@ -194,7 +191,7 @@ def shaded_stage(kind, plate=True):
     light = screen(stage, kind=kind)
     aside, along = np.eye(4), np.array([1.0, -2.0]) / np.sqrt(5.0)
     aside[:2, :2], aside[1, 3] = [[along[0], -along[1]], [along[1], along[0]]], 6.0
-    UsdGeom.Xformable(light).GetOrderedXformOps()[0].Set(kit.gf(aside @ FORWARD))
+    UsdGeom.Xformable(light).GetOrderedXformOps()[0].Set(kit.gf(aside @ kit.T_FORWARD_LIGHT))
     if plate:
         corners = [(1.5, 4, -1), (1.5, 2, -1), (1.5, 2, 1), (1.5, 4, 1)]
         kit.mesh(stage, "/World/plate", corners, [(0, 1, 2, 3)], kit.material(stage, "/World/black", (0.0, 0.0, 0.0), 0.9))

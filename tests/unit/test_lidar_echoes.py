@@ -5,11 +5,11 @@ import pytest
 import stage_kit as kit
 import warp as wp
 from tailgate.config.sensor import LidarModel
-from tailgate.render.raytrace.lidar_echoes import KEPT, METRES_PER_NS, Echoes, Met, echo_kernel, echoes_twin
+from tailgate.render.raytrace.lidar_echoes import KEPT, Echoes, Met, echo_kernel, echoes_twin
 from tailgate.render.raytrace.lidar_kernels import Rays
 
 WIDE = {"divergence_mrad": (20.0, 10.0), "sub_rays": 7, "azimuth_start_deg": 0.0, "azimuth_fov_deg": 10.0, "columns": 10, "range_max": 100.0}
-RESOLUTION = METRES_PER_NS * 6.0
+RESOLUTION = LidarModel(elevation_deg=[0.0], columns=1, pulse_ns=6.0).pulse_range
 
 
 def _scan(stage, **more):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from point_list import reorganise
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.reference.organise import (
@@ -11,7 +12,6 @@ from tailgate.reference.organise import (
     align_rings,
     axis_offset,
     recover_grid,
-    reorganise,
     rings_from_order,
 )
 from tailgate.sensors.lidar import respond_lidar

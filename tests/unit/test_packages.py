@@ -2,15 +2,13 @@
 
 import re
 import tomllib
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from checkout import ROOT
 from tailgate import packages
 from tailgate.errors import UserError
 from tailgate.packages import KIT_PACKAGES, PACKAGES, found, missing, need, packages_named
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

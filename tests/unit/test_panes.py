@@ -3,11 +3,11 @@
 import asyncio
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import stage_kit as kit
+from checkout import ORACLES
 from pxr import Gf, UsdGeom, UsdLux, UsdShade
 from tailgate.config.sensor import LidarModel
 from tailgate.frames import FrameId, Sample
@@ -17,14 +17,12 @@ from tailgate.render.raytrace.panes import pane_share, pane_twin
 from tailgate.stage.extract import Extraction
 from tailgate.stage.materials import FACE, PANE, PRESENCE, SHEET
 
-ORACLES = Path(__file__).resolve().parents[1] / "oracles"
 sys.path.insert(0, str(ORACLES))
-import panes as oracle  # noqa: E402
+import panes as oracle
 
 TABLE = json.loads((ORACLES / "panes.json").read_text())
 CLEAR = 0.92307692
 """Share of light that passes a clear sheet of index 1.5 head-on: (1 - 0.04) / (1 + 0.04)."""
-EXACT = {"smoothing": 0, "edges": False}
 
 
 @wp.kernel
@@ -83,7 +81,7 @@ def test_what_a_pane_mirrors_and_passes_agrees_with_mitsuba(k):
     UsdLux.DomeLight.Define(stage, "/World/sky").CreateColorAttr(Gf.Vec3f(*oracle.AHEAD))
     upright(stage, "/World/wall", 200.0, glowing(stage, "/World/glow", oracle.BEHIND))
     upright(stage, "/World/pane", 2.0, glass(stage), 20.0, oracle.TILTS[k])
-    frame = kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, **EXACT)
+    frame = kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, **kit.EXACT)
     theirs = TABLE["mirror"][k]
     np.testing.assert_allclose(colour(frame), theirs["mean"], atol=5 * max(theirs["error"]) + 1e-3)
 
@@ -109,7 +107,7 @@ def test_a_ball_lit_and_seen_through_a_pane_agrees_with_mitsuba(k):
     ball.AddTranslateOp().Set(Gf.Vec3d(*oracle.BALL))
     UsdShade.MaterialBindingAPI.Apply(ball.GetPrim()).Bind(kit.material(stage, "/World/look", oracle.ALBEDO, 0.4, ior=1.0))
     upright(stage, "/World/pane", 2.0, glass(stage), 20.0, theirs["tilt"])
-    backend = WarpBackend(samples=192, **EXACT)
+    backend = WarpBackend(samples=192, **kit.EXACT)
     backend.open(stage, kit.rig_of(kit.pinhole(12, 12, 27.0)), {})
     rows, columns = np.array(TABLE["pixels"]).T
     got = []
@@ -131,7 +129,7 @@ def test_tinted_glass_tints_what_is_behind_and_keeps_a_share_of_its_body():
     kit.lights(stage, sky=1.0)
     upright(stage, "/World/wall", 10.0, glowing(stage, "/World/glow", (8.0, 4.0, 2.0)))
     upright(stage, "/World/pane", 5.0, glass(stage, colour=(0.2, 0.4, 0.6), opacity=0.4, ior=1.5), 20.0)
-    got = colour(kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, **EXACT))
+    got = colour(kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, **kit.EXACT))
     mirrored, passed = (float(v[0]) for v in pane_twin(SHEET, 1.5, 0.4, np.array([0.6]), np.ones(1)))
     # The pane's body takes its light from a third of the mean sky, as surfaces seen in mirrors do.
     np.testing.assert_allclose(got, passed * np.array([8, 4, 2]) + mirrored + 0.4 * 0.35 * np.array([0.2, 0.4, 0.6]), rtol=2e-3)
@@ -144,7 +142,7 @@ def test_presence_is_coverage_without_glass():
     veil = kit.material(stage, "/World/veil", (0.0, 0.0, 0.0), roughness=0.0, opacity=0.25)
     UsdShade.Shader.Get(stage, "/World/veil/Surface").CreateInput("opacityMode", kit.Sdf.ValueTypeNames.Token).Set("presence")
     upright(stage, "/World/pane", 5.0, veil, 20.0)
-    got = colour(kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, **EXACT))
+    got = colour(kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, **kit.EXACT))
     np.testing.assert_allclose(got, 0.75 * np.array([8, 4, 2]) + 0.25 * 0.04, rtol=2e-3)
 
 
@@ -176,7 +174,7 @@ def test_labels_and_depth_are_those_of_the_pane_and_colour_what_is_behind():
     look = glass(stage, "/Tailgate/Objects/car/Looks/glass")
     upright(stage, f"{kit.mover(stage, 'car', 7, kit.pose(x=5.0))}/window", 0.0, look, 1.0)
     upright(stage, f"{kit.mover(stage, 'person', 9, kit.pose(x=9.0), 'person')}/body", 0.0, glowing(stage, "/World/glow", (5.0, 0.0, 0.0)), 30.0)
-    frame = kit.render(stage, kit.rig_of(kit.pinhole(65, 65, 65.0)), {"car": 1, "person": 2}, **EXACT)
+    frame = kit.render(stage, kit.rig_of(kit.pinhole(65, 65, 65.0)), {"car": 1, "person": 2}, **kit.EXACT)
     got = frame.sensors["camera"].channels
     assert got["instance_segmentation"][32, 32] == 7 and got["semantic_segmentation"][32, 32] == 1
     assert got["distance_to_image_plane"][32, 32] == pytest.approx(5.0, rel=1e-5) and got["normals"][32, 32, 0] == pytest.approx(-1.0, abs=1e-5)
@@ -191,7 +189,7 @@ def test_fog_lies_before_and_behind_a_pane():
     kit.lights(stage, sky=1.0)
     upright(stage, "/World/wall", 20.0, glowing(stage, "/World/glow", (8.0, 4.0, 2.0)))
     upright(stage, "/World/pane", 5.0, glass(stage), 20.0)
-    got = colour(kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, {"fog_extinction": fog}, **EXACT))
+    got = colour(kit.render(stage, kit.rig_of(kit.pinhole(3, 3, 200.0)), {}, {"fog_extinction": fog}, **kit.EXACT))
     near, far = np.exp(-fog * 5.0), np.exp(-fog * 15.0)
     behind = (1 - far) + far * np.array([8.0, 4.0, 2.0])
     np.testing.assert_allclose(got, (1 - near) + near * ((1 - CLEAR) + CLEAR * behind), rtol=2e-3)
@@ -257,6 +255,6 @@ def test_panes_can_be_clouded():
     upright(stage, "/World/wall", 10.0, glowing(stage, "/World/glow", (8.0, 4.0, 2.0)))
     upright(stage, "/World/pane", 5.0, glass(stage), 20.0)
     rig = kit.rig_of(kit.pinhole(3, 3, 200.0))
-    got = [colour(kit.render(stage, rig, {}, {"transparency": share}, **EXACT)) for share in (0.0, 0.5, 1.0)]
+    got = [colour(kit.render(stage, rig, {}, {"transparency": share}, **kit.EXACT)) for share in (0.0, 0.5, 1.0)]
     passed = [0.0, *(float(pane_twin(SHEET, 1.5, 0.0, np.array([share]), np.ones(1))[1][0]) for share in (0.5, 1.0))]
     np.testing.assert_allclose(got, np.outer(passed, [8, 4, 2]), rtol=1e-3, atol=1e-6)

@@ -6,9 +6,6 @@ import stage_kit as kit
 from pxr import UsdGeom, UsdLux
 from tailgate.stage.ies import COLUMNS, ROWS, parse, read_profile
 
-FORWARD = np.array([[0, 0, -1.0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-"""T_world_light of a light that shines along +x, its own x to the right and its own y up."""
-
 
 def ies(path, down, around, intensity, head="IESNA:LM-63-2002\n[TEST] none\nTILT=NONE", kind=1, factor=1.0):
     """Write a file of intensities [H, V]; lines are broken as such files are."""
@@ -30,7 +27,7 @@ def wall_light(file, samples, **inputs):
     look = kit.material(stage, "/World/look", (1.0, 1.0, 1.0), 0.5, ior=1.0)
     kit.mesh(stage, "/World/wall", [(4, 30, -30), (4, -30, -30), (4, -30, 30), (4, 30, 30)], [(0, 3, 2, 1)], look)
     light = UsdLux.SphereLight.Define(stage, "/World/lamp")
-    light.AddTransformOp().Set(kit.gf(FORWARD))
+    light.AddTransformOp().Set(kit.gf(kit.T_FORWARD_LIGHT))
     light.CreateTreatAsPointAttr(True)
     light.CreateNormalizeAttr(True)
     light.CreateIntensityAttr(4.0)

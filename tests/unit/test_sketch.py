@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tailgate.validate.places import w1_rows
 from tailgate.validate.sketch import w1, w1_twin
 
 
@@ -12,9 +11,8 @@ def test_a_shift_by_whole_bins_is_its_length():
     assert w1(p, q, tuple(range(11))) == pytest.approx(3.0) and w1(p, p, tuple(range(11))) == 0
 
 
-def test_twin_and_rows_agree():
+def test_twin_agrees():
     rng, edges = np.random.default_rng(3), (0.0, 0.1, 0.3, 0.35, 0.8, 1.5, 2.0)
     for _ in range(5):
         p, q = rng.integers(0, 50, (2, 6)) + 1.0
         assert w1(p, q, edges) == pytest.approx(w1_twin(p, q, edges), abs=1e-4)
-        assert w1_rows(p[None], q[None], edges)[0] == pytest.approx(w1(p, q, edges))

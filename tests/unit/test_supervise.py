@@ -6,13 +6,13 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from checkout import EXTS
 from tailgate.errors import UserError
 from tailgate.runtime.supervise import RECYCLE, Rules, Supervisor
 
-CORE = Path(__file__).resolve().parents[2] / "exts" / "tailgate.core"
+CORE = EXTS / "tailgate.core"
 QUICK = Rules(start_s=20.0, silent_s=0.5, restarts=1, end_s=5.0)
 HEAD = """
 import os, signal, sys, time

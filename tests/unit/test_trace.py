@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tailgate.geometry.queries import Box, footprints_overlap, ground_height, inside_solids, visible_share, volumes_overlap
+from tailgate.geometry.queries import Box, footprints_overlap, inside_solids, visible_share, volumes_overlap
 from tailgate.geometry.trace import TraceScene, collapse_repeats
 from tailgate.geometry.twins import trace_twin
 
@@ -89,11 +89,6 @@ def test_moving_instances_and_the_empty_scene():
 def test_bad_prototype_is_refused():
     with pytest.raises(ValueError, match="at least one triangle"):
         TraceScene("cpu").add_prototype(np.zeros((3, 3)), np.zeros((0, 3), int))
-
-
-def test_ground_height_on_a_slope():
-    slope = scene_of([QUAD], [0], [moved(0, 0, 1, np.array([[10.0, 0, 0], [0, 10, 0], [5, 0, 1]]))])
-    np.testing.assert_allclose(ground_height(slope, [[2.0, 1.0], [-4.0, 0.0], [9.0, 0.0]]), [2.0, -1.0, np.nan], atol=1e-5)
 
 
 def test_footprints():

@@ -3,7 +3,7 @@
 import pytest
 from small_street import asset_cache, draw, open_small, small_budget, small_rig, small_scenario, write_street
 from tailgate.errors import UserError
-from tailgate.randomize.apply import apply_sample, reset
+from tailgate.randomize.apply import apply_sample
 from tailgate.randomize.scenario import open_scenario
 from tailgate.stage.layers import FrameLayer, SceneLayers, open_base
 
@@ -47,7 +47,8 @@ def test_the_frame_layer_wins_over_the_pool_and_the_root(stage):
     for slot in opened.slots:
         drawn = {e["slot"] for v in sample.values.values() for e in v.get("objects", []) if isinstance(e, dict)}
         assert opened.layers.value(f"{slot.path}.visibility") == ("inherited" if slot.name in drawn else "invisible")
-    reset(opened)
+    with opened.layers.frame.update():
+        pass
     assert opened.layers.value(road) == authored and opened.layers.value(f"{opened.slots[0].path}.visibility") == "invisible"
     opened.close()
 

@@ -294,7 +294,6 @@ def _normal_quantile(p: float) -> float:
 
 
 Distribution = Annotated[Constant | Ranged | LogRanged | Choice | Conditional | Joint, Field(discriminator="kind")]
-Scalar = Constant | Ranged | LogRanged | Choice
 
 
 def divergence(new: Any, old: Any) -> float:

@@ -19,6 +19,7 @@ from tailgate.render.raytrace.visibility import Seen, look_with_camera
 from tailgate_rtx import image_kernels
 from tailgate_rtx.image_kernels import Film, Taken, add_fog, names_of, new_buffers, new_film, picture, probe, take_kernel
 from tailgate_rtx.labels import Paths
+from tailgate_rtx.products import Product
 
 ANNOTATORS: dict[str, tuple[str, type, int]] = {
     "HdrColor": ("hdr", wp.float16, 4),
@@ -60,32 +61,19 @@ class Eye:
     """
 
     def __init__(self, name: str, mounted: MountedSensor, path: str, device: str, on_gpu: bool):
-        import omni.replicator.core as rep
-
         self.name, self.mounted, self.device = name, mounted, device
         model = mounted.model
         self.intrinsics: Intrinsics = model.intrinsics
         self._rays: wp.array | None = None
-        self._product = rep.create.render_product(path, (model.width, model.height), force_new=True, name=f"tailgate_{path.rsplit('/', 1)[-1]}")
-        self._annotators: dict[str, Any] = {}
-        try:
-            for annotator in ANNOTATORS:
-                init = {"colorize": False, "semanticFilter": "class:*"} if annotator == "instance_segmentation" else None
-                made = rep.annotators.get(annotator, init_params=init, device="cuda" if on_gpu else "cpu", do_array_copy=not on_gpu)
-                self._annotators[annotator] = made.attach(self._product)
-            self.switch(False)
-        except BaseException:
-            self.close()
-            raise
+        how = {"init_params": None, "device": "cuda" if on_gpu else "cpu", "do_array_copy": not on_gpu}
+        annotators = dict.fromkeys(ANNOTATORS, how)
+        annotators["instance_segmentation"] = how | {"init_params": {"colorize": False, "semanticFilter": "class:*"}}
+        self.product = Product(path, (model.width, model.height), annotators)
 
     def prepare(self) -> None:
         """What takes long before the first picture: kernels and the lens's rays. Touches neither stage nor renderer."""
         wp.load_module(image_kernels, device=self.device)
         self._rays = ray_table(self.intrinsics, self.device)
-
-    def switch(self, on: bool) -> None:
-        """Let the product be rendered at every tick, or not."""
-        self._product.hydra_texture.set_updates_enabled(on)
 
     def take(self, pose: np.ndarray, paths: Paths) -> Taken:
         """Copy what the annotators hold now; their buffers are overwritten by the next frame. Raises NotReady where something is missing.
@@ -96,7 +84,7 @@ class Eye:
         """
         given, table = new_buffers(paths.T_world_stage), {}
         for annotator, (buffer, kind, components) in ANNOTATORS.items():
-            held = self._annotators[annotator].get_data()
+            held = self.product.data(annotator)
             if isinstance(held, dict):
                 table = paths.table(held["info"]["idToLabels"])
                 held = held["data"]
@@ -137,14 +125,6 @@ class Eye:
             channels = {name: channel.numpy() for name, channel in channels.items()}
         channels["exposure"] = np.array([factor], np.float32)
         return SensorFrame("camera", channels, np.stack([pose, pose]), 0, 0, view, self.intrinsics, self.mounted.model_name)
-
-    def close(self) -> None:
-        """Detach and destroy everything; safe to call twice."""
-        for annotator in self._annotators.values():
-            annotator.detach()
-        if self._product is not None:
-            self._product.destroy()
-        self._annotators, self._product = {}, None
 
 
 def channels_of(film: Film) -> dict[str, Any]:

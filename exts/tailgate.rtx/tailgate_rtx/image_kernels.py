@@ -171,7 +171,7 @@ def names_of(table: dict[int, tuple[int, int, int]], device: str) -> Names:
 
 
 def add_fog(film: Film, extinction: float) -> None:
-    """Let a picture be seen through fog: its air is as bright as the mean sky in view, or as the whole picture where none is."""
+    """Let a picture be seen through fog: its air is as bright as the mean sky in view, or as the whole picture where none is; twin: ``fog_twin``."""
     device, (height, width) = film.hdr.device, film.camera.shape
     total = wp.zeros((height, 8), dtype=wp.float32, device=device)
     wp.launch(sky_kernel, dim=height, inputs=[film.hdr, film.camera, total], device=device)
@@ -179,6 +179,15 @@ def add_fog(film: Film, extinction: float) -> None:
     seen = sums[:4] if sums[3] > 0 else sums[4:]
     haze = wp.vec3(*map(float, seen[:3] / max(seen[3], 1.0)))
     wp.launch(fog_kernel, dim=(height, width), inputs=[film.camera, float(extinction), haze, film.hdr], device=device)
+
+
+def fog_twin(hdr: np.ndarray, distance: np.ndarray, extinction: float) -> np.ndarray:
+    """Readable twin of ``add_fog``: radiance [H, W, 3] of a picture [H, W, 4] whose surfaces are so far away [m], [H, W]."""
+    surface, imaged = np.isfinite(distance)[..., None], hdr[..., 3:].astype(np.float64)
+    lit = imaged * ~surface if (imaged * ~surface).any() else imaged
+    haze = (hdr[..., :3] * lit).sum((0, 1)) / max(lit.sum(), 1.0)
+    clear = np.exp(-extinction * np.where(surface, distance[..., None], SKY_DISTANCE))
+    return hdr[..., :3] * clear + haze * (1.0 - clear) * imaged
 
 
 PROBE = 4

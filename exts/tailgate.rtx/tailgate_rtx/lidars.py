@@ -10,7 +10,6 @@ import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from tailgate.config.rig import MountedSensor
@@ -27,6 +26,7 @@ from tailgate_rtx.labels import NOTHING, Paths, Row
 from tailgate_rtx.nonvisual import PREFIX, PREFIX_SETTING, attributes_of
 from tailgate_rtx.physics import Bodies
 from tailgate_rtx.pictures import setting
+from tailgate_rtx.products import Product
 from tailgate_rtx.releases import release
 from tailgate_rtx.rig_prims import RigPrims
 from tailgate_rtx.scan import Sheet, agree, distinct, returns_of
@@ -119,12 +119,12 @@ class Lidars:
 
     def _switch(self, on: bool) -> None:
         for sweeper in self._sweepers.values():
-            sweeper.switch(on)
+            sweeper.product.switch(on)
 
     def close(self) -> None:
         """Detach and destroy everything; safe to call twice."""
         for sweeper in self._sweepers.values():
-            sweeper.close()
+            sweeper.product.close()
         self._sweepers = {}
 
 
@@ -138,23 +138,9 @@ class Sweeper:
     """
 
     def __init__(self, name: str, mounted: MountedSensor, path: str):
-        import omni.replicator.core as rep
-
         self.name, self.mounted, self._release = name, mounted, release()
         self._grid = firing_grid(mounted.model)
-        self._product = rep.create.render_product(path, (1, 1), force_new=True, name=f"tailgate_{path.rsplit('/', 1)[-1]}")
-        self._annotators: dict[str, Any] = {}
-        try:
-            for annotator in ("GenericModelOutput", "StableIdMap"):
-                self._annotators[annotator] = rep.annotators.get(annotator).attach(self._product)
-            self.switch(False)
-        except BaseException:
-            self.close()
-            raise
-
-    def switch(self, on: bool) -> None:
-        """Let the LiDAR fire at every tick, or not."""
-        self._product.hydra_texture.set_updates_enabled(on)
+        self.product = Product(path, (1, 1), {"GenericModelOutput": {}, "StableIdMap": {}})
 
     def begin(self, ours: SensorFrame) -> None:
         """Start a scan; ``ours`` is the same sweep by our own rays."""
@@ -168,7 +154,7 @@ class Sweeper:
         The first outputs (a scan, or a turn of ``turn`` ticks) are passed over: they may hold what was fired before the stage changed. Then a scan is
         whole when nothing is missing, or a whole turn and a tick was taken.
         """
-        raw = np.asarray(self._annotators["GenericModelOutput"].get_data())
+        raw = np.asarray(self.product.data("GenericModelOutput"))
         if raw.dtype != np.uint8 or not raw.size:
             return False
         output = self._release.parse_scan(raw)
@@ -186,7 +172,7 @@ class Sweeper:
         return self._sheet.share == 1.0 or (self._fresh >= needed and self._sheet.share >= LEAST)
 
     def _map(self) -> dict[int, str]:
-        raw = np.asarray(self._annotators["StableIdMap"].get_data())
+        raw = np.asarray(self.product.data("StableIdMap"))
         return self._release.parse_names(raw) if raw.dtype == np.uint8 and raw.size else {}
 
     def objects(self) -> list[str | None]:
@@ -232,11 +218,3 @@ class Sweeper:
         mover = wp.array(np.ascontiguousarray(rows[..., 2].ravel(), np.int32), dtype=wp.int32, device=live.device)
         view = look_with_lidar(live.scene, spin, len(model.elevation_deg), ours.T_world_sensor[0], seen, mover)
         return replace(ours, channels=channels | directions, view=view)
-
-    def close(self) -> None:
-        """Detach and destroy everything; safe to call twice."""
-        for annotator in self._annotators.values():
-            annotator.detach()
-        if self._product is not None:
-            self._product.destroy()
-        self._annotators, self._product = {}, None

@@ -120,12 +120,12 @@ class Pictures:
 
     def _switch(self, on: bool) -> None:
         for eye in self._eyes.values():
-            eye.switch(on)
+            eye.product.switch(on)
 
     def close(self) -> None:
         """Destroy all products; safe to call twice."""
         for eye in self._eyes.values():
-            eye.close()
+            eye.product.close()
         self._eyes = {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import omni.kit.commands
 from tailgate.errors import UserError
@@ -14,6 +14,19 @@ from tailgate_ui.choices import Choices
 
 if TYPE_CHECKING:
     from pxr import Sdf, Usd
+
+KINDS = ("lane", "sidewalk", "surface")
+"""Kinds of context that are offered first."""
+
+
+class Mark(NamedTuple):
+    """What is written to one prim, in plain values; see ``TailgateMark``."""
+
+    kind: str
+    path: str
+    width: float = 0.0
+    reverse: bool = False
+    label: str = ""
 
 
 class TailgateMark(omni.kit.commands.Command):
@@ -27,7 +40,7 @@ class TailgateMark(omni.kit.commands.Command):
     """
 
     def __init__(self, kind: str, path: str, width: float = 0.0, reverse: bool = False, label: str = ""):
-        self._mark = (kind, path, width, reverse, label)
+        self._mark = Mark(kind, path, width, reverse, label)
 
     def do(self) -> str:
         """Write; returns the path of the prim that carries the mark."""
@@ -36,7 +49,7 @@ class TailgateMark(omni.kit.commands.Command):
         stage = kit.open_stage()
         layer, (kind, path, *_) = stage.GetEditTarget().GetLayer(), self._mark
         self._kept = [Kept(layer, one) for one in (path, f"{SCOPE}/{path.rsplit('/', 1)[-1]}_{kind}")]
-        return write(stage, layer, *self._mark)
+        return write(stage, layer, self._mark)
 
     def undo(self) -> None:
         """Put everything back."""
@@ -44,14 +57,14 @@ class TailgateMark(omni.kit.commands.Command):
             kept.restore()
 
 
-def write(stage: Usd.Stage, layer: Sdf.Layer, kind: str, path: str, width: float, reverse: bool, label: str) -> str:
+def write(stage: Usd.Stage, layer: Sdf.Layer, mark: Mark) -> str:
     """Write a mark to a layer; returns the path of the prim that carries it."""
     from tailgate.stage.marks import mark_context, mark_label
 
-    if kind != "label":
-        return mark_context(stage, path, kind, layer, width, reverse)
-    mark_label(stage, path, label, layer)
-    return path
+    if mark.kind != "label":
+        return mark_context(stage, mark.path, mark.kind, layer, mark.width, mark.reverse)
+    mark_label(stage, mark.path, mark.label, layer)
+    return mark.path
 
 
 class Kept:
@@ -116,9 +129,9 @@ def mark(kind: str, paths: tuple[str, ...], width: float = 0.0, reverse: bool = 
         UserError: nothing is open or selected, or a prim cannot be marked so; then nothing was written.
     """
     stage = _asked(paths, label if kind == "label" else kind)
-    asked = [(kind, path, width, reverse, label) for path in paths]
+    asked = [Mark(kind, path, width, reverse, label) for path in paths]
     for one in asked:
-        write(stage, _scratch(), *one)
+        write(stage, _scratch(), one)
     words = f"labelled {label}" if kind == "label" else f"a {kind}"
     made = [omni.kit.commands.execute("TailgateMark", kind=k, path=p, width=w, reverse=r, label=n)[1] for k, p, w, r, n in asked]
     layer = stage.GetEditTarget().GetLayer()

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import omni.kit.context_menu
 
+from tailgate_ui.marks import KINDS
+
 if TYPE_CHECKING:
     from tailgate_ui.session import Session
 
 PLACES = ("omni.kit.widget.stage", "omni.kit.window.viewport")
-KINDS = ("lane", "sidewalk", "surface")
 
 
 def add_context_menus(session: Session) -> list[Any]:

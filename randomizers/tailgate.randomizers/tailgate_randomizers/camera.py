@@ -10,8 +10,8 @@ from tailgate.config.rig import rotation
 from tailgate.config.setting import Setting
 from tailgate.errors import UserError
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, SampleContext, Streams
-from tailgate.randomize.scenario import RIG_PATH
 from tailgate.stage.contexts import Context
+from tailgate.stage.extract import RIG
 from tailgate.stage.layers import FrameLayer
 
 from tailgate_randomizers.make import ranged, rounded
@@ -65,7 +65,7 @@ class RigPose(BaseRandomizer):
     def apply(self, frame: FrameLayer, values: Mapping[str, Any], tick: int) -> None:
         """Write the rig's transform."""
         poses = values["poses"]
-        frame.write(f"{RIG_PATH}.xformOp:transform", poses[min(tick, len(poses) - 1)])
+        frame.write(f"{RIG}.xformOp:transform", poses[min(tick, len(poses) - 1)])
 
     def _path(self, ctx: SampleContext, streams: Streams) -> Context | None:
         splines = {kind: [c for c in ctx.contexts if c.kind == kind and c.is_spline] for kind in PATH_KINDS}

@@ -11,6 +11,8 @@ import numpy as np
 from tailgate.config.setting import Setting
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, PoolScene, SampleContext, Streams
 from tailgate.randomize.slots import AssetSlot, Part
+from tailgate.stage.extract import OBJECTS
+from tailgate.stage.images import luminance
 from tailgate.stage.layers import FrameLayer, plain
 
 from tailgate_randomizers.make import choice, ranged, rounded
@@ -109,7 +111,7 @@ class Surfaces(BaseRandomizer):
             _write(frame, entry.material, entry.shader, look)
         for slot, looks in values["objects"].items():
             for look in looks:
-                material = f"/Tailgate/Objects/{slot}/Looks/{look[0]}"
+                material = f"{OBJECTS}/{slot}/Looks/{look[0]}"
                 _write(frame, material, f"{material}/Surface", look[1:])
 
 
@@ -187,11 +189,6 @@ def _is_free(slot: AssetSlot, part: Part) -> bool:
     """True if a part may take any colour: dark plastic and the plastic of vehicles are what they are."""
     kind = family(part.name)
     return kind in RECOLOURED and not (kind == "plastic" and (slot.asset_class in VEHICLES or luminance(part.color) < 0.05))
-
-
-def luminance(color: np.ndarray | tuple[float, ...]) -> float:
-    """Rec. 709 luminance of linear RGB."""
-    return float(np.dot(color, (0.2126, 0.7152, 0.0722)))
 
 
 def _object_look(slot: AssetSlot, part: Part, draw: Drawing, cover: tuple[float, bool]) -> list[Any]:

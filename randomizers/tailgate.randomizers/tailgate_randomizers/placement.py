@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from tailgate.config.budget import Cell, Prior
+from tailgate.config.budget import QUANTILES, Cell, Prior
 from tailgate.config.setting import Setting
 from tailgate.randomize.protocol import BaseRandomizer, Drawing, Drawn, Placed, SampleContext, Streams
 from tailgate.randomize.slots import AssetSlot
+from tailgate.stage.extract import OBJECTS
 from tailgate.stage.layers import FrameLayer, pose_matrix
 
 from tailgate_randomizers.make import choice, ranged
 from tailgate_randomizers.standing import Habit, Wish, find_place, habit_of
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 PRIOR_MIN_N = 20
 
 
@@ -109,7 +109,7 @@ def pace(habit: Habit, draw: Drawing, slot: str, ticks: int) -> float:
 def show(frame: FrameLayer, values: Mapping[str, Any], tick: int) -> None:
     """Write pose and visibility of every object in ``values["objects"]``."""
     for entry in values["objects"]:
-        path = f"/Tailgate/Objects/{entry['slot']}"
+        path = f"{OBJECTS}/{entry['slot']}"
         pose = entry["poses"][min(tick, len(entry["poses"]) - 1)]
         frame.write(f"{path}.xformOp:transform", pose_matrix(*pose))
         frame.write(f"{path}.visibility", "inherited")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tailgate.config.setting import Setting
 from tailgate.distributions import Joint
 from tailgate.randomize.protocol import BaseRandomizer, Drawn, PoolScene, SampleContext, Streams
-from tailgate.randomize.scenario import RIG_PATH
+from tailgate.stage.extract import RIG
 from tailgate.stage.layers import FrameLayer
 
 
@@ -56,4 +56,4 @@ class Response(BaseRandomizer):
 def mirror(sensor: str, parameter: str) -> str:
     """Path of the attribute that mirrors one response parameter."""
     sensor, parameter = (re.sub(r"\W", "_", part) for part in (sensor, parameter))
-    return f"{RIG_PATH}.tailgate:response:{sensor}:{parameter}"
+    return f"{RIG}.tailgate:response:{sensor}:{parameter}"

@@ -21,7 +21,6 @@ class AssetSpec:
     Attributes:
         description: one line.
         size: nominal length (x), width (y), height (z) [m] of the middle of its variants.
-        mobile: moves of its own (traffic) rather than standing where it was put.
         build: draws a variant's parts, origin at the ground contact centre, x forward.
         synonyms: names of the class in public label sets, lower case with underscores.
         table_top: belongs on a table rather than on the ground.
@@ -29,61 +28,56 @@ class AssetSpec:
 
     description: str
     size: tuple[float, float, float]
-    mobile: bool
     build: Callable[[Draw], list[Part]]
     synonyms: tuple[str, ...] = ()
     table_top: bool = False
 
 
 ASSET_CLASSES: dict[str, AssetSpec] = {
-    "person": AssetSpec("adult or child on foot", (0.6, 0.6, 1.68), True, people.build_person, ("pedestrian", "adult", "child", "people", "walker")),
+    "person": AssetSpec("adult or child on foot", (0.6, 0.6, 1.68), people.build_person, ("pedestrian", "adult", "child", "people", "walker")),
     "construction_worker": AssetSpec(
-        "worker with hard hat and vest", (0.6, 0.6, 1.72), True, people.build_construction_worker, ("worker", "police_officer")
+        "worker with hard hat and vest", (0.6, 0.6, 1.72), people.build_construction_worker, ("worker", "police_officer")
     ),
     "wheelchair_user": AssetSpec(
-        "person in a manual wheelchair", (1.05, 0.68, 1.35), True, riders.build_wheelchair_user, ("wheelchair", "personal_mobility")
+        "person in a manual wheelchair", (1.05, 0.68, 1.35), riders.build_wheelchair_user, ("wheelchair", "personal_mobility")
     ),
-    "empty_wheelchair": AssetSpec("manual wheelchair without its user", (1.05, 0.66, 0.98), True, wheels.build_wheelchair, ()),
-    "cyclist": AssetSpec("person riding a bicycle", (1.78, 0.66, 1.75), True, riders.build_cyclist, ("bicyclist", "bicycle_rider")),
-    "bicycle": AssetSpec("bicycle without its rider", (1.75, 0.62, 1.08), True, wheels.build_bicycle, ("bike",)),
+    "empty_wheelchair": AssetSpec("manual wheelchair without its user", (1.05, 0.66, 0.98), wheels.build_wheelchair, ()),
+    "cyclist": AssetSpec("person riding a bicycle", (1.78, 0.66, 1.75), riders.build_cyclist, ("bicyclist", "bicycle_rider")),
+    "bicycle": AssetSpec("bicycle without its rider", (1.75, 0.62, 1.08), wheels.build_bicycle, ("bike",)),
     "car": AssetSpec(
-        "passenger car", (4.4, 1.82, 1.52), True, vehicles.build_car, ("regular_vehicle", "vehicle", "sedan", "suv", "hatchback", "automobile")
+        "passenger car", (4.4, 1.82, 1.52), vehicles.build_car, ("regular_vehicle", "vehicle", "sedan", "suv", "hatchback", "automobile")
     ),
-    "van": AssetSpec("panel van or minibus", (5.0, 1.92, 2.1), True, vehicles.build_van, ("minivan", "minibus")),
-    "truck": AssetSpec(
-        "rigid truck with box or flat bed", (9.0, 2.5, 3.4), True, trucks.build_truck, ("box_truck", "lorry", "truck_cab", "large_vehicle")
-    ),
-    "bus": AssetSpec("city bus", (11.8, 2.55, 3.2), True, trucks.build_bus, ("school_bus", "bus_rigid", "coach")),
-    "trailer": AssetSpec("trailer on its own", (6.5, 2.3, 2.4), True, trucks.build_trailer, ("vehicular_trailer",)),
+    "van": AssetSpec("panel van or minibus", (5.0, 1.92, 2.1), vehicles.build_van, ("minivan", "minibus")),
+    "truck": AssetSpec("rigid truck with box or flat bed", (9.0, 2.5, 3.4), trucks.build_truck, ("box_truck", "lorry", "truck_cab", "large_vehicle")),
+    "bus": AssetSpec("city bus", (11.8, 2.55, 3.2), trucks.build_bus, ("school_bus", "bus_rigid", "coach")),
+    "trailer": AssetSpec("trailer on its own", (6.5, 2.3, 2.4), trucks.build_trailer, ("vehicular_trailer",)),
     "motorcycle": AssetSpec(
-        "motorcycle or scooter without its rider", (2.0, 0.8, 1.15), True, motorcycles.build_motorcycle, ("motorbike", "scooter", "moped")
+        "motorcycle or scooter without its rider", (2.0, 0.8, 1.15), motorcycles.build_motorcycle, ("motorbike", "scooter", "moped")
     ),
-    "motorcyclist": AssetSpec("rider on a motorcycle or scooter", (2.0, 0.8, 1.6), True, motorcycles.build_motorcyclist, ("motorcycle_rider",)),
-    "stroller": AssetSpec("child's stroller", (1.0, 0.6, 1.05), True, wheels.build_stroller, ("pram", "pushchair", "baby_carriage")),
-    "dog": AssetSpec("dog of any size", (0.75, 0.17, 0.65), True, animals.build_dog, ("animal",)),
+    "motorcyclist": AssetSpec("rider on a motorcycle or scooter", (2.0, 0.8, 1.6), motorcycles.build_motorcyclist, ("motorcycle_rider",)),
+    "stroller": AssetSpec("child's stroller", (1.0, 0.6, 1.05), wheels.build_stroller, ("pram", "pushchair", "baby_carriage")),
+    "dog": AssetSpec("dog of any size", (0.75, 0.17, 0.65), animals.build_dog, ("animal",)),
     "traffic_cone": AssetSpec(
-        "cone with reflective bands", (0.42, 0.42, 0.7), False, street_furniture.build_traffic_cone, ("cone", "construction_cone", "trafficcone")
+        "cone with reflective bands", (0.42, 0.42, 0.7), street_furniture.build_traffic_cone, ("cone", "construction_cone", "trafficcone")
     ),
-    "barrel": AssetSpec("construction drum", (0.62, 0.62, 0.96), False, street_furniture.build_barrel, ("construction_barrel",)),
-    "bollard": AssetSpec("bollard", (0.2, 0.2, 0.95), False, street_furniture.build_bollard, ("post",)),
-    "barrier": AssetSpec(
-        "barrier across x", (0.6, 2.0, 0.95), False, street_furniture.build_barrier, ("barricade", "jersey_barrier", "fence_barrier")
-    ),
-    "sign": AssetSpec("traffic sign", (0.1, 0.75, 2.6), False, street_furniture.build_sign, ("traffic_sign", "stop_sign")),
-    "pallet": AssetSpec("pallet, empty or loaded", (1.2, 0.85, 0.5), False, cargo.build_pallet, ()),
-    "box": AssetSpec("cardboard box", (0.5, 0.4, 0.4), False, cargo.build_box, ("carton", "cardboard_box", "parcel")),
-    "crate": AssetSpec("plastic stacking crate", (0.62, 0.42, 0.25), False, cargo.build_crate, ("tote",)),
-    "drum": AssetSpec("200-litre drum", (0.6, 0.6, 0.9), False, cargo.build_drum, ("oil_drum",)),
-    "mug": AssetSpec("mug with handle", (0.115, 0.085, 0.096), False, table_top.build_mug, ("cup",), True),
-    "bowl": AssetSpec("bowl", (0.16, 0.16, 0.065), False, table_top.build_bowl, (), True),
-    "bottle": AssetSpec("bottle with label", (0.073, 0.073, 0.25), False, table_top.build_bottle, (), True),
-    "can": AssetSpec("drink can, food tin or biscuit tin", (0.08, 0.08, 0.115), False, table_top.build_can, ("tin",), True),
-    "cereal_box": AssetSpec("cereal box", (0.062, 0.19, 0.28), False, table_top.build_cereal_box, ("cracker_box",), True),
-    "packet": AssetSpec("small printed box", (0.055, 0.12, 0.08), False, table_top.build_packet, ("tea_box",), True),
-    "book": AssetSpec("books in a stack", (0.25, 0.18, 0.06), False, table_top.build_book, ("books",), True),
-    "cake_box": AssetSpec("round lidded container", (0.22, 0.22, 0.11), False, table_top.build_cake_box, ("food_container",), True),
-    "apple": AssetSpec("apple", (0.076, 0.076, 0.08), False, table_top.build_apple, ("fruit",), True),
-    "banana": AssetSpec("banana", (0.17, 0.05, 0.035), False, table_top.build_banana, (), True),
+    "barrel": AssetSpec("construction drum", (0.62, 0.62, 0.96), street_furniture.build_barrel, ("construction_barrel",)),
+    "bollard": AssetSpec("bollard", (0.2, 0.2, 0.95), street_furniture.build_bollard, ("post",)),
+    "barrier": AssetSpec("barrier across x", (0.6, 2.0, 0.95), street_furniture.build_barrier, ("barricade", "jersey_barrier", "fence_barrier")),
+    "sign": AssetSpec("traffic sign", (0.1, 0.75, 2.6), street_furniture.build_sign, ("traffic_sign", "stop_sign")),
+    "pallet": AssetSpec("pallet, empty or loaded", (1.2, 0.85, 0.5), cargo.build_pallet, ()),
+    "box": AssetSpec("cardboard box", (0.5, 0.4, 0.4), cargo.build_box, ("carton", "cardboard_box", "parcel")),
+    "crate": AssetSpec("plastic stacking crate", (0.62, 0.42, 0.25), cargo.build_crate, ("tote",)),
+    "drum": AssetSpec("200-litre drum", (0.6, 0.6, 0.9), cargo.build_drum, ("oil_drum",)),
+    "mug": AssetSpec("mug with handle", (0.115, 0.085, 0.096), table_top.build_mug, ("cup",), True),
+    "bowl": AssetSpec("bowl", (0.16, 0.16, 0.065), table_top.build_bowl, (), True),
+    "bottle": AssetSpec("bottle with label", (0.073, 0.073, 0.25), table_top.build_bottle, (), True),
+    "can": AssetSpec("drink can, food tin or biscuit tin", (0.08, 0.08, 0.115), table_top.build_can, ("tin",), True),
+    "cereal_box": AssetSpec("cereal box", (0.062, 0.19, 0.28), table_top.build_cereal_box, ("cracker_box",), True),
+    "packet": AssetSpec("small printed box", (0.055, 0.12, 0.08), table_top.build_packet, ("tea_box",), True),
+    "book": AssetSpec("books in a stack", (0.25, 0.18, 0.06), table_top.build_book, ("books",), True),
+    "cake_box": AssetSpec("round lidded container", (0.22, 0.22, 0.11), table_top.build_cake_box, ("food_container",), True),
+    "apple": AssetSpec("apple", (0.076, 0.076, 0.08), table_top.build_apple, ("fruit",), True),
+    "banana": AssetSpec("banana", (0.17, 0.05, 0.035), table_top.build_banana, (), True),
 }
 
 
@@ -134,4 +128,3 @@ def build(asset_class: str, variant_seed: int, params: Mapping[str, Any] | None 
     parts = ASSET_CLASSES[asset_class].build(draw)
     draw.finish()
     return draw, parts
-

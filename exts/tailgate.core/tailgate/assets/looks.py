@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tailgate.assets.mesh_kit import Mesh
+from tailgate.stage.images import luminance
 
 Color = tuple[float, float, float]
 
@@ -47,11 +48,6 @@ class Part:
     look: Look
     mesh: Mesh
     crease_deg: float = 40.0
-
-
-def luminance(color: Color) -> float:
-    """Rec. 709 luminance of linear RGB."""
-    return float(np.dot(color, (0.2126, 0.7152, 0.0722)))
 
 
 def paint(color: Color, roughness: float = 0.25) -> Look:

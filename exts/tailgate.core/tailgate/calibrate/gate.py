@@ -48,7 +48,7 @@ def modality_gates(
         splits: trials behind every number.
     """
     places = {m: p for m, p in places_by_modality(real, STATISTICS).items() if sizes(p)}
-    found = {m: _gate(m, p, _controlled(m, p, wrong), _How(seed, LEVEL / len(places), splits), tick) for m, p in places.items()}
+    found = {m: _gate(m, p, _controlled(p, wrong), _How(seed, LEVEL / len(places), splits), tick) for m, p in places.items()}
     return {m: gate for m, gate in found.items() if gate is not None}
 
 
@@ -61,8 +61,8 @@ def applicable(real: Blocks) -> list[tuple[str, float]]:
     return [(c.name, s) for c in CONTROLS.values() if c.kind in kinds for s in c.strengths]
 
 
-def _controlled(modality: str, places: Places, wrong: Mapping[tuple[str, float], Blocks]) -> dict[str, Wrong]:
-    """The places under each control that changes a statistic of the modality."""
+def _controlled(places: Places, wrong: Mapping[tuple[str, float], Blocks]) -> dict[str, Wrong]:
+    """The places under each control that changes one of their statistics."""
     found = {}
     for name in dict.fromkeys(name for name, _ in wrong):
         control = CONTROLS[name]

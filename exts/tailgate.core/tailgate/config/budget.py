@@ -11,7 +11,9 @@ from tailgate.errors import nearest
 
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 Quantiles = tuple[float, float, float, float, float]
+"""Values at QUANTILES."""
 Interval = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 
 
@@ -66,10 +68,8 @@ class Prior(Model):
     length: Quantiles | None = None
     width: Quantiles | None = None
     height: Quantiles | None = None
-    per_frame: Quantiles | None = None
-    with_classes: dict[str, float] = {}
 
-    @field_validator("range", "yaw_deg", "length", "width", "height", "per_frame")
+    @field_validator("range", "yaw_deg", "length", "width", "height")
     @classmethod
     def _rising(cls, quantiles: Quantiles | None) -> Quantiles | None:
         if quantiles is not None and list(quantiles) != sorted(quantiles):

@@ -11,6 +11,8 @@ from tailgate.config.camera import CameraModel
 from tailgate.config.load import Model, Name, validate
 from tailgate.config.setting import Setting
 
+METRES_PER_NS = 0.149896229
+"""Range per time of flight: half the speed of light [m/ns]."""
 Angle = Annotated[float, Field(ge=-720, le=720)]
 """[deg]."""
 Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
@@ -121,6 +123,11 @@ class LidarModel(Model):
     def echoes(self) -> int:
         """Returns reported per firing."""
         return 2 if self.returns == "dual" else 1
+
+    @property
+    def pulse_range(self) -> float:
+        """Range within which echoes of one pulse merge [m]."""
+        return METRES_PER_NS * self.pulse_ns
 
     @classmethod
     def from_ouster(cls, path: str | Path) -> LidarModel:

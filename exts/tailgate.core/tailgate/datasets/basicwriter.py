@@ -17,6 +17,7 @@ from tailgate.datasets.boxes import inverse
 from tailgate.datasets.files import encode_png, write_array, write_bytes, write_json
 from tailgate.datasets.shared import returns
 from tailgate.frames import Frame, SensorFrame, host
+from tailgate.stage.extract import OBJECTS
 
 BOX_2D = np.dtype([("semanticId", "<u4"), ("x_min", "<i4"), ("y_min", "<i4"), ("x_max", "<i4"), ("y_max", "<i4"), ("occlusionRatio", "<f4")])
 BOX_3D = np.dtype(
@@ -138,7 +139,7 @@ def _masks(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
 
 def object_path(class_name: str, instance: int) -> str:
     """A stable name in the form of a prim path, one per instance of the run."""
-    return f"/Tailgate/Objects/{''.join(c if c.isalnum() else '_' for c in class_name)}_{instance:05d}"
+    return f"{OBJECTS}/{''.join(c if c.isalnum() else '_' for c in class_name)}_{instance:05d}"
 
 
 def _boxes(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:

@@ -79,7 +79,7 @@ def turn_of(T_world_sensor: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def move_with_sensor(vectors: np.ndarray, share: np.ndarray, T_world_sensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """World origins and rotated vectors of a sensor under way, each float64 (..., 3).
+    """World origins and rotated vectors of a sensor under way, each float64 (..., 3); a point is the sum of both.
 
     Args:
         vectors: in the sensor's frame at their own moment, (..., 3).
@@ -92,16 +92,3 @@ def move_with_sensor(vectors: np.ndarray, share: np.ndarray, T_world_sensor: np.
     turned = vectors * np.cos(a) + np.cross(axis, vectors) * np.sin(a) + along * (1.0 - np.cos(a))
     start, moved = T_world_sensor[0, :3, 3], T_world_sensor[1, :3, 3] - T_world_sensor[0, :3, 3]
     return start + np.asarray(share)[..., None] * moved, turned @ T_world_sensor[0, :3, :3].T
-
-
-def deskewed(xyz: np.ndarray, time_offset: np.ndarray, T_world_sensor: np.ndarray, duration: int) -> np.ndarray:
-    """Returns in the sensor's frame at the sweep's start, [n, 3] [m], from each in the frame of its own firing.
-
-    Args:
-        xyz: as ``SensorFrame.points`` gives them [m], [n, 3].
-        time_offset: since the sweep began [ns], [n].
-        T_world_sensor: poses at the sweep's start and end, [2, 4, 4].
-        duration: between the two [ns].
-    """
-    origin, turned = move_with_sensor(np.asarray(xyz, np.float64), time_offset / duration, T_world_sensor)
-    return (origin + turned - T_world_sensor[0, :3, 3]) @ T_world_sensor[0, :3, :3]

@@ -50,22 +50,6 @@ def scene_of(arrays: StageArrays, device: str = "cpu") -> TraceScene:
     return scene
 
 
-def ground_height(scene: TraceScene, xy: np.ndarray, top: float = 100.0, depth: float = 200.0) -> np.ndarray:
-    """Height of the first surface below ``top`` [m] under each point; NaN where there is none within ``depth`` [m].
-
-    Args:
-        scene: what may be stood on.
-        xy: [N, 2] m.
-
-    Returns:
-        float64 [N] m.
-    """
-    xy = np.asarray(xy, np.float64).reshape(-1, 2)
-    down = np.tile([0.0, 0.0, -1.0], (len(xy), 1))
-    t = scene.trace(np.column_stack([xy, np.full(len(xy), top)]), down, depth).t.astype(np.float64)
-    return np.where(np.isfinite(t), top - t, np.nan)
-
-
 NARROW, LOW, REACH = 3.0, 2.0, 50.0
 """A closed shape is solid rather than a room if it is narrower than the first or lower than the second [m]; faces are sought within the third [m]."""
 

@@ -24,8 +24,3 @@ def annotate_frame(scenario: OpenScenario, sample: Sample, frame: Frame) -> dict
     """Labels of a frame by each randomizer of kind "annotation"; the true labels stay as they are."""
     annotators = [r for r in scenario.randomizers if r.kind == "annotation" and r.name in sample.values]
     return {r.name: r.annotate(frame, sample.values[r.name]) for r in annotators}
-
-
-def reset(scenario: OpenScenario) -> None:
-    """Write the defaults: nothing of the pool is shown, materials and lights are the base scene's own."""
-    scenario.layers.frame.reset()

@@ -23,13 +23,13 @@ from tailgate.randomize.views import RigViews
 from tailgate.registry import randomizers as registry
 from tailgate.stage.check.contexts import none_found
 from tailgate.stage.contexts import Context, read_contexts
+from tailgate.stage.extract import RIG
 from tailgate.stage.labels import stage_labels
 from tailgate.stage.layers import IDENTITY, SceneLayers, open_base
 
 if TYPE_CHECKING:
     from pxr import Usd
 
-RIG_PATH = "/Tailgate/Rig"
 BUILT_IN_BASES = ("street", "warehouse", "table_top")
 
 
@@ -112,9 +112,9 @@ def author_scenario(scenario: Scenario, budget: Budget, rig: ResolvedRig, cache:
     queries = SceneQueries(static_scene(base))
     layers = SceneLayers(base)
     slots = fill_pool(layers, scenario, budget, _wanted(scenario, budget, randomizers), Path(cache))
-    layers.pool.define(RIG_PATH)
-    layers.pool.single_transform(RIG_PATH)
-    layers.frame.declare(f"{RIG_PATH}.xformOp:transform", "matrix4d", IDENTITY)
+    layers.pool.define(RIG)
+    layers.pool.single_transform(RIG)
+    layers.frame.declare(f"{RIG}.xformOp:transform", "matrix4d", IDENTITY)
     scene = PoolScene(layers, slots, contexts)
     for randomizer in randomizers:
         randomizer.author(scene)

@@ -13,10 +13,11 @@ from tailgate.config.budget import Budget
 from tailgate.config.scenario import Scenario
 from tailgate.errors import UserError
 from tailgate.rng import kernel_seed, rng
+from tailgate.stage.extract import OBJECTS
+from tailgate.stage.images import luminance
 from tailgate.stage.layers import IDENTITY, SceneLayers
 from tailgate.turns import breathe
 
-OBJECTS = "/Tailgate/Objects"
 SURFACE_POINTS = 384
 
 
@@ -58,7 +59,6 @@ class AssetSlot:
         name: ``<asset_class>_v<variant>_<slot>``; its path is ``/Tailgate/Objects/<name>``.
         instance: stable over the run, from 1.
         asset_class, output_class: what it is made from, and what it is labelled as.
-        variant: shape variant, from 0.
         shape: its geometry.
     """
 
@@ -66,7 +66,6 @@ class AssetSlot:
     instance: int
     asset_class: str
     output_class: str
-    variant: int
     shape: AssetShape
 
     @property
@@ -132,7 +131,7 @@ def _parts(stage) -> tuple[Part, ...]:
             roughness = surface.GetAttribute("inputs:roughness")
             reflectance = prim.GetAttribute("tailgate:reflectance")
             rgb = tuple(plain(color.Get())) if color and color.HasAuthoredValue() else (0.18, 0.18, 0.18)
-            grey = float(np.dot(rgb, (0.2126, 0.7152, 0.0722)))
+            grey = luminance(rgb)
             parts.append(
                 Part(
                     prim.GetName(),
@@ -197,7 +196,7 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
             serial = numbers.setdefault(want.asset_class, 0)
             numbers[want.asset_class] += 1
             name = f"{want.asset_class}_v{variant}_{serial}"
-            slots.append(AssetSlot(name, len(slots) + 1, want.asset_class, want.output_class, variant, shapes[variant]))
+            slots.append(AssetSlot(name, len(slots) + 1, want.asset_class, want.output_class, shapes[variant]))
     for slot in slots:
         _author_slot(layers, slot)
     return tuple(slots)

@@ -10,7 +10,7 @@ from tailgate.frames import Objects, ObjectView
 
 
 def quaternion_matrix(q: np.ndarray) -> np.ndarray:
-    """Rotation matrices [N, 3, 3] of unit quaternions w, x, y, z [N, 4]."""
+    """Rotation matrices [..., 3, 3] of quaternions w, x, y, z of any length [..., 4]."""
     w, x, y, z = np.moveaxis(np.asarray(q, dtype=np.float64) / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

@@ -11,7 +11,6 @@ import numpy as np
 
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, SensorFrame
-from tailgate.reference.labelmap import LabelMap
 from tailgate.reference.optics import CameraSpec, LidarSpec, Up, camera_spec, lidar_spec, up_direction
 from tailgate.reference.reader import Entry, Reader
 
@@ -50,11 +49,10 @@ class Side:
     frames: dict[str, Frame]
 
     @classmethod
-    def of(cls, root: Path, reader: Reader, entries: Sequence[Entry], labels: LabelMap | None = None) -> Side:
-        """Up to LOOKED_AT frames, spread evenly, in the words of a label map."""
+    def of(cls, root: Path, reader: Reader, entries: Sequence[Entry]) -> Side:
+        """Up to LOOKED_AT frames, spread evenly."""
         places = np.unique(np.linspace(0, len(entries) - 1, min(LOOKED_AT, len(entries))).round().astype(int))
-        frames = {entries[i].name: reader.read(entries[i].name) for i in places}
-        return cls(root, {name: labels.apply(frame) if labels else frame for name, frame in frames.items()})
+        return cls(root, {entries[i].name: reader.read(entries[i].name) for i in places})
 
     def sensors(self, modality: str) -> Iterator[tuple[str, str, SensorFrame]]:
         """(frame name, sensor name, sensor) of a modality: "lidar", "rgbd" (a camera with measured depth) or "colour"."""

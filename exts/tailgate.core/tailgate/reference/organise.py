@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tailgate.frames import SensorFrame
-
 ENCODER_TICKS = 4000
 """Ticks per turn of the HDL-64E encoder."""
 _OFFSETS = np.linspace(-0.05, 0.05, 101)
@@ -300,21 +298,3 @@ def organise(xyz: np.ndarray, intensity: np.ndarray, ring: np.ndarray, grid: Gri
         "ring": np.arange(beams, dtype=np.int32),
         "incidence": (np.nan_to_num(planes.incidence)[..., None] * (rng > 0)).astype(np.float32),
     }
-
-
-def reorganise(sensor: SensorFrame) -> SensorFrame:
-    """Pass an organised scan through its point list and back, as a file that stores only points would: ring-major, rising azimuth, no grid.
-
-    Comparing a synthetic scan with a reference whose grid was recovered is fair only if what recovery loses is lost on both sides.
-    """
-    points = sensor.points()
-    order = np.lexsort((np.arctan2(points["xyz"][:, 1], points["xyz"][:, 0]) % (2 * np.pi), points["ring"]))
-    xyz, ring = points["xyz"][order].astype(np.float64), points["ring"][order]
-    azimuth = np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
-    grid = recover_grid(ring, azimuth, np.hypot(xyz[:, 0], xyz[:, 1]))
-    beams = len(np.asarray(sensor.channel("ring")))
-    channels = organise(xyz, points["intensity"][order], ring, grid, beams)
-    for name in ("semantic", "instance"):
-        if name in points:
-            channels[name] = place(grid, beams, points[name][order])
-    return replace(sensor, channels=channels)

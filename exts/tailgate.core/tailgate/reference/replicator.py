@@ -15,15 +15,15 @@ import numpy as np
 from tailgate.errors import UserError, Where
 from tailgate.frames import Intrinsics
 from tailgate.reference.files import read_array, read_image, read_json
+from tailgate.stage.cameras import T_USD_OPTICAL
+from tailgate.stage.extract import OBJECTS
 
 NOTHING = ("BACKGROUND", "UNLABELLED", "INVALID")
 """What the mapping files call pixels without a label."""
 BOX_FIELDS = ("semanticId", "x_min", "y_min", "x_max", "y_max", "occlusionRatio")
 BOX_3D_FIELDS = (*BOX_FIELDS, "z_min", "z_max", "transform")
-T_USD_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
-"""A USD camera looks along -z with y up; the optical frame along z with y down."""
 _INTEGER = re.compile(r"(?<![A-Za-z\d])\d+")
-_OWN_PATH = re.compile(r"^/Tailgate/Objects/.*_(\d{5,})$")
+_OWN_PATH = re.compile(rf"^{OBJECTS}/.*_(\d{{5,}})$")
 
 
 @dataclass(frozen=True)

@@ -190,16 +190,6 @@ def lidar_intensity(lidar: SensorFrame, width: int = 1024, height: int = 192) ->
     return resize(color_map(share, "magma"), width, height, smooth=False)
 
 
-def lidar_semantic(lidar: SensorFrame, labels: Mapping[str, int], width: int = 1024, height: int = 192) -> np.ndarray:
-    """Semantic panorama; where columns share a pixel a labelled return wins over background."""
-    ids = scan(lidar, "semantic")
-    hit = scan(lidar, "range") > 0
-    code = _columns(np.where(hit, ids.astype(np.int64), -1), width, np.maximum)
-    colors = label_colors(np.maximum(code, 0).astype(np.uint32), labels)
-    colors[code < 0] = VOID
-    return resize(colors, width, height, smooth=False)
-
-
 def _columns(values: np.ndarray, width: int, keep: Any) -> np.ndarray:
     """Reduce columns to at most ``width`` by ``keep`` (np.minimum or np.maximum)."""
     if values.shape[1] <= width:

@@ -22,8 +22,8 @@ def floor_scale(ratio: float, interval: tuple[float, float], matters: bool, widt
         return 6 + (width - 12) * share
 
     color = RED if matters else BLUE
-    body = rect(6, 10, width - 12, 2, PALE) + rect(6, 4, at(1.0) - 6, 14, "#d5e3ef", 2)
-    body += line(at(interval[0]), 11, at(interval[1]), 11, color, 2) + dot(at(ratio), 11, 5, color) + line(at(1.0), 1, at(1.0), 21, INK, 1.5)
+    body = rect((6, 10), (width - 12, 2), PALE) + rect((6, 4), (at(1.0) - 6, 14), "#d5e3ef", 2)
+    body += line((at(interval[0]), 11), (at(interval[1]), 11), color, 2) + dot(at(ratio), 11, 5, color) + line((at(1.0), 1), (at(1.0), 21), INK, 1.5)
     return svg(width, 22, body, f"{ratio:.2f} times real against real, from {interval[0]:.2f} to {interval[1]:.2f}")
 
 
@@ -52,7 +52,7 @@ def scatter(points: np.ndarray, real: np.ndarray, width: int = 470, height: int 
     x = 12 + (points[:, 0] - low[0]) * scale + ((width - 24) - (high[0] - low[0]) * scale) / 2
     y = 12 + (high[1] - points[:, 1]) * scale + ((height - 44) - (high[1] - low[1]) * scale) / 2
     radius = 3.5 if len(points) < 400 else 2.2
-    body = rect(0.5, 0.5, width - 1, height - 26, "#fafbfc", 6, f'stroke="{PALE}"')
+    body = rect((0.5, 0.5), (width - 1, height - 26), "#fafbfc", 6, f'stroke="{PALE}"')
     for k in np.flatnonzero(~real):
         body += dot(x[k], y[k], radius, "none", f'stroke="{ORANGE}" stroke-width="1.5"')
     for k in np.flatnonzero(real):
@@ -69,6 +69,6 @@ def importances(rows: Sequence[tuple[str, float]], width: int = 560) -> str:
     top, body = max((v for _, v in rows), default=1.0), ""
     for i, (words, value) in enumerate(rows):
         y = 40 * i
-        body += text(0, y + 13, words, 12) + rect(0, y + 18, (width - 70) * value / max(top, 1e-9), 11, RED if i == 0 else GREY, 2)
+        body += text(0, y + 13, words, 12) + rect((0, y + 18), ((width - 70) * value / max(top, 1e-9), 11), RED if i == 0 else GREY, 2)
         body += text((width - 70) * value / max(top, 1e-9) + 6, y + 28, f"−{value:.3f} AUC", 11, "#4b5665")
     return svg(width, 40 * len(rows), body, "; ".join(words for words, _ in rows))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tailgate.report import gap_charts
@@ -18,15 +17,6 @@ SHOWN = 24
 """Differences drawn before the rest is folded away."""
 _RANGE = re.compile(r"(?:[<>] )?\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)? m\b")
 MODALITIES = {"lidar": "LiDAR", "rgbd": "RGB-D camera", "": "all sensors"}
-
-
-def write_page(record: GapRecord, out: str | Path) -> Path:
-    """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
-
-    out = Path(out)
-    write_atomically(out, render(record))
-    return out
 
 
 def render(record: GapRecord) -> str:

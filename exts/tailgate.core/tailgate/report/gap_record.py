@@ -91,9 +91,10 @@ class GapRecord:
 
     def to_html(self, out: str | Path) -> Path:
         """Write the page."""
-        from tailgate.report.gap_page import write_page
+        from tailgate.report.gap_page import render
+        from tailgate.report.page import write_page
 
-        return write_page(self, out)
+        return write_page(render(self), out)
 
 
 DIRECTIONS: Mapping[str, Mapping[str, str]] = {

@@ -10,11 +10,12 @@ from typing import Any
 
 from tailgate.report import charts
 from tailgate.report.coverage import Coverage
-from tailgate.report.page import long_unit, svg, template
+from tailgate.report.page import long_unit, svg, template, write_page
 from tailgate.report.pictures import cards
-from tailgate.report.record import Round, RunRecord, Score, read_run
+from tailgate.report.record import Round, RunRecord, read_run
 from tailgate.report.trust import judge
 from tailgate.report.words import STAGES, VERDICTS, code_words, metric_words
+from tailgate.validate.scorecard import Row
 
 PARTS = {"feedback": charts.BLUE, "hold-out": charts.ORANGE}
 RATIO_PARTS = {"audit": "audit", "holdout": "held-back", "feedback": "feedback"}
@@ -33,13 +34,9 @@ def write_report(run_dir: str | Path, out: str | Path) -> Path:
     Returns:
         The file.
     """
-    from tailgate.ledger.ledger import write_atomically
-
-    run, out = read_run(run_dir), Path(out)
-    page = render(run)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, page)
-    return out
+    page = render(read_run(run_dir))
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    return write_page(page, out)
 
 
 def render(run: RunRecord) -> str:
@@ -115,14 +112,14 @@ class GateRow:
     judged: int
     failed: int
     unjudged: int
-    worst: Score | None
+    worst: Row | None
     gates: bool
     unit: str
 
 
-def _gate_rows(scores: Sequence[Score]) -> list[GateRow]:
+def _gate_rows(scores: Sequence[Row]) -> list[GateRow]:
     """Rows by statistic, all strata together before single strata; statistics that were never measured come last."""
-    groups: dict[tuple[str, str, bool], list[Score]] = defaultdict(list)
+    groups: dict[tuple[str, str, bool], list[Row]] = defaultdict(list)
     for score in scores:
         if not score.class_name and score.metric not in ("reference", "unjudged"):
             groups[score.metric, score.modality, score.stratum not in ("", "all")].append(score)
@@ -131,9 +128,9 @@ def _gate_rows(scores: Sequence[Score]) -> list[GateRow]:
     return sorted(rows, key=lambda r: (r.metric not in measured, r.metric != "joint"))
 
 
-def _gate_row(metric: str, modality: str, single: bool, group: list[Score]) -> GateRow:
+def _gate_row(metric: str, modality: str, single: bool, group: list[Row]) -> GateRow:
     limited = [(_share_of_limit(s), s) for s in group if s.value is not None and s.limit]
-    nulls = [(s.null_median / s.limit, s.null_q95 / s.limit) for _, s in limited if s.null_median is not None and s.null_q95 is not None]
+    nulls = [(s.null.median / s.limit, s.null.q95 / s.limit) for _, s in limited if s.null]
     band = (sorted(n[0] for n in nulls)[len(nulls) // 2], sorted(n[1] for n in nulls)[len(nulls) // 2]) if nulls else None
     verdicts = [s.verdict for s in group]
     return GateRow(
@@ -150,7 +147,7 @@ def _gate_row(metric: str, modality: str, single: bool, group: list[Score]) -> G
     )
 
 
-def _share_of_limit(score: Score) -> float:
+def _share_of_limit(score: Row) -> float:
     """Above 1 = beyond the limit, also for scores that must reach it."""
     return score.limit / max(score.value, 1e-9) if score.higher_is_better else score.value / score.limit
 
@@ -175,7 +172,7 @@ class ProgressRow:
 
 def _progress_rows(rounds: Sequence[Round]) -> list[ProgressRow]:
     measured = [r for r in rounds if r.measured]
-    units = {s.metric: s.unit for r in measured for s in r.scores}
+    units = {name: unit for r in measured for name, unit in r.units.items()}
     floors = measured[-1].real_vs_real if measured else {}
     rows = []
     for statistic in sorted({s for r in measured for s in (*r.feedback, *r.holdout)}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 LONGEST_UNIT = 6
@@ -27,6 +28,14 @@ def _environment() -> Any:
 def template(name: str) -> Any:
     """A page's template by file name; what is put into it is escaped."""
     return _environment().get_template(name)
+
+
+def write_page(page: str, out: str | Path) -> Path:
+    """Write a page; it needs no network, no script and no other file."""
+    from tailgate.ledger.ledger import write_atomically
+
+    write_atomically(Path(out), page)
+    return Path(out)
 
 
 def figure(value: float | None, unit: str = "") -> str:

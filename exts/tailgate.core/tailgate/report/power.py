@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tailgate.config.budget import Gate
 from tailgate.config.gate import BatchLimits, ClassRecord, ControlRecord, GateFile, ModalityGate, Rate, RealNull
 from tailgate.report import charts
-from tailgate.report.page import figure, svg, template
+from tailgate.report.page import figure, svg, template, write_page
 from tailgate.report.words import metric_words
 from tailgate.validate.calibration import POWER
 from tailgate.validate.evidence import STATISTICS
@@ -120,9 +120,7 @@ def statistic_rows(gate: ModalityGate, limits: BatchLimits) -> list[StatisticRow
 
 
 def write_gate_page(gate: GateFile, out: Path) -> Path:
-    """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
-
+    """Write the page."""
     parts = [
         {
             "name": name,
@@ -134,10 +132,8 @@ def write_gate_page(gate: GateFile, out: Path) -> Path:
         }
         for name, own in gate.batch.items()
     ]
-    write_atomically(
-        out, template("gate.html.j2").render(gate=gate, parts=parts, shades=SHADES, metric_words=metric_words, rate=_rate, class_words=class_words)
-    )
-    return out
+    page = template("gate.html.j2").render(gate=gate, parts=parts, shades=SHADES, metric_words=metric_words, rate=_rate, class_words=class_words)
+    return write_page(page, out)
 
 
 def power_chart(gate: ModalityGate, name: str, width: int = 330, height: int = 190) -> str:
@@ -150,12 +146,12 @@ def power_chart(gate: ModalityGate, name: str, width: int = 330, height: int = 1
     def at(k: int, share: float) -> tuple[float, float]:
         return left + (k + 0.5) * step, bottom - (bottom - top) * share
 
-    body = charts.rect(at(record.at + 1, 0)[0] - step / 2, top, step, bottom - top, "#eef2f6")
+    body = charts.rect((at(record.at + 1, 0)[0] - step / 2, top), (step, bottom - top), "#eef2f6")
     for share in (0.0, 0.5, 1.0):
         y = at(0, share)[1]
-        body += charts.line(left, y, right, y) + charts.text(left - 6, y + 4, f"{share:.0%}", 10.5, "#4b5665", "end")
+        body += charts.line((left, y), (right, y)) + charts.text(left - 6, y + 4, f"{share:.0%}", 10.5, "#4b5665", "end")
     y = at(0, POWER)[1]
-    body += charts.line(left, y, right, y, charts.INK, 1.2, "5 4")
+    body += charts.line((left, y), (right, y), charts.INK, 1.2, "5 4")
     for k, words in enumerate(["real", *(f"{s:g}" for s in record.strengths)]):
         body += charts.text(at(k, 0)[0], bottom + 16, words, 10.5, "#4b5665", "middle")
     body += charts.text((left + right) / 2, height - 4, "strength", 10.5, "#4b5665", "middle")
@@ -167,7 +163,7 @@ def power_chart(gate: ModalityGate, name: str, width: int = 330, height: int = 1
         for k, rate in enumerate(rates):
             x, y = at(k, rate.value)
             if limits is sizes[-1]:
-                body += charts.line(x, at(k, rate.low)[1], x, at(k, rate.high)[1], color, 1.2)
+                body += charts.line((x, at(k, rate.low)[1]), (x, at(k, rate.high)[1]), color, 1.2)
             body += charts.dot(x, y, 3.2, color)
     stated = f"{sizes[-1].power[name][record.at].value:.0%} of batches of {sizes[-1].size} blocks rejected at {record.stated:g}"
     return charts.svg(width, height, body, f"{name}: {stated}")

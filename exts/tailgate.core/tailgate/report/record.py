@@ -34,31 +34,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Score:
-    """One row of a scorecard. ``source`` says whose: "batch 3 of round 0", "round 2 feedback", "class"."""
-
-    source: str
-    metric: str
-    modality: str
-    class_name: str
-    stratum: str
-    value: float | None
-    unit: str
-    n: int | None
-    limit: float | None
-    null_median: float | None
-    null_q95: float | None
-    gates: bool
-    verdict: str
-    note: str
-
-    @property
-    def higher_is_better(self) -> bool:
-        """True for the dogss scores, which must reach their limit instead of staying below it."""
-        return self.metric in ("dogss", "dogss_score", "dogss_score_brief")
-
-
-@dataclass(frozen=True)
 class ClassResult:
     """One output class: what was asked and made, the class gate's verdict, its reasons and its scores."""
 
@@ -67,12 +42,13 @@ class ClassResult:
     achieved: int
     verdict: str | None
     codes: tuple[str, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
 class Round:
-    """One round: distances to both parts of the reference by statistic (W1), their ratio to real-against-real, and what feedback changed after it."""
+    """One round: distances to both parts of the reference by statistic (W1) with their units, their ratio to real-against-real, and what feedback
+    changed after it."""
 
     number: int
     state: str
@@ -84,7 +60,7 @@ class Round:
     holdout: dict[str, float]
     distance_ratio: dict[str, float]
     real_vs_real: dict[str, dict[str, float]]
-    scores: tuple[Score, ...]
+    units: dict[str, str]
     changes: tuple[dict[str, Any], ...]
 
     @property
@@ -123,7 +99,7 @@ class RunRecord:
     classes: tuple[ClassResult, ...]
     rounds: tuple[Round, ...]
     frames: tuple[FrameRecord, ...]
-    batch_scores: tuple[Score, ...]
+    batch_scores: tuple[Row, ...]
     frame_scores: dict[str, tuple[float, ...]]
     object_scores: dict[str, dict[str, tuple[float, ...]]]
     batch_codes: dict[str, int]
@@ -211,7 +187,7 @@ def _classes(cells: Iterable[Cell], outcome: Mapping[str, Any] | None) -> tuple[
     for name in names:
         own = [c for c in cells if c.class_name == name]
         entry = judged.get(name) or {}
-        scores = tuple(_score(row, "class") for row in entry.get("rows") or ())
+        scores = tuple(map(Row.from_json, entry.get("rows") or ()))
         codes = entry.get("codes") or list(dict.fromkeys(s.metric for s in scores if s.gates and s.verdict == "failed"))
         results.append(
             ClassResult(
@@ -231,7 +207,7 @@ def _round(db: sqlite3.Connection, row: sqlite3.Row) -> Round:
     summary = card.get("summary") or {}
     clips = dict(db.execute("select state, count(*) from clips where round = ? group by state", (number,)).fetchall())
     batches = dict(db.execute("select verdict, count(*) from batches where round = ? group by verdict", (number,)).fetchall())
-    scores = [_score(r, f"round {number} {part}") for part in ("feedback", "holdout") for r in card.get(part) or ()]
+    units = {r["statistic"]: r["unit"] for part in ("feedback", "holdout") for r in card.get(part) or ()}
     return Round(
         number,
         row["state"],
@@ -243,35 +219,14 @@ def _round(db: sqlite3.Connection, row: sqlite3.Row) -> Round:
         _finite(summary.get("holdout")),
         _finite(summary.get("distance_ratio")),
         {k: _finite(v) for k, v in (card.get("real_vs_real") or {}).items() if isinstance(v, Mapping)},
-        tuple(scores),
+        units,
         tuple(json.loads(row["feedback"])),
     )
 
 
-def _score(row: Mapping[str, Any], source: str) -> Score:
-    null = row.get("null") or {}
-    return Score(
-        source=source,
-        metric=str(row.get("metric") or row.get("statistic") or ""),
-        modality=str(row.get("modality") or ""),
-        class_name=str(row.get("class") or ""),
-        stratum=str(row.get("stratum") or ""),
-        value=_number(row.get("value")),
-        unit=str(row.get("unit") or ""),
-        n=row.get("n", row.get("n_synthetic")),
-        limit=_number(row.get("limit")),
-        null_median=_number(null.get("median")),
-        null_q95=_number(null.get("q95")),
-        gates=bool(row.get("gates")),
-        verdict=str(row.get("verdict") or "unjudged"),
-        note=str(row.get("note") or ""),
-    )
-
-
-def _batch_scores(db: sqlite3.Connection) -> Iterable[Score]:
-    for batch in db.execute("select round, number, scorecard from batches order by round, number"):
-        for row in json.loads(batch["scorecard"]):
-            yield _score(row, f"batch {batch['number']} of round {batch['round']}")
+def _batch_scores(db: sqlite3.Connection) -> Iterable[Row]:
+    for batch in db.execute("select scorecard from batches order by round, number"):
+        yield from map(Row.from_json, json.loads(batch["scorecard"]))
 
 
 def _frames(db: sqlite3.Connection, folder: Path) -> Iterable[FrameRecord]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tailgate.config.budget import Gate
@@ -25,15 +24,6 @@ PER_FRAME = 2
 """Pictures of one frame."""
 WHERE_SHOWN = 6
 """Strata named in one line of what was not judged; the others are counted."""
-
-
-def write_page(card: ScoreRecord, out: str | Path) -> Path:
-    """Write the page of a score; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
-
-    out = Path(out)
-    write_atomically(out, render(card))
-    return out
 
 
 def render(card: ScoreRecord) -> str:

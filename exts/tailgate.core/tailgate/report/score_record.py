@@ -221,6 +221,7 @@ class ScoreRecord:
 
     def to_html(self, path: str | Path) -> Path:
         """Write the page: self-contained, no script, no network."""
-        from tailgate.report.score_page import write_page
+        from tailgate.report.page import write_page
+        from tailgate.report.score_page import render
 
-        return write_page(self, path)
+        return write_page(render(self), path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tailgate.report import charts
-from tailgate.report.page import svg, template
+from tailgate.report.page import svg, template, write_page
 from tailgate.report.words import metric_words
 
 if TYPE_CHECKING:
@@ -166,16 +166,13 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
 
 
 def write_sensor_page(record: SensorRecord, out: Path) -> Path:
-    """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
-
+    """Write the page."""
     strips = [svg(interval_strip(row)) if row.bounds else "" for row in record.settings]
     bars = [svg(ratio_bar(held)) for held in record.held]
     page = template("sensor.html.j2").render(
         record=record, sentences=sentences(record), strips=strips, bars=bars, states=STATES, limit=LIMIT, metric_words=metric_words, span=_span
     )
-    write_atomically(out, page)
-    return out
+    return write_page(page, out)
 
 
 def interval_strip(row: SettingRow, width: int = 170) -> str:
@@ -185,8 +182,8 @@ def interval_strip(row: SettingRow, width: int = 170) -> str:
         return 4 + (width - 8) * row.share(value)
 
     color = {"identified": charts.GREEN, "roughly": charts.ORANGE}.get(row.state, charts.GREY)
-    body = charts.rect(4, 8, width - 8, 4, charts.PALE, 2)
-    body += charts.rect(at(row.low), 6, max(at(row.high) - at(row.low), 1.5), 8, color, 2, 'fill-opacity="0.45"')
+    body = charts.rect((4, 8), (width - 8, 4), charts.PALE, 2)
+    body += charts.rect((at(row.low), 6), (max(at(row.high) - at(row.low), 1.5), 8), color, 2, 'fill-opacity="0.45"')
     body += charts.dot(at(row.value), 10, 3.6, color)
     return charts.svg(width, 20, body, f"{row.name}: {row.value:.3g} in {row.bounds[0]:g} … {row.bounds[1]:g}")
 
@@ -199,10 +196,10 @@ def ratio_bar(held: HeldOutLike, width: int = 260) -> str:
         return (width - 4) * min(max(math.log(max(ratio, 0.5) / 0.5) / math.log(100.0), 0.0), 1.0)
 
     before = held.before / max(held.between, 1e-12)
-    body = charts.rect(0, 5, at(before), 10, charts.PALE, 2)
-    body += charts.rect(0, 5, max(at(held.ratio), 2), 10, charts.ORANGE if held.ratio > LIMIT else charts.GREEN, 2)
-    body += charts.line(at(held.interval[0]), 10, at(held.interval[1]), 10, charts.INK, 1)
-    body += charts.line(at(LIMIT), 1, at(LIMIT), 19, charts.INK, 1.5)
+    body = charts.rect((0, 5), (at(before), 10), charts.PALE, 2)
+    body += charts.rect((0, 5), (max(at(held.ratio), 2), 10), charts.ORANGE if held.ratio > LIMIT else charts.GREEN, 2)
+    body += charts.line((at(held.interval[0]), 10), (at(held.interval[1]), 10), charts.INK, 1)
+    body += charts.line((at(LIMIT), 1), (at(LIMIT), 19), charts.INK, 1.5)
     return charts.svg(width, 20, body, f"{held.statistic}: {before:.2f} before, {held.ratio:.2f} after")
 
 

@@ -68,7 +68,7 @@ def top_view(frame: Frame, sensor: str, width: int = 640, height: int = 640, rea
     to_view = _levelled(device)
     xyz, ids = _points(device)
     xyz = xyz @ to_view[:3, :3].T + to_view[:3, 3]
-    window = Window(width, height, reach or _reach(xyz, frame, device), 0.5 if device.kind == "lidar" else 0.06)
+    window = Window(width, height, reach or _reach(xyz, device), 0.5 if device.kind == "lidar" else 0.06)
     fine = window.scaled(_OVERSAMPLE)
     image = _raster(xyz, ids, frame.labels, fine)
     picture = Image.fromarray(image)
@@ -117,7 +117,7 @@ def _points(device: SensorFrame) -> tuple[np.ndarray, np.ndarray]:
     return xyz, host(ids)[::step, ::step][keep] if ids is not None else np.zeros(len(xyz), np.uint32)
 
 
-def _reach(xyz: np.ndarray, frame: Frame, device: SensorFrame) -> float:
+def _reach(xyz: np.ndarray, device: SensorFrame) -> float:
     far = float(np.quantile(np.hypot(xyz[:, 0], xyz[:, 1]), 0.9)) if len(xyz) else 20.0
     seen = np.asarray(device.view.range, dtype=float)[np.asarray(device.view.visible) > 0]
     if seen.size:

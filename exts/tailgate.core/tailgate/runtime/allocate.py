@@ -16,8 +16,7 @@ def allocate(cells: Sequence[Cell], achieved: Mapping[str, int], clips: int) -> 
         clips: number of clips in the round.
 
     Returns:
-        A cell name per clip (largest-remainder shares, then a smooth weighted round robin so that every batch holds every cell in
-        proportion). All cells met: an empty list.
+        A cell name per clip, in a smooth weighted round robin: every batch holds every cell in proportion. All cells met: an empty list.
     """
     short = {c.name: max(0, c.target - achieved.get(c.name, 0)) for c in cells}
     need = {name: n for name, n in short.items() if n > 0}

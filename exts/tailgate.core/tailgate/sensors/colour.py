@@ -5,7 +5,7 @@ Sources and models stand in the parts: ``optics``, ``photosites``, ``sharpening`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from tailgate.geometry.quiet import wp
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device
 from tailgate.sensors.handover import hand_over, hand_over_twin
-from tailgate.sensors.isp import decode_table, demosaic, develop, develop_twin, mosaic
+from tailgate.sensors.isp import BLUE, GREEN, RED, decode_table, demosaic, develop, develop_twin, mosaic
 from tailgate.sensors.optics import through_lens, through_lens_twin
+from tailgate.sensors.parameters import Parameters
 from tailgate.sensors.photosites import expose, expose_twin
 from tailgate.sensors.sharpening import sharpen, sharpen_twin
 
@@ -28,7 +29,7 @@ BRIGHTEST = wp.constant(1.0e5)
 
 
 @dataclass(frozen=True)
-class ColourResponse:
+class ColourResponse(Parameters):
     """Values of the colour settings.
 
     Attributes:
@@ -92,11 +93,6 @@ class ColourResponse:
     chroma_loss: float = 0.0
     jpeg_loss: float = 0.0
 
-    @classmethod
-    def from_params(cls, params: dict[str, float]) -> ColourResponse:
-        """Take the colour parameters of ``params``."""
-        return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
-
 
 @wp.kernel
 def decode_kernel(rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dtype=wp.float32), gain: wp.vec3, out: wp.array(dtype=wp.vec3, ndim=2)):
@@ -123,7 +119,7 @@ def luminance_kernel(rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dty
     r = decode[int(rgb[y, x, 0])]
     g = decode[int(rgb[y, x, 1])]
     b = decode[int(rgb[y, x, 2])]
-    out[y, x] = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    out[y, x] = RED * r + GREEN * g + BLUE * b
 
 
 def respond_radiance(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tailgate.stage.images import LUMINANCE
+
 GREY = 0.18
 """Signal that automatic exposure gives to the log-average of a picture (Reinhard et al. 2002), where the renderer chose none."""
 
@@ -35,6 +37,6 @@ def lagged(target: float, lag: float, device: Device) -> float:
 
 def meter(hdr: np.ndarray) -> float:
     """Exposure that shows the log-average of a radiance image [H, W, >= 3] as ``GREY``."""
-    luminance = hdr[..., :3].astype(np.float64) @ (0.2126, 0.7152, 0.0722)
+    luminance = hdr[..., :3].astype(np.float64) @ LUMINANCE
     lit = luminance[(luminance > 0) & np.isfinite(luminance)]
     return float(GREY / np.exp(np.log(lit).mean())) if len(lit) else 1.0

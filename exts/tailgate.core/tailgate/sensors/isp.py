@@ -14,13 +14,14 @@ import numpy as np
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import strips
 from tailgate.packages import need
+from tailgate.stage.images import LUMINANCE
 
 wp.set_module_options({"enable_backward": False})
 
 KNOTS = 16384
 PEDESTAL = 0.0625
 """Black level of the raw image as a share of its range: noise goes below black and is not cut off before it is averaged."""
-LUMA = (0.2126, 0.7152, 0.0722)
+RED, GREEN, BLUE = (wp.constant(float(weight)) for weight in LUMINANCE)
 
 
 @wp.struct
@@ -44,7 +45,7 @@ def develop_kernel(
     last = curve.shape[0] - 1
     for x in range(first, first + strip):
         v = wp.cw_mul(signal[y, x], d.gains)
-        grey = 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]
+        grey = RED * v[0] + GREEN * v[1] + BLUE * v[2]
         for c in range(3):
             value = wp.clamp((grey + d.saturation * (v[c] - grey)) / d.full, 0.0, 1.0)
             if d.gamma != 1.0:
@@ -95,7 +96,7 @@ def develop(signal: wp.array, r: object, full: float, filmic: bool, out: wp.arra
 def develop_twin(signal: np.ndarray, r: object, full: float, filmic: bool) -> np.ndarray:
     """Readable twin of ``develop``, uint8 [H, W, 3]."""
     v = signal * gains(r)
-    grey = (v @ np.array(LUMA))[..., None]
+    grey = (v @ LUMINANCE)[..., None]
     v = np.clip(grey + r.saturation * (v - grey), 0, full)
     v = np.minimum(v**r.gamma, full)
     return np.rint(np.interp(v, np.linspace(0, full, KNOTS), tone_curve(full, filmic))).astype(np.uint8)

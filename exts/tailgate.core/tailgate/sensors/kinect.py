@@ -17,7 +17,7 @@ right of it (tangents).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
 
@@ -28,6 +28,7 @@ from tailgate.rng import kernel_seed
 from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, optics_of, shadowed, spread_kernel, surface_kernel
 from tailgate.sensors.matching import Window, match
 from tailgate.sensors.noise_field import noise_fields
+from tailgate.sensors.parameters import Parameters
 
 wp.set_module_options({"enable_backward": False})
 
@@ -36,7 +37,7 @@ DISPARITY_CONSTANT = 586.0 * 0.075
 
 
 @dataclass(frozen=True)
-class KinectResponse:
+class KinectResponse(Parameters):
     """Values of the response settings; each field's unit is that of the setting of the same name.
 
     Attributes:
@@ -85,11 +86,6 @@ class KinectResponse:
     grazing_limit: float = 90.0
     dark_limit: float = 0.0
     dropout: float = 0.0
-
-    @classmethod
-    def from_params(cls, params: dict[str, float]) -> KinectResponse:
-        """Take the depth parameters of ``params``."""
-        return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
     @property
     def dropout_quantile(self) -> float:

@@ -41,8 +41,6 @@ from tailgate.sensors.lidar_random import BIAS, BIAS_SEED, MAX_CORRELATION, norm
 
 NEAR_LENGTH = 5.0
 """Decay length of losses at close range [m]."""
-METRES_PER_NS = 0.149896229
-"""Range per time of flight: half the speed of light [m/ns]."""
 REFERENCE_RANGE = 10.0
 """Range at which range changes neither intensity nor losses [m]."""
 MAX_TAN = 20.0
@@ -165,7 +163,7 @@ class Limits:
 
 def limits_of(model: LidarModel, extinction: float = 0.0) -> Limits:
     """Limits of a sensor model in air of this extinction [1/m]."""
-    wrap, pulse = model.azimuth_fov_deg > 359.0, METRES_PER_NS * model.pulse_ns
+    wrap, pulse = model.azimuth_fov_deg > 359.0, model.pulse_range
     return Limits(model.range_min, model.range_max, model.range_step, float(extinction), wrap, pulse, tuple(model.range_offset_m))
 
 

@@ -20,6 +20,7 @@ from tailgate.rng import kernel_seed
 from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence, incidence_twin, optics_of, surface_kernel
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
+from tailgate.sensors.parameters import Parameters
 
 wp.set_module_options({"enable_backward": False})
 
@@ -34,7 +35,7 @@ class Pair(KinectResponse):
 
 
 @dataclass(frozen=True)
-class StereoResponse:
+class StereoResponse(Parameters):
     """Values of the response settings; those not named here are as in ``KinectResponse``.
 
     Attributes:
@@ -65,11 +66,6 @@ class StereoResponse:
     dropout: float = 0.0
     pattern: float = 0.5
     texture_limit: float = 0.0
-
-    @classmethod
-    def from_params(cls, params: dict[str, float]) -> StereoResponse:
-        """Take the depth parameters of ``params``."""
-        return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
     def matching(self, focal: float) -> Pair:
         """The same in terms of ``KinectResponse`` for a focal length [px]."""

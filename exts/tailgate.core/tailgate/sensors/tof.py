@@ -9,7 +9,7 @@ arrives over several walls (multipath) is left out.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tailgate.geometry.quiet import wp
 from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence, incidence_twin, optics_of, surface_kernel
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 from tailgate.sensors.optics import spread_taps
+from tailgate.sensors.parameters import Parameters
 
 wp.set_module_options({"enable_backward": False})
 
@@ -24,7 +25,7 @@ LIGHT_SPEED = 299_792_458.0
 
 
 @dataclass(frozen=True)
-class TofResponse:
+class TofResponse(Parameters):
     """Values of the response settings.
 
     Attributes:
@@ -40,11 +41,6 @@ class TofResponse:
     spread: float = 0.0
     amplitude_limit: float = 0.0
     depth_step: float = 0.0
-
-    @classmethod
-    def from_params(cls, params: dict[str, float]) -> TofResponse:
-        """Take the depth parameters of ``params``."""
-        return cls(**{f.name: float(params[f.name]) for f in fields(cls) if f.name in params})
 
     @property
     def wrap(self) -> float:

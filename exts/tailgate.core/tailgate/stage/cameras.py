@@ -15,7 +15,7 @@ from tailgate.stage.poses import pose_of
 from tailgate.stage.values import fits, kind_of
 
 if TYPE_CHECKING:
-    from pxr import Usd
+    from pxr import Usd, UsdGeom
 
     from tailgate.stage.walk import Notes
 
@@ -68,10 +68,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         raise refused(f"must be a perspective one, as real cameras are, got {camera.GetProjectionAttr().Get(now)}")
     if not (np.isfinite([focal, across, down]).all() and min(focal, across, down) > 0):
         raise refused(f"must have a focal length and apertures above 0, got {focal:g}, {across:g}, {down:g}")
-    if camera.GetClippingPlanesAttr().Get(now):
-        notes.add(f"camera {path}: clipping planes are not honoured, its clipping range is")
-    if camera.GetExposureAttr().Get(now):
-        notes.add(f"camera {path}: its exposure is not honoured, pictures are exposed by what they show")
+    _name_unhonoured(camera, now, notes)
     height = max(1, round(width * down / across))
     fx, fy = width * focal / across, height * focal / down
     aside, up, f_stop, focused = numbers("horizontalApertureOffset", "verticalApertureOffset", "fStop", "focusDistance")
@@ -94,6 +91,13 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
         raise refused("must have a transform that is finite and does not flatten it")
     T[:3, :3] = unskewed(T[:3, :3])
     return model, T @ T_USD_OPTICAL
+
+
+def _name_unhonoured(camera: UsdGeom.Camera, now: Usd.TimeCode, notes: Notes) -> None:
+    if camera.GetClippingPlanesAttr().Get(now):
+        notes.add(f"camera {camera.GetPath()}: clipping planes are not honoured, its clipping range is")
+    if camera.GetExposureAttr().Get(now):
+        notes.add(f"camera {camera.GetPath()}: its exposure is not honoured, pictures are exposed by what they show")
 
 
 def _chosen(stage: Usd.Stage, path: str) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.composition import composition_errors, hushed, unloaded
-from tailgate.stage.images import ImageStore
+from tailgate.stage.images import LUMINANCE, ImageStore
 from tailgate.stage.labels import get_label
-from tailgate.stage.materials import COLUMNS, GONE, LUMINANCE, PRESENCE, MaterialReader, Surface
+from tailgate.stage.materials import COLUMNS, GONE, PRESENCE, MaterialReader, Surface
 from tailgate.stage.meshes import FARTHEST, NOT_FINITE, MeshData, primvar, read_shape
 from tailgate.stage.shaders import TEXTURED
 from tailgate.stage.textures import Texture

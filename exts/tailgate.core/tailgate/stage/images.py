@@ -11,6 +11,8 @@ from tailgate.packages import found, need
 
 FALLBACK = (1.0, 0.0, 1.0, 1.0)
 """Shown in place of an image that cannot be read: magenta, which no asset has by chance."""
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of linear red, green and blue (ITU-R BT.709)."""
 
 
 def load_image(path: str) -> np.ndarray | None:
@@ -108,6 +110,11 @@ def rgba(image: np.ndarray) -> np.ndarray:
 def to_linear(code: np.ndarray) -> np.ndarray:
     """Linear value of sRGB code values 0..1 (IEC 61966-2-1)."""
     return np.where(code <= 0.04045, code / 12.92, ((np.maximum(code, 0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(color: np.ndarray | tuple[float, ...]) -> float:
+    """Luminance of a linear colour."""
+    return float(np.dot(color, LUMINANCE))
 
 
 class ImageStore:

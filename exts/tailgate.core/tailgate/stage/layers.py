@@ -183,8 +183,8 @@ class FrameLayer:
     def update(self) -> Iterator[FrameLayer]:
         """Collect ``write`` calls; on leaving, set what differs from the present values in one change block.
 
-        An attribute that is not written goes back to its default, so the state after an update depends on that update alone. If the body
-        raises, nothing is written.
+        An attribute that is not written goes back to its default, so the state after an update depends on that update alone, and one without
+        writes resets all: nothing of the pool is shown, materials and lights are the base scene's own. If the body raises, nothing is written.
         """
         self._pending = {}
         try:
@@ -198,10 +198,6 @@ class FrameLayer:
         if path not in self._specs:
             raise KeyError(f"'{path}' was not declared, so it cannot be written per clip")
         self._pending[path] = value
-
-    def reset(self) -> None:
-        """Write every default."""
-        self._flush({})
 
     def _flush(self, pending: Mapping[str, Any]) -> None:
         from pxr import Sdf

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailgate.stage.composition import hushed
-from tailgate.stage.images import ImageStore
+from tailgate.stage.images import LUMINANCE, ImageStore
 from tailgate.stage.moment import moment
 from tailgate.stage.shaders import FAMILIES, PREVIEW, TEXTURED, UNSAID, Family, find_shader, omni_texture, tinted
 from tailgate.stage.textures import Texture, asset_path, held, read_texture
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tailgate.stage.walk import Notes
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Relative luminance of linear sRGB primaries (ITU-R BT.709)."""
 
 OWN = ("tailgate:reflectance", "tailgate:transmittance", "tailgate:grain")

@@ -67,7 +67,7 @@ def c2st(
     sides = _checked(X, Y, names, groups)
     folds = _Folds(*_units(sides, groups), seed)
     features = _normal_scores(np.concatenate(sides))
-    expand = _feature_map(features, folds.unit, seed)
+    expand = _feature_map(features, seed)
     mapped = expand(features)
     auc = _auc(folds, mapped, folds.labels()[:, None])[0]
     draw = rng(seed, "c2st", 0, 0, 0, "permutations")
@@ -153,7 +153,7 @@ def _normal_scores(pooled: np.ndarray) -> np.ndarray:
     return ndtri((rankdata(pooled, axis=0) - 0.5) / len(pooled))
 
 
-def _feature_map(features: np.ndarray, unit: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+def _feature_map(features: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
     """The features beside their RBF map around landmarks, with the median distance as its width."""
     from scipy.spatial.distance import pdist
     from sklearn.kernel_approximation import Nystroem

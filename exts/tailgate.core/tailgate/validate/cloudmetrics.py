@@ -37,8 +37,6 @@ class Gap:
     Attributes:
         gap: in [0.0198, 1), lower is better.
         m3c2_median, nearest, iou: its parts M [m], C [m] and I, as ``cloudmetrics_gap`` takes them.
-        medians: class -> median M3C2 distance [m], for the classes that count in M.
-        ious: class -> voxel IoU, for every class of the real cloud.
         left_out: class -> why it does not count in M.
     """
 
@@ -46,8 +44,6 @@ class Gap:
     m3c2_median: float
     nearest: float
     iou: float
-    medians: dict[int, float]
-    ious: dict[int, float]
     left_out: dict[int, str]
 
 
@@ -101,7 +97,7 @@ def cloudmetrics(real: Labelled, synthetic: Labelled, options: Options = Options
     m = sum(weights[c] * abs(d) for c, d in medians.items()) / sum(weights[c] for c in medians)
     i = sum(weights[c] * v for c, v in ious.items()) / sum(weights.values())
     nearest = chamfer(p, q)
-    return Gap(cloudmetrics_gap(m, nearest, i), m, nearest, i, medians, ious, left_out)
+    return Gap(cloudmetrics_gap(m, nearest, i), m, nearest, i, left_out)
 
 
 def _labelled(side: Labelled, name: str) -> Labelled:

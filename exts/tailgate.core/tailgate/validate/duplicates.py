@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tailgate.frames import Frame, SensorFrame, host
+from tailgate.stage.images import LUMINANCE
 
 ROWS, COLUMNS = 16, 16
 """Bits of a signature: cells of the grid, less the last column."""
@@ -18,7 +19,6 @@ STEP = 0.02
 """Least difference of two cells that counts, relative to the mean cell: flat areas give equal bits whatever the noise."""
 NEAR = 3
 """Bits [of 256] that two views of one scene may differ by: other noise turns 2 at most, another place of one small object on a table 4 and more."""
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 _BLOCK = 2**22
 """Distances held at a time."""
 
@@ -33,7 +33,7 @@ def _grid(sensor: SensorFrame) -> np.ndarray | None:
     if sensor.kind == "lidar":
         first = host(sensor.channel("range"))[..., 0]
         return _averaged(np.divide(1.0, first, out=np.zeros_like(first), where=first > 0))
-    return _averaged(host(sensor.channels["rgb"]))[..., :3] @ _LUMINANCE if "rgb" in sensor.channels else None
+    return _averaged(host(sensor.channels["rgb"]))[..., :3] @ LUMINANCE.astype(np.float32) if "rgb" in sensor.channels else None
 
 
 def _averaged(picture: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def add_edges(sketch: Sketch, image: DepthImage, rows: Steps, columns: Steps) ->
             near = line.second[use] if rising else line.first[use]
             _add_roughness(sketch, near, width)
             _add_colour(sketch, image, near, rising)
-    _add_mixed(sketch, rows, width)
+    _add_mixed(sketch, rows)
     _add_labels(sketch, image, rows)
 
 
@@ -88,7 +88,7 @@ def _add_colour(sketch: Sketch, image: DepthImage, near: np.ndarray, rising: boo
     sketch.add(EDGE_STATISTICS["colour_edges"], np.full(int(strong.sum()), 0 if rising else 1), -offset[0, best[strong]].astype(np.float64))
 
 
-def _add_mixed(sketch: Sketch, rows: Steps, width: int) -> None:
+def _add_mixed(sketch: Sketch, rows: Steps) -> None:
     """An edge is mixed where the next step is an edge of the same sense, through one pixel that touches either side."""
     edge, jump, gap = rows.is_edge, rows.jump, rows.gap
     same_sense = (jump[:-1] > 0) == (jump[1:] > 0)

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from tailgate.rng import rng
+from tailgate.validate.calibration import MIN_PLACES
 from tailgate.validate.deviation import magnitudes
-from tailgate.validate.places import Places, w1_rows
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.places import Places
+from tailgate.validate.sketch import Sketch, Statistic, w1
 
 DRAWS = 200
 """Bootstrap draws behind every interval, and random halves of the real places behind every floor."""
-MIN_PLACES = 4
-"""Fewest real places with a floor: two on either side."""
 LOCATION = 0.5
 """A shift of the mean of at least this share of the distance is called more or less; otherwise the shape of the distribution differs."""
 
@@ -106,8 +105,8 @@ def differences(layer: Layer, real: Places, synthetic: Sequence[Sketch], frames:
         p = real.counts[name]
         q = np.stack([np.broadcast_to(b.counts.get(name, 0.0), statistic.shape) for b in synthetic])
         enough = np.minimum(p.sum(axis=(0, 2)), q.sum(axis=(0, 2))) >= statistic.min_count
-        spread = w1_rows(_weighted(weights[0], p), _weighted(weights[1], q), statistic.edges)
-        floor = w1_rows(_weighted(halves, p), _weighted(~halves, p), statistic.edges) if len(halves) else None
+        spread = w1(_weighted(weights[0], p), _weighted(weights[1], q), statistic.edges)
+        floor = w1(_weighted(halves, p), _weighted(~halves, p), statistic.edges) if len(halves) else None
         for s in np.flatnonzero(enough):
             least = None if floor is None or not np.isfinite(floor[:, s]).mean() > 0.5 else float(np.nanquantile(floor[:, s], 0.95))
             out.append(_difference(layer, statistic, int(s), (p[:, s].sum(axis=0), q[:, s].sum(axis=0)), spread[:, s], least))
@@ -118,7 +117,7 @@ def _difference(
     layer: Layer, statistic: Statistic, s: int, counts: tuple[np.ndarray, np.ndarray], spread: np.ndarray, floor: float | None
 ) -> Difference:
     value, (p, q) = magnitudes(statistic), (c / c.sum() for c in counts)
-    distance = float(w1_rows(*counts, statistic.edges))
+    distance = float(w1(*counts, statistic.edges))
     means = float(p @ value), float(q @ value)
     widths = [float(np.sqrt(max(h @ value**2 - m**2, 0.0))) for h, m in zip((p, q), means, strict=True)]
     if abs(means[1] - means[0]) >= LOCATION * distance:

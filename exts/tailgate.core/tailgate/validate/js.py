@@ -99,12 +99,6 @@ class ClassDivergence:
         """Classes the synthetic side lacks: they fail."""
         return [int(c) for c in np.flatnonzero((self.real > 0) & (self.synthetic == 0))]
 
-    @property
-    def unexpected(self) -> list[int]:
-        """Classes only the synthetic side has: there is nothing to judge them by."""
-        return [int(c) for c in np.flatnonzero((self.real == 0) & (self.synthetic > 0))]
-
-
 def js_of_counts(p: np.ndarray, q: np.ndarray, eps: float = EPS) -> np.ndarray:
     """JS [nats] of histograms along the last axis, [..., B] -> [...]; ``eps`` is added to every count (not to probabilities)."""
     p, q = (np.asarray(h, dtype=np.float64) + eps for h in (p, q))

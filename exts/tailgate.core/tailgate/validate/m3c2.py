@@ -50,6 +50,23 @@ class Scale:
             raise UserError(f"the radii and the reach of m3c2 must be positive, got {self.normal_radii}, {self.radius} and {self.reach}")
 
 
+@wp.func
+def _plane(count: wp.float64, total: wp.vec3d, outer: wp.mat33d):
+    """How planar points are, 0 where they lie on one line, and the normal of their plane; from their number and the sums of them and of their outer
+    products."""
+    q = wp.mat33d()
+    e = wp.vec3d()
+    wp.eig3((outer - wp.outer(total, total) / count) / count, q, e)
+    a = int(wp.argmin(e))
+    c = int(wp.argmax(e))
+    planarity = wp.float64(0.0)
+    if a != c:
+        b = 3 - a - c
+        if e[b] > _FLAT * e[c]:
+            planarity = (e[b] - e[a]) / e[c]
+    return planarity, wp.vec3d(q[0, a], q[1, a], q[2, a])
+
+
 @wp.kernel
 def _normals(
     cores: wp.array(dtype=wp.vec3),
@@ -98,20 +115,10 @@ def _normals(
             if node == 1:
                 walking = 0
         if count >= _MIN_POINTS:
-            cov = (outer - wp.outer(total, total) / wp.float64(count)) / wp.float64(count)
-            q = wp.mat33d()
-            e = wp.vec3d()
-            wp.eig3(cov, q, e)
-            a = int(wp.argmin(e))
-            c = int(wp.argmax(e))
-            if a != c:
-                b = 3 - a - c
-                planarity = (e[b] - e[a]) / e[c]
-                if e[b] > _FLAT * e[c] and planarity > best:
-                    best = planarity
-                    normal = wp.vec3d(q[0, a], q[1, a], q[2, a])
-                    if wp.dot(normal, up) < wp.float64(0.0):
-                        normal = -normal
+            planarity, across = _plane(wp.float64(count), total, outer)
+            if planarity > best:
+                best = planarity
+                normal = wp.where(wp.dot(across, up) < wp.float64(0.0), -across, across)
     normals[order[t]] = normal
 
 

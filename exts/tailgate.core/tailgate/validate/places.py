@@ -8,21 +8,9 @@ from itertools import count
 
 import numpy as np
 
+from tailgate.reference.split import MIN_RECORDINGS
 from tailgate.validate.controls import is_rate, statistic_control
-from tailgate.validate.sketch import Sketch, Statistic
-
-MIN_RECORDINGS = 4
-"""Fewest recordings that are resampled whole; with fewer, parts of recordings are the places."""
-
-
-def w1_rows(p: np.ndarray, q: np.ndarray, edges: Sequence[float]) -> np.ndarray:
-    """``sketch.w1`` of many histograms at once: counts [..., B] on both sides (broadcast), distances [...] in the unit of the edges; NaN if empty."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = np.cumsum(p, axis=-1) / p.sum(axis=-1, keepdims=True) - np.cumsum(q, axis=-1) / q.sum(axis=-1, keepdims=True)
-    before = np.concatenate([np.zeros_like(gap[..., :1]), gap[..., :-1]], axis=-1)
-    low, high = np.abs(before), np.abs(gap)
-    triangles = (low**2 + high**2) / np.maximum(2 * (low + high), 1e-300)
-    return np.sum(np.where(np.sign(before) * np.sign(gap) < 0, triangles, 0.5 * (low + high)) * np.diff(edges), axis=-1)
+from tailgate.validate.sketch import Sketch, Statistic, w1
 
 
 def stratum_distances(statistic: Statistic, batch: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -32,7 +20,7 @@ def stratum_distances(statistic: Statistic, batch: np.ndarray, reference: np.nda
     the scale of shares the few places where much is missing would hide a sensor that never misses anything.
     """
     smaller = np.minimum(batch.sum(axis=-1), reference.sum(axis=-1))
-    distance = np.abs(_angle(batch) - _angle(reference)) if is_rate(statistic) else w1_rows(batch, reference, statistic.edges)
+    distance = np.abs(_angle(batch) - _angle(reference)) if is_rate(statistic) else w1(batch, reference, statistic.edges)
     return np.where(smaller >= statistic.min_count, distance, np.nan)
 
 

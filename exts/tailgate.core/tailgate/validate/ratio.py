@@ -126,7 +126,7 @@ def block_features(blocks: Sequence[Sketch], statistics: Mapping[str, Statistic]
 
 
 def _floors(statistics: Mapping[str, Statistic]) -> np.ndarray:
-    """Smallest spread a feature is divided by: a bin's width for quantiles and a twentieth for means, 0.005 for rates; as ``_features``, [F]."""
+    """Smallest spread a feature is divided by: a bin's width for quantiles and a twentieth for means, 0.005 for rates; as ``block_features``, [F]."""
     out: list[float] = []
     for statistic in statistics.values():
         strata, bins = statistic.shape

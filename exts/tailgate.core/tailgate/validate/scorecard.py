@@ -68,6 +68,11 @@ class Row:
         if self.verdict not in ROW_VERDICTS:
             raise ValueError(f"a row's verdict must be one of {', '.join(ROW_VERDICTS)}, got '{self.verdict}'")
 
+    @property
+    def higher_is_better(self) -> bool:
+        """True for the dogss score, which must reach its limit instead of staying below it."""
+        return self.metric == "dogss"
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; a value that is not finite becomes null."""
         data = asdict(self)

@@ -31,7 +31,6 @@ class Control:
         strengths: from weak to strong.
         stated: the strength at which a gate must have power; one of ``strengths``.
         apply: frame, strength and generator -> changed copy.
-        neutral: the strength that changes nothing.
     """
 
     name: str
@@ -40,15 +39,14 @@ class Control:
     strengths: tuple[float, ...]
     stated: float
     apply: FrameChange
-    neutral: float = 0.0
 
 
-def _lidar(name: str, words: str, strengths: tuple[float, ...], stated: float, change: Change, neutral: float = 0.0) -> Control:
-    return Control(name, "lidar", words, strengths, stated, partial(on_sensors, "lidar", change), neutral)
+def _lidar(name: str, words: str, strengths: tuple[float, ...], stated: float, change: Change) -> Control:
+    return Control(name, "lidar", words, strengths, stated, partial(on_sensors, "lidar", change))
 
 
-def _rgbd(name: str, words: str, strengths: tuple[float, ...], stated: float, change: Change, neutral: float = 0.0) -> Control:
-    return Control(name, "rgbd", words, strengths, stated, partial(on_sensors, "rgbd", change), neutral)
+def _rgbd(name: str, words: str, strengths: tuple[float, ...], stated: float, change: Change) -> Control:
+    return Control(name, "rgbd", words, strengths, stated, partial(on_sensors, "rgbd", change))
 
 
 def _objects(
@@ -58,20 +56,20 @@ def _objects(
 
 
 _ALL = (
-    _lidar("noise", "range noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_lidar.noise, 1.0),
-    _lidar("density", "returns divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_lidar.density, 1.0),
-    _lidar("lost_firings", "firings divided, lost evenly", (1.5, 2.0, 4.0), 2.0, wrong_lidar.lost_firings, 1.0),
+    _lidar("noise", "range noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_lidar.noise),
+    _lidar("density", "returns divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_lidar.density),
+    _lidar("lost_firings", "firings divided, lost evenly", (1.5, 2.0, 4.0), 2.0, wrong_lidar.lost_firings),
     _lidar("no_ray_drop", "share of the holes filled", (0.5, 1.0), 1.0, wrong_lidar.no_ray_drop),
     _lidar("smoothed_normals", "share of the relief of planes smoothed away", (0.25, 0.5, 1.0), 0.5, wrong_lidar.smoothed_normals),
     _lidar("wrong_intensity", "share of the intensity's spread taken away", (0.25, 0.5, 1.0), 1.0, wrong_lidar.wrong_intensity),
-    _rgbd("depth_noise", "depth noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_noise, 1.0),
-    _rgbd("depth_density", "pixels with depth divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_density, 1.0),
+    _rgbd("depth_noise", "depth noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_noise),
+    _rgbd("depth_density", "pixels with depth divided, lost at random", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.depth_density),
     _rgbd("no_holes", "share of the holes in surfaces filled", (0.5, 1.0), 1.0, wrong_rgbd.no_holes),
     _rgbd("perfect_edges", "share of the missing bands beside edges filled", (0.5, 1.0), 1.0, wrong_rgbd.perfect_edges),
     _rgbd("labels_shifted", "label images moved sideways [px]", (2.0, 4.0, 8.0), 4.0, wrong_rgbd.labels_shifted),
     _rgbd("smoothed_depth", "share of the relief of surfaces smoothed away", (0.25, 0.5, 1.0), 0.5, wrong_rgbd.smoothed_depth),
-    _rgbd("image_noise", "colour noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.image_noise, 1.0),
-    _rgbd("wrong_luminance", "brightness multiplied", (1.25, 1.5, 2.0), 2.0, wrong_rgbd.wrong_luminance, 1.0),
+    _rgbd("image_noise", "colour noise multiplied", (1.5, 2.0, 4.0), 2.0, wrong_rgbd.image_noise),
+    _rgbd("wrong_luminance", "brightness multiplied", (1.25, 1.5, 2.0), 2.0, wrong_rgbd.wrong_luminance),
     _objects("classes_swapped", "share of the objects that bear another class", (0.1, 0.2, 0.4), 0.2, wrong_objects.classes_swapped),
     _objects("boxes_shifted", "boxes moved sideways [m]", (0.25, 0.5, 1.0), 0.5, wrong_objects.boxes_shifted),
     _objects("blob", "share of the objects replaced by Gaussian clouds", (0.5, 1.0), 1.0, wrong_objects.blob),

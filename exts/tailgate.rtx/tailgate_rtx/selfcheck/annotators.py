@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tailgate.reference.replicator import BOX_3D_FIELDS, BOX_FIELDS
 
 from tailgate_rtx.selfcheck.found import Findings
 
@@ -46,7 +47,6 @@ IMAGES = {
     "instance_segmentation": Image("uint32", 0, 0, 1e9),
 }
 BOXES = ("bounding_box_2d_tight", "bounding_box_2d_loose", "bounding_box_3d")
-BOX_FIELDS = ("semanticId", "x_min", "y_min", "x_max", "y_max", "occlusionRatio")
 
 
 def build(stage: Any) -> None:
@@ -119,7 +119,7 @@ def _check_image(found: Findings, name: str, image: Image, data: Any) -> None:
 
 def _check_boxes(found: Findings, name: str, data: Any) -> None:
     table, info = _array(data), data.get("info", {}) if isinstance(data, Mapping) else {}
-    wanted = BOX_FIELDS if name != "bounding_box_3d" else (*BOX_FIELDS, "z_min", "z_max", "transform")
+    wanted = BOX_3D_FIELDS if name == "bounding_box_3d" else BOX_FIELDS
     lacking = [field for field in wanted if field not in (table.dtype.names or ())]
     found.add(CHECK, f"{name}: fields", not lacking, f"{len(table)} rows, lacking {lacking or 'nothing'}", ", ".join(wanted))
     paths = [str(p) for p in info.get("primPaths", [])]

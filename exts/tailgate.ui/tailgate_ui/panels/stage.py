@@ -7,10 +7,10 @@ from typing import Any
 import omni.ui as ui
 
 from tailgate_ui import kit, look
+from tailgate_ui.marks import KINDS
 from tailgate_ui.panels.panel import Panel
 from tailgate_ui.state import State
 
-KINDS = ("lane", "sidewalk", "surface")
 MORE = ("ego", "parking", "crosswalk", "aisle", "volume")
 SHOWN = 12
 """Findings listed at most."""

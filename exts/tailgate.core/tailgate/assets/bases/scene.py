@@ -40,11 +40,6 @@ class Scene:
         """Collect a static mesh; all of one label and name become one Mesh prim with material ``<label>_<name>``."""
         self._waiting.setdefault((label, name), []).append(Part(name, look, mesh))
 
-    def add_parts(self, label: str, parts: Sequence[Part]) -> None:
-        """Collect all parts of an asset as static meshes of one label."""
-        for part in parts:
-            self._waiting.setdefault((label, part.name), []).append(part)
-
     def prototype(self, name: str, parts: Sequence[Part]) -> str:
         """Author parts once below an abstract prim; returns its path for ``place``."""
         path = f"/Prototype_{name}"

@@ -35,10 +35,8 @@ def tail_classes(counts: Mapping[str, int], percentile: float = 20.0) -> list[st
 
 @dataclass(frozen=True)
 class Buckets:
-    """Class-frequency buckets: ``tail`` at or below ``tail_at``, ``head`` at or above ``head_at``, ``body`` between. ``of`` maps class to bucket."""
+    """Class-frequency buckets: ``of`` maps class to ``tail``, ``body`` or ``head``."""
 
-    tail_at: float
-    head_at: float
     of: dict[str, str]
 
     def rarest(self, class_names: list[str]) -> str:
@@ -50,4 +48,4 @@ class Buckets:
 def buckets(counts: Mapping[str, int], tail_percentile: float = 20.0, head_percentile: float = 80.0) -> Buckets:
     """Sort classes into head, body and tail by percentiles of their counts; a class that is both is tail."""
     tail_at, head_at = tail_threshold(counts, tail_percentile), tail_threshold(counts, head_percentile)
-    return Buckets(tail_at, head_at, {c: "tail" if n <= tail_at else "head" if n >= head_at else "body" for c, n in counts.items()})
+    return Buckets({c: "tail" if n <= tail_at else "head" if n >= head_at else "body" for c, n in counts.items()})

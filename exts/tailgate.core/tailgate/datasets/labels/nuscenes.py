@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.datasets.labels.table import LabelRow, LabelTable, Origin, rotation_of_quaternion, table_of
+from tailgate.datasets.labels.table import LabelRow, LabelTable, Origin, table_of
 from tailgate.errors import UserError, Where
+from tailgate.reference.boxes import quaternion_matrix
 
 TABLES = ("category", "instance", "sample_annotation")
 _HIDDEN = {"1": 0.8, "2": 0.5, "3": 0.3, "4": 0.1}
@@ -83,7 +84,7 @@ def _in_ego(annotation: dict[str, Any], T_ego_map: np.ndarray | None) -> dict[st
     if T_ego_map is None:
         return {}
     centre = T_ego_map @ [*annotation["translation"], 1.0]
-    axis = T_ego_map[:3, :3] @ rotation_of_quaternion(annotation["rotation"])[:, 0]
+    axis = T_ego_map[:3, :3] @ quaternion_matrix(annotation["rotation"])[:, 0]
     return dict(centre=tuple(centre[:3]), yaw=float(np.arctan2(axis[1], axis[0])))
 
 
@@ -102,7 +103,7 @@ def _ego_poses(folder: Path) -> dict[str, np.ndarray]:
         if p is None:
             raise UserError(f"ego_pose_token {d['ego_pose_token']!r} is not in ego_pose.json", folder / "sample_data.json")
         T = np.eye(4)
-        T[:3, :3] = rotation_of_quaternion(p["rotation"]).T
+        T[:3, :3] = quaternion_matrix(p["rotation"]).T
         T[:3, 3] = -T[:3, :3] @ np.asarray(p["translation"], dtype=np.float64)
         out[sample] = T
     return out

@@ -62,11 +62,6 @@ class LabelTable:
         return np.flatnonzero(self.class_index == self.classes.index(class_name))
 
     @property
-    def has_boxes3d(self) -> bool:
-        """Whether any row carries a 3-D box."""
-        return bool(np.isfinite(self.centre[:, 0]).any())
-
-    @property
     def range(self) -> np.ndarray:
         """Distance from the frame's origin to the box centre [m], float64 [N]."""
         return np.linalg.norm(self.centre, axis=1)
@@ -138,15 +133,3 @@ def table_of(rows: Iterable[LabelRow], origin: Origin, counted: Mapping[str, int
 def yaw_of_quaternion(qw: np.ndarray, qx: np.ndarray, qy: np.ndarray, qz: np.ndarray) -> np.ndarray:
     """Heading about z [rad] of the rotated x axis; any shape."""
     return np.arctan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy * qy + qz * qz))
-
-
-def rotation_of_quaternion(q: tuple[float, float, float, float]) -> np.ndarray:
-    """Rotation matrix float64 [3, 3] of a quaternion w, x, y, z of any length."""
-    w, x, y, z = np.asarray(q, dtype=np.float64) / np.linalg.norm(q)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )

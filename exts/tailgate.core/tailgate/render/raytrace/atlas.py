@@ -11,9 +11,6 @@ from tailgate.stage.textures import Texture
 
 wp.set_module_options({"enable_backward": False})
 
-BLACK = wp.constant(3)
-"""Wrap mode of an image that is black outside itself; see ``tailgate.stage.textures.WRAPS``."""
-
 
 @wp.struct
 class Image:

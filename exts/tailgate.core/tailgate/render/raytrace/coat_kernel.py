@@ -9,15 +9,12 @@ from __future__ import annotations
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, camera_origin, facet_of
-from tailgate.render.raytrace.direct import SHARPEST, reflected_light
+from tailgate.render.raytrace.direct import CLEAN, SHARPEST, reflected_light
 from tailgate.render.raytrace.lamps import lamp_direction
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import Light, environment_brdf, ggx, hash01, schlick, unshadowed
 
 wp.set_module_options({"enable_backward": False})
-
-CLEAN = wp.constant(0.1)
-"""Coats of at most this roughness mirror sharply; others take one ray per sample."""
 
 
 @wp.kernel

@@ -10,8 +10,8 @@ from tailgate.render.raytrace.lamps import Lamp
 from tailgate.render.raytrace.pictures import pictures_of
 from tailgate.render.raytrace.profiles import profiles_of
 from tailgate.render.raytrace.shading import Light
+from tailgate.stage.images import LUMINANCE
 from tailgate.stage.lights import Lights
-from tailgate.stage.materials import LUMINANCE
 
 ZENITH = np.array([0.40, 0.68, 1.15])
 HORIZON_DAY = np.array([0.98, 1.06, 1.16])

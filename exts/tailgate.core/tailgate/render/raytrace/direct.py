@@ -31,6 +31,8 @@ from tailgate.render.raytrace.surface import LAYERS, nearest, slot_of, step_past
 
 wp.set_module_options({"enable_backward": False})
 
+CLEAN = wp.constant(0.1)
+"""Coats and panes of at most this roughness mirror sharply; others take one ray per sample."""
 SHARPEST = wp.constant(0.12)
 """Highlights of lamps are drawn as of a surface at least this rough: smaller ones would sparkle."""
 MIRROR_BELOW = wp.constant(0.3)

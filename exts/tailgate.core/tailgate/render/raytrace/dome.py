@@ -9,14 +9,13 @@ import numpy as np
 
 from tailgate.geometry.quiet import wp
 from tailgate.render.raytrace.atlas import Atlas, build_atlas, sample
-from tailgate.stage.images import ImageStore
+from tailgate.render.raytrace.lamps import PI
+from tailgate.stage.images import LUMINANCE, ImageStore
 from tailgate.stage.lights import DomeImage
-from tailgate.stage.materials import LUMINANCE
 from tailgate.stage.textures import Texture
 
 wp.set_module_options({"enable_backward": False})
 
-PI = wp.constant(3.14159265358979)
 COLUMNS, ROWS = 256, 128
 """Cells of the table by which bright parts are sampled."""
 

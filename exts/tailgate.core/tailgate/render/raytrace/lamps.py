@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.stage import lights as kinds
+from tailgate.stage.images import LUMINANCE
 
 wp.set_module_options({"enable_backward": False})
 
 PI = wp.constant(3.14159265358979)
+RED, GREEN, BLUE = (wp.constant(float(weight)) for weight in LUMINANCE)
 SPHERE, RECT, DISK, CYLINDER, DISTANT = (wp.constant(k) for k in (kinds.SPHERE, kinds.RECT, kinds.DISK, kinds.CYLINDER, kinds.DISTANT))
 
 
@@ -50,7 +52,7 @@ class Arrival:
 @wp.func
 def luminance(c: wp.vec3) -> float:
     """Relative luminance of linear sRGB (ITU-R BT.709)."""
-    return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]
+    return RED * c[0] + GREEN * c[1] + BLUE * c[2]
 
 
 @wp.func

@@ -24,8 +24,6 @@ from tailgate.render.raytrace.scene import DeviceScene, Tables
 
 wp.set_module_options({"enable_backward": False})
 
-METRES_PER_NS = 0.149896229
-"""Range per time of flight: half the speed of light [m/ns]."""
 KEPT = 3
 """Echoes kept of a firing that has several rays."""
 MAX_TAN = wp.constant(20.0)
@@ -203,7 +201,7 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
     launch(fire_kernel, (firings, model.sub_rays), inputs, [rays], device)
     power = wp.zeros((firings, kept), dtype=wp.float32, device=device)
     width = 0.25e-3 * max(model.divergence_mrad) if model.sub_rays > 1 else 0.0
-    wp.launch(echo_kernel, dim=firings, inputs=[rays, METRES_PER_NS * model.pulse_ns, width, power], outputs=[echoes], device=device)
+    wp.launch(echo_kernel, dim=firings, inputs=[rays, model.pulse_range, width, power], outputs=[echoes], device=device)
     labels = [wp.zeros((firings, kept), dtype=wp.uint32, device=device) for _ in range(2)]
     mover = wp.zeros(firings, dtype=wp.int32, device=device)
     wp.launch(label_kernel, dim=(firings, kept), inputs=[rays, echoes, scene.tables], outputs=[*labels, mover], device=device)

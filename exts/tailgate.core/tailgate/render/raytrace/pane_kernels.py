@@ -6,7 +6,7 @@ from __future__ import annotations
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, grained, keep
-from tailgate.render.raytrace.direct import Facet, reflected_light
+from tailgate.render.raytrace.direct import CLEAN, Facet, reflected_light
 from tailgate.render.raytrace.panes import Pane, arriving, pane_at, sight
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import FAR, Light, ggx, hash01, luminance, plain_light, ray_start
@@ -16,8 +16,6 @@ wp.set_module_options({"enable_backward": False})
 
 FAINT = wp.constant(0.003)
 """Shares of the sun below this are left out of what a pane itself sends."""
-CLEAN = wp.constant(0.1)
-"""Panes of at most this roughness mirror sharply; others take one ray per sample."""
 
 
 @wp.kernel

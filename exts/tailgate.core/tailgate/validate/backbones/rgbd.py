@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.frames import SensorFrame, host
+from tailgate.stage.images import LUMINANCE
 from tailgate.validate.backbones.grid import NAMES as GRID_NAMES
 from tailgate.validate.backbones.grid import Window, grid_features
 from tailgate.validate.backbones.protocol import Backbone, backbones
@@ -13,7 +14,6 @@ NAMES = (*GRID_NAMES, "luminance", "contrast", "saturation")
 """Features in order, all in 0..1."""
 WINDOW = Window(3, 3, 0.02)
 """7 × 7 pixels: smaller ones see the steps of a structured-light camera's disparity and little else. 2 % of the distance parts two surfaces."""
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
 """Luminance of linear or gamma-coded primaries of ITU-R BT.709."""
 _UP = np.array([0.0, -1.0, 0.0])
 
@@ -42,7 +42,7 @@ def colour_features(rgb: np.ndarray) -> np.ndarray:
     from scipy.ndimage import uniform_filter
 
     colour = rgb[..., :3].astype(np.float64) / 255.0
-    light = colour @ _LUMA
+    light = colour @ LUMINANCE
     spread = np.sqrt(np.maximum(uniform_filter(light**2, 5) - uniform_filter(light, 5) ** 2, 0.0))
     brightest = colour.max(axis=2)
     saturation = (brightest - colour.min(axis=2)) / np.maximum(brightest, 1e-6)
