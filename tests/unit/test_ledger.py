@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 from tailgate.errors import UserError
-from tailgate.ledger.ledger import Ledger, canonical, hashes, read, write_atomically
+from tailgate.ledger.ledger import Ledger, canonical, hashes, read
 
 CLIP = {"clip_index": 0, "round": 0, "batch": 0, "scenario": "s", "cell": "c", "attempts": 1, "state": "rendered", "result": {}}
 FRAME = {"id": "f0", "clip_index": 0, "attempt": 0, "tick": 0, "verdict": "ok", "codes": [], "digest": "d", "scores": {}, "sample": {"a": 1}}
@@ -78,9 +78,3 @@ def test_what_was_committed_survives_a_kill(tmp_path):
     """)
     subprocess.run([sys.executable, "-c", code], check=False)
     assert Ledger(tmp_path, {}).counters() == {"n": 42}
-
-
-def test_atomic_write_leaves_no_half_file(tmp_path):
-    write_atomically(tmp_path / "s.json", "one")
-    write_atomically(tmp_path / "s.json", "two")
-    assert [p.name for p in tmp_path.iterdir()] == ["s.json"] and (tmp_path / "s.json").read_text() == "two"

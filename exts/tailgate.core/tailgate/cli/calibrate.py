@@ -34,7 +34,7 @@ def calibrate_sensor(
     as_json: Json = False,
 ) -> None:
     """Estimate a sensor's grid, noise, losses, edges and intensity law from real recordings, with intervals, and say what cannot be told."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
     from tailgate.report.sensor_page import print_sensor, write_sensor_page
     from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
 

@@ -130,13 +130,3 @@ def hashes(db: sqlite3.Connection) -> dict[str, str]:
     for row in db.execute(f"{accepted} {order}"):
         content.update(canonical([row["id"], row["digest"]]).encode())
     return {"plan_hash": plan.hexdigest(), "content_hash": content.hexdigest()}
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new content, never half: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

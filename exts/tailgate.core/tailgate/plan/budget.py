@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.assets import ASSET_CLASSES, check_usd
+from tailgate.atomic import write_atomically
 from tailgate.config.budget import Budget, Cell, ClassMap, Prior, WeightedScenario
 from tailgate.config.load import dump, validate, within
 from tailgate.config.rig import find_config
@@ -288,13 +287,8 @@ def _commented(budget: Budget, table: LabelTable, selection: Selection, target: 
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the whole file or nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        write_atomically(path, text)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror or error}", path) from None

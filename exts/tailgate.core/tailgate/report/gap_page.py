@@ -22,7 +22,7 @@ MODALITIES = {"lidar": "LiDAR", "rgbd": "RGB-D camera", "": "all sensors"}
 
 def write_page(record: GapRecord, out: str | Path) -> Path:
     """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     out = Path(out)
     write_atomically(out, render(record))

@@ -33,7 +33,7 @@ def write_report(run_dir: str | Path, out: str | Path) -> Path:
     Returns:
         The file.
     """
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     run, out = read_run(run_dir), Path(out)
     page = render(run)

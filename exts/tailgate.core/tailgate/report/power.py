@@ -121,7 +121,7 @@ def statistic_rows(gate: ModalityGate, limits: BatchLimits) -> list[StatisticRow
 
 def write_gate_page(gate: GateFile, out: Path) -> Path:
     """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     parts = [
         {

@@ -29,7 +29,7 @@ WHERE_SHOWN = 6
 
 def write_page(card: ScoreRecord, out: str | Path) -> Path:
     """Write the page of a score; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     out = Path(out)
     write_atomically(out, render(card))

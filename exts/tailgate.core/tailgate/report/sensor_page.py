@@ -167,7 +167,7 @@ def print_sensor(record: SensorRecord, console: Console) -> None:
 
 def write_sensor_page(record: SensorRecord, out: Path) -> Path:
     """Write the page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     strips = [svg(interval_strip(row)) if row.bounds else "" for row in record.settings]
     bars = [svg(ratio_bar(held)) for held in record.held]

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tailgate.atomic import write_atomically
 from tailgate.datasets import store
 from tailgate.datasets.manifest import ManifestRow
 from tailgate.datasets.write import write_dataset
 from tailgate.errors import UserError
 from tailgate.frames import Frame
-from tailgate.ledger.ledger import canonical, read, write_atomically
+from tailgate.ledger.ledger import canonical, read
 from tailgate.runtime.run_folder import open_spec
 
 ACCEPTED = (

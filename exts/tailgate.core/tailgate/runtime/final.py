@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.config.budget import Budget
 from tailgate.config.load import dump
-from tailgate.ledger.ledger import Ledger, write_atomically
+from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.reference import read_audit
 from tailgate.runtime.spec import RunSpec

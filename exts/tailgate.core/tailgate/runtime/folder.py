@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.errors import UserError
-from tailgate.ledger.ledger import FILE, write_atomically
+from tailgate.ledger.ledger import FILE
 from tailgate.packages import need
 
 LOCK = ".lock"

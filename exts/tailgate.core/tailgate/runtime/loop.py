@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.config.load import dump
 from tailgate.config.setting import Setting
 from tailgate.feedback.guard import Watch, check
-from tailgate.ledger.ledger import Ledger, canonical, write_atomically
+from tailgate.ledger.ledger import Ledger, canonical
 from tailgate.rng import rng
 from tailgate.runtime.allocate import allocate
 from tailgate.runtime.backends import aside_of

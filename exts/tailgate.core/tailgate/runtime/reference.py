@@ -7,9 +7,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tailgate.atomic import write_atomically
 from tailgate.config.setting import Setting
 from tailgate.distributions import Constant, Ranged
-from tailgate.ledger.ledger import canonical, write_atomically
+from tailgate.ledger.ledger import canonical
 from tailgate.rng import rng
 from tailgate.runtime.backends import aside_of
 from tailgate.runtime.engine import Engine

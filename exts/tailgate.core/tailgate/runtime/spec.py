@@ -241,7 +241,7 @@ def cache_folder() -> Path:
 
 def write_resolved(spec: RunSpec) -> None:
     """Put the resolved budget and scenarios into the run folder for people, and the whole spec for later commands."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     write_atomically(spec.out / "budget.yaml", dump(spec.budget))
     (spec.out / "settings").mkdir(exist_ok=True)
