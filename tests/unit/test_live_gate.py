@@ -29,7 +29,8 @@ def judged(real, out, made, **more):
 
 
 def states(out):
-    return [row["state"] for row in read(out).execute("select state from clips order by clip_index")]
+    with read(out) as db:
+        return [row["state"] for row in db.execute("select state from clips order by clip_index")]
 
 
 def test_like_frames_are_accepted_and_recorded(real, tmp_path):
@@ -38,7 +39,7 @@ def test_like_frames_are_accepted_and_recorded(real, tmp_path):
     assert states(tmp_path / "run") == ["accepted"] * 4
     assert json.loads((tmp_path / "run/status.json").read_text())["accepted_clips"] == 4
     assert len(list((tmp_path / "run/frames").iterdir())) == 4 and (tmp_path / "run" / PAGE).stat().st_size > 10_000
-    assert set(hashes(read(tmp_path / "run"))) == {"plan_hash", "content_hash"}
+    assert set(hashes(tmp_path / "run")) == {"plan_hash", "content_hash"}
 
 
 def test_noisy_frames_are_refused_and_taken_away_only_where_asked(real, tmp_path):
@@ -59,7 +60,7 @@ def test_it_goes_on_where_it_stopped(real, tmp_path):
         gate.add(frame)
     gate._held.close()
     judged(real, tmp_path / "cut", made[3:])
-    assert hashes(read(tmp_path / "whole")) == hashes(read(tmp_path / "cut"))
+    assert hashes(tmp_path / "whole") == hashes(tmp_path / "cut")
 
 
 def test_what_cannot_be_judged_is_said(real, tmp_path):

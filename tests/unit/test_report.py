@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tailgate.config.budget import Budget
 from tailgate.config.load import dump
-from tailgate.config.setting import Setting
+from tailgate.config.setting import Setting, to_plain
 from tailgate.datasets import store
 from tailgate.distributions import Choice, LogRanged, Ranged
 from tailgate.errors import UserError
@@ -74,7 +74,6 @@ def _class_rows() -> list[dict]:
 
 
 def _round(ledger: Ledger, number: int, measured: bool) -> None:
-    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in SETTINGS.items()}
     fade = 0.6**number
     summary = {
         "feedback": {"range_noise": 0.03 * fade, "hole_rate": 0.08 * fade, "intensity": 0.05},
@@ -96,7 +95,7 @@ def _round(ledger: Ledger, number: int, measured: bool) -> None:
         "new": "about 0.013 m",
         "words": "range_noise lies 3.1 reference spreads above the reference & moves with range_noise",
     }
-    state = {"round": number, "state": "closed", "settings": plain, "allocation": [NEAR, FAR] * 4}
+    state = {"round": number, "state": "closed", "settings": to_plain(SETTINGS), "allocation": [NEAR, FAR] * 4}
     ledger.insert("rounds", [{**state, "feedback": [change] if measured and number == 0 else [], "scorecard": card if measured else {}}])
     for batch in range(4):
         failed = batch == 3 and number == 0

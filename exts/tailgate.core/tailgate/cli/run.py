@@ -90,17 +90,8 @@ def status(run: Path, hash: Annotated[bool, typer.Option("--hash", help="Print p
     """How far a run is; with --hash what identifies its samples and its data."""
     from tailgate.ledger.ledger import hashes, read
 
-    db = read(run)
-    if hash:
-        found: dict[str, Any] = hashes(db)
-    else:
-        file = run / "status.json"
-        if not file.is_file():
-            raise UserError("holds no status.json yet: no batch has been judged", run)
-        try:
-            found = json.loads(file.read_text())
-        except ValueError as error:
-            raise UserError(f"is not valid JSON ({error}); run generate again to restore it", file) from None
+    with read(run):
+        found = hashes(run) if hash else _status(run)
     if as_json or not hash:
         print_json(found)
     else:
@@ -206,6 +197,16 @@ def doctor(
     checks = diagnose(out, [n.strip() for n in nodes.split(",") if n.strip()])
     print_json([c.to_json() for c in checks]) if as_json else print_checks(checks, console)
     raise typer.Exit(0 if all(c.ok for c in checks) else 1)
+
+
+def _status(run: Path) -> dict[str, Any]:
+    file = run / "status.json"
+    if not file.is_file():
+        raise UserError("holds no status.json yet: no batch has been judged", run)
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise UserError(f"is not valid JSON ({error}); run generate again to restore it", file) from None
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

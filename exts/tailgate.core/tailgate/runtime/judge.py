@@ -12,6 +12,7 @@ from tailgate.feedback.change import Change
 from tailgate.feedback.estimate import apply_estimates
 from tailgate.feedback.regress import Evidence as RegressionEvidence
 from tailgate.feedback.regress import find_effects, step
+from tailgate.frames import FrameId, clip_of
 from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.fit import fit_sensors
 from tailgate.runtime.gate_file import calibrated_gate
@@ -54,9 +55,8 @@ class BatchVerdict:
         """Ledger rows of a clip's frames; an off-target clip leaves one row without files."""
         sample = result["sample"]
         if result["codes"]:
-            address = sample["id"]
-            name = f"{address['scenario']}-r{address['round']:03d}-{address['index']:06d}-a{address['attempt']:02d}-t00"
-            row = {"id": name, "clip_index": result["index"], "attempt": address["attempt"], "tick": 0, "verdict": "off_target"}
+            address = FrameId(**sample["id"])
+            row = {"id": str(address), "clip_index": result["index"], "attempt": address.attempt, "tick": 0, "verdict": "off_target"}
             return [{**row, "codes": result["codes"], "digest": "", "scores": {}, "sample": sample, "path": "", "counted": 0}]
         rows = []
         for frame in result["frames"]:
@@ -106,7 +106,7 @@ class Judge:
         """W1 per statistic and the distance ratio of a round's frames against both parts of the reference."""
         evidence = {f["id"]: self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"}
         synthetic = [b for e in evidence.values() for b in e.blocks]
-        clips = [name.rsplit("-t", 1)[0] for name, e in evidence.items() for _ in e.blocks]
+        clips = [clip_of(name) for name, e in evidence.items() for _ in e.blocks]
         if self._gate is None or not synthetic:
             return {}
         total = Sketch.total(synthetic)
@@ -149,8 +149,7 @@ class Judge:
 
     def classes(self, ledger: Ledger) -> dict[str, dict[str, Any]]:
         """The class gate over the crops of all accepted frames: verdict and rows per output class; provisional where nothing was accepted at all."""
-        query = "select f.id from frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok' order by f.id"
-        crops = [crop for row in ledger.rows(query) for crop in self.evidence(row["id"]).crops]
+        crops = [crop for row in ledger.rows("select id from accepted order by id") for crop in self.evidence(row["id"]).crops]
         out = {}
         for name in sorted({c.class_ for c in self.spec.budget.cells}):
             if self._class_gate is None or not crops:

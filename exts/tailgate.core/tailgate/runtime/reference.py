@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tailgate.atomic import write_atomically
-from tailgate.config.setting import Setting
+from tailgate.config.setting import Setting, to_plain
 from tailgate.distributions import Constant, Ranged
 from tailgate.ledger.ledger import canonical
 from tailgate.rng import rng
@@ -147,10 +147,9 @@ def _write_hidden(spec: RunSpec, initial: dict[str, Setting]) -> dict[str, Any]:
     """Write the hidden settings into the run folder; returns them as plain data."""
     from tailgate.config.load import dump
 
-    hidden = hidden_settings(initial, spec.budget.seed)
-    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(hidden.items())}
-    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": plain}))
-    return plain
+    hidden = to_plain(hidden_settings(initial, spec.budget.seed))
+    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": hidden}))
+    return hidden
 
 
 def hidden_settings(initial: dict[str, Setting], seed: int) -> dict[str, Setting]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailgate.config.setting import Setting
-from tailgate.ledger.ledger import Ledger, hashes, read
+from tailgate.ledger.ledger import Ledger, hashes
 from tailgate.packages import packages_named
 from tailgate.report.words import fault_words
 from tailgate.runtime.backends import aside_of, turns_of
@@ -177,7 +177,7 @@ def _finish(spec: RunSpec, ledger: Ledger, judge: Judge, outcome: Outcome) -> Su
         enforced=spec.budget.gate.mode == "enforce",
         again={name: sum(entry["instances"].values()) for name, entry in again.items()},
         notes=[*judge.reference.notes, *left_out],
-        **hashes(read(spec.out)),
+        **hashes(spec.out),
     )
 
 
