@@ -10,6 +10,7 @@ import typer
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.cli.bars import bars, pairs
 from tailgate.cli.sides import WORKERS, Kind, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
+from tailgate.terminal import say
 
 
 @app.command()
@@ -61,5 +62,5 @@ def score(
         raise typer.Exit(0)
     print_json(found.to_json()) if as_json else print_score(found, console, verbose)
     if page and not as_json:
-        console.print(f"report: {page}", soft_wrap=True)
+        say(console, "report: {}", page)
     raise typer.Exit(found.exit_code)
