@@ -73,7 +73,7 @@ def write_dataset(
         out: folder of the data set.
         formats: names from ``WRITERS``.
         classes: output classes in the order of their COCO category ids; others follow as they are met.
-        describe: the manifest row of a frame (its ``files`` are filled in here, its ``digest`` too where empty).
+        describe: the manifest row of a frame (what is written here joins its ``files``, and its ``digest`` is filled in where empty).
         rig: what carried the sensors, of which a frame may miss some; left out: what each frame holds.
         clips: those of which several frames come (``FrameId.clip``): a format of sequences gives each its own.
 
@@ -112,7 +112,7 @@ def _write(frames: Iterable[Frame], out: Path, formats: list[str], how: tuple, d
             row = describe(frame) if describe else ManifestRow(str(frame.id))
             added = {name: pool.submit(writer.add, frame) for name, writer in writers.items() if kinds.issuperset(writer.needs)}
             files = {name: [f"{name}/{file}" for file in job.result()] for name, job in added.items() if job.result()}
-            manifest.add(replace(row, files=files, digest=row.digest or digest(frame)))
+            manifest.add(replace(row, files={**row.files, **files}, digest=row.digest or digest(frame)))
             summary.frames += 1
         manifest.close()
         if not summary.frames:

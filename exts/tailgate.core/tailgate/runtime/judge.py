@@ -158,10 +158,3 @@ class Judge:
             card = self._class_gate.judge(name, [c for c in crops if c.class_name == name])
             out[name] = {"verdict": card.verdict, "rows": card.to_json()}
         return out
-
-    def refused(self, classes: dict[str, dict[str, Any]]) -> list[str]:
-        """Classes that the final gate keeps out of the dataset: quarantined, or unjudged where the budget holds those; only in enforce mode."""
-        if self.spec.budget.gate.mode != "enforce":
-            return []
-        held = {"quarantined"} | ({"unjudged"} if self.spec.budget.gate.unjudged == "hold" else set())
-        return [name for name, found in classes.items() if found["verdict"] in held]

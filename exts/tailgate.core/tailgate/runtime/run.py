@@ -18,7 +18,7 @@ from tailgate.runtime.check import check_packages, foresee, rehearse
 from tailgate.runtime.control import Control
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
-from tailgate.runtime.export import export_run
+from tailgate.runtime.export import export_run, refused_classes
 from tailgate.runtime.final import AGAIN, QUARANTINE, audit, integrity, quarantine
 from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
@@ -159,10 +159,10 @@ def _finish(spec: RunSpec, ledger: Ledger, judge: Judge, outcome: Outcome) -> Su
     classes = judge.classes(ledger)
     with ledger.transaction():
         ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
-    refused, again = judge.refused(classes), quarantine(spec, ledger, classes)
+    refused, again = refused_classes(spec.budget, classes), quarantine(spec, ledger, classes)
     faults = [fault_words(row) for row in integrity(spec, ledger, judge) if row.verdict == "failed"]
     audit(spec, ledger, judge)
-    datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
+    datasets, left_out = export_run(spec.out)
     sheet, page = _show(spec.out)
     return Summary(
         out=str(spec.out),
