@@ -10,6 +10,7 @@ from tailgate.config.budget import Budget
 from tailgate.config.load import dump
 from tailgate.frames import clip_of
 from tailgate.ledger.ledger import Ledger
+from tailgate.rng import stream_key
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.reference import read_audit
 from tailgate.runtime.spec import RunSpec
@@ -135,4 +136,4 @@ def _chamfer(row: dict[str, Any]) -> float | None:
 
 def _again(budget: Budget, instances: dict[str, int]) -> Budget:
     cells = [c.model_copy(update={"target": instances[c.name]}) for c in budget.cells if instances.get(c.name)]
-    return budget.model_copy(update={"name": f"{budget.name}-again", "seed": (budget.seed + 1) % 2**63, "cells": cells})
+    return budget.model_copy(update={"name": f"{budget.name}-again", "seed": stream_key(budget.seed, "again") % 2**63, "cells": cells})

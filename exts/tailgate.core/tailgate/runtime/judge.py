@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from tailgate.config.setting import Setting
@@ -131,7 +132,7 @@ class Judge:
         self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]], tick: Tick = lambda words, done, total: None
     ) -> tuple[dict[str, Setting], list[Change]]:
         """Step 1, estimation, after the first round, and after each whose batches were refused, pooled with what was estimated before from other
-        scenes; step 2, regression, from ``min_frames`` frames on. ``tick`` hears how far estimation is."""
+        scenes; step 2, regression, from ``min_frames`` clips on. ``tick`` hears how far estimation is."""
         cfg, changes = self.spec.budget.feedback, []
         sound = [f for f in frames if f["verdict"] == "ok"]
         if self._gate is None or not sound:
@@ -139,9 +140,8 @@ class Judge:
         if cfg.estimate and (number == 0 or any(f["state"] == "rejected" for f in sound)):
             estimates = fit_sensors(self.spec, self.reference, settings, sound, tick)
             settings, changes = apply_estimates(settings, estimates, pooled=number > 0)
-        if cfg.regress and number > 0 and len(sound) >= cfg.min_frames:
-            draws = [{k: v for k, v in json.loads(f["sample"])["draws"].items() if isinstance(v, (int, float))} for f in sound]
-            evidence = RegressionEvidence(draws, [json.loads(f["scores"]) for f in sound])
+        if cfg.regress and number > 0 and len({clip_of(f["id"]) for f in sound}) >= cfg.min_frames:
+            evidence = _by_clip(sound)
             free = {a: s for a, s in settings.items() if s.role == "nuisance"}
             moved, steps = step(free, find_effects(evidence, free, cfg.alpha), cfg)
             settings, changes = {**settings, **moved}, [*changes, *steps]
@@ -158,3 +158,16 @@ class Judge:
             card = self._class_gate.judge(name, [c for c in crops if c.class_name == name])
             out[name] = {"verdict": card.verdict, "rows": card.to_json()}
         return out
+
+
+def _by_clip(frames: list[dict[str, Any]]) -> RegressionEvidence:
+    """What was drawn for each clip and how far its frames deviate on average: frames of a clip share their draws and tell of them once."""
+    clips: dict[str, list[dict[str, Any]]] = {}
+    for frame in frames:
+        clips.setdefault(clip_of(frame["id"]), []).append(frame)
+    draws, deviations = [], []
+    for held in clips.values():
+        draws.append({k: v for k, v in json.loads(held[0]["sample"])["draws"].items() if isinstance(v, (int, float))})
+        scores = [json.loads(frame["scores"]) for frame in held]
+        deviations.append({name: fmean(own[name] for own in scores if name in own) for name in dict.fromkeys(n for own in scores for n in own)})
+    return RegressionEvidence(draws, deviations)
