@@ -28,8 +28,8 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Say whether a stage of your own can be used, what is wrong with it and how to mend it. Exit 1 with a problem."""
+    from tailgate.assets import cache_folder
     from tailgate.runtime.folder import check_writable
-    from tailgate.runtime.spec import cache_folder
     from tailgate.runtime.stage_check import StageRequest, check, picture_stage
     from tailgate.stage.layers import open_base
 

@@ -13,7 +13,7 @@ from tailgate.assets import ASSET_CLASSES, check_usd
 from tailgate.atomic import write_atomically
 from tailgate.config.budget import Budget, Cell, ClassMap, Prior, WeightedScenario
 from tailgate.config.load import dump, validate, within
-from tailgate.config.rig import find_config
+from tailgate.config.rig import DEFAULT_RIG, RIGS, find_config
 from tailgate.datasets.labels import LabelTable, read_labels
 from tailgate.errors import UserError, Where, unknown
 from tailgate.plan.cells import Split, make_cells
@@ -21,10 +21,6 @@ from tailgate.plan.ontology import SCENARIOS, Ontology, home, map_classes
 from tailgate.plan.priors import ClassPrior, measure_priors
 from tailgate.plan.rate import Rate, rate_of
 from tailgate.plan.tail import Selection, deficits, quoted, select
-
-DEFAULT_RIG = "quickstart_street"
-RIGS = {"table_top": "tabletop_kinect"}
-"""Scenario -> rig where no calibration lies beside the labels."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +209,7 @@ def _scenarios(options: PlanOptions, missing: dict[str, int], ontology: Ontology
         place = home(ontology.entries[name].asset, ASSET_CLASSES)
         share[place] = share.get(place, 0) + n
     total = sum(share.values())
-    return [WeightedScenario(file=s, weight=round(share[s] / total, 3)) for s in SCENARIOS if s in share]
+    return [WeightedScenario(file=s, weight=max(round(share[s] / total, 3), 0.001)) for s in SCENARIOS if s in share]
 
 
 def _rig(options: PlanOptions, table: LabelTable, scenarios: list[WeightedScenario]) -> tuple[str, list[str]]:

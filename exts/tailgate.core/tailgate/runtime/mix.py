@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailgate.datasets.compose import ComposeOptions, Mix, compose, save_mix
+from tailgate.runtime.folder import check_writable
 from tailgate.runtime.run_folder import open_spec
 from tailgate.terminal import say
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def mix_run(real: Path, run: Path, out: Path, options: ComposeOptions) -> Mix:
     """Compose real labels with a run's accepted frames; classes are renamed as the run's ontology says."""
+    check_writable(out, ".parquet")
     ontology = open_spec(run).budget.ontology
     rename = {source: entry.output for source, entry in ontology.items() if entry.output}
     mix = compose(real, run / "dataset", replace(options, rename=rename))

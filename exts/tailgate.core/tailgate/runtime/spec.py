@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tailgate import __version__
+from tailgate.assets import cache_folder
 from tailgate.config.budget import Budget, ClassMap, Gate
 from tailgate.config.load import Source, dump, validate, within
 from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
@@ -232,11 +233,6 @@ def data_root(given: Path | None) -> Path | None:
     if named is not None and not named.is_dir():
         raise UserError(f"data folder not found: '{named}' (given by {'--data' if given else '$TAILGATE_DATA'})")
     return named.resolve() if named else None
-
-
-def cache_folder() -> Path:
-    """Folder of generated assets: ``$TAILGATE_CACHE``, else ``~/.cache/tailgate``."""
-    return Path(os.environ.get("TAILGATE_CACHE") or Path.home() / ".cache" / "tailgate")
 
 
 def write_resolved(spec: RunSpec) -> None:
