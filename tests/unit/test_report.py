@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tailgate.errors import UserError
 from tailgate.frames import FrameId, Sample
 from tailgate.ledger.ledger import Ledger
 from tailgate.report import charts
-from tailgate.report.html import render, write_report
+from tailgate.report.html import _speed, render, write_report
 from tailgate.report.record import read_run
 from tailgate.report.trust import judge
 
@@ -184,6 +185,12 @@ def test_page_tells_the_story(page):
     assert "about 0.022 m" in text and "about 0.013 m" in text and "p = 0.0004" in text
     assert "reference &amp; moves" in text
     assert "Better on paper only" not in text, "intensity worsens on the hold-out but does not improve on feedback"
+
+
+def test_wall_time_is_that_of_all_sessions(tmp_path):
+    folder = make_run(tmp_path / "run", rounds=1, frames=False)
+    (folder / "status.json").write_text(json.dumps({"elapsed_s": 7200.0}))
+    assert ("wall time of the run", "7,200 s") in _speed(read_run(folder))
 
 
 def test_unmeasured_run_claims_nothing(tmp_path):
