@@ -8,6 +8,7 @@ from checkout import EXTS
 
 CORE, RTX, UI = EXTS / "tailgate.core" / "tailgate", EXTS / "tailgate.rtx" / "tailgate_rtx", EXTS / "tailgate.ui" / "tailgate_ui"
 BASE = {"config", "stage", "geometry", "assets", "reference", "frames", "registry", "errors", "packages", "rng", "distributions", "turns", "memory"}
+BASE |= {"atomic", "terminal"}
 STAGES = {"randomize", "render", "sensors", "validate", "datasets", "ledger"}
 OFFLINE = {"plan", "calibrate", "report"}
 LOOSE = {"feedback": BASE, "doctor": BASE}

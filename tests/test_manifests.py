@@ -2,9 +2,11 @@
 
 import runpy
 import tomllib
+from unittest.mock import patch
 
 import pytest
 from checkout import ROOT
+from tailgate.config import rig
 
 MANIFEST = runpy.run_path(str(ROOT / "scripts" / "manifest"))
 PARTS = MANIFEST["parts"]()
@@ -36,8 +38,17 @@ def test_versions_and_modules_agree():
         assert (ROOT / module["path"] / module["name"] / "__init__.py").is_file()
     packages = {f"{m['path']}/{m['name']}" for m in root["python"]["module"]}
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    assert packages == set(shipped["targets"]["wheel"]["packages"])
-    assert {m["path"] for m in root["python"]["module"]} == set(shipped["dev-mode-dirs"])
+    paths, wheel = {m["path"] for m in root["python"]["module"]}, shipped["targets"]["wheel"]
+    assert {*packages, "configs"} == set(wheel["only-include"])
+    assert wheel["sources"] == {**dict.fromkeys(paths, ""), "configs": "tailgate/configs"} and paths == set(shipped["dev-mode-dirs"])
+
+
+def test_an_installed_package_finds_the_configs_that_the_wheel_puts_into_it(tmp_path):
+    (tmp_path / "tailgate/configs/sensors").mkdir(parents=True)
+    (tmp_path / "tailgate/config").mkdir()
+    (tmp_path / "tailgate/config/rig.py").touch()
+    with patch.object(rig, "__file__", str(tmp_path / "tailgate/config/rig.py")):
+        assert rig.configs_root() == tmp_path / "tailgate/configs"
 
 
 @pytest.mark.parametrize("folder", PARTS)

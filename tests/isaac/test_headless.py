@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
-from tailgate.ledger.ledger import hashes, read
+from tailgate.ledger.ledger import hashes
 from tailgate.runtime.supervise import FILE_VARIABLE, Rules, Supervisor
 
 SCRIPT, LAUNCH = ROOT / "scripts" / "isaac_generate.py", Path(__file__).with_name("launch.py")
@@ -32,7 +32,7 @@ def test_recycled_workers_make_the_run_that_one_makes_outside(tmp_path):
     done = subprocess.run(outside, capture_output=True, text=True)
     assert code == done.returncode == 3, done.stderr
     assert told and set(told) == {"worker recycled after 1 clips"}
-    assert hashes(read(tmp_path / "inside"))["plan_hash"] == hashes(read(tmp_path / "outside"))["plan_hash"]
+    assert hashes(tmp_path / "inside")["plan_hash"] == hashes(tmp_path / "outside")["plan_hash"]
 
 
 def test_a_mistake_keeps_its_exit_code(tmp_path):

@@ -137,6 +137,12 @@ def test_curves_and_meshes_become_contexts_and_undo_takes_it_back(user, files):
     for _ in range(4):
         omni.kit.undo.undo()
     assert layer.ExportToString() == before
+    selection.set_selected_prim_paths(["/World/asphalt", "/World/brick_wall"], True)
+    user.until(lambda: len(user.state.stage.selected) == 2 and user.sim.ui.all("Button", "Label"))
+    user.sim.ui.click("Label")
+    user.until(lambda: user.sees("/World/asphalt, /World/brick_wall are each labelled fence; written to street.usda, Undo takes them back"), 10)
+    omni.kit.undo.undo()
+    assert layer.ExportToString() == before
     selection.set_selected_prim_paths(["/World"], True)
     user.until(lambda: user.state.stage.selected == ("/World",) and user.sim.ui.all("Button", "lane"))
     user.sim.ui.click("lane")

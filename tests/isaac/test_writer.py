@@ -58,9 +58,9 @@ def test_frames_are_judged_and_recorded(sim, reference, tmp_path):
     told = []
     (tmp_path / "labels.yaml").write_text("classes: {car: Car, road: ground}\n")
     script(sim, reference, tmp_path / "run", batch=2, labels=str(tmp_path / "labels.yaml"), tell=told.append)
-    db = read(tmp_path / "run")
-    assert [tuple(r) for r in db.execute("select number, count from batches order by number")] == [(0, 2), (1, 2)]
-    assert {r["class"] for r in db.execute("select distinct class from objects")} >= {"Car"}
+    with read(tmp_path / "run") as db:
+        assert [tuple(r) for r in db.execute("select number, count from batches order by number")] == [(0, 2), (1, 2)]
+        assert {r["class"] for r in db.execute("select distinct class from objects")} >= {"Car"}
     assert (tmp_path / "run" / PAGE).is_file() and len(list((tmp_path / "run/frames").iterdir())) == 4
     assert told[0].startswith("tailgate: batch 0: ")
 

@@ -26,7 +26,7 @@ async def shoot(out: Path) -> dict:
     """The clip, from a resolved run to a recorded frame; other clips stand for the real recording."""
     from small_street import small_budget, small_rig, small_scenario, write_street
     from tailgate.datasets import store
-    from tailgate.ledger.ledger import Ledger, hashes, read
+    from tailgate.ledger.ledger import Ledger, hashes
     from tailgate.randomize.scenario import make_randomizers, resolve_settings
     from tailgate.registry import randomizers
     from tailgate.runtime.spec import RunSpec
@@ -56,7 +56,7 @@ async def shoot(out: Path) -> dict:
         "digests": [store.digest(frame), store.digest(store.load(out / "frames" / str(frame.id)))],
         "codes": [*takes[0].codes, *evidence[0].codes, *clip_integrity(takes[0].frames)],
         "annotated": sorted(studio.annotate(frame, takes[0].sample)),
-        "hashes": sorted(hashes(read(out))),
+        "hashes": sorted(hashes(out)),
         "versions": {name: sys.modules[name].__version__ for name in ("numpy", "warp")},
     }
 

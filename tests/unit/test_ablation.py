@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tailgate.config.rig import load_sensor
+from tailgate.config.rig import configs_root, load_sensor
 from tailgate.distributions import Constant
 from tailgate.frames import FrameId, Sample
 from tailgate.report import sheet
+from tailgate.runtime import ablation as runtime_ablation
 from tailgate.runtime.ablation import LEVELS, _alone, ablation
 from tailgate.runtime.spec import RunOptions
 from tailgate.sensors import ideal
@@ -91,3 +92,22 @@ def test_every_effect_of_a_rig_has_a_row_that_shows_it(tmp_path, monkeypatch):
     assert any(name.startswith("lidar: noise_sigma 0, 0.03, 0.06 m (range noise") for name in names)
     nothing = [name for name, frames in shown if sheet._changed_lines(frames, 240)[1] != "only what changes is shown"]
     assert not [name for name in nothing if not name.endswith(("panes", "ghosts, as the last echo"))]
+
+
+def test_studios_are_closed_whatever_happens(monkeypatch, tmp_path):
+    class Studio:
+        closed = 0
+
+        def __init__(self, spec):
+            pass
+
+        async def shoot(self, *_):
+            raise RuntimeError
+
+        def close(self):
+            Studio.closed += 1
+
+    monkeypatch.setattr(runtime_ablation, "Studio", Studio)
+    with pytest.raises(RuntimeError):
+        ablation(RunOptions(configs_root() / "budgets" / "quickstart.yaml"), tmp_path / "effects.png")
+    assert Studio.closed == 1

@@ -1,5 +1,6 @@
 """Backbones: what the built-in ones see of known surfaces, what a user's file must be, and what is refused."""
 
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from tailgate.errors import UserError
 from tailgate.frames import Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.validate.backbones import locate, open_backbone
+from tailgate.validate.backbones.files import _refuse_pickles
 from tailgate.validate.backbones.geometric import NAMES as POINT_NAMES
 from tailgate.validate.backbones.grid import NAMES as GRID_NAMES
 from tailgate.validate.backbones.grid import Window, grid_features, local_grid, local_grid_twin
@@ -214,3 +216,17 @@ def test_a_located_backbone_opens_from_anywhere(tmp_path):
     assert locate("timm:resnet18=model.onnx", [tmp_path]) == f"timm:resnet18={tmp_path / 'model.onnx'}"
     with pytest.raises(UserError, match="file not found .did you mean 'model.onnx'."):
         locate("modle.onnx", [tmp_path])
+
+
+@pytest.mark.parametrize("config", [b'{"config": {"w": {"use_pickle": true}}}', b'{"a": [{"use_\\u0070ickle": 1}]}'])
+def test_archives_that_ask_for_pickle_are_refused_however_they_write_it(tmp_path, config):
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("a/data/weights/model_weights_config.json", config)
+    with pytest.raises(ValueError, match="holds pickled objects"):
+        _refuse_pickles(tmp_path / "a.pt2")
+
+
+def test_archives_without_pickle_pass(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("a/data/weights/model_weights_config.json", b'{"config": {"w": {"use_pickle": false}}, "n": [1, "use_pickle"]}')
+    _refuse_pickles(tmp_path / "a.pt2")

@@ -1,12 +1,14 @@
 """Mixes of real and synthetic frames: ratios per bucket, no repetition, the same for the same seed."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from tailgate.datasets.compose import ComposeOptions, compose, save_mix
 from tailgate.datasets.labels.table import LabelRow, Origin, table_of
 from tailgate.datasets.manifest import ManifestRow, ManifestWriter
 from tailgate.errors import UserError
+from tailgate.runtime import mix
 
 
 @pytest.fixture
@@ -89,3 +91,27 @@ def test_mistakes(real, manifest, tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"no")
     with pytest.raises(UserError, match="not a readable parquet"):
         compose(real, tmp_path / "bad.parquet")
+
+
+def test_what_is_no_mix_is_never_replaced(real, manifest, tmp_path):
+    """A mix called annotations.parquet has its report beside it, where labels of that name may lie."""
+    made, labels = compose(real, manifest), tmp_path / "annotations.json"
+    for text in ('{"images": []}', "[1]", "3", "no json"):
+        labels.write_text(text)
+        with pytest.raises(UserError, match="annotations.json: is no mix of an earlier compose"):
+            save_mix(made, tmp_path / "annotations.parquet")
+        assert labels.read_text() == text and not (tmp_path / "annotations.parquet").exists()
+    with pytest.raises(UserError, match="manifest.parquet: is no mix"):
+        save_mix(made, tmp_path / "manifest.parquet")
+    save_mix(made, tmp_path / "train.parquet")
+    assert all(path.stat().st_size for path in save_mix(made, tmp_path / "train.parquet"))
+
+
+def test_a_run_is_mixed_with_all_options_into_a_parquet_file(real, manifest, monkeypatch):
+    asked = []
+    monkeypatch.setattr(mix, "open_spec", lambda run: SimpleNamespace(budget=SimpleNamespace(ontology={"van": SimpleNamespace(output="car")})))
+    monkeypatch.setattr(mix, "compose", lambda labels, data, options: asked.append(options) or compose(real, manifest, options))
+    mix.mix_run(manifest, manifest, manifest / "train.parquet", ComposeOptions(0.2, seed=3, tail_percentile=5.0, head_percentile=95.0))
+    assert asked == [ComposeOptions(0.2, seed=3, rename={"van": "car"}, tail_percentile=5.0, head_percentile=95.0)]
+    with pytest.raises(UserError, match="its name must end in .parquet"):
+        mix.mix_run(manifest, manifest, manifest / "train.json", ComposeOptions())

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from small_street import small_rig, small_scenario
-from tailgate.runtime.check import overlaps
+from tailgate.config.budget import Budget
+from tailgate.runtime.check import foresee, overlaps
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,17 @@ def test_sweeps_longer_than_ticks_are_told(tmp_path, rate_hz, fov_deg, ticks, to
     spec = SimpleNamespace(rig=replace(rig, sensors={**rig.sensors, "lidar": slow}), scenarios={"small": scenario})
     words = f"{scenario.name}: a frame of lidar takes 0.2 s, and ticks are 0.1 s apart: its frames overlap"
     assert overlaps(spec) == ([words] if told else [])
+
+
+def test_a_target_is_out_of_reach_where_all_slots_of_all_clips_are_fewer(tmp_path):
+    """Three variants and four slots make six slots of a class."""
+    scenario = small_scenario(tmp_path / "base.usda", variants=3, slots=4).model_copy(update={"base": "street"})
+    limits = {"clips": 2, "rounds": 1, "batches_per_round": 1, "batch_clips": 2}
+
+    def told(target):
+        cells = [{"class": "person", "target": target}]
+        budget = Budget.model_validate({"name": "small", "cells": cells, "scenarios": [{"file": "small"}], "rig": "small", "limits": limits})
+        return foresee(SimpleNamespace(rig=small_rig(), scenarios={"small": scenario}, budget=budget))
+
+    assert not [words for words in told(12) if "at most" in words]
+    assert told(13) == ["limits: 2 clips hold at most 12 instances of 'person', fewer than its target"]

@@ -1,9 +1,13 @@
 """Differences in units of real against real: sizes, directions and false alarms on made-up worlds; what gives data away; the page."""
 
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
+from tailgate.cli.gap import print_gap
 from tailgate.report.gap_record import GapRecord, MapOfBlocks, direction_words, reason_words, words_of
 from tailgate.report.score_record import SetInfo
 from tailgate.validate.content import content_sketch, content_statistics, timing_sketch, timing_statistics
@@ -131,6 +135,10 @@ def test_page_and_json(tmp_path):
     side = SetInfo("/data/<b>x", "kitti", 8, 8, False, {"lidar": "hdl64e"}, ("a note",))
     maps = {"lidar": MapOfBlocks(embed(held), held.real, held.unit.tolist())}
     record = GapRecord(side, side, rows, [told_apart(held, "lidar")], maps, 1.7, {"lidar": ("recording", 8)}, ["a note"], "0")
+    console = Console(file=io.StringIO(), width=300)
+    print_gap(replace(record, notes=["of [/data/b]", "cart[heavy]"]), console)
+    text, span = console.file.getvalue(), rows[0].interval
+    assert "note: of [/data/b]\nnote: cart[heavy]\n" in text and f"[{span[0]:.1f}, {span[1]:.1f}]" in text
     page = record.to_html(tmp_path / "gap.html").read_text()
     assert "A gap that matters" in page and "Range too clean" in page and "<b>x" not in page and "<script" not in page
     plain = json.loads(json.dumps(record.to_json()))

@@ -1,12 +1,15 @@
 """The gate for frames made elsewhere: batches are judged as they come, the ledger keeps them, a page ends it; it goes on where it stopped."""
 
+import io
 import json
 
 import pytest
+from rich.console import Console
 from scan_folder import Scans
 from tailgate.errors import UserError
 from tailgate.ledger.ledger import hashes, read
 from tailgate.reference.open import open_reader
+from tailgate.runtime.explain import explain_frame
 from tailgate.runtime.live import PAGE, Gate, GateSpec
 
 
@@ -29,7 +32,8 @@ def judged(real, out, made, **more):
 
 
 def states(out):
-    return [row["state"] for row in read(out).execute("select state from clips order by clip_index")]
+    with read(out) as db:
+        return [row["state"] for row in db.execute("select state from clips order by clip_index")]
 
 
 def test_like_frames_are_accepted_and_recorded(real, tmp_path):
@@ -38,7 +42,7 @@ def test_like_frames_are_accepted_and_recorded(real, tmp_path):
     assert states(tmp_path / "run") == ["accepted"] * 4
     assert json.loads((tmp_path / "run/status.json").read_text())["accepted_clips"] == 4
     assert len(list((tmp_path / "run/frames").iterdir())) == 4 and (tmp_path / "run" / PAGE).stat().st_size > 10_000
-    assert set(hashes(read(tmp_path / "run"))) == {"plan_hash", "content_hash"}
+    assert set(hashes(tmp_path / "run")) == {"plan_hash", "content_hash"}
 
 
 def test_noisy_frames_are_refused_and_taken_away_only_where_asked(real, tmp_path):
@@ -59,7 +63,35 @@ def test_it_goes_on_where_it_stopped(real, tmp_path):
         gate.add(frame)
     gate._held.close()
     judged(real, tmp_path / "cut", made[3:])
-    assert hashes(read(tmp_path / "whole")) == hashes(read(tmp_path / "cut"))
+    assert hashes(tmp_path / "whole") == hashes(tmp_path / "cut")
+
+
+def test_each_clip_names_the_batch_that_judged_it(real, tmp_path):
+    """A batch that was judged early is partial, and the next ones begin where it ended."""
+    made = frames(tmp_path / "alike")
+    with Gate(GateSpec(real, tmp_path / "run", batch=2, tell=lambda _: None)) as gate:
+        gate.add(made[0])
+        gate.judge()
+    with Gate(GateSpec(real, tmp_path / "run", batch=2, tell=lambda _: None)) as gate:
+        for frame in made[1:]:
+            gate.add(frame)
+    with read(tmp_path / "run") as db:
+        assert [r["batch"] for r in db.execute("select batch from clips order by clip_index")] == [0, 1, 1, 2]
+        spans = {r["number"]: (r["first_index"], r["count"]) for r in db.execute("select * from batches")}
+    assert spans == {0: (0, 1), 1: (1, 2), 2: (3, 1)}
+    console = Console(file=io.StringIO(), width=200)
+    explain_frame(tmp_path / "run", "script-r000-000003-a00-t00", console)
+    assert "batch 2 of round 0: accepted" in console.file.getvalue()
+
+
+def test_an_exception_in_the_block_is_the_one_that_is_seen(real, tmp_path):
+    told, made = [], frames(tmp_path / "alike")
+    with pytest.raises(ZeroDivisionError), Gate(GateSpec(real, tmp_path / "run", batch=4, tell=told.append)) as gate:
+        gate.add(made[0])
+        raise ZeroDivisionError
+    assert told == [] and not (tmp_path / "run" / PAGE).exists() and states(tmp_path / "run") == ["rendered"]
+    judged(real, tmp_path / "run", made[1:])
+    assert states(tmp_path / "run") == ["accepted"] * 4
 
 
 def test_what_cannot_be_judged_is_said(real, tmp_path):

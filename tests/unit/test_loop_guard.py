@@ -5,7 +5,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from tailgate.config.setting import Setting
+from tailgate.config.setting import Setting, to_plain
 from tailgate.distributions import Constant
 from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.events import Events
@@ -42,8 +42,7 @@ def test_guard(tmp_path, weak):
     loop = Loop(spec, ledger, None, judge, notes)
     settings = {"a": setting(0.0)}
     for number in range(6):
-        plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in settings.items()}
-        ledger.insert("rounds", [{"round": number, "state": "open", "settings": plain, "allocation": []}])
+        ledger.insert("rounds", [{"round": number, "state": "open", "settings": to_plain(settings), "allocation": []}])
         asyncio.run(loop._close_round(number, settings))
         settings = loop._next_settings(number, settings)
     assert len(told) == 1

@@ -1,11 +1,14 @@
 """The paired protocol: a twin of the same place, cloud by cloud, and its refusals."""
 
 import pytest
+import tailgate.cli  # noqa: F401 (registers the commands)
 from rich.console import Console
 from scan_folder import Scans
+from tailgate.cli.app import app
 from tailgate.errors import UserError
 from tailgate.runtime.paired import compare_pairs
 from tailgate.runtime.score import ScoreRequest
+from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +37,11 @@ def test_a_twin_is_measured_frame_by_frame(rooms):
 def test_frames_need_a_counterpart(rooms):
     with pytest.raises(UserError, match="frame 'room07' must have a real one of the same name to be paired"):
         compare_pairs(ScoreRequest(rooms["others"], rooms["real"]))
+
+
+@pytest.mark.parametrize(
+    "option, words", [(("-o", "x.html"), "--out"), (("--gate", "g.yaml", "-v"), "--gate and --verbose"), (("--support", "a=b"), "--support")]
+)
+def test_what_pairs_have_no_use_for_is_refused(rooms, option, words):
+    done = CliRunner().invoke(app, ["score", str(rooms["twin"]), "--reference", str(rooms["real"]), "--paired", *option])
+    assert isinstance(done.exception, UserError) and str(done.exception).endswith(f"it must come without {words}")

@@ -185,3 +185,19 @@ def test_rate_from_an_earlier_run(tmp_path):
     (tmp_path / "status.json").write_text("{}")
     with pytest.raises(UserError, match="cells, clips and elapsed_s are required"):
         rate_of(None, None, tmp_path)
+
+
+def test_a_scenario_of_few_samples_keeps_a_weight(tmp_path):
+    """Its share of the missing samples may round to nothing."""
+    labels = tmp_path / "counts.csv"
+    labels.write_text("class,count\npedestrian,20\nbottle,1999995\n")
+    result = plan(PlanOptions(labels, target=2_000_000, classes=("all",), output=tmp_path / "budget.yaml"))
+    assert [(s.file, s.weight) for s in load(Budget, tmp_path / "budget.yaml").scenarios] == [("street", 1.0), ("table_top", 0.001)]
+    assert result.budget.rig == "quickstart_street"
+
+
+def test_a_plan_and_a_check_choose_the_same_rig(tmp_path):
+    labels = tmp_path / "counts.csv"
+    labels.write_text("class,count\npallet,20\n")
+    budget = plan(PlanOptions(labels, classes=("all",))).budget
+    assert (budget.scenarios[0].file, budget.rig) == ("warehouse", "warehouse")

@@ -1,6 +1,7 @@
 """Opening, grouping and splitting real data; reading folders written for the test."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +9,14 @@ from tailgate.calibrate.scene import street_scan
 from tailgate.config.budget import Reference
 from tailgate.config.rig import load_sensor, resolve
 from tailgate.errors import UserError
+from tailgate.frames import Frame, FrameId
 from tailgate.reference import Entry, open_reference
 from tailgate.reference.calibration import mount_of, rig_from
+from tailgate.reference.open import _read_one
+from tailgate.reference.reader import ReferenceSet
 from tailgate.reference.split import automatic_split, explicit_split, make_groups, shares_a_recording
+from tailgate.runtime.reference import _measure_part, reference_hash
+from tailgate.validate import evidence
 
 CALIB = """P2: 700 0 600 35 0 700 180 0 0 0 1 0
 R0_rect: 1 0 0 0 1 0 0 0 1
@@ -195,3 +201,36 @@ def test_a_mount_gives_its_pose_back():
     for rpy in ((10.0, -20.0, 130.0), (180.0, 3.0, -11.0), (0.0, 90.0, 25.0)):
         T = pose(Mount(xyz=(1.0, 2.0, 3.0), rpy_deg=rpy), model)
         np.testing.assert_allclose(pose(mount_of(T, camera=False), model), T, atol=1e-9)
+
+
+def test_a_frame_may_lack_a_sensor_that_others_have():
+    held = {"a": {"camera": None, "lidar": None}, "b": {"lidar": None}}
+    frames = {n: Frame(FrameId("x", 0, 0), sensors, None, {}) for n, sensors in held.items()}
+    reader = SimpleNamespace(entries=lambda: [Entry(n, n) for n in frames], read=frames.get)
+    read = _read_one(reader, ["camera", "lidar"])
+    assert [sorted(read(n).sensors) for n in frames] == [["camera", "lidar"], ["lidar"]]
+
+
+def test_a_run_knows_a_reference_by_the_files_behind_its_links(tmp_path):
+    (tmp_path / "data/kitti").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/a.bin").write_bytes(b"1")
+    (tmp_path / "data/kitti/velodyne").symlink_to(tmp_path / "elsewhere")
+
+    def known(**more):
+        cfg = Reference(kind="kitti", root="kitti", **more)
+        return reference_hash(SimpleNamespace(budget=SimpleNamespace(reference=cfg), data=tmp_path / "data"))
+
+    before = known()
+    assert known() == before != known(options={"recordings": {}})
+    (tmp_path / "elsewhere/a.bin").write_bytes(b"2")
+    assert known() != before
+
+
+def test_evidence_of_a_run_s_reference_has_a_file_for_any_name(tmp_path, monkeypatch):
+    names = ["a/b", "a_b", "c" * 300]
+    monkeypatch.setattr(evidence, "measure", lambda frame, name, group, **_: evidence.Evidence(codes=[name]))
+    (tmp_path / "evidence").mkdir()
+    spec = SimpleNamespace(out=tmp_path, backbone=lambda: None)
+    found = _measure_part(spec, ReferenceSet({"g": names}, {"feedback": names}, False, [], lambda name: None), "feedback")
+    assert [e.codes for e in found["g"]] == [[name] for name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import numpy as np
 import pytest
 from tailgate.config.budget import Budget
 from tailgate.config.load import dump
-from tailgate.config.setting import Setting
+from tailgate.config.setting import Setting, to_plain
 from tailgate.datasets import store
 from tailgate.distributions import Choice, LogRanged, Ranged
 from tailgate.errors import UserError
 from tailgate.frames import FrameId, Sample
 from tailgate.ledger.ledger import Ledger
 from tailgate.report import charts
-from tailgate.report.html import render, write_report
+from tailgate.report.html import _speed, render, write_report
 from tailgate.report.record import read_run
 from tailgate.report.trust import judge
 
@@ -74,7 +75,6 @@ def _class_rows() -> list[dict]:
 
 
 def _round(ledger: Ledger, number: int, measured: bool) -> None:
-    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in SETTINGS.items()}
     fade = 0.6**number
     summary = {
         "feedback": {"range_noise": 0.03 * fade, "hole_rate": 0.08 * fade, "intensity": 0.05},
@@ -96,7 +96,7 @@ def _round(ledger: Ledger, number: int, measured: bool) -> None:
         "new": "about 0.013 m",
         "words": "range_noise lies 3.1 reference spreads above the reference & moves with range_noise",
     }
-    state = {"round": number, "state": "closed", "settings": plain, "allocation": [NEAR, FAR] * 4}
+    state = {"round": number, "state": "closed", "settings": to_plain(SETTINGS), "allocation": [NEAR, FAR] * 4}
     ledger.insert("rounds", [{**state, "feedback": [change] if measured and number == 0 else [], "scorecard": card if measured else {}}])
     for batch in range(4):
         failed = batch == 3 and number == 0
@@ -185,6 +185,12 @@ def test_page_tells_the_story(page):
     assert "about 0.022 m" in text and "about 0.013 m" in text and "p = 0.0004" in text
     assert "reference &amp; moves" in text
     assert "Better on paper only" not in text, "intensity worsens on the hold-out but does not improve on feedback"
+
+
+def test_wall_time_is_that_of_all_sessions(tmp_path):
+    folder = make_run(tmp_path / "run", rounds=1, frames=False)
+    (folder / "status.json").write_text(json.dumps({"elapsed_s": 7200.0}))
+    assert ("wall time of the run", "7,200 s") in _speed(read_run(folder))
 
 
 def test_unmeasured_run_claims_nothing(tmp_path):

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pxr import Usd, UsdGeom, UsdShade
-from tailgate.assets import ASSET_CLASSES, AssetUnitsWarning, from_usd, generate, resolve_asset_class
+from tailgate.assets import ASSET_CLASSES, AssetUnitsWarning, cache_folder, from_usd, generate, resolve_asset_class
 from tailgate.assets.body import Body, reach, walking
 from tailgate.assets.library import build
+from tailgate.config.rig import configs_root
 from tailgate.errors import UserError
+from tailgate.runtime.spec import RunOptions, resolve
+from tailgate.runtime.stage_check import StageRequest
 from tailgate.stage.triangles import read_triangles
 
 
@@ -233,3 +236,10 @@ def test_files_that_are_no_asset_are_refused(tmp_path: Path) -> None:
     huge = user_cube(tmp_path / "huge.usda", (1e9, 1e9, 1e9), 1.0, "Z")
     with pytest.raises(UserError, match="plausible size"):
         from_usd(huge, "car", tmp_path / "cache")
+
+
+def test_one_cache_whoever_asks(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TAILGATE_CACHE", "~/kept")
+    spec = resolve(RunOptions(configs_root() / "budgets" / "quickstart.yaml"))
+    assert spec.cache == StageRequest(None).cache == cache_folder() == tmp_path / "kept"

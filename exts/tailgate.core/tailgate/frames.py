@@ -71,6 +71,11 @@ class FrameId:
         return f"{self.clip}-t{self.tick:02d}"
 
 
+def clip_of(frame: str) -> str:
+    """``FrameId.clip`` from a frame's name."""
+    return frame.rpartition("-t")[0]
+
+
 @dataclass(frozen=True)
 class Sample:
     """All values drawn for one clip: pure data, recorded, replayable.

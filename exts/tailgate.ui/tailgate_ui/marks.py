@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,26 +31,28 @@ class Mark(NamedTuple):
 
 
 class TailgateMark(omni.kit.commands.Command):
-    """Mark a prim of the open stage in the layer that is edited. Arguments are plain, so that Kit can show and repeat the command.
+    """Mark prims of the open stage in the layer that is edited, in one step. Arguments are plain, so that Kit can show and repeat the command.
 
     Args:
         kind: a kind of context, or "label".
-        path: of the prim.
+        paths: of the prims.
         width, reverse: of a context; see ``stage.marks.mark_context``.
         label: class of a label.
     """
 
-    def __init__(self, kind: str, path: str, width: float = 0.0, reverse: bool = False, label: str = ""):
-        self._mark = Mark(kind, path, width, reverse, label)
+    def __init__(self, kind: str, paths: Sequence[str], width: float = 0.0, reverse: bool = False, label: str = ""):
+        self._marks = [Mark(kind, path, width, reverse, label) for path in paths]
 
-    def do(self) -> str:
-        """Write; returns the path of the prim that carries the mark."""
+    def do(self) -> list[str]:
+        """Write; returns the paths of the prims that carry the marks."""
         from tailgate.stage.marks import SCOPE
 
-        stage = kit.open_stage()
-        layer, (kind, path, *_) = stage.GetEditTarget().GetLayer(), self._mark
-        self._kept = [Kept(layer, one) for one in (path, f"{SCOPE}/{path.rsplit('/', 1)[-1]}_{kind}")]
-        return write(stage, layer, self._mark)
+        stage, made = kit.open_stage(), []
+        layer, self._kept = stage.GetEditTarget().GetLayer(), []
+        for one in self._marks:
+            self._kept += [Kept(layer, path) for path in (one.path, f"{SCOPE}/{one.path.rsplit('/', 1)[-1]}_{one.kind}")]
+            made.append(write(stage, layer, one))
+        return made
 
     def undo(self) -> None:
         """Put everything back."""
@@ -129,13 +132,13 @@ def mark(kind: str, paths: tuple[str, ...], width: float = 0.0, reverse: bool = 
         UserError: nothing is open or selected, or a prim cannot be marked so; then nothing was written.
     """
     stage = _asked(paths, label if kind == "label" else kind)
-    asked = [Mark(kind, path, width, reverse, label) for path in paths]
-    for one in asked:
-        write(stage, _scratch(), one)
-    words = f"labelled {label}" if kind == "label" else f"a {kind}"
-    made = [omni.kit.commands.execute("TailgateMark", kind=k, path=p, width=w, reverse=r, label=n)[1] for k, p, w, r, n in asked]
+    for path in paths:
+        write(stage, _scratch(), Mark(kind, path, width, reverse, label))
+    words, one = f"labelled {label}" if kind == "label" else f"a {kind}", len(paths) == 1
+    _, made = omni.kit.commands.execute("TailgateMark", kind=kind, paths=list(paths), width=width, reverse=reverse, label=label)
     layer = stage.GetEditTarget().GetLayer()
-    return f"{', '.join(made)} is {words}; written to {layer.GetDisplayName() or 'the layer that you edit'}, Undo takes it back"
+    where = f"written to {layer.GetDisplayName() or 'the layer that you edit'}, Undo takes {'it' if one else 'them'} back"
+    return f"{', '.join(made)} {'is' if one else 'are each'} {words}; {where}"
 
 
 async def cut(name: str, paths: tuple[str, ...], choices: Choices) -> str:

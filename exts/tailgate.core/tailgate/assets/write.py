@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from tailgate.assets.looks import Look, Part
 from tailgate.assets.mesh_kit import Mesh, corner_normals, with_area
+from tailgate.atomic import replacing
 from tailgate.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,17 +43,15 @@ def generator_digest() -> str:
 
 
 def cached(cache: Path | str | None, name: str, author: Callable[[Path], None]) -> Path:
-    """Return ``<cache>/<name>``; where it is missing, ``author(temporary path)`` writes it and a rename publishes it."""
+    """Return ``<cache>/<name>``; where it is missing, ``author(temporary path)`` writes it."""
     folder = cache_folder(cache)
     target = folder / name
     if target.is_file():
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tailgate-", dir=folder) as scratch:
-            temporary = Path(scratch) / name
+        with replacing(target) as temporary:
             author(temporary)
-            os.replace(temporary, target)
     except OSError as error:
         raise UserError(f"asset cache must be a writable folder, got {error.strerror or error}", folder) from error
     return target

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tailgate.errors import TailgateError
 from tailgate.packages import packages_named
+from tailgate.terminal import say
 
 UsageError = typer.BadParameter.__base__
 """What typer raises for unknown options and values of the wrong type."""
@@ -20,8 +21,8 @@ STOPPED = 130
 """Exit code of an interrupted command, which is all that typer leaves of the interrupt."""
 
 app = typer.Typer(name="tailgate", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False)
+stderr = Console(stderr=True, highlight=False, emoji=False)
 
 Data = Annotated[Path | None, typer.Option("--data", help="Root of the real data (default: $TAILGATE_DATA).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -55,9 +56,5 @@ def print_json(value: Any) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
-    stderr.print(f"[red]error:[/red] {_plain(sentence)}", soft_wrap=True)
+    say(stderr, "[red]error:[/red] {}", sentence)
     sys.exit(code)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

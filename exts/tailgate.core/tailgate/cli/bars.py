@@ -15,7 +15,7 @@ from tailgate.errors import UserError
 @contextmanager
 def bars() -> Iterator[Bars]:
     """Bars that vanish when the work is done; none where nobody watches a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         yield Bars(progress)
 

@@ -12,6 +12,7 @@ from tailgate.cli.bars import bars, pairs
 from tailgate.cli.sides import WORKERS, Reference, Workers
 from tailgate.errors import UserError
 from tailgate.reference.recording import FILE
+from tailgate.terminal import say
 
 calibrate = typer.Typer(no_args_is_help=True, help="Estimate from real recordings.")
 app.add_typer(calibrate, name="calibrate")
@@ -34,7 +35,7 @@ def calibrate_sensor(
     as_json: Json = False,
 ) -> None:
     """Estimate a sensor's grid, noise, losses, edges and intensity law from real recordings, with intervals, and say what cannot be told."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
     from tailgate.report.sensor_page import print_sensor, write_sensor_page
     from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
 
@@ -52,7 +53,7 @@ def calibrate_sensor(
         return
     print_sensor(fit.record, console)
     named = ", ".join(f"{path} ({head})" if len(files) > 1 else str(path) for path, head in zip(files, fit.models, strict=True))
-    console.print(f"sensor model{'s' if len(files) > 1 else ''}: {named}, page: {page}", soft_wrap=True)
+    say(console, "sensor model{}: {}, page: {}", "s" if len(files) > 1 else "", named, page)
 
 
 @calibrate.command("gate")
@@ -79,7 +80,7 @@ def calibrate_gate(
         print_json(gate.model_dump(mode="json", by_alias=True))
         return
     print_gate(gate, console)
-    console.print(f"gate: {out}, page: {page}", soft_wrap=True)
+    say(console, "gate: {}, page: {}", out, page)
 
 
 def _page(out: Path) -> Path:

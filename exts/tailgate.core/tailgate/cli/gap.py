@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.cli.bars import bars, pairs
 from tailgate.cli.sides import WORKERS, Kind, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
+from tailgate.terminal import say
 
 if TYPE_CHECKING:
     from tailgate.report.gap_record import GapRecord
@@ -45,7 +47,7 @@ def gap(
     page = found.to_html(out) if out else None
     print_json(found.to_json()) if as_json else print_gap(found, console)
     if page and not as_json:
-        console.print(f"page: {page}", soft_wrap=True)
+        say(console, "page: {}", page)
 
 
 def print_gap(found: GapRecord, console: Console) -> None:
@@ -57,14 +59,14 @@ def print_gap(found: GapRecord, console: Console) -> None:
     for d in found.differences[:SHOWN]:
         times = f"{d.ratio:.1f} [{d.interval[0]:.1f}, {d.interval[1]:.1f}]" if d.ratio is not None else "no floor"
         where = " ".join(w for w in (d.class_name, d.stratum if d.stratum != "all" else "") if w)
-        row = (f"{d.family} {d.modality}".strip(), direction_words(d.metric, d.direction), where, times.replace("[", "\\["))
-        table.add_row(*row, f"{d.real:.3g}", f"{d.synthetic:.3g}", "yes" if d.matters else "no")
+        row = (f"{d.family} {d.modality}".strip(), direction_words(d.metric, d.direction), where, times)
+        table.add_row(*map(escape, row), f"{d.real:.3g}", f"{d.synthetic:.3g}", "yes" if d.matters else "no")
     console.print(table)
     for told in found.told:
         floor = "too few real places for a floor" if told.floor is None else f"real places against each other {told.floor:.2f}"
-        console.print(f"{told.modality}: a classifier tells the sets apart at AUC {told.auc:.2f} (p {told.p:.3g}); {floor}")
+        say(console, "{}: a classifier tells the sets apart at AUC {:.2f} (p {:.3g}); {}", told.modality, told.auc, told.p, floor)
         for reason in told.reasons[:3]:
-            console.print(f"    {reason_words(reason)}", soft_wrap=True)
+            say(console, "    {}", reason_words(reason))
     for note in found.notes:
-        console.print(f"[yellow]note:[/yellow] {note}")
-    console.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True)
+        say(console, "[yellow]note:[/yellow] {}", note)
+    say(console, "[bold]{}[/bold]", found.sentence)

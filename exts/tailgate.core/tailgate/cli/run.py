@@ -10,6 +10,7 @@ import typer
 
 from tailgate.cli.app import Data, Json, Sets, app, console, print_json
 from tailgate.errors import UserError
+from tailgate.terminal import say
 
 
 @app.command()
@@ -51,7 +52,7 @@ def plan(
         return
     print_survey(survey(read_labels(labels), options), console)
     print_plan(make_plan(options), console)
-    console.print(f"budget: {out}", soft_wrap=True)
+    say(console, "budget: {}", out)
 
 
 @app.command()
@@ -77,7 +78,7 @@ def generate(
     options = RunOptions(budget, out, data, backend, device, tuple(overrides))
     if dry_run:
         rows = describe_plan(options)
-        print_json(rows) if as_json else [console.print(f"[bold]{k}[/bold]: {v}") for k, v in rows.items()]
+        print_json(rows) if as_json else [say(console, "[bold]{}[/bold]: {}", k, str(v)) for k, v in rows.items()]
         return
     with Progress(console if not as_json else None) as progress:
         summary = execute(options, engine, workers, progress.listen)
@@ -90,22 +91,13 @@ def status(run: Path, hash: Annotated[bool, typer.Option("--hash", help="Print p
     """How far a run is; with --hash what identifies its samples and its data."""
     from tailgate.ledger.ledger import hashes, read
 
-    db = read(run)
-    if hash:
-        found: dict[str, Any] = hashes(db)
-    else:
-        file = run / "status.json"
-        if not file.is_file():
-            raise UserError("holds no status.json yet: no batch has been judged", run)
-        try:
-            found = json.loads(file.read_text())
-        except ValueError as error:
-            raise UserError(f"is not valid JSON ({error}); run generate again to restore it", file) from None
+    with read(run):
+        found = hashes(run) if hash else _status(run)
     if as_json or not hash:
         print_json(found)
     else:
         for name, value in found.items():
-            console.print(f"{name} {value}", soft_wrap=True)
+            say(console, "{} {}", name, str(value))
 
 
 @app.command()
@@ -125,7 +117,7 @@ def preview(
 
     options = RunOptions(budget, out, data, "warp", device, tuple(overrides))
     ablation(options, out, count) if ablate else contact(options, out, count or 6)
-    console.print(f"contact sheet: {out}", soft_wrap=True)
+    say(console, "contact sheet: {}", out)
 
 
 @app.command()
@@ -137,7 +129,7 @@ def report(run: Path, out: Annotated[Path | None, typer.Option("-o", "--out")] =
     target = out or run / "report.html"
     check_writable(target, ".html")
     write_report(run, target)
-    console.print(f"report: {target}", soft_wrap=True)
+    say(console, "report: {}", target)
 
 
 @app.command()
@@ -150,9 +142,9 @@ def export(
 
     folders, notes = export_run(run, tuple(f.strip() for f in formats.split(",") if f.strip()))
     for name, folder in folders.items():
-        console.print(f"{name}: {folder}", soft_wrap=True)
+        say(console, "{}: {}", name, folder)
     for note in notes:
-        console.print(f"[yellow]note:[/yellow] {note}")
+        say(console, "[yellow]note:[/yellow] {}", note)
 
 
 @app.command()
@@ -189,9 +181,9 @@ def list_randomizers(as_json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        console.print(f"[bold]{row['name']}[/bold] ({row['kind']}, {row['level']}): {row['summary']}")
+        say(console, "[bold]{}[/bold] ({}, {}): {}", row["name"], row["kind"], row["level"], row["summary"])
         for name, words in row["settings"].items():
-            console.print(f"    {name}: {words}")
+            say(console, "    {}: {}", name, words)
 
 
 @app.command()
@@ -206,6 +198,16 @@ def doctor(
     checks = diagnose(out, [n.strip() for n in nodes.split(",") if n.strip()])
     print_json([c.to_json() for c in checks]) if as_json else print_checks(checks, console)
     raise typer.Exit(0 if all(c.ok for c in checks) else 1)
+
+
+def _status(run: Path) -> dict[str, Any]:
+    file = run / "status.json"
+    if not file.is_file():
+        raise UserError("holds no status.json yet: no batch has been judged", run)
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise UserError(f"is not valid JSON ({error}); run generate again to restore it", file) from None
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -10,6 +10,10 @@ import typer
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.cli.bars import bars, pairs
 from tailgate.cli.sides import WORKERS, Kind, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
+from tailgate.errors import UserError
+from tailgate.terminal import say
+
+GEOMETRIC = "geometric"
 
 
 @app.command()
@@ -23,7 +27,7 @@ def score(
     labels: Annotated[Path | None, typer.Option("--labels", help="Label map: classes of the synthetic folder in the reference's words.")] = None,
     gate: Annotated[Path | None, typer.Option("--gate", help="gate.yaml that 'calibrate gate' wrote for this reference.")] = None,
     support: Annotated[list[str], typer.Option("--support", help="CLASS=REAL: a real class that stands in for one with too few.")] = [],  # noqa: B006
-    backbone: Annotated[str, typer.Option("--backbone", help="Features of the class gate: a name or a model file.")] = "geometric",
+    backbone: Annotated[str, typer.Option("--backbone", help="Features of the class gate: a name or a model file.")] = GEOMETRIC,
     paired: Annotated[bool, typer.Option("--paired", help="The synthetic set is a twin of the same place: compare its clouds one by one.")] = False,
     workers: Workers = WORKERS,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Report page (HTML) to write.")] = None,
@@ -37,6 +41,9 @@ def score(
     from tailgate.runtime.score import ScoreRequest
     from tailgate.runtime.score import score as judge
 
+    if paired:
+        judging = {"--labels": labels, "--gate": gate, "--support": support, "--backbone": backbone != GEOMETRIC}
+        _refuse_beside_paired({**judging, "--workers": workers != WORKERS, "--out": out, "--verbose": verbose})
     if out is not None:
         check_writable(out, ".html")
     with bars() as shown:
@@ -55,11 +62,17 @@ def score(
             tick=shown.tick,
         )
         found = compare_pairs(request) if paired else judge(request)
-        page = found.to_html(out) if out and not paired else None
+        page = found.to_html(out) if out else None
     if paired:
         print_json(found.to_json()) if as_json else found.print(console)
         raise typer.Exit(0)
     print_json(found.to_json()) if as_json else print_score(found, console, verbose)
     if page and not as_json:
-        console.print(f"report: {page}", soft_wrap=True)
+        say(console, "report: {}", page)
     raise typer.Exit(found.exit_code)
+
+
+def _refuse_beside_paired(options: dict[str, object]) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise UserError(f"--paired compares clouds and judges nothing: it must come without {' and '.join(given)}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tailgate.report.page import LONGEST_UNIT
 from tailgate.report.score_record import ScoreRecord
+from tailgate.terminal import say
 from tailgate.validate.scorecard import Row
 
 COLORS = {"ok": "green", "failed": "red", "no power": "yellow", "unjudged": "dim", "accepted": "green", "rejected": "red"}
@@ -20,7 +22,8 @@ def print_score(found: ScoreRecord, console: Console, verbose: bool = False) -> 
     for words, side in (("synthetic", found.synthetic), ("real", found.reference)):
         groups = "groups" if side.weak else "recordings"
         sensors = ", ".join(f"{name} ({model})" for name, model in sorted(side.sensors.items()))
-        console.print(f"[bold]{words}[/bold] {side.root}: {side.kind}, {side.frames} frames, {side.groups} {groups}; {sensors}", soft_wrap=True)
+        held = f"{side.kind}, {side.frames} frames, {side.groups} {groups}; {sensors}"
+        say(console, "[bold]{}[/bold] {}: {}", words, side.root, held)
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name != "where", overflow="fold")
@@ -32,10 +35,10 @@ def print_score(found: ScoreRecord, console: Console, verbose: bool = False) -> 
     if hidden:
         console.print(f"[dim]{hidden} statistics and strata could not be judged; --verbose shows them, the page (-o) says why.[/dim]")
     _print_classes(found, console)
-    console.print(f"distance to the nearest real: {_ratio(found)}", soft_wrap=True)
+    say(console, "distance to the nearest real: {}", _ratio(found))
     for note in found.notes:
-        console.print(f"[yellow]note:[/yellow] {note}", soft_wrap=True)
-    console.print(f"[bold {COLORS.get(found.verdict, 'yellow')}]{found.verdict}[/]: {found.sentence.partition(': ')[2]}", soft_wrap=True)
+        say(console, "[yellow]note:[/yellow] {}", note)
+    say(console, f"[bold {COLORS.get(found.verdict, 'yellow')}]{found.verdict}[/]: {{}}", found.sentence.partition(": ")[2])
 
 
 def _shown(found: ScoreRecord, verbose: bool) -> list[Row]:
@@ -61,17 +64,15 @@ def _cells(row: Row) -> tuple[str, ...]:
     single = not row.class_name and row.stratum != "all"
     name = f"{row.class_name}: {row.metric}" if row.class_name else f"  {row.metric}" if single else row.metric
     verdict = f"[{COLORS[row.verdict]}]{row.verdict}[/]" if row.gates or row.verdict != "failed" else "[dim]beyond[/dim]"
-    return name, "" if row.stratum == "all" else row.stratum, value, limit, null, verdict
+    return escape(name), "" if row.stratum == "all" else escape(row.stratum), value, limit, null, verdict
 
 
 def _print_classes(found: ScoreRecord, console: Console) -> None:
     for name, verdict in found.classes.items():
         synthetic, real = (sum(getattr(c, side) for c in found.counts if c.class_name == name) for side in ("synthetic", "real"))
         why = next((r.note for r in found.rows if r.class_name == name and r.note), "") if verdict in ("unjudged", "provisional") else ""
-        color = COLORS.get(verdict, "yellow")
-        console.print(
-            f"class {name}: {synthetic} synthetic and {real} real crops, [{color}]{verdict}[/{color}]{': ' + why if why else ''}", soft_wrap=True
-        )
+        words = f"class {{}}: {synthetic} synthetic and {real} real crops, [{COLORS.get(verdict, 'yellow')}]{verdict}[/]{{}}"
+        say(console, words, name, f": {why}" if why else "")
 
 
 def _ratio(found: ScoreRecord) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.errors import UserError
+from tailgate.terminal import say
 
 if TYPE_CHECKING:
     from tailgate.stage.check import StageReport
@@ -27,8 +28,8 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Say whether a stage of your own can be used, what is wrong with it and how to mend it. Exit 1 with a problem."""
+    from tailgate.assets import cache_folder
     from tailgate.runtime.folder import check_writable
-    from tailgate.runtime.spec import cache_folder
     from tailgate.runtime.stage_check import StageRequest, check, picture_stage
     from tailgate.stage.layers import open_base
 
@@ -45,32 +46,30 @@ def check_command(
     else:
         print_report(report, console)
         if out is not None:
-            console.print(f"picture: {drawn or 'none, the stage shows nothing'}", soft_wrap=True)
+            say(console, "picture: {}", drawn or "none, the stage shows nothing")
     raise typer.Exit(0 if report.ok else 1)
 
 
 def print_report(report: StageReport, console: Console) -> None:
     """What the stage holds, the findings with what to do, and the verdict last."""
-    from rich.markup import escape
-
     facts = report.facts
     size = " × ".join(f"{v:.3g}" for v in facts["size_m"])
     unit = f"declared in units of {facts['meters_per_unit']:g} m with {facts['up_axis']} up"
-    console.print(f"[bold]{escape(Path(report.stage).name)}[/bold]: {size} m, {facts['shapes']:,} shapes, "
-                  f"{facts['triangles_shown']:,} triangles, {unit}", soft_wrap=True)  # fmt: skip
+    held = f"{size} m, {facts['shapes']:,} shapes, {facts['triangles_shown']:,} triangles, {unit}"
+    say(console, "[bold]{}[/bold]: {}", Path(report.stage).name, held)
     for c in facts["contexts"]:
         form = f"{c['length_m']:g} m long, {c['width_m']:g} m wide, heading {c['heading']}" if c["form"] == "spline" else f"{c['area_m2']:g} m²"
-        console.print(f"  context {escape(c['path'])}: {c['kind']}, {form}", soft_wrap=True)
+        say(console, "  context {}: {}, {}", c["path"], c["kind"], form)
     if facts["classes"]:
-        console.print(f"  classes: {escape(', '.join(facts['classes']))}", soft_wrap=True)
+        say(console, "  classes: {}", ", ".join(facts["classes"]))
     for f in report.findings:
         where = f"{f.prim}{f' and {f.more:,} more' if f.more else ''}: " if f.prim else ""
-        console.print(f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {escape(where + f.found)}", soft_wrap=True)
+        say(console, f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {{}}", where + f.found)
         for line in (f.expected, f.mend):
             if line:
-                console.print(f"         {escape(line)}", soft_wrap=True)
+                say(console, "         {}", line)
     word, _, rest = report.verdict.partition(": ")
-    console.print(f"[bold {'green' if report.ok else 'red'}]{word}[/]: {rest}")
+    say(console, f"[bold {'green' if report.ok else 'red'}]{word}[/]: {{}}", rest)
 
 
 @app.command()
@@ -94,8 +93,8 @@ def mark(
         print_json({"overlay": str(out), "done": said})
         return
     for line in said:
-        console.print(line, soft_wrap=True)
-    console.print(f"overlay: {out}", soft_wrap=True)
+        say(console, "{}", line)
+    say(console, "overlay: {}", out)
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -134,7 +134,7 @@ class Gate(Model):
 
 
 class Feedback(Model):
-    """What feedback may do between rounds."""
+    """What feedback may do between rounds; in ``min_frames``, frames of one clip count as one."""
 
     estimate: bool = True
     regress: bool = True

@@ -19,6 +19,9 @@ from tailgate.errors import UserError, Where, nearest
 
 T_FORWARD_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """Pose of an optical frame (x right, y down, z forward) in a frame with x forward, y left, z up."""
+DEFAULT_RIG = "quickstart_street"
+RIGS = {"table_top": "tabletop_kinect", "mosd_tabletop": "tabletop_kinect", "warehouse": "warehouse"}
+"""Rig of a shipped scenario where none is named; others take ``DEFAULT_RIG``."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Scenario(Model):
         ticks: frames per clip.
         tick_s: time between ticks [s].
         variants: shape variants per asset class and run.
-        slots: copies of each class that may be visible at once.
+        slots: copies of each class that may be visible at once, or a few more: the same number of each variant.
         distractors: asset classes that may appear without being asked for by a cell.
         randomizers: in the order of their levels: global, context, object, then sensor and annotation.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from tailgate.config.load import Model
 from tailgate.distributions import Distribution
@@ -20,3 +21,13 @@ class Setting(Model):
     dist: Distribution
     role: Role = "nuisance"
     why: str = ""
+
+
+def to_plain(settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """Settings by address as plain data, sorted."""
+    return {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(settings.items())}
+
+
+def from_plain(data: Mapping[str, Any]) -> dict[str, Setting]:
+    """Rebuild settings from ``to_plain``."""
+    return {a: Setting.model_validate(s) for a, s in data.items()}

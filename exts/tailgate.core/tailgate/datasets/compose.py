@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tailgate.datasets.files import write_bytes
+from tailgate.atomic import replacing, write_atomically
 from tailgate.datasets.labels import Buckets, LabelTable, buckets, read_labels
 from tailgate.datasets.manifest import ManifestRow, read_manifest
 from tailgate.errors import UserError, unknown
@@ -18,6 +18,9 @@ from tailgate.rng import rng
 
 BUCKETS = ("tail", "body", "head", "empty")
 STRATIFY = ("frequency", "none")
+COLUMNS = ("source", "id", "bucket", "classes", "files")
+LISTS = ("classes", "files")
+"""Columns of a mix, and those that hold several names."""
 
 
 @dataclass(frozen=True)
@@ -115,20 +118,36 @@ def find_manifest(path: Path) -> Path:
 
 
 def save_mix(mix: Mix, out: str | Path) -> list[Path]:
-    """Write ``<out>.parquet`` (one row per frame) and ``<out>.json`` (buckets, remarks and rows); returns both paths."""
+    """Write ``out`` (.parquet, one row per frame) and a JSON file beside it (buckets, remarks and rows); returns both paths.
+
+    Raises:
+        UserError: a file of either name is there that is no mix, or they cannot be written.
+    """
     pa, pq = need("pyarrow"), need("pyarrow.parquet")
-    out = Path(out)
-    stem = out.with_suffix("") if out.suffix in (".parquet", ".json") else out
-    paths = [stem.with_name(stem.name + suffix) for suffix in (".parquet", ".json")]
-    report = [{**asdict(b), "shortfall": b.shortfall} for b in mix.buckets]
+    paths = [Path(out), Path(out).with_suffix(".json")]
+    foreign = next((path for path in paths if path.exists() and not _is_mix(path)), None)
+    if foreign:
+        raise UserError("is no mix of an earlier compose and is left alone; name another file with -o", foreign)
+    names = pa.list_(pa.string())
+    table = pa.table({n: [r[n] for r in mix.rows] for n in COLUMNS}, schema=pa.schema((n, names if n in LISTS else pa.string()) for n in COLUMNS))
+    report = {"buckets": [{**asdict(b), "shortfall": b.shortfall} for b in mix.buckets], "remarks": mix.said, "frames": mix.rows}
     try:
-        write_bytes(paths[1], (json.dumps({"buckets": report, "remarks": mix.said, "frames": mix.rows}, indent=1) + "\n").encode())
-        names = pa.list_(pa.string())
-        types = {"source": pa.string(), "id": pa.string(), "bucket": pa.string(), "classes": names, "files": names}
-        pq.write_table(pa.table({n: [r[n] for r in mix.rows] for n in types}, schema=pa.schema(types.items())), paths[0])
+        write_atomically(paths[1], json.dumps(report, indent=1) + "\n")
+        with replacing(paths[0]) as temporary:
+            pq.write_table(table, temporary)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror or error}", out) from None
     return paths
+
+
+def _is_mix(path: Path) -> bool:
+    """Whether ``save_mix`` wrote a file."""
+    try:
+        if path.suffix == ".json":
+            return set(json.loads(path.read_bytes())) == {"buckets", "remarks", "frames"}
+        return need("pyarrow.parquet").read_schema(path).names == list(COLUMNS)
+    except (ValueError, TypeError, OSError):
+        return False
 
 
 def _ratios(options: ComposeOptions) -> dict[str, float]:

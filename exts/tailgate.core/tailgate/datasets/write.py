@@ -78,7 +78,7 @@ def write_dataset(
         out: folder of the data set.
         formats: names from ``WRITERS``.
         classes: output classes in the order of their COCO category ids; others follow as they are met.
-        describe: the manifest row of a frame (its ``files`` are filled in here, its ``digest`` too where empty).
+        describe: the manifest row of a frame (what is written here joins its ``files``, and its ``digest`` is filled in where empty).
         rig: what carried the sensors, of which a frame may miss some; left out: what each frame holds.
         clips: those of which several frames come (``FrameId.clip``): a format of sequences gives each its own.
 
@@ -163,7 +163,8 @@ class Lanes:
 
 def _whole(row: ManifestRow, added: dict[str, Future[list[str]]]) -> ManifestRow:
     """A frame's row, with its files, once every format holds the frame."""
-    return replace(row, files={name: [f"{name}/{file}" for file in job.result()] for name, job in added.items() if job.result()})
+    files = {name: [f"{name}/{file}" for file in job.result()] for name, job in added.items() if job.result()}
+    return replace(row, files={**row.files, **files})
 
 
 def _fits(frame: Frame, name: str, summary: DatasetSummary, rig: ResolvedRig | None) -> bool:

@@ -12,6 +12,7 @@ from tailgate.doctor.isaac import check_isaac, release_here
 from tailgate.doctor.machine import check_cores, check_disk, check_memory, check_system, check_write
 from tailgate.doctor.nodes import compare_nodes
 from tailgate.doctor.software import check_packages, check_python, check_tailgate, check_warp
+from tailgate.terminal import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +51,6 @@ def print_checks(checks: list[Check], console: Console) -> None:
     console.print(table)
     for check in checks:
         if check.fix:
-            console.print(f"[{'yellow' if check.ok else 'red'}]{escape(check.name)}[/]: {escape(check.fix)}", soft_wrap=True)
+            say(console, f"[{'yellow' if check.ok else 'red'}]{{}}[/]: {{}}", check.name, check.fix)
     wrong = sum(not c.ok for c in checks)
     console.print(f"{wrong} thing{'s' if wrong != 1 else ''} to mend" if wrong else "this machine can make data")

@@ -1,4 +1,4 @@
-"""Step 2: signed per-frame deviations regressed on the settings' draws, and one bounded step along what is significant."""
+"""Step 2: signed deviations of clips regressed on the settings' draws, and one bounded step along what is significant."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Evidence:
     """What a round gives to feedback.
 
     Attributes:
-        draws: one mapping address -> number per frame.
-        deviations: one mapping metric -> signed deviation from the reference per frame, in units of the reference's spread.
+        draws: one mapping address -> number per clip.
+        deviations: one mapping metric -> signed deviation from the reference per clip, in units of the reference's spread.
     """
 
     draws: Sequence[Mapping[str, float]]

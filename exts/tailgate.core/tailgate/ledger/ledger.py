@@ -16,6 +16,11 @@ from urllib.parse import quote
 from tailgate.errors import UserError
 
 FILE = "ledger.sqlite"
+ACCEPTED = """
+create temp view accepted as
+select f.*, c.cell, c.round from main.frames f join main.clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok'
+"""
+"""Frames that are data, as a table of every open ledger."""
 
 
 def canonical(value: Any) -> str:
@@ -44,6 +49,7 @@ class Ledger:
             self._db.execute("pragma journal_mode = truncate")
         self._db.execute("pragma synchronous = full")
         self._db.executescript(files("tailgate.ledger").joinpath("schema.sql").read_text())
+        self._db.execute(ACCEPTED)
         held = self.meta("fingerprint")
         if held is None:
             with self.transaction():
@@ -104,39 +110,31 @@ class Ledger:
         return [dict(row) for row in self._db.execute(query, values)]
 
 
-def read(folder: Path) -> sqlite3.Connection:
-    """Open a run's ledger for reading only, also in a folder where nothing can be written."""
+@contextlib.contextmanager
+def read(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A run's ledger for reading only, also in a folder where nothing can be written."""
     path = Path(folder) / FILE
     if not path.is_file():
         raise UserError(f"is not a run folder: it holds no {FILE}", folder)
     address = f"file:{quote(str(path))}?mode=ro"
     settled = not os.access(path.parent, os.W_OK) and not path.with_name(FILE + "-wal").exists()
-    db = sqlite3.connect(f"{address}&immutable=1" if settled else address, uri=True)
-    db.row_factory = sqlite3.Row
-    try:
-        db.execute("select value from meta where key = 'fingerprint'").fetchone()
-    except sqlite3.Error as error:
-        raise UserError(f"cannot be read as the ledger of a run: {error}", path) from None
-    return db
+    with contextlib.closing(sqlite3.connect(f"{address}&immutable=1" if settled else address, uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("select value from meta where key = 'fingerprint'").fetchone()
+            db.execute(ACCEPTED)
+        except sqlite3.Error as error:
+            raise UserError(f"cannot be read as the ledger of a run: {error}", path) from None
+        yield db
 
 
-def hashes(db: sqlite3.Connection) -> dict[str, str]:
+def hashes(folder: Path) -> dict[str, str]:
     """``plan_hash`` over samples and verdicts in clip order, ``content_hash`` over the digests of the accepted frames in clip order."""
     plan, content = hashlib.sha256(), hashlib.sha256()
-    order = "order by f.clip_index, f.attempt, f.tick"
-    for row in db.execute(f"select f.id, f.sample, f.verdict, c.state from frames f join clips c using (clip_index) {order}"):
-        plan.update(canonical([row["id"], json.loads(row["sample"]), row["verdict"], row["state"]]).encode())
-    accepted = "select f.id, f.digest from frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok'"
-    for row in db.execute(f"{accepted} {order}"):
-        content.update(canonical([row["id"], row["digest"]]).encode())
+    order = "order by clip_index, attempt, tick"
+    with read(folder) as db:
+        for row in db.execute(f"select id, sample, verdict, state from frames join clips using (clip_index) {order}"):
+            plan.update(canonical([row["id"], json.loads(row["sample"]), row["verdict"], row["state"]]).encode())
+        for row in db.execute(f"select id, digest from accepted {order}"):
+            content.update(canonical([row["id"], row["digest"]]).encode())
     return {"plan_hash": plan.hexdigest(), "content_hash": content.hexdigest()}
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new content, never half: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.assets import ASSET_CLASSES, check_usd
+from tailgate.atomic import write_atomically
 from tailgate.config.budget import Budget, Cell, ClassMap, Prior, WeightedScenario
 from tailgate.config.load import dump, validate, within
-from tailgate.config.rig import find_config
+from tailgate.config.rig import DEFAULT_RIG, RIGS, find_config
 from tailgate.datasets.labels import LabelTable, read_labels
 from tailgate.errors import UserError, Where, unknown
 from tailgate.plan.cells import Split, make_cells
@@ -22,10 +21,6 @@ from tailgate.plan.ontology import SCENARIOS, Ontology, home, map_classes
 from tailgate.plan.priors import ClassPrior, measure_priors
 from tailgate.plan.rate import Rate, rate_of
 from tailgate.plan.tail import Selection, deficits, quoted, select
-
-DEFAULT_RIG = "quickstart_street"
-RIGS = {"table_top": "tabletop_kinect"}
-"""Scenario -> rig where no calibration lies beside the labels."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +209,7 @@ def _scenarios(options: PlanOptions, missing: dict[str, int], ontology: Ontology
         place = home(ontology.entries[name].asset, ASSET_CLASSES)
         share[place] = share.get(place, 0) + n
     total = sum(share.values())
-    return [WeightedScenario(file=s, weight=round(share[s] / total, 3)) for s in SCENARIOS if s in share]
+    return [WeightedScenario(file=s, weight=max(round(share[s] / total, 3), 0.001)) for s in SCENARIOS if s in share]
 
 
 def _rig(options: PlanOptions, table: LabelTable, scenarios: list[WeightedScenario]) -> tuple[str, list[str]]:
@@ -288,13 +283,8 @@ def _commented(budget: Budget, table: LabelTable, selection: Selection, target: 
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the whole file or nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        write_atomically(path, text)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror or error}", path) from None

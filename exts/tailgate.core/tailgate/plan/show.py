@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tailgate.terminal import say
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -23,21 +25,19 @@ def print_survey(found: Survey, console: Console) -> None:
 def print_plan(result: PlanResult, console: Console) -> None:
     """Print a plan: every remark, the cells, the priors with intervals and the hours."""
     for sentence in result.said:
-        console.print(f"[yellow]•[/] {_plain(sentence)}")
+        say(console, "[yellow]•[/] {}", sentence)
     console.print(_cells(result))
     if result.priors:
         console.print(_priors(result))
         for name, found in result.priors.items():
             if found.with_classes:
                 others = ", ".join(f"{c} {share:.0%}" for c, share in list(found.with_classes.items())[:4])
-                console.print(f"[dim]{_plain(name)} stands in the same frame as {_plain(others)}[/]")
+                say(console, "[dim]{} stands in the same frame as {}[/]", name, others)
     console.print()
     total, hours, rate = sum(result.missing.values()), sum(result.hours.values()), result.rate
     classes = f"{len(result.missing)} class{'es' if len(result.missing) > 1 else ''}"
-    console.print(
-        f"[bold]{total:,} samples missing[/] in {classes}: about [bold]{hours:.2g} h[/] at {rate.per_hour:,.0f} samples an hour "
-        f"and {rate.acceptance:.0%} accepted ({_plain(rate.origin)})"
-    )
+    words = "[bold]{:,} samples missing[/] in {}: about [bold]{:.2g} h[/] at {:,.0f} samples an hour and {:.0%} accepted ({})"
+    say(console, words, total, classes, hours, rate.per_hour, rate.acceptance, rate.origin)
 
 
 def _histogram(result: Survey) -> Table:

@@ -184,15 +184,14 @@ def canonical_class(name: str, usd: str | None = None) -> str:
 def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: Sequence[Wanted], cache: Path) -> tuple[AssetSlot, ...]:
     """Generate the variants of every class and author their slots, each invisible until a clip shows it.
 
-    Every class gets ``variants`` shapes and the smallest number of slots that is at least ``slots`` and the same for each shape.
+    Every class gets ``variants`` shapes, the user's own USD being one, and ``slot_count`` slots.
     """
     slots: list[AssetSlot] = []
     numbers: dict[str, int] = {}
     for want in wanted:
         shapes = [read_shape(f) for f in asset_files(want, scenario, budget, cache)]
-        variants = len(shapes)
-        for number in range(variants * -(-scenario.slots // variants)):
-            variant = number % variants
+        for number in range(slot_count(scenario, len(shapes))):
+            variant = number % len(shapes)
             serial = numbers.setdefault(want.asset_class, 0)
             numbers[want.asset_class] += 1
             name = f"{want.asset_class}_v{variant}_{serial}"
@@ -200,6 +199,11 @@ def fill_pool(layers: SceneLayers, scenario: Scenario, budget: Budget, wanted: S
     for slot in slots:
         _author_slot(layers, slot)
     return tuple(slots)
+
+
+def slot_count(scenario: Scenario, shapes: int) -> int:
+    """Slots of a class of so many shapes: the smallest number that is at least the scenario's ``slots`` and the same for each shape."""
+    return shapes * -(-scenario.slots // shapes)
 
 
 def asset_files(want: Wanted, scenario: Scenario, budget: Budget, cache: Path) -> list[Path]:

@@ -95,7 +95,7 @@ def _read_one(reader: Reader, chosen: list[str]) -> Callable[[str], Frame]:
         if name not in names:
             raise UserError(f"unknown frame '{name}' of the reference{nearest(name, names)}")
         frame = reader.read(name)
-        return replace(frame, sensors={sensor: frame.sensors[sensor] for sensor in chosen})
+        return replace(frame, sensors={sensor: frame.sensors[sensor] for sensor in chosen if sensor in frame.sensors})
 
     return read
 

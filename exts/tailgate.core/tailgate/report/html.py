@@ -215,5 +215,5 @@ def _speed(run: RunRecord) -> list[tuple[str, str]]:
     if work and clips:
         facts += [("work per clip", f"{work / clips:.2f} s"), ("accepted frames per hour of work", f"{3600 * frames / work:,.0f}")]
     if run.elapsed_s:
-        facts += [("wall time of the last session", f"{run.elapsed_s:,.0f} s")]
+        facts += [("wall time of the run", f"{run.elapsed_s:,.0f} s")]
     return [*facts, ("accepted clips", f"{accepted:,} of {clips:,}"), ("accepted frames", f"{frames:,}")]

@@ -32,7 +32,7 @@ def template(name: str) -> Any:
 
 def write_page(page: str, out: str | Path) -> Path:
     """Write a page; it needs no network, no script and no other file."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     write_atomically(Path(out), page)
     return Path(out)

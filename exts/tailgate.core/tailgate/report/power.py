@@ -12,6 +12,7 @@ from tailgate.config.gate import BatchLimits, ClassRecord, ControlRecord, GateFi
 from tailgate.report import charts
 from tailgate.report.page import figure, svg, template, write_page
 from tailgate.report.words import metric_words
+from tailgate.terminal import say
 from tailgate.validate.calibration import POWER
 from tailgate.validate.evidence import STATISTICS
 from tailgate.validate.places import distance_unit
@@ -60,6 +61,7 @@ def _bound(gate: ModalityGate) -> str:
 
 def print_gate(gate: GateFile, console: Console) -> None:
     """Tables: false rejects and power by batch size, then the statistics at the largest one."""
+    from rich.markup import escape
     from rich.table import Table
 
     for modality, own in gate.batch.items():
@@ -70,18 +72,19 @@ def print_gate(gate: GateFile, console: Console) -> None:
         table.add_row("joint limit", *(f"{s.joint:.2f}" for s in sizes))
         table.add_row("false rejects", *(_rate(s.false_rejects) for s in sizes))
         for name, control in own.controls.items():
-            table.add_row(f"power: {_control(name, control)}", *(f"{s.power[name][control.at].value:.0%}" for s in sizes))
+            table.add_row(escape(f"power: {_control(name, control)}"), *(f"{s.power[name][control.at].value:.0%}" for s in sizes))
         console.print(table)
         table = Table(f"statistic at {sizes[-1].size} blocks", "real against real", "limit", "decides", "power at the stated strengths", box=None)
         for row in statistic_rows(own, sizes[-1]):
-            table.add_row(row.name, row.null, row.limit, row.decides, row.power)
+            table.add_row(*map(escape, (row.name, row.null, row.limit, row.decides, row.power)))
         console.print(table)
         for sentence in sentences(own):
-            console.print(sentence, soft_wrap=True)
+            say(console, "{}", sentence)
     if gate.classes:
         table = Table("class", "range", "crops", "groups", "decides", "the gate's metrics reject", box=None)
         for record in gate.classes:
-            table.add_row(f"{record.class_} ({record.modality})", record.range, str(record.crops), str(record.groups), *class_words(record))
+            named = f"{record.class_} ({record.modality})"
+            table.add_row(*map(escape, (named, record.range, str(record.crops), str(record.groups), *class_words(record))))
         console.print(table)
 
 

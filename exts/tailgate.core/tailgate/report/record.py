@@ -132,8 +132,7 @@ def read_run(folder: str | Path) -> RunRecord:
     from tailgate.ledger.ledger import hashes, read
 
     folder = Path(folder)
-    db = read(folder)
-    try:
+    with read(folder) as db:
         budget = load(Budget, folder / "budget.yaml")
         meta = {r["key"]: json.loads(r["value"]) for r in db.execute("select key, value from meta")}
         rounds = tuple(_round(db, row) for row in db.execute("select * from rounds order by round"))
@@ -161,19 +160,13 @@ def read_run(folder: str | Path) -> RunRecord:
             audit=meta.get("audit"),
             faults=tuple(row for row in map(Row.from_json, meta.get("integrity") or ()) if row.verdict == "failed"),
             fingerprint=dict(meta.get("fingerprint") or {}),
-            hashes=hashes(db),
+            hashes=hashes(folder),
         )
-    finally:
-        db.close()
 
 
 def _cells(db: sqlite3.Connection, budget: Budget) -> tuple[Cell, ...]:
-    made = dict(
-        db.execute(
-            "select o.cell, count(*) from objects o join frames f on f.id = o.frame join clips c using (clip_index)"
-            " where o.counted = 1 and f.verdict = 'ok' and c.state = 'accepted' group by o.cell"
-        ).fetchall()
-    )
+    query = "select o.cell, count(*) from objects o join accepted a on a.id = o.frame where o.counted = 1 group by o.cell"
+    made = dict(db.execute(query).fetchall())
     states: dict[str, dict[str, int]] = defaultdict(dict)
     for cell, state, n in db.execute("select cell, state, count(*) from clips group by cell, state order by cell, state"):
         states[cell][state] = n

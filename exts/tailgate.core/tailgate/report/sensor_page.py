@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tailgate.report import charts
 from tailgate.report.page import svg, template, write_page
 from tailgate.report.words import metric_words
+from tailgate.terminal import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,33 +137,34 @@ def sentences(record: SensorRecord) -> list[str]:
 
 def print_sensor(record: SensorRecord, console: Console) -> None:
     """Settings with intervals, what is weakly known and why, then the hold-out."""
+    from rich.markup import escape
     from rich.table import Column, Table
 
     table = Table(Column("setting", overflow="fold"), "estimate", "95 % interval", "", box=None)
     for row in record.settings:
-        table.add_row(row.name, row.estimate, row.interval, f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
+        table.add_row(*map(escape, (row.name, row.estimate, row.interval)), f"[{COLORS[row.state]}]{row.verdict}[/{COLORS[row.state]}]")
     console.print(table)
     unknown: dict[str, list[str]] = {}
     for row in record.settings:
         if row.state == "not identified":
             unknown.setdefault(row.why, []).append(row.name)
         if row.at_end:
-            console.print(f"[yellow]{row.name}[/yellow]: {row.at_end}", soft_wrap=True)
+            say(console, "[yellow]{}[/yellow]: {}", row.name, row.at_end)
     for why, names in unknown.items():
-        console.print(f"[red]{', '.join(names)}[/red]: {why}", soft_wrap=True)
+        say(console, "[red]{}[/red]: {}", ", ".join(names), why)
     if record.held:
         table = Table("on what it has not seen", "before", "after", "real : real", "ratio", "95 % interval", "all as one", box=None)
         for held in record.held:
             color = "yellow" if held.ratio > LIMIT else "green"
-            unit = "" if held.unit == "1" or held.unit.startswith("share") else f" \\[{held.unit}]"
+            unit = "" if held.unit == "1" or held.unit.startswith("share") else f" [{held.unit}]"
             numbers = (f"{v:.3g}" for v in (held.before, held.after, held.between))
             ratio = f"[{color}]{held.ratio:.2f}[/{color}]"
-            table.add_row(metric_words(held.statistic) + unit, *numbers, ratio, _span(*held.interval, ".2f"), f"{held.common:.2f}")
+            table.add_row(escape(metric_words(held.statistic) + unit), *numbers, ratio, escape(_span(*held.interval, ".2f")), f"{held.common:.2f}")
         console.print(table)
     for sentence in sentences(record):
-        console.print(sentence, soft_wrap=True)
+        say(console, "{}", sentence)
     for note in record.notes:
-        console.print(f"[yellow]note:[/yellow] {note}", soft_wrap=True)
+        say(console, "[yellow]note:[/yellow] {}", note)
 
 
 def write_sensor_page(record: SensorRecord, out: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import fields, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -59,10 +60,9 @@ def ablation(options: RunOptions, out: Path, count: int | None = None) -> None:
     check_writable(out, ".png")
     with tempfile.TemporaryDirectory() as folder:
         spec = resolve(replace(options, out=Path(folder)))
-        studio = Studio(spec)
-        take = asyncio.run(studio.shoot(sorted(spec.scenarios)[0], initial_settings(spec), 0, spec.budget.cells[0]))
-        rows = list(islice(chain(_traced(spec, take), _responses(studio, take)), count))
-        studio.close()
+        with closing(Studio(spec)) as studio:
+            take = asyncio.run(studio.shoot(sorted(spec.scenarios)[0], initial_settings(spec), 0, spec.budget.cells[0]))
+            rows = list(islice(chain(_traced(spec, take), _responses(studio, take)), count))
     ablation_sheet(rows, out)
 
 
@@ -157,11 +157,9 @@ def _seen(spec: RunSpec, take: Take, sensor: str, model: LidarModel | CameraMode
     """The clip through another model of one sensor, its responses off."""
     mounted = spec.rig.sensors[sensor]
     rig = ResolvedRig(spec.rig.name, {sensor: MountedSensor(model, mounted.model_name, mounted.T_rig_sensor)})
-    studio = Studio(replace(spec, rig=rig))
     sample = _off(replace(take.sample, hints={**take.sample.hints, **hints}), sensor, model)
-    frame = studio.respond(asyncio.run(studio.render(sample)), sample)
-    studio.close()
-    return frame
+    with closing(Studio(replace(spec, rig=rig))) as studio:
+        return studio.respond(asyncio.run(studio.render(sample)), sample)
 
 
 def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, parameter: str, share: float) -> Sample:

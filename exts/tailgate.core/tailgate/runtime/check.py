@@ -73,9 +73,11 @@ def rehearse(spec: RunSpec) -> None:
 
 def foresee(spec: RunSpec) -> list[str]:
     """Sentences on targets that the limits cannot reach, however well everything goes, and the warnings on the user's own stages."""
+    from tailgate.randomize.slots import slot_count
+
     limits = spec.budget.limits
     clips = min(limits.clips, limits.rounds * limits.batches_per_round * limits.batch_clips)
-    most = max(s.slots * s.ticks for s in spec.scenarios.values()) * clips
+    most = max(slot_count(s, s.variants) * s.ticks for s in spec.scenarios.values()) * clips
     short = [c.name for c in spec.budget.cells if c.target > most]
     total = sum(c.target for c in spec.budget.cells)
     said = [f"limits: {clips:,} clips hold at most {most:,} instances of '{name}', fewer than its target" for name in short]

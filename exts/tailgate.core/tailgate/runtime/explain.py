@@ -13,6 +13,7 @@ from tailgate.feedback.change import describe
 from tailgate.ledger.ledger import read
 from tailgate.registry import randomizers
 from tailgate.runtime.spec import RunOptions, resolve
+from tailgate.terminal import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,27 +30,28 @@ STATES = {
 
 def explain_frame(run: Path, frame: str, console: Console) -> None:
     """Print what was drawn for a frame, what it shows, what was measured and what became of it."""
-    db = read(run)
     query = "select f.*, c.state, c.cell, c.round, c.batch from frames f join clips c using (clip_index) where f.id = ?"
-    row = db.execute(query, (frame,)).fetchone()
-    if row is None:
-        known = [r["id"] for r in db.execute("select id from frames")]
-        raise UserError(f"no frame '{frame}' in this run{nearest(frame, known) if known else ''}", run)
-    batch = db.execute("select verdict, codes from batches where round = ? and number = ?", (row["round"], row["batch"])).fetchone()
-    sample = json.loads(row["sample"])
-    console.print(f"[bold]{frame}[/bold]: {row['state']}: {STATES[row['state']]}")
-    console.print(f"drawn for the cell '{row['cell']}', attempt {row['attempt'] + 1}; conditions: {_pairs(sample['conditions'])}")
-    codes = json.loads(row["codes"]) or ["none"]
-    console.print(f"frame verdict {row['verdict']}, codes: {', '.join(codes)}; batch {row['batch']} of round {row['round']}: {batch['verdict']}")
+    with read(run) as db:
+        row = db.execute(query, (frame,)).fetchone()
+        if row is None:
+            known = [r["id"] for r in db.execute("select id from frames")]
+            raise UserError(f"no frame '{frame}' in this run{nearest(frame, known) if known else ''}", run)
+        batch = db.execute("select verdict, codes from batches where round = ? and number = ?", (row["round"], row["batch"])).fetchone()
+        objects = db.execute("select * from objects where frame = ? order by instance", (frame,)).fetchall()
+    sample, codes = json.loads(row["sample"]), json.loads(row["codes"]) or ["none"]
+    say(console, "[bold]{}[/bold]: {}: {}", frame, row["state"], STATES[row["state"]])
+    say(console, "drawn for the cell '{}', attempt {}; conditions: {}", row["cell"], row["attempt"] + 1, _pairs(sample["conditions"]))
+    judged = f"batch {row['batch']} of round {row['round']}: {batch['verdict']}"
+    say(console, "frame verdict {}, codes: {}; {}", row["verdict"], ", ".join(codes), judged)
     for name, value in sorted(json.loads(row["scores"]).items()):
-        console.print(f"  deviation {name}: {value:+.2f} reference spreads")
-    for o in db.execute("select * from objects where frame = ? order by instance", (frame,)):
+        say(console, "  deviation {}: {:+.2f} reference spreads", name, value)
+    for o in objects:
         counted = f"counts for '{o['cell']}'" if o["counted"] else "not counted"
         seen = f"{o['visible']} px, {o['lidar_hits']} returns, {o['occluded']:.0%} occluded"
-        console.print(f"  object {o['instance']} {o['class']} at {o['range']:.1f} m: {seen}; {counted}")
-    console.print("settings drawn:")
+        say(console, "  object {} {} at {:.1f} m: {}; {}", o["instance"], o["class"], o["range"], seen, counted)
+    say(console, "settings drawn:")
     for address, value in sorted(sample["draws"].items()):
-        console.print(f"  {address} = {value:.4g}" if isinstance(value, float) else f"  {address} = {value}")
+        say(console, "  {} = {}", address, f"{value:.4g}" if isinstance(value, float) else str(value))
 
 
 def randomizer_table() -> list[dict[str, Any]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.config.budget import Budget
 from tailgate.config.load import dump
-from tailgate.ledger.ledger import Ledger, write_atomically
+from tailgate.frames import clip_of
+from tailgate.ledger.ledger import Ledger
+from tailgate.rng import stream_key
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.reference import read_audit
 from tailgate.runtime.spec import RunSpec
@@ -20,7 +23,6 @@ from tailgate.validate.sketch import Sketch, compare, summarize
 QUARANTINE, AGAIN = "quarantine.yaml", "again.yaml"
 WORST = 10
 """Objects named per quarantined class."""
-ACCEPTED = "frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok'"
 
 
 def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
@@ -31,7 +33,7 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
         part or nothing was accepted.
     """
     held = ledger.meta("audit")
-    names = [r["id"] for r in ledger.rows(f"select f.id from {ACCEPTED} order by f.clip_index, f.tick")]
+    names = [r["id"] for r in ledger.rows("select id from accepted order by clip_index, tick")]
     if held or not names:
         return held
     groups = read_audit(spec)
@@ -39,7 +41,7 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
         return None
     evidence = {name: judge.evidence(name) for name in names}
     blocks = [b for e in evidence.values() for b in e.blocks]
-    clips = [name.rsplit("-t", 1)[0] for name, e in evidence.items() for _ in e.blocks]
+    clips = [clip_of(name) for name, e in evidence.items() for _ in e.blocks]
     real = {group: [b for e in found for b in e.blocks] for group, found in groups.items()}
     ratio = distance_ratio(real, blocks, STATISTICS, clips)
     total = Sketch.total(b for found in real.values() for b in found)
@@ -57,12 +59,12 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
 
 def integrity(spec: RunSpec, ledger: Ledger, judge: Judge) -> list[Row]:
     """What only the whole set can show: frames that repeat each other, and conditions that give a class away though no cell ties them together."""
-    rows = ledger.rows(f"select f.id, f.sample from {ACCEPTED} order by f.clip_index, f.tick")
+    rows = ledger.rows("select id, sample from accepted order by clip_index, tick")
     if not rows:
         return []
     evidence = {r["id"]: judge.evidence(r["id"]) for r in rows}
     conditions = [json.loads(r["sample"]).get("conditions") or {} for r in rows]
-    clips = [r["id"].rsplit("-t", 1)[0] for r in rows]
+    clips = [clip_of(r["id"]) for r in rows]
     real = {group: found[0] for group, found in judge.reference.groups["feedback"].items()} or None
     found = set_rows(evidence, conditions, clips, real, _pinned(spec.budget))
     with ledger.transaction():
@@ -104,8 +106,8 @@ def quarantine(spec: RunSpec, ledger: Ledger, classes: dict[str, dict[str, Any]]
 def _withdrawn(ledger: Ledger, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     failed = [r for r in map(Row.from_json, rows) if r.gates and r.verdict == "failed"]
     objects = ledger.rows(
-        "select o.frame, o.instance, o.cell, o.range, o.counted, o.scores, f.clip_index from objects o join frames f on f.id = o.frame"
-        " join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok' and o.class = ? order by f.clip_index, f.tick, o.instance",
+        "select o.frame, o.instance, o.cell, o.range, o.counted, o.scores, a.clip_index from objects o join accepted a on a.id = o.frame"
+        " where o.class = ? order by a.clip_index, a.tick, o.instance",
         name,
     )
     instances: dict[str, int] = {}
@@ -134,4 +136,4 @@ def _chamfer(row: dict[str, Any]) -> float | None:
 
 def _again(budget: Budget, instances: dict[str, int]) -> Budget:
     cells = [c.model_copy(update={"target": instances[c.name]}) for c in budget.cells if instances.get(c.name)]
-    return budget.model_copy(update={"name": f"{budget.name}-again", "seed": (budget.seed + 1) % 2**63, "cells": cells})
+    return budget.model_copy(update={"name": f"{budget.name}-again", "seed": stream_key(budget.seed, "again") % 2**63, "cells": cells})

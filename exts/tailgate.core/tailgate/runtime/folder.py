@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.errors import UserError
-from tailgate.ledger.ledger import FILE, write_atomically
+from tailgate.ledger.ledger import FILE, read
 from tailgate.packages import need
 
 LOCK = ".lock"
@@ -32,7 +33,7 @@ def check_folder(folder: Path) -> None:
 def hold(folder: Path) -> Iterator[None]:
     """Make the run folder and hold its lock; a second process on the same run is refused. A full disk becomes one sentence.
 
-    A mistake that stops a new run before its first frame leaves no folder behind.
+    What stops a new run before its first clip is recorded leaves no folder behind.
     """
     filelock = need("filelock")
     try:
@@ -48,11 +49,22 @@ def hold(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.OperationalError, UserError) as error:
-        if made and not any((folder / "frames").glob("*")):
+        if made and not any((folder / "frames").glob("*")) and not _holds_clips(folder):
             shutil.rmtree(folder, ignore_errors=True)
         raise error if isinstance(error, UserError) else unwritable(error, folder) from None
     finally:
         lock.release()
+
+
+def _holds_clips(folder: Path) -> bool:
+    """Whether the ledger of a run names a clip, or cannot be read and may."""
+    if not (folder / FILE).exists():
+        return False
+    try:
+        with read(folder) as db:
+            return db.execute("select 1 from clips").fetchone() is not None
+    except (UserError, sqlite3.Error):
+        return True
 
 
 def check_writable(file: Path, suffix: str = "") -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.config.gate import GateFile
 from tailgate.config.load import Source as Document
 from tailgate.config.load import dump, inside, validate
 from tailgate.errors import UserError, unknown
-from tailgate.ledger.ledger import write_atomically
 from tailgate.runtime.measured import Source, fingerprint
 from tailgate.runtime.spec import RunSpec
 from tailgate.validate.evidence import STATISTICS

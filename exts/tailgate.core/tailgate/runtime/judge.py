@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from tailgate.config.setting import Setting
@@ -12,6 +13,7 @@ from tailgate.feedback.change import Change
 from tailgate.feedback.estimate import apply_estimates
 from tailgate.feedback.regress import Evidence as RegressionEvidence
 from tailgate.feedback.regress import find_effects, step
+from tailgate.frames import FrameId, clip_of
 from tailgate.ledger.ledger import Ledger
 from tailgate.runtime.fit import fit_sensors
 from tailgate.runtime.gate_file import calibrated_gate
@@ -54,9 +56,8 @@ class BatchVerdict:
         """Ledger rows of a clip's frames; an off-target clip leaves one row without files."""
         sample = result["sample"]
         if result["codes"]:
-            address = sample["id"]
-            name = f"{address['scenario']}-r{address['round']:03d}-{address['index']:06d}-a{address['attempt']:02d}-t00"
-            row = {"id": name, "clip_index": result["index"], "attempt": address["attempt"], "tick": 0, "verdict": "off_target"}
+            address = FrameId(**sample["id"])
+            row = {"id": str(address), "clip_index": result["index"], "attempt": address.attempt, "tick": 0, "verdict": "off_target"}
             return [{**row, "codes": result["codes"], "digest": "", "scores": {}, "sample": sample, "path": "", "counted": 0}]
         rows = []
         for frame in result["frames"]:
@@ -106,7 +107,7 @@ class Judge:
         """W1 per statistic and the distance ratio of a round's frames against both parts of the reference."""
         evidence = {f["id"]: self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"}
         synthetic = [b for e in evidence.values() for b in e.blocks]
-        clips = [name.rsplit("-t", 1)[0] for name, e in evidence.items() for _ in e.blocks]
+        clips = [clip_of(name) for name, e in evidence.items() for _ in e.blocks]
         if self._gate is None or not synthetic:
             return {}
         total = Sketch.total(synthetic)
@@ -131,7 +132,7 @@ class Judge:
         self, number: int, settings: dict[str, Setting], frames: list[dict[str, Any]], tick: Tick = lambda words, done, total: None
     ) -> tuple[dict[str, Setting], list[Change]]:
         """Step 1, estimation, after the first round, and after each whose batches were refused, pooled with what was estimated before from other
-        scenes; step 2, regression, from ``min_frames`` frames on. ``tick`` hears how far estimation is."""
+        scenes; step 2, regression, from ``min_frames`` clips on. ``tick`` hears how far estimation is."""
         cfg, changes = self.spec.budget.feedback, []
         sound = [f for f in frames if f["verdict"] == "ok"]
         if self._gate is None or not sound:
@@ -139,9 +140,8 @@ class Judge:
         if cfg.estimate and (number == 0 or any(f["state"] == "rejected" for f in sound)):
             estimates = fit_sensors(self.spec, self.reference, settings, sound, tick)
             settings, changes = apply_estimates(settings, estimates, pooled=number > 0)
-        if cfg.regress and number > 0 and len(sound) >= cfg.min_frames:
-            draws = [{k: v for k, v in json.loads(f["sample"])["draws"].items() if isinstance(v, (int, float))} for f in sound]
-            evidence = RegressionEvidence(draws, [json.loads(f["scores"]) for f in sound])
+        if cfg.regress and number > 0 and len({clip_of(f["id"]) for f in sound}) >= cfg.min_frames:
+            evidence = _by_clip(sound)
             free = {a: s for a, s in settings.items() if s.role == "nuisance"}
             moved, steps = step(free, find_effects(evidence, free, cfg.alpha), cfg)
             settings, changes = {**settings, **moved}, [*changes, *steps]
@@ -149,8 +149,7 @@ class Judge:
 
     def classes(self, ledger: Ledger) -> dict[str, dict[str, Any]]:
         """The class gate over the crops of all accepted frames: verdict and rows per output class; provisional where nothing was accepted at all."""
-        query = "select f.id from frames f join clips c using (clip_index) where c.state = 'accepted' and f.verdict = 'ok' order by f.id"
-        crops = [crop for row in ledger.rows(query) for crop in self.evidence(row["id"]).crops]
+        crops = [crop for row in ledger.rows("select id from accepted order by id") for crop in self.evidence(row["id"]).crops]
         out = {}
         for name in sorted({c.class_ for c in self.spec.budget.cells}):
             if self._class_gate is None or not crops:
@@ -160,9 +159,15 @@ class Judge:
             out[name] = {"verdict": card.verdict, "rows": card.to_json()}
         return out
 
-    def refused(self, classes: dict[str, dict[str, Any]]) -> list[str]:
-        """Classes that the final gate keeps out of the dataset: quarantined, or unjudged where the budget holds those; only in enforce mode."""
-        if self.spec.budget.gate.mode != "enforce":
-            return []
-        held = {"quarantined"} | ({"unjudged"} if self.spec.budget.gate.unjudged == "hold" else set())
-        return [name for name, found in classes.items() if found["verdict"] in held]
+
+def _by_clip(frames: list[dict[str, Any]]) -> RegressionEvidence:
+    """What was drawn for each clip and how far its frames deviate on average: frames of a clip share their draws and tell of them once."""
+    clips: dict[str, list[dict[str, Any]]] = {}
+    for frame in frames:
+        clips.setdefault(clip_of(frame["id"]), []).append(frame)
+    draws, deviations = [], []
+    for held in clips.values():
+        draws.append({k: v for k, v in json.loads(held[0]["sample"])["draws"].items() if isinstance(v, (int, float))})
+        scores = [json.loads(frame["scores"]) for frame in held]
+        deviations.append({name: fmean(own[name] for own in scores if name in own) for name in dict.fromkeys(n for own in scores for n in own)})
+    return RegressionEvidence(draws, deviations)

@@ -70,7 +70,7 @@ class GateSpec:
 
 
 class Gate:
-    """Judges frames as they come. ``add`` each, then ``close``; a ``with`` block closes it.
+    """Judges frames as they come. ``add`` each, then ``close``; a ``with`` block closes it, or only releases the folder where an exception ends it.
 
     Raises:
         UserError: a reference that does not read or is too small, a folder that holds something else, or frames that cannot be compared with it.
@@ -103,7 +103,8 @@ class Gate:
             (self.spec.out / folder).mkdir(exist_ok=True)
         held = self._ledger.rows("select result from clips order by clip_index")
         self._records = [json.loads(row["result"]) for row in held]
-        self._judged = sum(b["count"] for b in self._ledger.rows("select count from batches"))
+        batches = self._ledger.rows("select count from batches")
+        self._judged, self._batches = sum(b["count"] for b in batches), len(batches)
         sweep(self.spec.out, {r["frames"][0]["id"] for r in self._records})
         self._notes: list[str] = []
         if not self._ledger.rows("select round from rounds"):
@@ -127,7 +128,7 @@ class Gate:
         record = {"id": str(frame.id), "tick": 0, "attempt": 0, "digest": store.digest(frame), "codes": evidence.codes, "objects": objects}
         index = frame.id.index
         result = {"index": index, "codes": [], "attempts": 1, "frames": [record]}
-        row = {"clip_index": index, "round": 0, "batch": index // self.spec.batch, "scenario": SCRIPT, "cell": ""}
+        row = {"clip_index": index, "round": 0, "batch": self._batches, "scenario": SCRIPT, "cell": ""}
         with self._ledger.transaction():
             self._ledger.insert("clips", [{**row, "attempts": 1, "state": "rendered", "result": result}])
         self._records.append(result)
@@ -141,13 +142,14 @@ class Gate:
             return None
         sound = [r["frames"][0]["id"] for r in waiting if not r["frames"][0]["codes"]]
         card = self._gate.judge(Sketch.total(self._load(name).total for name in sound)) if sound else Scorecard([], "rejected")
-        number = len(self._ledger.rows("select id from batches"))
+        number = self._batches
         row = {"round": 0, "number": number, "first_index": waiting[0]["index"], "count": len(waiting), "verdict": card.verdict}
         with self._ledger.transaction():
             for result in waiting:
                 self._record_verdict(result, card)
             self._ledger.insert("batches", [{**row, "codes": card.codes(), "scorecard": [r.to_json() for r in card.rows]}])
         self._judged += len(waiting)
+        self._batches += 1
         self._write_status()
         codes = f" ({', '.join(card.codes())})" if card.codes() else ""
         self.spec.tell(f"tailgate: batch {number}: {card.verdict}{codes}: {len(sound)} of {len(waiting)} frames sound")
@@ -169,7 +171,7 @@ class Gate:
     def _write_status(self) -> None:
         counters = self._ledger.counters()
         held = {"name": Path(self.spec.out).resolve().name, "clips": counters, "accepted_clips": counters.get("clips_accepted", 0)}
-        write_status(self.spec.out, {**held, "batches": len(self._ledger.rows("select id from batches"))})
+        write_status(self.spec.out, {**held, "batches": self._batches})
 
     def scorecard(self) -> ScoreRecord:
         """Everything that has come, judged as one set against the reference: statistics, classes, integrity, distance ratio."""
@@ -198,8 +200,12 @@ class Gate:
     def __enter__(self) -> Gate:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        elif not self._closed:
+            self._closed = True
+            self._held.close()
 
     def _evidence(self, name: str) -> Path:
         return self.spec.out / "evidence" / f"{name}.npz"

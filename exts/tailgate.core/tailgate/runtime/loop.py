@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tailgate.atomic import write_atomically
 from tailgate.config.load import dump
-from tailgate.config.setting import Setting
+from tailgate.config.setting import Setting, from_plain, to_plain
 from tailgate.feedback.guard import Watch, check
-from tailgate.ledger.ledger import Ledger, canonical, write_atomically
+from tailgate.ledger.ledger import Ledger, canonical
 from tailgate.rng import rng
 from tailgate.runtime.allocate import allocate
 from tailgate.runtime.backends import aside_of
@@ -55,7 +56,7 @@ class Loop:
         for number in range(limits.rounds):
             held = self.ledger.rows("select state, settings from rounds where round = ?", number)
             if held:
-                settings = {a: Setting.model_validate(s) for a, s in json.loads(held[0]["settings"]).items()}
+                settings = from_plain(json.loads(held[0]["settings"]))
             if not (held and held[0]["state"] == "closed"):
                 reason = await self._aside(self._limit_reached, number)
                 if reason or not await self._aside(self._open_round, number, settings):
@@ -71,10 +72,7 @@ class Loop:
 
     def achieved(self) -> dict[str, int]:
         """Accepted instances by cell name."""
-        query = (
-            "select o.cell, count(*) as n from objects o join frames f on f.id = o.frame join clips c using (clip_index)"
-            " where o.counted = 1 and f.verdict = 'ok' and c.state = 'accepted' group by o.cell"
-        )
+        query = "select o.cell, count(*) as n from objects o join accepted a on a.id = o.frame where o.counted = 1 group by o.cell"
         return {r["cell"]: r["n"] for r in self.ledger.rows(query)}
 
     def _standing(self) -> dict[str, Any]:
@@ -103,9 +101,8 @@ class Loop:
             plan = allocate(self.spec.budget.cells, self.achieved(), clips)
             if not plan:
                 return False
-            plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(settings.items())}
             with self.ledger.transaction():
-                self.ledger.insert("rounds", [{"round": number, "state": "open", "settings": plain, "allocation": plan}])
+                self.ledger.insert("rounds", [{"round": number, "state": "open", "settings": to_plain(settings), "allocation": plan}])
         self._write_settings(number, settings)
         return True
 
@@ -118,8 +115,8 @@ class Loop:
         """Write the settings in force, and those of the share drawn from the prior: what was searched starts anew, what was estimated stays."""
         prior = {a: self._initial[a] if s.role == "nuisance" else s for a, s in settings.items()}
         for chosen, is_prior in ((settings, False), (prior, True)):
-            plain = self._in_force[is_prior] = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(chosen.items())}
-            write_atomically(self.spec.out / settings_file(number, is_prior), dump({"round": number, "settings": plain}))
+            self._in_force[is_prior] = to_plain(chosen)
+            write_atomically(self.spec.out / settings_file(number, is_prior), dump({"round": number, "settings": self._in_force[is_prior]}))
 
     async def _make_round(self, number: int) -> None:
         """Render what is missing and judge batches in index order; stop as soon as every cell is met."""
@@ -268,11 +265,10 @@ class Loop:
 
     def _record_round(self, number: int, after: dict[str, Setting], columns: dict[str, Any], guard: dict[str, Any] | None) -> None:
         """Close a round in the ledger and in the run folder."""
-        plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(after.items())}
         with self.ledger.transaction():
             self.ledger.update("clips", {"round": number, "state": "rendered"}, state="surplus")
             self.ledger.update("rounds", {"round": number}, state="closed", **columns)
-            self.ledger.set_meta(f"settings_after_{number}", plain)
+            self.ledger.set_meta(f"settings_after_{number}", to_plain(after))
             if guard:
                 self.ledger.set_meta("guard", guard)
         self._retire(number)
@@ -295,11 +291,11 @@ class Loop:
         if not (guard and guard["stopped"]):
             return None
         held = self.ledger.rows("select settings from rounds where round = ?", guard["best"])
-        return {a: Setting.model_validate(s) for a, s in json.loads(held[0]["settings"]).items()}
+        return from_plain(json.loads(held[0]["settings"]))
 
     def _next_settings(self, number: int, settings: dict[str, Setting]) -> dict[str, Setting]:
         held = self.ledger.meta(f"settings_after_{number}")
-        return {a: Setting.model_validate(s) for a, s in held.items()} if held else settings
+        return from_plain(held) if held else settings
 
     def _write_status(self, number: int) -> None:
         achieved = self.achieved()

@@ -112,6 +112,11 @@ class MeasuredSet:
         return [c for e in self.evidence for c in e.crops]
 
 
+def evidence_name(frame: str) -> str:
+    """Name of the evidence file of a frame of any name."""
+    return f"{hashlib.sha256(frame.encode()).hexdigest()[:32]}.npz"
+
+
 @dataclass(frozen=True)
 class Measuring:
     """One set to measure: plain data, so that it can be sent to another process.
@@ -130,7 +135,7 @@ class Measuring:
 
     def file(self, name: str) -> Path:
         """Evidence file of a frame."""
-        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.npz"
+        return self.folder / evidence_name(name)
 
     def frame(self, reader: Reader, name: str, group: str) -> None:
         """Measure one frame and write its evidence."""

@@ -51,7 +51,8 @@ def sheet_of_run(run: Path, out: Path, count: int = 9) -> Path | None:
         "select f.id, f.verdict, f.codes, f.path, c.cell, c.state, row_number() over (partition by c.cell order by c.clip_index desc, f.tick) as turn"
         " from frames f join clips c using (clip_index) where f.path != '' order by c.state != 'accepted', turn, c.cell limit ?"
     )
-    rows = [(r, folder) for r in read(run).execute(query, (8 * count,)) if (folder := frame_folder(run, r["id"]))][:count]
+    with read(run) as db:
+        rows = [(r, folder) for r in db.execute(query, (8 * count,)) if (folder := frame_folder(run, r["id"]))][:count]
     if not rows:
         return None
     frames = [store.load(folder) for _, folder in rows]

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from tailgate.runtime.events import Event
+from tailgate.terminal import say
 
 
 class Progress:
@@ -19,7 +20,7 @@ class Progress:
         self.console = console
         self._targets: dict[str, int] = {}
         self._states: dict[str, Counter[str]] = {}
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
         self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=console is None or not console.is_terminal)
         self._task = None
         self._steps: dict[str, TaskID] = {}
@@ -38,13 +39,13 @@ class Progress:
 
     def _on_started(self, data: dict) -> None:
         self._targets = data["cells"]
-        self.console.print(f"[bold]{data['name']}[/bold] → {data['out']}", soft_wrap=True)
+        say(self.console, "[bold]{}[/bold] → {}", data["name"], data["out"])
 
     def _on_note(self, data: dict) -> None:
-        self.console.print(f"[yellow]note:[/yellow] {data['text']}", soft_wrap=True)
+        say(self.console, "[yellow]note:[/yellow] {}", data["text"])
 
     def _on_busy(self, data: dict) -> None:
-        self.console.print(f"[dim]{data['text']} …[/dim]", soft_wrap=True)
+        say(self.console, "[dim]{} …[/dim]", data["text"])
 
     def _on_step(self, data: dict) -> None:
         if data["text"] not in self._steps:
@@ -67,20 +68,20 @@ class Progress:
         for clip in data["clips"]:
             self._states.setdefault(clip["cell"], Counter())[clip["state"]] += 1
         states = ", ".join(f"{n} {_plain(state)}" for state, n in sorted(Counter(c["state"] for c in data["clips"]).items()))
-        codes = f" [dim]({', '.join(data['codes'])})[/dim]" if data["codes"] else ""
-        self.console.print(f"round {data['round']} batch {data['batch']}: {data['verdict']}{codes}: {states}", soft_wrap=True)
+        codes = f" ({', '.join(data['codes'])})" if data["codes"] else ""
+        say(self.console, "round {} batch {}: {}[dim]{}[/dim]: {}", data["round"], data["batch"], data["verdict"], codes, states)
         for name, target in self._targets.items():
             lost = ", ".join(f"{n} {_plain(s)}" for s, n in sorted(self._states.get(name, {}).items()) if s != "accepted")
             lost = f"; clips lost: {lost}" if lost else ""
-            self.console.print(f"    [dim]{name}: {data['achieved'].get(name, 0)} of {target}{lost}[/dim]", soft_wrap=True)
+            say(self.console, "    [dim]{}: {} of {}{}[/dim]", name, data["achieved"].get(name, 0), target, lost)
 
     def _on_round_closed(self, data: dict) -> None:
         for part, values in data["summary"].items():
             if values:
                 shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()) if isinstance(value, float))
-                self.console.print(f"round {data['round']} {part.replace('_', ' ')}: {shown}", soft_wrap=True)
+                say(self.console, "round {} {}: {}", data["round"], part.replace("_", " "), shown)
         for change in data["changes"][:12]:
-            self.console.print(f"    [cyan]feedback:[/cyan] {change['words']}", soft_wrap=True)
+            say(self.console, "    [cyan]feedback:[/cyan] {}", change["words"])
 
 
 def _plain(state: str) -> str:

@@ -7,13 +7,15 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tailgate.config.setting import Setting
+from tailgate.atomic import write_atomically
+from tailgate.config.setting import Setting, to_plain
 from tailgate.distributions import Constant, Ranged
-from tailgate.ledger.ledger import canonical, write_atomically
+from tailgate.ledger.ledger import canonical
 from tailgate.rng import rng
 from tailgate.runtime.backends import aside_of
 from tailgate.runtime.engine import Engine
 from tailgate.runtime.events import Events
+from tailgate.runtime.measured import Source, evidence_name, fingerprint
 from tailgate.runtime.spec import RunSpec
 from tailgate.validate.evidence import Evidence
 from tailgate.validate.sketch import Sketch
@@ -61,16 +63,13 @@ class ReferenceData:
 
 
 def reference_hash(spec: RunSpec) -> str:
-    """Hash of the bytes of the reference's files; the configuration where it is simulated."""
+    """Hash of how the reference is read and of the bytes of its files; of its configuration where it is simulated."""
     cfg = spec.budget.reference
     if cfg.kind in ("standin", "none"):
         return hashlib.sha256(canonical(cfg.model_dump(mode="json")).encode()).hexdigest()
     from tailgate.config.load import inside
 
-    root, digest = inside(spec.data, cfg.root), hashlib.sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return fingerprint(Source(inside(spec.data, cfg.root), cfg.kind, cfg.options))
 
 
 async def measure_reference(spec: RunSpec, engine: Engine, initial: dict[str, Setting], events: Events) -> ReferenceData:
@@ -114,7 +113,7 @@ def _measure_part(spec: RunSpec, reference: ReferenceSet, part: str) -> dict[str
     found: dict[str, list[Evidence]] = {}
     backbone = spec.backbone()
     for name in reference.split.get(part, []):
-        file = spec.out / "evidence" / f"reference-{part}-{name.replace('/', '_')}.npz"
+        file = spec.out / "evidence" / f"reference-{part}-{evidence_name(name)}"
         if not file.is_file():
             measure(reference.read(name), name, group_of[name], backbone=backbone, fitted=True).save(file)
         found.setdefault(group_of[name], []).append(Evidence.load(file))
@@ -146,10 +145,9 @@ def _write_hidden(spec: RunSpec, initial: dict[str, Setting]) -> dict[str, Any]:
     """Write the hidden settings into the run folder; returns them as plain data."""
     from tailgate.config.load import dump
 
-    hidden = hidden_settings(initial, spec.budget.seed)
-    plain = {a: s.model_dump(mode="json", exclude_none=True) for a, s in sorted(hidden.items())}
-    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": plain}))
-    return plain
+    hidden = to_plain(hidden_settings(initial, spec.budget.seed))
+    write_atomically(spec.out / STANDIN_SETTINGS, dump({"round": 0, "settings": hidden}))
+    return hidden
 
 
 def hidden_settings(initial: dict[str, Setting], seed: int) -> dict[str, Setting]:

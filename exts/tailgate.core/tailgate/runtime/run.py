@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailgate.config.setting import Setting
-from tailgate.ledger.ledger import Ledger, hashes, read
+from tailgate.ledger.ledger import Ledger, hashes
 from tailgate.packages import packages_named
 from tailgate.report.words import fault_words
 from tailgate.runtime.backends import aside_of, turns_of
@@ -18,13 +18,14 @@ from tailgate.runtime.check import check_packages, foresee, rehearse
 from tailgate.runtime.control import Control
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
-from tailgate.runtime.export import export_run
+from tailgate.runtime.export import export_run, refused_classes
 from tailgate.runtime.final import AGAIN, QUARANTINE, audit, integrity, quarantine
 from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.loop import Loop, Outcome
 from tailgate.runtime.reference import measure_reference, reference_hash
 from tailgate.runtime.spec import RunOptions, RunSpec, resolve, write_resolved
+from tailgate.terminal import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,24 +70,24 @@ class Summary:
         """Cells, notes and where everything is."""
         for name, (achieved, target) in self.cells.items():
             mark = "[green]met[/green]" if achieved >= target else "[yellow]short[/yellow]"
-            console.print(f"  {mark}  {name}: {achieved} of {target}")
+            say(console, f"  {mark}  {{}}: {achieved} of {target}", name)
         for name, verdict in self.classes.items():
             if verdict != "accepted":
-                console.print(f"  class {name}: {verdict}: {CLASS_WORDS[verdict]}")
+                say(console, "  class {}: {}: {}", name, verdict, CLASS_WORDS[verdict])
         for name, n in self.again.items():
             files = f"reasons in {self.out}/{QUARANTINE}, budget {self.out}/{AGAIN}"
-            console.print(f"  {n} instances of {name} to make again: {files}", soft_wrap=True)
+            say(console, "  {} instances of {} to make again: {}", n, name, files)
         for words in self.faults:
-            console.print(f"[yellow]fault of the set:[/yellow] {words}")
+            say(console, "[yellow]fault of the set:[/yellow] {}", words)
         for note in self.notes:
-            console.print(f"[yellow]note:[/yellow] {note}")
+            say(console, "[yellow]note:[/yellow] {}", note)
         if self.refused:
-            console.print(f"[red]refused by the class gate:[/red] {', '.join(self.refused)}")
+            say(console, "[red]refused by the class gate:[/red] {}", ", ".join(self.refused))
         if self.reason:
-            console.print(f"stopped by a limit before the budget was met: {self.reason}")
+            say(console, "stopped by a limit before the budget was met: {}", self.reason)
         for name, folder in self.datasets.items():
-            console.print(f"dataset ({name}): {folder}", soft_wrap=True)
-        console.print(f"contact sheet: {self.sheet}\nreport: {self.report}", soft_wrap=True)
+            say(console, "dataset ({}): {}", name, folder)
+        say(console, "contact sheet: {}\nreport: {}", self.sheet, self.report)
 
 
 def execute(options: RunOptions, engine_name: str, workers: int, listener: Callable[[Event], None]) -> Summary:
@@ -158,10 +159,10 @@ def _finish(spec: RunSpec, ledger: Ledger, judge: Judge, outcome: Outcome) -> Su
     classes = judge.classes(ledger)
     with ledger.transaction():
         ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
-    refused, again = judge.refused(classes), quarantine(spec, ledger, classes)
+    refused, again = refused_classes(spec.budget, classes), quarantine(spec, ledger, classes)
     faults = [fault_words(row) for row in integrity(spec, ledger, judge) if row.verdict == "failed"]
     audit(spec, ledger, judge)
-    datasets, left_out = export_run(spec.out, tuple(spec.budget.output.formats), exclude=tuple(refused))
+    datasets, left_out = export_run(spec.out)
     sheet, page = _show(spec.out)
     return Summary(
         out=str(spec.out),
@@ -177,7 +178,7 @@ def _finish(spec: RunSpec, ledger: Ledger, judge: Judge, outcome: Outcome) -> Su
         enforced=spec.budget.gate.mode == "enforce",
         again={name: sum(entry["instances"].values()) for name, entry in again.items()},
         notes=[*judge.reference.notes, *left_out],
-        **hashes(read(spec.out)),
+        **hashes(spec.out),
     )
 
 

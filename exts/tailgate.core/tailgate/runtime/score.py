@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tailgate import __version__
+from tailgate.assets import cache_folder
 from tailgate.config.budget import Gate
 from tailgate.config.gate import GateFile
 from tailgate.errors import UserError
@@ -33,7 +34,6 @@ from tailgate.runtime.measured import (
     measure_set,
     opened_backbone,
 )
-from tailgate.runtime.spec import cache_folder
 from tailgate.validate.backbones import file_of, locate
 from tailgate.validate.class_gate import ClassGate
 from tailgate.validate.crops import range_bin_name

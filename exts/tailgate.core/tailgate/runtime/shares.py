@@ -8,6 +8,7 @@ from pathlib import Path
 from tailgate.config.budget import Budget
 from tailgate.config.load import Source, validate
 from tailgate.errors import UserError, Where
+from tailgate.rng import stream_key
 
 
 def share_overrides(budget: Path, share: str, overrides: list[str]) -> list[str]:
@@ -27,4 +28,5 @@ def share_overrides(budget: Path, share: str, overrides: list[str]) -> list[str]
     if not any(targets):
         raise UserError(f"share {share} of every target is 0: use fewer parts", Where("--share"))
     changed = [f"cells[{i}].target={target}" for i, target in enumerate(targets)]
-    return [*changed, f"name={held.name}-{part}of{parts}", f"seed={(held.seed + part) % 2**63}"]
+    seed = stream_key(held.seed, "share", part, parts) % 2**63
+    return [*changed, f"name={held.name}-{part}of{parts}", f"seed={seed}"]

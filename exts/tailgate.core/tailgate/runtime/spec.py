@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tailgate import __version__
+from tailgate.assets import cache_folder
 from tailgate.config.budget import Budget, ClassMap, Gate
 from tailgate.config.load import Source, dump, validate, within
 from tailgate.config.rig import ResolvedRig, configs_root, find_config, load_rig
@@ -234,14 +235,9 @@ def data_root(given: Path | None) -> Path | None:
     return named.resolve() if named else None
 
 
-def cache_folder() -> Path:
-    """Folder of generated assets: ``$TAILGATE_CACHE``, else ``~/.cache/tailgate``."""
-    return Path(os.environ.get("TAILGATE_CACHE") or Path.home() / ".cache" / "tailgate")
-
-
 def write_resolved(spec: RunSpec) -> None:
     """Put the resolved budget and scenarios into the run folder for people, and the whole spec for later commands."""
-    from tailgate.ledger.ledger import write_atomically
+    from tailgate.atomic import write_atomically
 
     write_atomically(spec.out / "budget.yaml", dump(spec.budget))
     (spec.out / "settings").mkdir(exist_ok=True)

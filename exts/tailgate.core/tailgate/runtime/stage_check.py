@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.assets import cache_folder
+from tailgate.config.rig import DEFAULT_RIG, RIGS
 from tailgate.errors import UserError, Where
 from tailgate.stage.check import Finding, StageReport, check_stage
 
@@ -22,8 +24,6 @@ DRAWS = 4
 """Clips drawn for each class."""
 CLASSES = ("person", "car", "box")
 """Classes tried where a scenario names no distractors."""
-RIGS = {"table_top": "tabletop_kinect", "mosd_tabletop": "tabletop_kinect", "warehouse": "warehouse"}
-"""Rig of a shipped scenario; others take quickstart_street."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class StageRequest:
     scenario: str = ""
     rig: str = ""
     classes: tuple[str, ...] = ()
-    cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "tailgate")
+    cache: Path = field(default_factory=cache_folder)
 
 
 def check(request: StageRequest) -> tuple[StageReport, View | None]:
@@ -71,7 +71,7 @@ def _rehearse(request: StageRequest) -> tuple[list[Finding], View | None]:
 
     here = (Path.cwd(),)
     scenario, _ = read_scenario(request.scenario, here, Where("--scenario"))
-    rig = read_rig(request.rig or RIGS.get(scenario.name, "quickstart_street"), None, here, Where("--rig"))
+    rig = read_rig(request.rig or RIGS.get(scenario.name, DEFAULT_RIG), None, here, Where("--rig"))
     classes = request.classes or tuple(scenario.distractors[:4]) or CLASSES
     scenario = scenario.model_copy(update={"base": "", "base_options": {}})
     cells = [{"class": name, "target": 1} for name in dict.fromkeys(classes)]

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from tailgate.atomic import write_atomically
 from tailgate.errors import UserError
-from tailgate.ledger.ledger import write_atomically
 
 FILE_VARIABLE = "TAILGATE_WORKER"
 """Environment variable that names the file through which a worker tells how it is."""

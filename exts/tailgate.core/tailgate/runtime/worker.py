@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tailgate.config.setting import Setting
+from tailgate.config.setting import Setting, from_plain
 from tailgate.frames import Frame
 from tailgate.runtime.spec import RunSpec
 from tailgate.runtime.studio import Studio, Take
@@ -73,7 +73,7 @@ class Worker:
     def _in_force(self, plain: dict[str, Any]) -> dict[str, Setting]:
         """Settings of plain data; those of the last job again where they are the same."""
         if plain != self._settings[0]:
-            self._settings = plain, {address: Setting.model_validate(setting) for address, setting in plain.items()}
+            self._settings = plain, from_plain(plain)
         return self._settings[1]
 
 

@@ -4,26 +4,22 @@ take ten times as long as their bytes do."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from tailgate.atomic import replacing
 from tailgate.errors import UserError
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays by name, of any shape and of any type without objects (temporary name, fsync, rename)."""
+    """Write arrays by name, of any shape and of any type without objects; the file appears whole or not at all."""
     held = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
     table = json.dumps([[name, a.dtype.str, np.shape(arrays[name])] for name, a in held.items()]).encode()
     data = b"".join(a.tobytes() for a in held.values())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, table=np.frombuffer(table, np.uint8), data=np.frombuffer(data, np.uint8))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

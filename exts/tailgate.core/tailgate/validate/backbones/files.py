@@ -7,12 +7,13 @@ follows from a trial with zeros.
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -144,8 +145,14 @@ def _refuse_pickles(path: Path) -> None:
     """An archive whose parts would be unpickled by ``torch.export.load`` could run any code: refuse it."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            if name.endswith("config.json") and re.search(rb'"use_pickle"\s*:\s*true', archive.read(name)):
+            if name.endswith("config.json") and _asks_for_pickle(json.loads(archive.read(name))):
                 raise ValueError(f"it holds pickled objects ({name}), which are not read")
+
+
+def _asks_for_pickle(config: Any) -> bool:
+    if isinstance(config, dict):
+        return bool(config.get("use_pickle")) or any(map(_asks_for_pickle, config.values()))
+    return isinstance(config, list) and any(map(_asks_for_pickle, config))
 
 
 def _onnx(path: Path) -> tuple[Run, Shape | None]:
