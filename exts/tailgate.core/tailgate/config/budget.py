@@ -60,7 +60,8 @@ class Cell(Model):
 
 
 class Prior(Model):
-    """Placement prior measured from labels, per output class: quantiles 5, 25, 50, 75, 95 % with the sample size."""
+    """What labels say of an output class: quantiles 5, 25, 50, 75, 95 % with the sample size. Placement draws from the first five; ``per_frame`` and
+    ``with_classes`` (class -> share of the frames that hold it too) are for people to read."""
 
     n: Count
     range: Quantiles | None = None
@@ -68,8 +69,10 @@ class Prior(Model):
     length: Quantiles | None = None
     width: Quantiles | None = None
     height: Quantiles | None = None
+    per_frame: Quantiles | None = None
+    with_classes: dict[str, float] = {}
 
-    @field_validator("range", "yaw_deg", "length", "width", "height")
+    @field_validator("range", "yaw_deg", "length", "width", "height", "per_frame")
     @classmethod
     def _rising(cls, quantiles: Quantiles | None) -> Quantiles | None:
         if quantiles is not None and list(quantiles) != sorted(quantiles):

@@ -269,7 +269,7 @@ def _commented(budget: Budget, table: LabelTable, selection: Selection, target: 
         ],
         "ontology": ["Source class -> asset class that makes it; `output:` renames it in the data set, `usd:` uses your own file."],
         "cells": [f"What is missing to {target:,} samples per class."],
-        "priors": ["Placement measured from the labels: quantiles at 5, 25, 50, 75, 95 % over n boxes [m, deg]."],
+        "priors": ["Placement measured from the labels: quantiles at 5, 25, 50, 75, 95 % over n boxes [m, deg, objects per frame]."],
         "rig": ["Without a `reference:` every output says `unmeasured`."],
     }
     lines = []

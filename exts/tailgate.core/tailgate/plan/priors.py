@@ -14,24 +14,22 @@ _OBJECTS_MIN, _BOXES_MIN = 5, 20
 """Different objects, or boxes where there are no track ids, before ranges and headings are drawn from them."""
 _RESAMPLES = 200
 _TOGETHER_MIN = 0.05
-"""Classes met in a smaller share of the frames are not told."""
+"""Classes met in a smaller share of the frames are not written to ``with_classes``."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One quantity over the boxes of a class, and how well its median is known.
+    """The median of one quantity with its bootstrap interval.
 
     Attributes:
         quantity: "range", "yaw_deg", "length", "width", "height" or "per_frame".
-        five, median, ninety_five: quantiles over the boxes (over the frames that hold the class for "per_frame") [m], [deg] or objects.
+        median: [m], [deg] or objects.
         low, high: 5 % and 95 % of the median under resampling of whole tracks (frames where there are no tracks, and for ``per_frame``); None with a
             single track, whose boxes tell nothing about other objects.
     """
 
     quantity: str
-    five: float
     median: float
-    ninety_five: float
     low: float | None
     high: float | None
 
@@ -44,14 +42,12 @@ class ClassPrior:
         prior: the quantiles, as written to the budget.
         tracks: different objects among the boxes; 0 when the labels have no track ids.
         frames: frames that hold the class.
-        with_classes: other class -> share of those frames that hold it as well, most frequent first.
         intervals: one per quantity.
     """
 
     prior: Prior
     tracks: int
     frames: int
-    with_classes: dict[str, float]
     intervals: list[Interval]
 
     def for_budget(self) -> Prior:
@@ -69,7 +65,7 @@ def measure_priors(table: LabelTable, classes: list[str]) -> dict[str, ClassPrio
     """Measure the prior of each class that has 3-D boxes; classes without any are absent.
 
     Quantiles are those at 5, 25, 50, 75 and 95 %. Headings are unwrapped at their emptiest direction before quantiles are taken, so that they rise
-    and may lie outside -180..180.
+    and may lie outside -180..180. ``per_frame`` counts objects in frames that hold at least one.
     """
     out = {}
     for name in classes:
@@ -94,8 +90,13 @@ def _measure(table: LabelTable, name: str, rows: np.ndarray) -> ClassPrior:
     intervals = [_interval(q, values, blocks, gen) for q, values in columns.items()]
     intervals.append(_interval("per_frame", per_frame.astype(np.float64), np.arange(len(frames)), gen))
     quantiles = {q: tuple(round(float(v), 3) + 0.0 for v in np.quantile(values, QUANTILES)) for q, values in columns.items()}
-    together = _together(table, name, frames)
-    return ClassPrior(Prior(n=len(rows), **quantiles), int(blocks.max()) + 1 if tracked else 0, len(frames), together, intervals)
+    prior = Prior(
+        n=len(rows),
+        per_frame=tuple(float(v) for v in np.quantile(per_frame, QUANTILES)),
+        with_classes=_together(table, name, frames),
+        **quantiles,
+    )
+    return ClassPrior(prior, int(blocks.max()) + 1 if tracked else 0, len(frames), intervals)
 
 
 def unwrapped(angles_deg: np.ndarray) -> np.ndarray:
@@ -108,15 +109,15 @@ def unwrapped(angles_deg: np.ndarray) -> np.ndarray:
 
 
 def _interval(quantity: str, values: np.ndarray, blocks: np.ndarray, gen: np.random.Generator) -> Interval:
-    found = tuple(float(v) for v in np.quantile(values, (QUANTILES[0], 0.5, QUANTILES[-1])))
+    median = float(np.median(values))
     n_blocks = int(blocks.max()) + 1
     if n_blocks < 2:
-        return Interval(quantity, *found, None, None)
+        return Interval(quantity, median, None, None)
     order = np.argsort(blocks, kind="stable")
     parts = np.split(values[order], np.cumsum(np.bincount(blocks))[:-1])
     medians = [np.median(np.concatenate([parts[i] for i in gen.integers(0, n_blocks, n_blocks)])) for _ in range(_RESAMPLES)]
     low, high = np.quantile(medians, [0.05, 0.95])
-    return Interval(quantity, *found, float(low), float(high))
+    return Interval(quantity, median, float(low), float(high))
 
 
 def _together(table: LabelTable, name: str, frames: np.ndarray) -> dict[str, float]:

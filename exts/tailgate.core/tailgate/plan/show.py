@@ -30,8 +30,8 @@ def print_plan(result: PlanResult, console: Console) -> None:
     if result.priors:
         console.print(_priors(result))
         for name, found in result.priors.items():
-            if found.with_classes:
-                others = ", ".join(f"{c} {share:.0%}" for c, share in list(found.with_classes.items())[:4])
+            if found.prior.with_classes:
+                others = ", ".join(f"{c} {share:.0%}" for c, share in list(found.prior.with_classes.items())[:4])
                 say(console, "[dim]{} stands in the same frame as {}[/]", name, others)
     console.print()
     total, hours, rate = sum(result.missing.values()), sum(result.hours.values()), result.rate
@@ -96,7 +96,8 @@ def _priors(result: PlanResult) -> Table:
         who += f", {found.tracks:,} object{'' if found.tracks == 1 else 's'}" if found.tracks else ""
         for i, interval in enumerate(found.intervals):
             quantity, unit = _UNITS[interval.quantity]
-            shown = [_number(v, interval) for v in (interval.five, interval.median, interval.ninety_five)]
+            five = getattr(found.prior, interval.quantity)
+            shown = [_number(v, interval) for v in (five[0], interval.median, five[-1])]
             label = _plain(name) if i == 0 else f"[dim]{who}[/]" if i == 1 else ""
             table.add_row(label, f"{quantity} {unit}".strip(), *shown, _spread(interval))
     table.caption = "5 % and 95 %: of the boxes; last column: 5 % to 95 % of the median when whole objects (frames without track ids) are drawn again"
