@@ -307,7 +307,7 @@ def drown(echoes: tuple[np.ndarray, ...], surfaces: int, limits: Limits) -> tupl
     return echoes
 
 
-def _report(met: _Met, measured: tuple, model: LidarModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple[np.ndarray, ...], np.ndarray]:
+def _report(met: _Met, measured: tuple[Any, Any], model: LidarModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple, np.ndarray]:
     """What the device reports: range, intensity, the labels of what it saw, the surfaces as they are, and the exact ranges of what it saw."""
     from tailgate.sensors.lidar_echo import choose_echoes
 

@@ -61,7 +61,7 @@ def store_returns(channels: Mapping[str, Any], rounding: Rounding) -> dict[str, 
     """The channels that storage changes, on the device of the ranges.
 
     Args:
-        channels: ``range`` [m] (beams, columns, echoes), ``azimuth`` and ``elevation`` [deg] (beams, columns), numpy or Warp; ``aim`` where the echoes
+        channels: ``range`` [m] (beams, columns, echoes), ``azimuth`` and ``elevation`` [deg] (beams, columns), numpy or Warp; ``aim`` where echoes
             of a firing lie in different directions.
         rounding: the grid.
 

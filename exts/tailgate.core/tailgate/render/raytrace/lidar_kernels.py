@@ -213,8 +213,8 @@ def optics_of(tables: Tables, row: int, cosine: float) -> wp.vec2:
 @wp.kernel
 def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, ghosts: int, rays: Rays):
     """Trace one ray of one firing, through panes up to what stands behind them: both ways the light keeps the square of what they let through; nearer
-    than the device measures they return nothing. The axis also tells the first pane's own return, with what glass and mirror leave of its body's, and with ``ghosts`` 1 the mirror image in the
-    first pane or smooth metal, with the square of what is mirrored there."""
+    than the device measures nothing returns. The axis also tells the first pane's own return, with what glass and mirror leave of its body's, and
+    with ``ghosts`` 1 the mirror image in the first pane or smooth metal, with the square of what is mirrored there."""
     k, i = wp.tid()
     rays.row[k, i] = -1
     extra = rays.row.shape[1] - sub_rays
