@@ -55,6 +55,14 @@ def test_echo_kernel_matches_its_twin():
     np.testing.assert_array_equal(out.ray.numpy(), echoes_twin(met, 0.4, 0.01, KEPT)[3])
 
 
+def test_the_last_echo_is_kept_whatever_its_power():
+    """Seven surfaces, the axis with half of the light: the strongest, the next, and the last."""
+    ranges, energy = np.array([[10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 40.0]]), np.array([[0.5] + [1 / 12] * 6])
+    kept = echoes_twin(Met(ranges, energy, np.ones_like(ranges), np.full_like(ranges, 0.5)), RESOLUTION, 0.0, KEPT)
+    np.testing.assert_allclose(kept[0], [[10.0, 12.0, 40.0]])
+    assert kept[3].tolist() == [[0, 1, 6]]
+
+
 @pytest.mark.parametrize("slant_deg", [0.0, 60.0, 80.0])
 def test_a_plane_is_one_echo_at_the_mean_of_the_beam(slant_deg):
     a = np.deg2rad(slant_deg)
@@ -154,3 +162,32 @@ def test_a_retroreflector_returns_more_than_all():
     got = _scan(stage, sub_rays=1)
     assert got["reflectance"][0, 0, 0] * got["incidence"][0, 0, 0] == pytest.approx(300.0, rel=1e-5)
     assert got["intensity"].max() <= 1.0
+
+
+@pytest.mark.parametrize("rays", [1, 7])
+@pytest.mark.parametrize("behind", [False, True])
+def test_occlusion_counts_the_firings_whose_light_reaches_an_object(rays, behind):
+    """A pole thinner than the beam: nothing of it is hidden by what stands behind, and half of it by a wall before its lower half."""
+    model = LidarModel(elevation_deg=list(np.linspace(-7, 7, 60)), columns=1024, azimuth_start_deg=180.1, divergence_mrad=(10.0, 10.0), sub_rays=rays)
+    for hidden in (False, True):
+        stage = kit.new_stage()
+        path = kit.mover(stage, "pole", 3, np.eye(4))
+        kit.mesh(stage, f"{path}/body", [(15, -0.05, -2), (15, 0.05, -2), (15, 0.05, 2), (15, -0.05, 2)], [(0, 1, 2, 3)])
+        if behind:
+            kit.mesh(stage, "/World/back", [(15.2, -9, -9), (15.2, 9, -9), (15.2, 9, 9), (15.2, -9, 9)], [(0, 1, 2, 3)])
+        if hidden:
+            kit.mesh(stage, "/World/front", [(8, -3, -3), (8, 3, -3), (8, 3, 0), (8, -3, 0)], [(0, 1, 2, 3)])
+        view = kit.render(stage, kit.rig_of(lidar=model)).sensors["lidar"].view
+        # A footprint of 15 cm over a row of 6 cm sees past the edge of the wall in one or two rows of sixty.
+        assert view.occluded[0] == pytest.approx(0.5, abs=0.05) if hidden else view.occluded[0] == 0.0
+        assert view.alone[0] >= 60 and (hidden or view.visible[0] == view.alone[0])
+
+
+def test_a_pane_before_the_least_range_hides_nothing():
+    stage = kit.new_stage()
+    for name, x, opacity in (("pane", 0.3, 0.1), ("wall", 10.0, 1.0)):
+        look = kit.material(stage, f"/World/{name}look", (0.9,) * 3, roughness=0.0, opacity=opacity, reflectance=0.5)
+        kit.mesh(stage, f"/World/{name}", [(x, -9, -9), (x, 9, -9), (x, 9, 9), (x, -9, 9)], [(0, 1, 2, 3)], look)
+    near, far = (_scan(stage, sub_rays=1, columns=1, azimuth_fov_deg=1.0, range_min=least, ghosts=True)["range"][0, 0] for least in (0.1, 0.5))
+    assert near.max() == pytest.approx(10.0, abs=1e-3) and near[near > 0].min() == pytest.approx(0.3, abs=1e-3)
+    assert far[far > 0].tolist() == pytest.approx([10.0], abs=1e-3)

@@ -1,6 +1,7 @@
 """Beam tables, firing times, blind sectors and motion during a sweep."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.geometry.beams import directions
 from tailgate.geometry.firing import firing_grid, move_with_sensor
+from tailgate.sensors.lidar import respond_lidar
 
 LIDARS = sorted(p.stem for p in (configs_root() / "sensors").glob("*.yaml") if "elevation_deg" in p.read_text())
 OUSTER = {
@@ -104,6 +106,30 @@ def test_a_sensor_that_drives_past_a_wall_measures_it_bent_and_it_is_straight_in
     np.testing.assert_allclose(sensor.channels["range"][..., 0], np.where(exact < 60.0, exact, 0.0), rtol=5e-5)
 
 
+def test_a_turn_whose_sense_two_poses_cannot_tell_is_refused():
+    model = LidarModel(elevation_deg=[0.0], columns=8, rate_hz=0.5)
+    with pytest.raises(UserError, match=r"less than 180 deg .* got 100 deg/s over the 2 s"):
+        kit.render(kit.new_stage(), kit.rig_of(lidar=model), hints={"ego_yaw_rate": 100.0})
+
+
+def test_columns_leave_time_to_fire_them():
+    base = load_sensor("vlp16")[0].model_dump() | {"rate_hz": 20.0}
+    with pytest.raises(ValueError, match="columns must be at most 1446 at 20 Hz, .* fires for 34.56 us .* 1808 are 27.65 us apart"):
+        LidarModel.model_validate(base)
+    assert LidarModel.model_validate(base | {"columns": 1446}).columns == 1446
+
+
+@pytest.mark.parametrize("blind", [[(0, 360)], [(-180, 0), (-10, 190)], [(0, 120), (110, 250), (250, 365)]])
+def test_a_sweep_that_is_wholly_blind_is_refused(blind):
+    with pytest.raises(ValueError, match="blind_sectors_deg must leave a part of the sweep"):
+        LidarModel(elevation_deg=[0.0], columns=8, blind_sectors_deg=blind)
+    ahead = {"azimuth_start_deg": 45.0, "azimuth_fov_deg": 90.0}
+    with pytest.raises(ValueError, match="blind_sectors_deg must leave"):
+        LidarModel(elevation_deg=[0.0], columns=8, blind_sectors_deg=[(-50, 50)], **ahead)
+    for part in ({"blind_sectors_deg": [(-40, 50)]} | ahead, {"blind_sectors_deg": [(0, 120), (121, 360)]}):
+        assert firing_grid(LidarModel(elevation_deg=[0.0], columns=720, **part)).live.any()
+
+
 def test_standing_still_is_the_default():
     model = LidarModel(elevation_deg=[0.0], columns=16)
     poses = kit.render(kit.new_stage(), kit.rig_of(lidar=model)).sensors["lidar"].T_world_sensor
@@ -163,7 +189,7 @@ def test_profile_and_generation_of_an_ouster(tmp_path):
 
     low, dual = "RNG15_RFL8_NIR8", "RNG19_RFL8_SIG16_NIR16_DUAL"
     assert model(config_params={"udp_profile_lidar": low}).range_step == 0.008 and model(udp_profile_lidar=low).returns == "strongest"
-    assert model(data_format={"udp_profile_lidar": dual}).returns == "dual" and model(udp_profile_lidar=dual).range_step == 0.001
+    assert model(data_format={"udp_profile_lidar": dual}).returns == "two_strongest" and model(udp_profile_lidar=dual).range_step == 0.001
     first, later = model(beam_altitude_angles=[16.6, 5.5, -5.5, -16.6]), load_sensor("os1_64_gen1")[0]
     assert (first.range_step, first.divergence_mrad) == (later.range_step, later.divergence_mrad) == (0.003, (3.85, 3.85))
 
@@ -248,3 +274,24 @@ def test_lasers_above_the_origin_put_their_points_where_they_hit():
     for ring, (elevation, height) in enumerate(zip(model.elevation_deg, model.beam_height_m, strict=True)):
         flat = np.hypot(*points["xyz"][points["ring"] == ring, :2].T)
         np.testing.assert_allclose(flat, (1.5 + height) / np.tan(np.deg2rad(-elevation)), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("returns", "seen"), [("strongest", [1]), ("last", [2]), ("dual", [1, 2])])
+def test_every_echo_lies_on_its_beam(returns, seen):
+    """An edge at 5 m before a wall at 40 m, from beams above the sensor's origin; and the same in the exact scan."""
+    stage = kit.new_stage()
+    for name, x, left, instance in (("near", 5.0, 0.0, 1), ("far", 40.0, -50.0, 2)):
+        path = kit.mover(stage, name, instance, np.eye(4))
+        kit.mesh(stage, f"{path}/body", [(x, left, -50), (x, 50, -50), (x, 50, 50), (x, left, 50)], [(0, 1, 2, 3)])
+    beams = {"elevation_deg": [0.0, -5.0], "beam_height_m": [0.2, 0.12], "divergence_mrad": (20.0, 10.0), "sub_rays": 7}
+    one = {"columns": 1, "azimuth_start_deg": -0.23, "azimuth_fov_deg": 1.0, "returns": returns, "azimuth_error_deg": [0.5, -0.5]}
+    model = LidarModel(**beams, **one)
+    exact = kit.render(stage, kit.rig_of(lidar=model)).sensors["lidar"]
+    for scan in (exact, replace(exact, channels=respond_lidar(exact, model, {}, 1))):
+        points = scan.points()
+        flat = np.hypot(*points["xyz"][:, :2].T)
+        rise = np.take(model.beam_height_m, points["ring"]) + flat * np.tan(np.deg2rad(np.take(model.elevation_deg, points["ring"])))
+        np.testing.assert_allclose(points["xyz"][:, 2], rise, atol=1e-4)
+    assert sorted(points["instance"][points["ring"] == 0]) == seen
+    aside = np.rad2deg(np.arctan2(*points["xyz"][:, 1::-1].T)) - np.take(model.azimuth_error_deg, points["ring"])
+    np.testing.assert_allclose(aside, -0.23, atol=1e-3)

@@ -215,3 +215,33 @@ def test_shipped_models_name_only_known_parameters(name):
     model, _ = load_sensor(name)
     LidarResponse.of(nominal(model))
     assert sorted(model.elevation_deg, reverse=True) == list(model.elevation_deg)
+
+
+def test_range_errors_of_beams_belong_to_the_unit():
+    frame, rig = _one_box_frame()
+    frame = replace(frame, sensors={n: frame.sensors["top"] for n in ("left", "right")})
+    rig = ResolvedRig("two", {n: rig.sensors["top"] for n in ("left", "right")})
+    params = dict.fromkeys(nominal(rig.sensors["left"].model), 0.0) | {"beam_bias": 0.02}
+    sample = Sample(FrameId("s", 0, 0), sensors=dict.fromkeys(("left", "right"), params))
+
+    def errors(*address):
+        out = respond(frame, sample, rig, address).sensors
+        off = [np.where((s.channel("range") > 0)[..., 0], (s.channel("range") - s.channel("range_true"))[..., 0], np.nan) for s in out.values()]
+        return np.nanmedian(off, axis=2)
+
+    left, right = errors(1, "s", 0, 0)
+    assert abs(np.corrcoef(left, right)[0, 1]) < 0.9 and 0.01 < np.std(left) < 0.04 and 0.01 < np.std(right) < 0.04
+    np.testing.assert_allclose(errors(1, "s", 0, 7), [left, right], atol=1e-3)
+    assert np.abs(errors(2, "s", 0, 0) - [left, right]).max() > 0.01
+
+
+def test_two_echoes_of_an_object_are_one_hit_of_it():
+    frame, rig = _one_box_frame()
+    scan, mounted = frame.sensors["top"], rig.sensors["top"]
+    channels = {n: np.repeat(scan.channel(n), 2, axis=2) for n in ("incidence", "reflectance", "intensity", "time_offset", "instance", "semantic")}
+    channels["range"] = scan.channel("range") * np.array([1.0, 1.2], np.float32)
+    dual = replace(mounted, model=mounted.model.model_copy(update={"returns": "dual", "range_max": 1000.0}))
+    frame = replace(frame, sensors={"top": replace(scan, channels={**scan.channels, **channels})})
+    sample = Sample(FrameId("s", 0, 0), sensors={"top": dict.fromkeys(nominal(dual.model), 0.0)})
+    out = respond(frame, sample, ResolvedRig("one", {"top": dual}), (1, "s", 0, 0)).sensors["top"]
+    assert out.view.visible[0] == scan.view.visible[0] < (out.channel("instance") == 3).sum()

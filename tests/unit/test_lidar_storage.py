@@ -13,8 +13,10 @@ from tailgate.config.sensor import LidarModel, Mount, Storage
 from tailgate.datasets import store
 from tailgate.errors import UserError
 from tailgate.frames import Frame, FrameId, Objects, Sample
+from tailgate.geometry.beams import directions
 from tailgate.geometry.rounding import Rounding, float16_step
 from tailgate.sensors import respond
+from tailgate.sensors.lidar import respond_lidar
 from tailgate.sensors.lidar_storage import store_returns, store_returns_twin
 
 MOUNT = Mount(xyz=(1.35, 0.0, 1.64), rpy_deg=(179.9, -0.4, -11.5))
@@ -45,14 +47,16 @@ def test_kernel_matches_twin(storage):
     draw = np.random.default_rng(1)
     ranges = draw.uniform(0.5, 90.0, (16, 300, 2)).astype(np.float32)
     ranges[draw.random(ranges.shape) < 0.2] = 0.0
-    azimuth, elevation = (draw.uniform(-reach, reach, ranges.shape[:2]).astype(np.float32) for reach in (180, 40))
-    rounding = _rounding(storage)
-    kernel = store_returns({"range": ranges, "azimuth": azimuth, "elevation": elevation}, rounding)
-    for name, twin in zip(("range", "azimuth", "elevation"), store_returns_twin(ranges, azimuth, elevation, rounding), strict=True):
-        np.testing.assert_allclose(kernel[name], twin, rtol=2e-6, atol=2e-5)
-    np.testing.assert_array_equal(kernel["azimuth_true"], azimuth)
-    silent = ~(ranges > 0).any(axis=2)
-    np.testing.assert_array_equal(kernel["elevation"][silent], elevation[silent])
+    azimuth, elevation = (draw.uniform(-reach, reach, ranges.shape).astype(np.float32) for reach in (180, 40))
+    rounding, aim = _rounding(storage), np.stack([azimuth, elevation], axis=-1)
+    kernel = store_returns({"range": ranges, "azimuth": azimuth[..., 0], "elevation": elevation[..., 0], "aim": aim}, rounding)
+    twin = store_returns_twin(ranges, azimuth, elevation, rounding)
+    for found, expected in zip((kernel["range"], *np.moveaxis(kernel["aim"], 3, 0)), twin, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-5)
+    np.testing.assert_array_equal(kernel["azimuth_true"], azimuth[..., 0])
+    np.testing.assert_array_equal(kernel["aim"][~(ranges > 0)], aim[~(ranges > 0)])
+    first = np.argmax(ranges > 0, axis=2)[..., None]
+    np.testing.assert_array_equal(kernel["elevation"], np.take_along_axis(kernel["aim"][..., 1], first, axis=2)[..., 0])
 
 
 def test_half_floats_by_hand():
@@ -74,6 +78,24 @@ def test_the_frame_of_the_coordinates_is_the_rigs():
     assert seen == pytest.approx(np.rint(6.45 * 256) / 256 - 1.35, abs=1e-6)
     moved = Storage(coordinates="float16", frame="rig", origin=(1.35, 0.0, 0.0))
     assert store_returns(at, Rounding.of(moved, T))["range"].item() == pytest.approx(float(np.float16(5.1)), abs=1e-6)
+
+
+@pytest.mark.parametrize("storage", [HALF, MILLIMETRE])
+def test_every_echo_is_rounded_by_itself(model, storage):
+    scan, device = street_scan(model, 3), model.model_copy(update={"returns": "dual"})
+    exact = scan.channel("range")
+    ranges = np.concatenate([exact, np.where(exact > 0, 1.5 * exact, 0.0)], axis=2).astype(np.float32)
+    channels = {n: np.repeat(scan.channel(n), 2, axis=2) for n in ("incidence", "reflectance", "time_offset")}
+    scan = replace(scan, channels={**scan.channels, **channels, "range": ranges}, rounding=_rounding(storage))
+    far = device.model_copy(update={"range_max": 5000.0, "range_step": 0.0})
+    points = replace(scan, channels=respond_lidar(scan, far, {}, 1)).points(("range_true",))
+    rays = directions(scan.channel("azimuth"), scan.channel("elevation"))
+    for echo in (0, 1):
+        mine = points["echo"] == echo
+        cell = points["ring"][mine], points["column"][mine]
+        expected = scan.rounding.rounded(rays[cell] * np.float64(points["range_true"][mine, None]))
+        # In single precision a point midway between two steps may go to either.
+        assert (np.abs(points["xyz"][mine] - expected).max(axis=1) > 1e-4).mean() < 0.01
 
 
 def test_points_are_the_stored_ones_through_files(model, tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
-from tailgate.sensors.lidar import LidarResponse, Limits, limits_of, respond_lidar
+from tailgate.sensors import nominal
+from tailgate.sensors.lidar import LidarResponse, Limits, drown, limits_of, respond_lidar
 from tailgate.sensors.lidar_air import air_echo, air_twin
 from tailgate.sensors.lidar_bloom import Glare, bloom_echo, bloom_twin
 from tailgate.sensors.lidar_echo import choose_echoes
@@ -55,6 +56,18 @@ def test_denser_fog_returns_more_often_and_from_nearby(device, street):
     assert shares[0] < 0.02 and shares[0] < shares[1] < shares[2] and shares[2] > 0.1, shares
 
 
+@pytest.mark.parametrize("name", ["vlp16", "hdl64e", "os1_64", "vlp32c", "xt32", "vls128", "pandar64"])
+def test_mist_leaves_the_open_sky_empty_and_dense_fog_does_not(name):
+    """Shares of open beams that return, at the middle of each device's settings: clutter comes with visibilities of 100 m and less."""
+    model = load_sensor(name)[0].model_copy(update={"columns": 100})
+    nothing = np.zeros((len(model.elevation_deg), 100, 1), np.float32)
+    sky = street_scan(model, 3, boxes=0)
+    sky = replace(sky, channels={**sky.channels, "range": nothing, "incidence": nothing, "reflectance": nothing})
+    params = nominal(model) | {"scatter_spread": 0.3}
+    shares = [(respond_lidar(sky, model, params, 5, 3.912 / visibility)["range"] > 0).mean() for visibility in (800, 200, 100, 50)]
+    assert shares[0] < 0.01 and shares[1] < 0.1 and shares[3] > 0.03 and shares == sorted(shares), shares
+
+
 def test_snow_reaches_further_than_fog(device, street):
     exact = street.channel("range")
 
@@ -100,6 +113,32 @@ def test_a_retroreflector_saturates_and_blooms(device, street):
     assert (sign["range"][far] > 0).sum() == (plain["range"][far] > 0).sum()
 
 
+def test_glare_drowns_in_what_stands_there(device, street):
+    """A device tells two echoes apart from half a pulse on: a retroreflector keeps its own return and label, whatever its neighbours' glare."""
+    scan = _with_sign(street, 300.0)
+    labels = np.zeros(scan.channel("range").shape, np.uint32)
+    labels[6:10, 110:130] = 5
+    wall = np.zeros(labels.shape, bool)
+    wall[4:12, 105:135] = labels[4:12, 105:135] == 0
+    ranges = np.where(wall, np.float32(12.4), scan.channel("range"))
+    held = {"range": ranges, "instance": labels, "incidence": np.where(wall, np.float32(1.0), scan.channel("incidence"))}
+    held["reflectance"] = np.where(wall, np.float32(0.3), scan.channel("reflectance"))
+    scan = replace(scan, channels={**scan.channels, **held})
+    params = {"range_10pct": 60.0, "bloom_level": 5e-4, "bloom_width": 1.0, "noise_sigma": 0.01}
+    for returns in ("last", "dual"):
+        got = respond_lidar(scan, device.model_copy(update={"returns": returns}), params, 1)
+        assert (got["instance"][6:10, 110:130, 0] == 5).all()
+    two = (got["range"] > 0).all(axis=2)
+    assert not two[6:10, 110:130].any() and not two[wall[..., 0]].any() and (got["range"] > 0).any(axis=2)[wall[..., 0]].all()
+
+
+def test_the_weaker_of_two_lights_within_a_pulse_is_not_told_apart():
+    ranges = np.array([[[10.0, 10.5, 30.0], [10.0, 10.5, 30.0], [10.0, 11.0, 11.5], [0.0, 10.5, 10.9]]])
+    back = np.array([[[0.5, 0.1, 0.1], [0.1, 0.5, 0.1], [0.5, 0.1, 0.2], [0.0, 0.1, 0.3]]])
+    left = drown((ranges, np.ones_like(ranges), back), 1, Limits(0.5, 100.0, 0.0))[0][0].tolist()
+    assert left == [[10.0, 0.0, 30.0], [0.0, 10.5, 30.0], [10.0, 0.0, 11.5], [0.0, 0.0, 10.9]]
+
+
 def test_modes_of_return():
     ranges = np.array([[[10.0, 20.0, 0.0], [0.0, 20.0, 15.0], [0.0, 0.0, 0.0], [30.0, 20.0, 15.0]]])
     power = np.array([[[3.0, 2.0, 9.0], [9.0, 2.0, 1.0], [1.0, 1.0, 1.0], [3.0, 2.0, 1.0]]])
@@ -111,6 +150,10 @@ def test_modes_of_return():
     assert got("last") == [[20.0], [20.0], [0.0], [30.0]]
     # The last of the second and fourth is also the strongest: the second strongest stands in for it.
     assert got("dual") == [[10.0, 20.0], [20.0, 15.0], [0.0, 0.0], [30.0, 20.0]]
+    power[0, 3] = [3.0, 1.0, 2.0]
+    assert got("dual")[3] == [30.0, 15.0] == got("two_strongest")[3]
+    ranges[0, 3] = [20.0, 30.0, 15.0]
+    assert got("dual")[3] == [20.0, 30.0] and got("two_strongest")[3] == [20.0, 15.0]
 
 
 def test_dual_returns_carry_their_labels_and_truth(device, street):

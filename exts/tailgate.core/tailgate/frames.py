@@ -40,7 +40,8 @@ LIDAR_CHANNELS: dict[str, str] = {
 }
 """LiDAR channels of shape (beams, columns, echoes): range [m] (0 = no return), intensity 0..1, incidence = |cos| of the angle to the surface
 normal 0..1, time_offset [ns] from t_start. Per beam and column, without the echo axis: ``azimuth``, ``elevation`` [deg] (beams, columns)
-float32 and ``ring`` (beams,) int32."""
+float32, those of the first echo, and ``ring`` (beams,) int32. Where the echoes of a firing lie in different directions ``aim`` holds both angles of
+every echo [deg], float32 (beams, columns, echoes, 2)."""
 
 
 def host(array: Any) -> np.ndarray:
@@ -255,8 +256,11 @@ class SensorFrame:
         column, beam, echo = np.nonzero(rng.transpose(1, 0, 2) > 0)
         firing = beam * rng.shape[1] + column
         cell = firing * rng.shape[2] + echo
-        aims = directions(*(host(self.channel(c)) for c in ("azimuth", "elevation"))).reshape(-1, 3)
-        xyz = aims.take(firing, axis=0) * rng.take(cell)[:, None]
+        if "aim" in self.channels:
+            aims = directions(*np.moveaxis(host(self.channels["aim"]).reshape(-1, 2)[cell], 1, 0))
+        else:
+            aims = directions(*(host(self.channel(c)) for c in ("azimuth", "elevation"))).reshape(-1, 3).take(firing, axis=0)
+        xyz = aims * rng.take(cell)[:, None]
         xyz = (self.rounding.rounded(xyz) if self.rounding else xyz).astype(np.float32)
         out = {name: host(self.channels[name]).take(cell) for name in channels if name in self.channels}
         place = {"ring": host(self.channel("ring"))[beam], "column": column.astype(np.int32), "echo": echo.astype(np.uint8)}

@@ -215,6 +215,6 @@ class Sweeper:
         channels = {name: channel[..., None] for name, channel in channels.items()}
         directions = {"azimuth": sheet.azimuth, "elevation": sheet.elevation, "ring": ours.channels["ring"]}
         spin = spin_of(model, self._grid, ours.T_world_sensor, fog, live.device)
-        mover = wp.array(np.ascontiguousarray(rows[..., 2].ravel(), np.int32), dtype=wp.int32, device=live.device)
+        mover = wp.array(np.ascontiguousarray(rows[..., 2].reshape(-1, 1), np.int32), dtype=wp.int32, device=live.device)
         view = look_with_lidar(live.scene, spin, len(model.elevation_deg), ours.T_world_sensor[0], seen, mover)
         return replace(ours, channels=channels | directions, view=view)

@@ -52,6 +52,7 @@ def street_scan(model: LidarModel, seed: int = 0, boxes: int = 40, T_rig_sensor:
     best.paint(draw)
     rng_, incidence, reflectance = (channel * grid.live[..., None] for channel in best.result(model))
     rng_, el = from_the_origin(rng_, grid)
+    el = el[..., 0]
     beams = len(model.elevation_deg)
     channels = {
         "range": rng_,

@@ -3,7 +3,8 @@
 Facts taken from the sensor's own documentation (Ouster software user manual, "Sensor Data" and "metadata"): ``beam_altitude_angles`` are elevations,
 ``beam_azimuth_angles`` are counted clockwise, ``lidar_mode`` is columns x rate, all beams of a column fire at once, and the head turns clockwise seen
 from above. Its lidar frame lies ``lidar_to_sensor_transform`` above the sensor frame, azimuth windows turn counter-clockwise in it, and beams leave
-``lidar_origin_to_beam_origin_mm`` from its axis. The product line gives what the file does not hold (range, divergence, response).
+``lidar_origin_to_beam_origin_mm`` from its axis. Dual profiles give the two strongest returns ("Return Order"). The product line gives what the file
+does not hold (range, divergence, response).
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _sensor_keys(held: dict[str, Any], path: Path) -> dict[str, Any]:
         "blind_sectors_deg": _blind(held, columns, start, path),
     }
     if "DUAL" in profile:
-        data["returns"] = "dual"
+        data["returns"] = "two_strongest"
     if profile.startswith("RNG15"):
         data["range_step"] = LOW_BANDWIDTH_STEP
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,6 +57,14 @@ PER_BEAM = {**dict.fromkeys(_NUMBERS, "numbers"), "hidden_sectors_deg": "lists"}
 """Keys of a LiDAR that hold one entry per beam, or none, and what they hold."""
 
 
+def _all_around(sectors: list[tuple[float, float]], start: float, swept: float) -> bool:
+    """Whether these sectors [deg] cover all of a sweep from ``start`` over ``swept``, signed: past none of their ends anything is left."""
+    unswept = [(start + swept, start + 360.0) if swept > 0 else (start, start + swept + 360.0)] if abs(swept) < 360.0 else []
+    every = [(first, last - first if last - first >= 360.0 else (last - first) % 360.0) for first, last in [*sectors, *unswept]]
+    ends = [first + span + 1e-6 for first, span in every]
+    return bool(sectors) and all(any((end - first) % 360.0 <= span for first, span in every) for end in ends)
+
+
 class LidarModel(Model):
     """A spinning LiDAR described by its beam table.
 
@@ -87,7 +96,8 @@ class LidarModel(Model):
         ghosts: follow the beam's axis into smooth metal and glass: one mirror image. Through glass every beam goes in any case.
         tracer: who follows the beams inside Isaac Sim: "tailgate" (this library on the open stage, with every effect of this file) or "rtx" (the
             simulator's own sensor). Elsewhere there is one tracer.
-        returns: which echo of a firing the device reports; "dual" gives the strongest and the last, or the second strongest where they coincide.
+        returns: which echo of a firing the device reports; "dual" gives the strongest and the last, or the second strongest where they coincide;
+            "two_strongest" the strongest and the second strongest.
         response: settings of the response model by parameter name (see ``tailgate.sensors``).
     """
 
@@ -116,13 +126,13 @@ class LidarModel(Model):
     sub_rays: Literal[1, 7] = 1
     ghosts: bool = False
     tracer: Literal["tailgate", "rtx"] = "tailgate"
-    returns: Literal["strongest", "last", "dual"] = "strongest"
+    returns: Literal["strongest", "last", "dual", "two_strongest"] = "strongest"
     response: dict[str, Setting] = {}
 
     @property
     def echoes(self) -> int:
         """Returns reported per firing."""
-        return 2 if self.returns == "dual" else 1
+        return 2 if self.returns in ("dual", "two_strongest") else 1
 
     @property
     def pulse_range(self) -> float:
@@ -145,6 +155,13 @@ class LidarModel(Model):
                 raise ValueError(f"{name} must hold {len(self.elevation_deg)} {what}, one per beam, got {len(values)}")
         if not self.range_min < self.range_max:
             raise ValueError(f"range_min must be below range_max, got {self.range_min} and {self.range_max}")
+        sweep, late = 1e6 / self.rate_hz * self.azimuth_fov_deg / 360.0, max(self.firing_us, default=0.0)
+        if late >= sweep / self.columns:
+            most = max(math.ceil(sweep / late) - 1, 1)
+            apart = f"one fires for {late:g} us (firing_us), {self.columns} are {sweep / self.columns:.4g} us apart"
+            raise ValueError(f"columns must be at most {most} at {self.rate_hz:g} Hz, half as many for twice the rate of one device: {apart}")
+        if _all_around(self.blind_sectors_deg, self.azimuth_start_deg, self.azimuth_fov_deg * (-1 if self.direction == "cw" else 1)):
+            raise ValueError(f"blind_sectors_deg must leave a part of the sweep, got {[list(s) for s in self.blind_sectors_deg]}")
         if self.sub_rays > 1 and not any(self.divergence_mrad):
             raise ValueError("sub_rays must be 1 where divergence_mrad is not given, got 7")
         return self

@@ -57,17 +57,25 @@ def firing_grid(model: LidarModel) -> FiringGrid:
 
 
 def from_the_origin(ranges: np.ndarray, grid: FiringGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Ranges [m] (beams, columns, echoes) and elevations [deg] (beams, columns) seen from the sensor's origin, of ranges from the beams' own.
-
-    Where there is no return the beam's own elevation stays; that of several echoes is the first one's.
+    """Ranges [m] (beams, columns, echoes) and elevations [deg] (beams, columns, echoes, or 1 where all are the same) seen from the sensor's origin,
+    of ranges from the beams' own. Where there is no return the beam's own elevation stays.
     """
     if not grid.height.any():
-        return ranges, grid.elevation
+        return ranges, grid.elevation[..., None]
     angle, height = np.deg2rad(grid.elevation.astype(np.float64))[..., None], grid.height[:, None, None].astype(np.float64)
     z, flat = ranges * np.sin(angle) + height, ranges * np.cos(angle)
     hit = ranges > 0
-    elevation = np.where(hit[..., 0], np.rad2deg(np.arctan2(z, flat))[..., 0], grid.elevation)
+    elevation = np.where(hit, np.rad2deg(np.arctan2(z, flat)), grid.elevation[..., None])
     return np.where(hit, np.hypot(z, flat), 0.0).astype(np.float32), elevation.astype(np.float32)
+
+
+def along_beams(ranges: np.ndarray, model: LidarModel) -> np.ndarray:
+    """Elevations [deg] of points on the beams, seen from the sensor's origin at these ranges [m], float32 (beams, columns, echoes): the rule of sines
+    in the triangle of both origins and the point."""
+    elevation = np.asarray(model.elevation_deg, np.float64)[:, None, None]
+    height = np.asarray(model.beam_height_m or np.zeros(len(elevation)), np.float64)[:, None, None]
+    aside = height * np.cos(np.deg2rad(elevation)) / np.maximum(ranges, 1e-3)
+    return (elevation + np.rad2deg(np.arcsin(np.clip(aside, -1.0, 1.0)))).astype(np.float32)
 
 
 def turn_of(T_world_sensor: np.ndarray) -> tuple[np.ndarray, float]:

@@ -150,6 +150,7 @@ class Limits:
         wrap: the last column borders the first.
         pulse: length of the pulse in range [m].
         offsets: constant error of each beam's range [m]; empty for none.
+        unit: 31-bit seed of what belongs to this unit of the device, in every frame alike.
     """
 
     range_min: float
@@ -159,20 +160,23 @@ class Limits:
     wrap: bool = True
     pulse: float = 0.9
     offsets: tuple[float, ...] = ()
+    unit: int = BIAS_SEED
 
 
-def limits_of(model: LidarModel, extinction: float = 0.0) -> Limits:
-    """Limits of a sensor model in air of this extinction [1/m]."""
+def limits_of(model: LidarModel, extinction: float = 0.0, unit: int = BIAS_SEED) -> Limits:
+    """Limits of a sensor model, one ``unit`` of it, in air of this extinction [1/m]."""
     wrap, pulse = model.azimuth_fov_deg > 359.0, model.pulse_range
-    return Limits(model.range_min, model.range_max, model.range_step, float(extinction), wrap, pulse, tuple(model.range_offset_m))
+    return Limits(model.range_min, model.range_max, model.range_step, float(extinction), wrap, pulse, tuple(model.range_offset_m), unit)
 
 
 def range_offsets(response: LidarResponse, limits: Limits, beams: int) -> np.ndarray:
     """Constant error of each beam's range [m], float64 [beams]: what the model names, and the same draw for every frame of what it does not."""
-    return np.resize(limits.offsets or (0.0,), beams) + response.beam_bias * normal_twin(BIAS_SEED, np.arange(beams), BIAS)
+    return np.resize(limits.offsets or (0.0,), beams) + response.beam_bias * normal_twin(limits.unit, np.arange(beams), BIAS)
 
 
-def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, float], seed: int, extinction: float = 0.0) -> dict[str, Any]:
+def respond_lidar(
+    sensor: SensorFrame, model: LidarModel, params: Mapping[str, float], seed: int, extinction: float = 0.0, unit: int = BIAS_SEED
+) -> dict[str, Any]:
     """Channels of a real device from exact ones.
 
     Args:
@@ -183,39 +187,44 @@ def respond_lidar(sensor: SensorFrame, model: LidarModel, params: Mapping[str, f
         params: values of ``LidarResponse`` by name.
         seed: 31-bit seed of this frame and sensor.
         extinction: of the air [1/m].
+        unit: 31-bit seed of the device's own patterns.
 
     Returns:
         All channels: ``range`` (0 where the return is lost), ``intensity``, ``semantic`` and ``instance`` of what was reported (0 where lost, and for
         echoes of air and glare), the exact ``range_true``, ``reflectance`` and ``incidence`` of the surfaces that were reported, of the strongest
         ones where none was, and the others as they were.
-        Where beams err in azimuth or coordinates are rounded, ``azimuth`` and ``elevation`` are as reported and stored, and ``azimuth_true`` and
-        ``elevation_true`` tell where the beams looked.
+        ``azimuth`` and ``elevation`` are those of each firing's first return, as reported and stored; ``aim`` holds those of all where a device that
+        gives several has beams of their own height or rounded coordinates. Where beams err in azimuth, coordinates are rounded or another echo than
+        the strongest came first from a beam of its own height, ``azimuth_true`` and ``elevation_true`` tell where the surface of ``range_true`` lies.
         numpy for numpy input, Warp arrays on the same device for Warp input.
     """
     from tailgate.geometry.quiet import wp
+    from tailgate.sensors.lidar_aim import aim_returns, told_azimuth
     from tailgate.sensors.lidar_kernels import launch_response
     from tailgate.sensors.lidar_storage import store_returns
 
-    channels = dict(sensor.channels)
+    channels = {name: channel for name, channel in sensor.channels.items() if name != "aim"}
     exact = sensor.channel("range")
     on_device = isinstance(exact, wp.array)
     device = exact.device if on_device else "cpu"
-    response, limits = LidarResponse.of(params), limits_of(model, extinction)
+    response, limits = LidarResponse.of(params), limits_of(model, extinction, unit)
     stray = [getattr(response, name) for name in (_GLARE + _AIR if extinction > 0 else _GLARE)]
     met = recall(("met", id(sensor), id(model)), (seed, limits, stray), lambda: _met(sensor, model, response, limits, seed))
     rng, intensity = launch_response(met.echoes, response, limits, seed, device, sure=met.surfaces[0].shape[2])
     if met.echoes[0].shape[2] == model.echoes == 1:
-        held, told = {name: host(value) for name, value in met.labels.items()}, met.surfaces
+        held, told, at = {name: host(value) for name, value in met.labels.items()}, met.surfaces, met.surfaces[0]
     else:
-        rng, intensity, held, told = _report(met, (rng, intensity), model)
+        rng, intensity, held, told, at = _report(met, (rng, intensity), model)
     lost = ~(host(rng) > 0)
     held = {name: np.where(lost, value.dtype.type(0), value) for name, value in held.items()}
     truth = dict(zip(("range_true", "incidence", "reflectance"), told, strict=True))
     if exact.shape[2] != model.echoes and "time_offset" in channels:
         truth["time_offset"] = np.repeat(host(channels["time_offset"])[..., :1], model.echoes, axis=2)
     channels |= truth | held | {"range": rng, "intensity": intensity}
+    if any(model.beam_height_m):
+        channels |= aim_returns(sensor, model, channels, host(at))
     if model.azimuth_error_deg:
-        channels |= _reported(channels, model)
+        channels |= told_azimuth(channels, model)
     if sensor.rounding:
         channels |= store_returns(channels, sensor.rounding)
     if not on_device:
@@ -262,15 +271,9 @@ def _met(sensor: SensorFrame, model: LidarModel, response: LidarResponse, limits
     return _Met(surfaces, tuple(on_device(channel, getattr(exact, "device", "cpu")) for channel in echoes), labels, limits.extinction)
 
 
-def _reported(channels: Mapping[str, Any], model: LidarModel) -> dict[str, np.ndarray]:
-    """Azimuth [deg] (beams, columns) as the device reports it, and where its beams looked."""
-    azimuth = host(channels["azimuth"])
-    off = azimuth.astype(np.float64) + np.asarray(model.azimuth_error_deg)[:, None]
-    return {"azimuth": ((off + 180.0) % 360.0 - 180.0).astype(np.float32), "azimuth_true": azimuth}
-
-
 def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, model: LidarModel, seed: int) -> tuple[Any, Any, Any]:
-    """Range [m], |cos| of incidence and reflectance of all echoes: those of surfaces, then that of the air and that of glare where there are such."""
+    """Range [m], |cos| of incidence and reflectance of all echoes: those of surfaces, then that of the air and that of glare where there are such,
+    unless one of them drowns in another (``drown``)."""
     if response.backscatter <= 0 and response.bloom_level <= 0:
         return surfaces
     from tailgate.sensors.lidar_air import air_echo
@@ -286,11 +289,24 @@ def with_stray_light(surfaces: tuple[Any, Any, Any], response: LidarResponse, li
         return surfaces
     full = np.ones((*rng.shape[:2], len(added)), np.float32)
     joined = ((rng, *(r for r, _ in added)), (incidence, full), (reflectance, *(back for _, back in added)))
-    return tuple(np.concatenate(parts, axis=2).astype(np.float32) for parts in joined)
+    return drown(tuple(np.concatenate(parts, axis=2).astype(np.float32) for parts in joined), rng.shape[2], limits)
 
 
-def _report(met: _Met, measured: tuple, model: LidarModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple[np.ndarray, ...]]:
-    """What the device reports: range, intensity, the labels of what it saw, and the surfaces as they are."""
+def drown(echoes: tuple[np.ndarray, ...], surfaces: int, limits: Limits) -> tuple[np.ndarray, ...]:
+    """Echoes without those of air and glare, from the one numbered ``surfaces`` on, or the surfaces, that lie within a pulse of a stronger one: a
+    device tells them apart no more than two surfaces (``render.raytrace.lidar_echoes``). The stronger keeps its range."""
+    rng = echoes[0]
+    for stray in range(surfaces, rng.shape[2]):
+        for other in range(stray):
+            cells = np.nonzero((np.abs(rng[..., stray] - rng[..., other]) < limits.pulse) & (rng[..., stray] > 0) & (rng[..., other] > 0))
+            pair = [np.stack([channel[(*cells, other)], channel[(*cells, stray)]]) for channel in echoes]
+            power = _power(pair, limits.extinction)
+            rng[(*cells, np.where(power[1] > power[0], other, stray))] = 0.0
+    return echoes
+
+
+def _report(met: _Met, measured: tuple[Any, Any], model: LidarModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], tuple, np.ndarray]:
+    """What the device reports: range, intensity, the labels of what it saw, the surfaces as they are, and the exact ranges of what it saw."""
     from tailgate.sensors.lidar_echo import choose_echoes
 
     rng, intensity = (_first(channel, max(met.echoes[0].shape[2], model.echoes)) for channel in measured)
@@ -299,7 +315,8 @@ def _report(met: _Met, measured: tuple, model: LidarModel) -> tuple[np.ndarray, 
     out, shine = (np.take_along_axis(channel, chosen, axis=2) for channel in (rng, intensity))
     own = np.where((out > 0) & (chosen < met.surfaces[0].shape[2]), chosen, np.arange(model.echoes))
     told = tuple(np.take_along_axis(_first(channel, rng.shape[2]), own, axis=2) for channel in met.surfaces)
-    return out, shine, {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}, told
+    at = np.where(out > 0, np.take_along_axis(_first(met.echoes[0], rng.shape[2]), chosen, axis=2), told[0])
+    return out, shine, {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}, told, at
 
 
 def _power(echoes: tuple[Any, Any, Any], extinction: float) -> np.ndarray:

@@ -7,8 +7,9 @@ Adv. Radio Sci. 9, 49-60, as used by Hahner et al. 2021, ICCV; 0.053 for cloud d
     m = ρ / 0.1 · (range_10pct / r)² · exp(-2 a r) · exp(s N(0, 1) - s² / 2)
 
 with s = ``scatter_spread``: droplets of fog average out (below 0.5), a slice of rain or snow holds few particles (1 and more). The strongest slice
-is the air's echo, somewhere within it, and is detected by the same law as a surface's. Below the range ``overlap`` the receiver sees only
-(r / overlap)² of the beam (Hahner et al. 2021 let it see none below 0.9 m and all from 1 m on; many devices need some metres).
+is the air's echo, somewhere within it, and is detected by the same law as a surface's. Below the range ``overlap`` the receiver, focused further
+away, sees only (r / overlap)² of the beam: within some 10 m intensities hardly fall with range (near-distance effect, Kashani et al. 2015, Sensors
+15, 28099-28128). It sees none below ``CROSSOVER`` (0.9 m in Hahner et al. 2021, where it sees all from 1 m on).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ wp.set_module_options({"enable_backward": False})
 
 SLICES = 40
 """Slices of a pulse's length that are looked at."""
+CROSSOVER = 0.9
+"""Range from which the fields of view of emitter and receiver cross [m]."""
 LARGEST = 6.5
 """No normal of ``normal_from`` is larger."""
 ROUNDING = 1.001
@@ -125,4 +128,4 @@ def air_echo(surface: Any, response: LidarResponse, limits: Limits, seed: int) -
 
 def _slices(response: LidarResponse, limits: Limits) -> tuple[float, float, float]:
     """Where the first slice begins and its length [m], and its mean equivalent reflectance."""
-    return limits.range_min, limits.pulse, float(np.pi * response.backscatter * limits.extinction * limits.pulse)
+    return max(limits.range_min, CROSSOVER), limits.pulse, float(np.pi * response.backscatter * limits.extinction * limits.pulse)

@@ -1,7 +1,8 @@
 """Which of a firing's echoes a device reports.
 
 "strongest" and "last" are single-return modes; "dual" gives the strongest and the last, or the second strongest where these coincide (Velodyne
-VLP-32C user manual, section 9.3; Hesai PandarXT user manual, dual return).
+VLP-32C user manual, section 9.3; Hesai PandarXT user manual, dual return); "two_strongest" the strongest and the second strongest (Ouster firmware
+user manual, "Return Order").
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 
-def choose_echoes(ranges: np.ndarray, power: np.ndarray, mode: Literal["strongest", "last", "dual"]) -> np.ndarray:
+def choose_echoes(ranges: np.ndarray, power: np.ndarray, mode: Literal["strongest", "last", "dual", "two_strongest"]) -> np.ndarray:
     """Index of every reported echo, int64 (beams, columns, 1 or 2); it may point at an echo of range 0 where there are too few.
 
     Args:
@@ -23,9 +24,12 @@ def choose_echoes(ranges: np.ndarray, power: np.ndarray, mode: Literal["stronges
     strongest = strength.argmax(axis=2)[..., None]
     if mode == "strongest":
         return strongest
+    rest = strength.copy()
+    np.put_along_axis(rest, strongest, -2.0, axis=2)
+    second = rest.argmax(axis=2)[..., None]
+    if mode == "two_strongest":
+        return np.concatenate([strongest, second], axis=2)
     last = np.where(seen, ranges, -1.0).argmax(axis=2)[..., None]
     if mode == "last":
         return last
-    rest = strength.copy()
-    np.put_along_axis(rest, strongest, -2.0, axis=2)
-    return np.concatenate([strongest, np.where(last == strongest, rest.argmax(axis=2)[..., None], last)], axis=2)
+    return np.concatenate([strongest, np.where(last == strongest, second, last)], axis=2)

@@ -76,23 +76,26 @@ def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[
             raise UserError(f"sensor '{name}' is not on the rig '{rig.name}'{nearest(name, rig.sensors)}")
         model = rig.sensors[name].model
         timing, params = Timing.split({**nominal(model), **sample.sensors.get(name, {})})
-        seed = kernel_seed(*seed_address, "response", name)
+        seed, unit = kernel_seed(*seed_address, "response", name), kernel_seed(seed_address[0], "device", name)
         stamped = stamp(sensor, timing, seed)
         if stamped is None:
             continue
         if sensor.kind == "lidar":
             stamped = replace(stamped, rounding=Rounding.of(model.storage, rig.sensors[name].T_rig_sensor))
-            sensors[name] = _lidar(stamped, model, params, seed, sample.hints, frame.objects)
+            sensors[name] = _lidar(stamped, model, params, (seed, unit), sample.hints, frame.objects)
         else:
-            device = _device(stamped, before.sensors.get(name) if before else None, kernel_seed(seed_address[0], "device", name))
+            device = _device(stamped, before.sensors.get(name) if before else None, unit)
             sensors[name] = replace(stamped, channels=respond_camera(stamped, model, params, seed, device))
     return replace(frame, sensors=sensors)
 
 
-def _lidar(sensor: SensorFrame, model: LidarModel, params: dict[str, float], seed: int, hints: Mapping[str, float], objects: Objects) -> SensorFrame:
+def _lidar(
+    sensor: SensorFrame, model: LidarModel, params: dict[str, float], seeds: tuple[int, int], hints: Mapping[str, float], objects: Objects
+) -> SensorFrame:
+    """Response of a LiDAR; ``seeds`` are those of this frame and of the unit."""
     from tailgate.sensors.lidar import respond_lidar
 
-    channels = respond_lidar(sensor, model, params, seed, hints.get(EXTINCTION_HINT, 0.0))
+    channels = respond_lidar(sensor, model, params, seeds[0], hints.get(EXTINCTION_HINT, 0.0), seeds[1])
     return replace(sensor, channels=channels, view=_recount(sensor.view, channels.get("instance"), objects))
 
 
@@ -107,6 +110,8 @@ def _recount(view: ObjectView, instance, objects: Objects) -> ObjectView:
     if instance is None or not len(objects):
         return view
     held = instance.numpy() if hasattr(instance, "numpy") else np.asarray(instance)
+    if held.shape[2] > 1:
+        held = np.where((held[..., 1:] == held[..., :1]).any(axis=2, keepdims=True) & (np.arange(held.shape[2]) > 0), 0, held)
     ids = np.asarray(objects.instance, dtype=np.int64)
     counts = np.bincount(held.ravel().astype(np.int64), minlength=int(ids.max()) + 1)
     return replace(view, visible=counts[ids].astype(np.int32))

@@ -3,7 +3,8 @@
 Each ray returns power energy·ρ·cos θ / r². Sorted by range, neighbours closer than half a pulse merge (the range resolution c·τ/2 of a pulsed laser,
 Wagner et al. 2006, ISPRS J. 60, 100-112), and so do those whose footprints touch on a slope: a ray stands for a piece of surface whose extent in
 range is its width times tan θ. An echo's range and incidence are means weighted by power; its reflectance is that of a surface there, filling the
-whole beam, which would return the same power; its labels are those of the strongest ray. Echoes are stored from the strongest to the weakest.
+whole beam, which would return the same power; its labels are those of the strongest ray. Echoes are stored from the strongest to the weakest, the
+last in range always among them.
 """
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
@@ -25,7 +26,7 @@ from tailgate.render.raytrace.scene import DeviceScene, Tables
 wp.set_module_options({"enable_backward": False})
 
 KEPT = 3
-"""Echoes kept of a firing that has several rays."""
+"""Echoes kept of a firing that has several rays: the strongest, and the last."""
 MAX_TAN = wp.constant(20.0)
 """tan θ is capped here (87.1 deg)."""
 _KINDS = {"range": wp.float32, "energy": wp.float32, "cosine": wp.float32, "reflectance": wp.float32, "row": wp.int32, "seen": wp.int32}
@@ -58,12 +59,12 @@ def reach_of(rays: Rays, k: int, i: int, width: float) -> float:
 
 
 @wp.func
-def keep_echo(echoes: Echoes, power: wp.array2d(dtype=wp.float32), k: int, found: wp.vec4, ray: int):
-    """Insert an echo (power, power x range, power x cosine, -) where its power ranks it."""
+def keep_echo(echoes: Echoes, power: wp.array2d(dtype=wp.float32), k: int, found: wp.vec4, ray: int, most: int):
+    """Insert an echo (power, power x range, power x cosine, -) where its power ranks it, at ``most`` so far down."""
     kept = echoes.range.shape[1]
-    at = int(kept)
+    at = int(most)
     for e in range(kept):
-        if at == kept and found[0] > power[k, e]:
+        if at == most and found[0] > power[k, e]:
             at = e
     for back in range(kept):
         e = kept - 1 - back
@@ -110,7 +111,7 @@ def echo_kernel(rays: Rays, resolution: float, width: float, power: wp.array2d(d
         if n > 0:
             gap = resolution + reach_of(rays, k, i, width) + reach_of(rays, k, order[n - 1], width)
             if at[n] - at[n - 1] > gap:
-                keep_echo(echoes, power, k, total, ray)
+                keep_echo(echoes, power, k, total, ray, echoes.range.shape[1])
                 total = wp.vec4()
                 best = 0.0
         p = power_of(rays, k, i)
@@ -119,7 +120,7 @@ def echo_kernel(rays: Rays, resolution: float, width: float, power: wp.array2d(d
             best = p
             ray = i
     if count > 0:
-        keep_echo(echoes, power, k, total, ray)
+        keep_echo(echoes, power, k, total, ray, echoes.range.shape[1] - 1)
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,8 @@ def echoes_twin(met: Met, resolution: float, width: float, kept: int) -> tuple[n
         for i in order:
             near = groups and met.range[k, i] - met.range[k, groups[-1][-1]] <= resolution + reach[k, i] + reach[k, groups[-1][-1]]
             groups[-1].append(i) if near else groups.append([i])
-        groups.sort(key=lambda g: -power[k, g].sum())
-        for e, g in enumerate(groups[:kept]):
+        best, last = sorted(groups, key=lambda g: -power[k, g].sum())[:kept], groups[-1:]
+        for e, g in enumerate(best if not last or last[0] in best else best[:-1] + last):
             total = power[k, g].sum()
             r, cosine = (float((power[k, g] * v[k, g]).sum() / total) for v in (met.range, met.cosine))
             values = (r, cosine, total * r**2 / cosine, g[int(np.argmax(power[k, g]))])
@@ -162,28 +163,29 @@ def echoes_twin(met: Met, resolution: float, width: float, kept: int) -> tuple[n
 
 @wp.kernel
 def label_kernel(
-    rays: Rays,
-    echoes: Echoes,
-    tables: Tables,
-    semantic: wp.array2d(dtype=wp.uint32),
-    instance: wp.array2d(dtype=wp.uint32),
-    mover: wp.array(dtype=wp.int32),
+    rays: Rays, echoes: Echoes, tables: Tables, semantic: wp.array2d(dtype=wp.uint32), instance: wp.array2d(dtype=wp.uint32)
 ):
-    """Labels of every echo, 0 for a mirror image, since nothing stands there; the mover is that of the strongest, where it is more than a pane."""
+    """Labels of every echo, 0 for a mirror image, since nothing stands there."""
     k, e = wp.tid()
     ray = echoes.ray[k, e]
-    if e == 0:
-        mover[k] = -1
     if ray >= 0 and rays.seen[k, ray] > 0:
         held = tables.slot[rays.row[k, ray]]
         semantic[k, e] = wp.uint32(held[1])
         instance[k, e] = wp.uint32(held[2])
-        if e == 0 and tables.material[held[0], 12] < 0.0:
-            mover[k] = held[3]
+
+
+@wp.kernel
+def mover_kernel(rays: Rays, tables: Tables, mover: wp.array2d(dtype=wp.int32)):
+    """The mover that each ray of a firing has light from, where its way ends behind all panes; -1 for none."""
+    k, i = wp.tid()
+    mover[k, i] = -1
+    if rays.row[k, i] >= 0 and power_of(rays, k, i) > 0.0:
+        mover[k, i] = tables.slot[rays.row[k, i]][3]
 
 
 def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) -> tuple[dict[str, np.ndarray], Any]:
-    """Fire the whole grid once: the channels of ``LIDAR_CHANNELS`` plus ``reflectance`` and directions, and the mover row of each firing.
+    """Fire the whole grid once: the channels of ``LIDAR_CHANNELS`` plus ``reflectance`` and directions, and the mover
+    row that each ray of each firing meets.
 
     The echo axis holds one return where a firing is one ray, else ``KEPT``, the strongest first. Intensity is Lambertian: reflectance times |cos|,
     weakened by fog over the way there and back.
@@ -203,8 +205,9 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
     width = 0.25e-3 * max(model.divergence_mrad) if model.sub_rays > 1 else 0.0
     wp.launch(echo_kernel, dim=firings, inputs=[rays, model.pulse_range, width, power], outputs=[echoes], device=device)
     labels = [wp.zeros((firings, kept), dtype=wp.uint32, device=device) for _ in range(2)]
-    mover = wp.zeros(firings, dtype=wp.int32, device=device)
-    wp.launch(label_kernel, dim=(firings, kept), inputs=[rays, echoes, scene.tables], outputs=[*labels, mover], device=device)
+    wp.launch(label_kernel, dim=(firings, kept), inputs=[rays, echoes, scene.tables], outputs=labels, device=device)
+    mover = wp.empty((firings, model.sub_rays), dtype=wp.int32, device=device)
+    wp.launch(mover_kernel, dim=mover.shape, inputs=[rays, scene.tables], outputs=[mover], device=device)
     found = {name: getattr(echoes, name) for name in ("range", "incidence", "reflectance")} | dict(zip(("semantic", "instance"), labels, strict=True))
     channels = {name: value.numpy().reshape(*shape, kept).copy() for name, value in found.items()}
     channels["range"], elevation = from_the_origin(channels["range"], grid)
@@ -212,4 +215,7 @@ def fire(scene: DeviceScene, spin: Spin, model: LidarModel, grid: FiringGrid) ->
     channels["intensity"] = (np.minimum(channels["reflectance"], 1.0) * channels["incidence"] * air).astype(np.float32)
     channels["time_offset"] = np.repeat(grid.time[..., None], kept, axis=2)
     ordered = {name: channels[name] for name in (*LIDAR_CHANNELS, "reflectance")}
-    return {**ordered, "azimuth": grid.azimuth, "elevation": elevation, "ring": np.arange(shape[0], dtype=np.int32)}, mover
+    ordered |= {"azimuth": grid.azimuth, "elevation": elevation[..., 0], "ring": np.arange(shape[0], dtype=np.int32)}
+    if elevation.shape[2] > 1:
+        ordered["aim"] = np.stack(np.broadcast_arrays(grid.azimuth[..., None], elevation), axis=-1)
+    return ordered, mover

@@ -41,7 +41,7 @@ LIFT = wp.constant(1.0e-3)
 class Spin:
     """A spinning LiDAR in the world. Directions [rad] in its frame, one row per firing in (beam, column) order; ``share`` is how much of the way from
     the first to the last pose the sweep has come. ``start``, ``step`` and ``slack`` are those of the columns: azimuth of the first, signed step, and
-    how far a beam may look aside of its column; ``height`` [m] is per beam, ``fog`` the extinction [1/m]."""
+    how far a beam or its rays may look aside of its column; ``height`` [m] is per beam, ``fog`` the extinction [1/m]."""
 
     T_world_lidar: wp.mat44
     moved: wp.vec3
@@ -91,7 +91,8 @@ def spin_of(model: LidarModel, grid: FiringGrid, T_world_lidar: np.ndarray, fog:
     out.live = wp.array(grid.live.astype(np.int32).ravel(), dtype=wp.int32, device=device)
     out.start, out.step = float(np.deg2rad(model.azimuth_start_deg)), float(sense * np.deg2rad(model.azimuth_fov_deg) / model.columns)
     column = model.azimuth_start_deg + sense * model.azimuth_fov_deg / model.columns * np.arange(model.columns)
-    out.slack = float(np.deg2rad(np.abs((grid.azimuth - column + 180.0) % 360.0 - 180.0).max()))
+    wide = 0.5e-3 * model.divergence_mrad[0] / max(np.cos(np.deg2rad(np.abs(model.elevation_deg).max())), 0.01) if model.sub_rays > 1 else 0.0
+    out.slack = float(np.deg2rad(np.abs((grid.azimuth - column + 180.0) % 360.0 - 180.0).max()) + wide)
     out.columns, out.fog = model.columns, fog
     out.range_min, out.range_max = model.range_min, model.range_max
     out.half_width, out.half_height = (0.5e-3 * angle for angle in model.divergence_mrad)
@@ -116,6 +117,18 @@ def firing_direction(spin: Spin, k: int, aside: float, above: float) -> wp.vec3:
     local = wp.normalize(axis + aside * wp.vec3(-sa, ca, 0.0) + above * wp.vec3(-se * ca, -se * sa, ce))
     turned = wp.quat_rotate(wp.quat_from_axis_angle(spin.turn_axis, spin.turn_angle * spin.share[k]), local)
     return wp.transform_vector(spin.T_world_lidar, turned)
+
+
+@wp.func
+def ray_direction(spin: Spin, k: int, i: int, rays: int) -> wp.vec3:
+    """Unit world direction of ray i of firing k: the axis, and where a firing has several rays six on the contour of the beam."""
+    aside = float(0.0)
+    above = float(0.0)
+    if rays > 1 and i > 0:
+        angle = 1.0471975512 * float(i)
+        aside = wp.tan(spin.half_width) * wp.cos(angle)
+        above = wp.tan(spin.half_height) * wp.sin(angle)
+    return firing_direction(spin, k, aside, above)
 
 
 @wp.func
@@ -199,9 +212,9 @@ def optics_of(tables: Tables, row: int, cosine: float) -> wp.vec2:
 
 @wp.kernel
 def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, ghosts: int, rays: Rays):
-    """Trace one ray of one firing, through panes up to what stands behind them: both ways the light keeps the square of what they let through.
-    The axis also tells the first pane's own return, with what glass and mirror leave of its body's, and with ``ghosts`` 1 the mirror image in the
-    first pane or smooth metal, with the square of what is mirrored there."""
+    """Trace one ray of one firing, through panes up to what stands behind them: both ways the light keeps the square of what they let through; nearer
+    than the device measures nothing returns. The axis also tells the first pane's own return, with what glass and mirror leave of its body's, and
+    with ``ghosts`` 1 the mirror image in the first pane or smooth metal, with the square of what is mirrored there."""
     k, i = wp.tid()
     rays.row[k, i] = -1
     extra = rays.row.shape[1] - sub_rays
@@ -211,22 +224,18 @@ def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, ghosts:
     if spin.live[k] == 0:
         return
     energy = float(1.0)
-    aside = float(0.0)
-    above = float(0.0)
     if sub_rays > 1:
-        energy = 0.5
-        if i > 0:
-            energy = 1.0 / 12.0
-            angle = 1.0471975512 * float(i)
-            aside = wp.tan(spin.half_width) * wp.cos(angle)
-            above = wp.tan(spin.half_height) * wp.sin(angle)
-    direction = firing_direction(spin, k, aside, above)
+        energy = wp.where(i > 0, 1.0 / 12.0, 0.5)
+    direction = ray_direction(spin, k, i, sub_rays)
     origin = firing_origin(spin, k)
     start = float(0.0)
     for layer in range(LAYERS):
         hit = nearest(scene, tables, origin + direction * start, direction, spin.range_max - start)
         hit.t += start
-        if hit.instance < 0 or hit.t < spin.range_min:
+        if hit.instance < 0:
+            return
+        near = hit.t < spin.range_min
+        if near and (extra == 0 or tables.material[tables.slot[slot_of(tables, hit)][0], 12] < 0.0):
             return
         found = return_of(scene, tables, hit, direction, 0.0, energy)
         if extra == 0:
@@ -241,7 +250,7 @@ def fire_kernel(scene: Scene, tables: Tables, spin: Spin, sub_rays: int, ghosts:
         if tables.material[m, 12] < 0.0:
             store(rays, k, i, found)
             return
-        if layer == 0 and i == 0:
+        if layer == 0 and i == 0 and not near:
             found.energy = 1.0
             store(rays, k, sub_rays, found)
         energy = energy * share[1] * share[1]
@@ -259,4 +268,5 @@ def mirror_image(
     if image.instance >= 0:
         found = return_of(scene, tables, image, reflected, hit.t + LIFT, energy)
         found.seen = 0
-        store(rays, place[0], place[1], found)
+        if found.range >= spin.range_min:
+            store(rays, place[0], place[1], found)

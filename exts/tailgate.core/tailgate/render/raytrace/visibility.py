@@ -10,7 +10,7 @@ from tailgate.frames import Intrinsics, ObjectView
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene, launch, strips
 from tailgate.render.raytrace.camera_kernels import Camera, along_axis, camera_direction, camera_origin
-from tailgate.render.raytrace.lidar_kernels import Spin, firing_direction, firing_origin
+from tailgate.render.raytrace.lidar_kernels import Spin, firing_origin, ray_direction
 from tailgate.render.raytrace.scene import DeviceScene, Tables
 from tailgate.render.raytrace.shading import FAR
 from tailgate.render.raytrace.surface import alone_entry
@@ -100,11 +100,24 @@ def alone_kernel(
 
 
 @wp.kernel
+def count_firings_kernel(mover: wp.array2d(dtype=wp.int32), count: wp.array(dtype=wp.int32)):
+    """Count the firings of which any ray meets a mover."""
+    k = wp.tid()
+    for i in range(mover.shape[1]):
+        new = mover[k, i] >= 0
+        for j in range(i):
+            new = new and mover[k, j] != mover[k, i]
+        if new:
+            wp.atomic_add(count, mover[k, i], 1)
+
+
+@wp.kernel
 def alone_rays_kernel(
-    scene: Scene, tables: Tables, spin: Spin, around: int, windows: wp.array(dtype=Window), cells: int, strip: int, count: wp.array(dtype=wp.int32)
-):
-    """Test each firing of each window (x = column, y = beam) against its object alone, through its panes as the light goes. ``around`` is the columns
-    of a whole turn."""
+    scene: Scene, tables: Tables, spin: Spin, around: int, mover: wp.array2d(dtype=wp.int32), windows: wp.array(dtype=Window), cells: int, strip: int,
+    count: wp.array(dtype=wp.int32),
+):  # fmt: skip
+    """Test the rays of each firing of each window (x = column, y = beam) against its object alone, if ``mover`` does not show it there, through its
+    panes as the light goes. ``around`` is the columns of a whole turn."""
     at = window_of(windows, wp.tid() * strip)
     for k in range(wp.tid() * strip, wp.min((wp.tid() + 1) * strip, cells)):
         while at + 1 < windows.shape[0] and windows[wp.min(at + 1, windows.shape[0] - 1)].first <= k:
@@ -113,9 +126,15 @@ def alone_rays_kernel(
         column = (window.x + (k - window.first) % window.width) % around
         firing = (k - window.first) / window.width * spin.columns + column
         if column < spin.columns and spin.live[firing] == 1:
-            origin = firing_origin(spin, firing)
-            t = alone_entry(scene, tables, window.instance, origin, firing_direction(spin, firing, 0.0, 0.0), spin.range_max, 1)
-            if t >= spin.range_min:
+            met = bool(False)  # noqa: UP018
+            for i in range(mover.shape[1]):
+                met = met or mover[firing, i] == window.mover
+            for i in range(mover.shape[1]):
+                if not met:
+                    direction = ray_direction(spin, firing, i, mover.shape[1])
+                    t = alone_entry(scene, tables, window.instance, firing_origin(spin, firing), direction, spin.range_max, 1)
+                    met = t >= spin.range_min
+            if met:
                 wp.atomic_add(count, window.row, 1)
 
 
@@ -261,9 +280,12 @@ def look_with_camera(scene: DeviceScene, camera: Camera, intrinsics: Intrinsics,
 
 
 def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray, seen: Seen, mover: wp.array) -> ObjectView:
-    """View of each object by a spinning LiDAR; ``mover`` holds the mover row of each firing."""
+    """View of each object by a spinning LiDAR, in firings that have light from it; ``mover`` holds the mover row of each ray of each firing, -1 for
+    none, [firings, rays]. Alone counts the same rays."""
     n, device = len(seen.mover), mover.device
-    visible, _ = count_visible(mover, spin.columns, seen, device)
+    visible = wp.zeros(max(seen.movers, 1), dtype=wp.int32, device=device)
+    launch(count_firings_kernel, mover.shape[0], [mover], [visible], device)
+    visible = visible.numpy()[seen.mover]
     around = int(round(2 * np.pi / abs(spin.step)))
     centre = (seen.T_world_box[:, :3, 3] - pose[:3, 3]) @ pose[:3, :3]
     radius = np.linalg.norm(seen.size, axis=1) / 2
@@ -282,7 +304,7 @@ def look_with_lidar(scene: DeviceScene, spin: Spin, beams: int, pose: np.ndarray
     count = wp.zeros(max(n, 1), dtype=wp.int32, device=device)
     if cells:
         dim, strip = strips(cells, device)
-        inputs = [scene.scene, scene.tables, spin, around, windows, cells, strip]
+        inputs = [scene.scene, scene.tables, spin, around, mover, windows, cells, strip]
         launch(alone_rays_kernel, dim, inputs, [count], device)
     nothing = np.full((n, 4), -1.0)
     return view(seen, pose, (visible, count.numpy()[:n], np.zeros(n)), (nothing, nothing))
