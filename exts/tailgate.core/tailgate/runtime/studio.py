@@ -132,7 +132,7 @@ class Studio:
                 apply_sample(opened, sample, tick)
             try:
                 with clock("render"):
-                    backend.apply(sample)
+                    backend.apply(sample.at(tick))
                     return later(await backend.capture(tick), tick * self.spec.scenarios[sample.id.scenario].tick_s)
             except StageDisturbed as error:
                 last = error
