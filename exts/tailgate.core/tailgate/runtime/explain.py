@@ -30,7 +30,7 @@ STATES = {
 def explain_frame(run: Path, frame: str, console: Console) -> None:
     """Print what was drawn for a frame, what it shows, what was measured and what became of it."""
     db = read(run)
-    query = "select f.*, c.state, c.cell, c.round, c.batch from frames f join clips c using (clip_index) where f.id = ?"
+    query = "select f.*, c.state, c.cell, c.round, c.batch, c.result from frames f join clips c using (clip_index) where f.id = ?"
     row = db.execute(query, (frame,)).fetchone()
     if row is None:
         known = [r["id"] for r in db.execute("select id from frames")]
@@ -39,6 +39,9 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
     sample = json.loads(row["sample"])
     console.print(f"[bold]{frame}[/bold]: {row['state']}: {STATES[row['state']]}")
     console.print(f"drawn for the cell '{row['cell']}', attempt {row['attempt'] + 1}; conditions: {_pairs(sample['conditions'])}")
+    missing = next((f.get("dropped", ()) for f in json.loads(row["result"])["frames"] if f["id"] == frame), ())
+    if missing:
+        console.print(f"dropped: {', '.join(missing)}")
     codes = json.loads(row["codes"]) or ["none"]
     console.print(f"frame verdict {row['verdict']}, codes: {', '.join(codes)}; batch {row['batch']} of round {row['round']}: {batch['verdict']}")
     for name, value in sorted(json.loads(row["scores"]).items()):
