@@ -113,8 +113,9 @@ def test_drops_change_nothing_of_what_is_drawn(spec):
     lost = Setting.model_validate({"role": "pinned", "dist": {"kind": "constant", "value": 1.0}})
 
     def rig(*names):
-        models = {n: s.model.model_copy(update={"response": {**s.model.response, "dropped": lost}}) for n, s in spec.rig.sensors.items() if n in names}
-        return replace(spec.rig, sensors={n: replace(s, model=models.get(n, s.model)) for n, s in spec.rig.sensors.items()})
+        models = {n: s.model for n, s in spec.rig.sensors.items()}
+        models |= {n: models[n].model_copy(update={"response": {**models[n].response, "dropped": lost}}) for n in names}
+        return replace(spec.rig, sensors={n: replace(s, model=models[n]) for n, s in spec.rig.sensors.items()})
 
     (whole,), (blind,), (empty,) = (shoot(replace(spec, rig=rig(*names)), "one") for names in ((), ("camera",), ("camera", "lidar")))
     drawn = [{a: v for a, v in take.sample.draws.items() if not a.endswith(".dropped")} for take in (whole, blind, empty)]

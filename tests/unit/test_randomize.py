@@ -364,7 +364,7 @@ def test_a_moving_rig_moves_within_its_ticks(ticks, options, moves):
 
 @pytest.mark.parametrize("points", [BEND.points, np.array([[0.0, 0, 0], [9, 0, 0]]), np.array([[5.0, 2, 0], [-5, 2, 0], [-9, 5, 0]])])
 def test_a_rig_ends_each_tick_where_the_next_one_starts(points):
-    """Looking aside of its path, tilted, beside its middle, round its bends and standing at its end: what moves it within a tick leads to the next."""
+    """Looking aside, tilted, beside the middle of its path, round bends and standing at the end: what moves it within a tick leads to the next."""
     opened = open_small(ticks=6, tick_s=0.4, randomizers=[{"use": "camera.rig_pose"}])
     (rig_pose,) = opened.randomizers
     request, stood = ClipRequest(0, 0, 0, None, 7), 0

@@ -66,7 +66,8 @@ class Worker:
             evidence.save(self.spec.out / "evidence" / f"{frame.id}.npz")
             digest = store.digest(frame)
         rig = self.spec.rig.sensors
-        objects = object_rows(frame, dict(count_instances(frame, self.spec.budget)), next((n for n, s in rig.items() if s.model.type == "camera"), ""))
+        camera = next((name for name, mounted in rig.items() if mounted.model.type == "camera"), "")
+        objects = object_rows(frame, dict(count_instances(frame, self.spec.budget)), camera)
         record = {"id": str(frame.id), "tick": frame.id.tick, "attempt": frame.id.attempt, "digest": digest}
         record["dropped"] = [name for name in rig if name not in frame.sensors]
         codes = [*evidence.codes, *clip_integrity(take.frames)]
