@@ -29,6 +29,8 @@ STATES = {
 
 def explain_frame(run: Path, frame: str, console: Console) -> None:
     """Print what was drawn for a frame, what it shows, what was measured and what became of it."""
+    from tailgate.report.words import code_words
+
     db = read(run)
     query = "select f.*, c.state, c.cell, c.round, c.batch, c.result from frames f join clips c using (clip_index) where f.id = ?"
     row = db.execute(query, (frame,)).fetchone()
@@ -42,7 +44,7 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
     missing = next((f.get("dropped", ()) for f in json.loads(row["result"])["frames"] if f["id"] == frame), ())
     if missing:
         console.print(f"dropped: {', '.join(missing)}")
-    codes = json.loads(row["codes"]) or ["none"]
+    codes = [f"{code} ({code_words(code)})" for code in json.loads(row["codes"])] or ["none"]
     console.print(f"frame verdict {row['verdict']}, codes: {', '.join(codes)}; batch {row['batch']} of round {row['round']}: {batch['verdict']}")
     for name, value in sorted(json.loads(row["scores"]).items()):
         console.print(f"  deviation {name}: {value:+.2f} reference spreads")
