@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from small_street import asset_cache, small_budget, small_rig, small_scenario, write_street
+from tailgate.config.setting import Setting
 from tailgate.errors import UserError
 from tailgate.registry import backends
 from tailgate.render.backend import StageDisturbed
@@ -15,7 +16,7 @@ from tailgate.runtime.control import Control
 from tailgate.runtime.run import initial_settings
 from tailgate.runtime.spec import RunSpec
 from tailgate.runtime.studio import CAPTURES, Studio
-from tailgate.runtime.worker import Worker
+from tailgate.runtime.worker import Worker, object_rows
 
 
 class Guest(WarpBackend):
@@ -64,16 +65,20 @@ def shoot(spec, *scenarios):
     return asyncio.run(all_of())
 
 
-def test_stamps_follow_the_ticks_and_exposure_the_last_frame_that_came(spec, monkeypatch):
-    """Sensors of one tick share its time whatever their rates; a camera whose frame was dropped goes on from the one before."""
-    before, plain = [], Studio.respond
+def test_stamps_follow_the_ticks_and_exposure_every_frame(spec, monkeypatch):
+    """Sensors of one tick share its time whatever their rates; what a camera carries over goes through a dropped frame."""
+    before, measure, deliver = [], Studio._measured, Studio._delivered
 
-    def drop_one(self, frame, sample, clock=None, last=None):
+    def remember(self, frame, sample, clock, last=None):
         before.append(last.sensors["camera"].t_start if last else None)
-        got = plain(self, frame, sample, clock, last)
+        return measure(self, frame, sample, clock, last)
+
+    def drop_one(self, frame, sample):
+        got = deliver(self, frame, sample)
         return replace(got, sensors={"lidar": got.sensors["lidar"]}) if frame.id.tick == 1 else got
 
-    monkeypatch.setattr(Studio, "respond", drop_one)
+    monkeypatch.setattr(Studio, "_measured", remember)
+    monkeypatch.setattr(Studio, "_delivered", drop_one)
     slow = {"one": spec.scenarios["one"].model_copy(update={"ticks": 3, "tick_s": 0.25})}
     rig = replace(spec.rig, sensors={n: replace(s, model=s.model.model_copy(update={"rate_hz": 20.0})) for n, s in spec.rig.sensors.items()})
     (take,) = shoot(replace(spec, scenarios=slow, rig=rig), "one")
@@ -81,16 +86,16 @@ def test_stamps_follow_the_ticks_and_exposure_the_last_frame_that_came(spec, mon
     assert [f.sensors["lidar"].t_start for f in take.frames] == [0, quarter, 2 * quarter] == [f.id.tick * quarter for f in take.frames]
     assert take.frames[2].sensors["camera"].t_start == 2 * quarter and "camera" not in take.frames[1].sensors
     assert take.frames[2].sensors["lidar"].t_end - 2 * quarter == 50_000_000
-    assert before[-2:] == [0, 0]
+    assert before[-2:] == [0, quarter]
 
 
 def test_a_tick_that_no_sensor_came_of_leaves_no_frame(spec, tmp_path, monkeypatch):
-    plain = Studio.respond
+    plain = Studio._delivered
 
     def drop_all(self, frame, *more):
         return replace(plain(self, frame, *more), sensors={}) if frame.id.tick == 1 else plain(self, frame, *more)
 
-    monkeypatch.setattr(Studio, "respond", drop_all)
+    monkeypatch.setattr(Studio, "_delivered", drop_all)
     longer = {"one": spec.scenarios["one"].model_copy(update={"ticks": 3})}
     settings = {address: setting.model_dump(mode="json") for address, setting in initial_settings(replace(spec, scenarios=longer)).items()}
     (tmp_path / "evidence").mkdir()
@@ -101,6 +106,26 @@ def test_a_tick_that_no_sensor_came_of_leaves_no_frame(spec, tmp_path, monkeypat
     finally:
         worker.close()
     assert not made["codes"] and [record["tick"] for record in made["frames"]] == [0, 2]
+
+
+def test_drops_change_nothing_of_what_is_drawn(spec):
+    """A lost message says nothing of the scene: the same clip is taken, and one of which nothing came says so."""
+    lost = Setting.model_validate({"role": "pinned", "dist": {"kind": "constant", "value": 1.0}})
+
+    def rig(*names):
+        models = {n: s.model for n, s in spec.rig.sensors.items()}
+        models |= {n: models[n].model_copy(update={"response": {**models[n].response, "dropped": lost}}) for n in names}
+        return replace(spec.rig, sensors={n: replace(s, model=models[n]) for n, s in spec.rig.sensors.items()})
+
+    (whole,), (blind,), (empty,) = (shoot(replace(spec, rig=rig(*names)), "one") for names in ((), ("camera",), ("camera", "lidar")))
+    drawn = [{a: v for a, v in take.sample.draws.items() if not a.endswith(".dropped")} for take in (whole, blind, empty)]
+    assert drawn[0] == drawn[1] == drawn[2] and whole.attempts == blind.attempts == empty.attempts
+    assert (whole.codes, whole.dropped(), blind.dropped()) == ([], [], ["camera"])
+    assert (empty.codes, empty.dropped()) == (["dropped"], ["camera", "lidar"])
+    assert alike(replace(whole, frames=[whole.measured]), replace(empty, frames=[empty.measured]))
+    (row, *_), unseen = object_rows(whole.frames[0], {}), object_rows(blind.frames[0], {}, "camera")
+    assert row["visible"] == whole.measured.sensors["camera"].view.visible[0] and row["alone"] > 0
+    assert all(row["visible"] == row["alone"] == 0 for row in unseen) and sum(row["lidar_hits"] for row in unseen) > 0
 
 
 def alike(one, other):

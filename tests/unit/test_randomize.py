@@ -1,6 +1,7 @@
 """Contexts, views, queries, settings, priors and conditions against analytic answers."""
 
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -9,16 +10,18 @@ import pytest
 from small_street import ALL, draw, open_small, shared, small_budget, small_rig, small_scenario
 from tailgate.config.budget import Prior
 from tailgate.errors import UserError
-from tailgate.frames import Sample
-from tailgate.randomize.draw import first_context, own_settings
+from tailgate.frames import FrameId, Sample
+from tailgate.randomize.draw import ClipRequest, first_context, own_settings, streams
 from tailgate.randomize.protocol import Placed, Setup
 from tailgate.randomize.queries import box_of, may_hide, overlaps
 from tailgate.randomize.scenario import make_randomizers, resolve_settings
 from tailgate.randomize.slots import class_labels, wanted_classes
 from tailgate.randomize.views import RigViews
+from tailgate.render.raytrace.motion import carried_on
 from tailgate.rng import rng
 from tailgate.runtime.fit import _own
 from tailgate.stage.contexts import Context
+from tailgate_randomizers.camera import MOTION
 from tailgate_randomizers.distractors import put_beside
 from tailgate_randomizers.placement import from_quantiles, prior_size
 from tailgate_randomizers.standing import fitting, habit_of
@@ -351,9 +354,34 @@ def test_a_moving_rig_moves_within_its_ticks(ticks, options, moves):
     speeds = []
     for index in range(8):
         sample = draw(opened, index)
-        assert set(sample.hints) == ({"ego_speed", "ego_yaw_rate"} if moves else set())
+        assert set(sample.hints) == (set(MOTION) if moves else set())
         if moves:
-            speeds.append(sample.hints["ego_speed"])
+            speeds.append(sample.hints["ego_speed"][0])
             way = np.diff([T[0][3] for T in sample.values["camera.rig_pose"]["poses"]])
-            assert sample.hints["ego_yaw_rate"] == 0.0 and np.allclose(way, 0.1 * speeds[-1], atol=1e-5)
+            assert sample.hints["ego_yaw_rate"] == [0.0] * ticks and np.allclose(way, 0.1 * np.array(sample.hints["ego_speed"][:-1]), atol=1e-5)
     assert not moves or max(speeds) > 2 * min(speeds) > 0
+
+
+@pytest.mark.parametrize("points", [BEND.points, np.array([[0.0, 0, 0], [9, 0, 0]]), np.array([[5.0, 2, 0], [-5, 2, 0], [-9, 5, 0]])])
+def test_a_rig_ends_each_tick_where_the_next_one_starts(points):
+    """Looking aside, tilted, beside the middle of its path, round bends and standing at the end: what moves it within a tick leads to the next."""
+    opened = open_small(ticks=6, tick_s=0.4, randomizers=[{"use": "camera.rig_pose"}])
+    (rig_pose,) = opened.randomizers
+    request, stood = ClipRequest(0, 0, 0, None, 7), 0
+    mounted = small_rig().sensors["camera"]
+    for index in range(6):
+        request = replace(request, index=index)
+        path = Context("way", "ego", 3.0, points, NO_TRIANGLES)
+        ctx = replace(first_context(opened, request), contexts=(path,), settings=own_settings(opened, opened.settings, rig_pose))
+        drawn = rig_pose.sample(ctx, streams(opened, request, rig_pose))
+        sample = Sample(FrameId("s", 0, index), hints=drawn.hints)
+        for tick, (T, following) in enumerate(pairwise(drawn.rig_poses)):
+            led = carried_on(mounted, T @ mounted.T_rig_sensor, sample.at(tick).hints, ctx.tick_s) @ np.linalg.inv(mounted.T_rig_sensor)
+            np.testing.assert_allclose(led, following, atol=1e-5)
+            stood += sample.at(tick).hints.get("ego_speed") == 0.0
+    assert stood
+
+
+def test_hints_of_a_tick_are_numbers():
+    sample = Sample(FrameId("s", 0, 0), hints={"ego_speed": [1.0, 2.0], "fog_extinction": 0.1})
+    assert [sample.at(tick).hints["ego_speed"] for tick in range(3)] == [1.0, 2.0, 2.0] and sample.at(1).hints["fog_extinction"] == 0.1

@@ -12,7 +12,7 @@ from tailgate.datasets.write import WRITERS, write_dataset
 from tailgate.errors import UserError
 from tailgate.frames import FrameId, Sample
 from tailgate.reference.basicwriter import BasicWriterReader
-from tailgate.sensors import check_response, respond
+from tailgate.sensors import check_response, delivered, measured, respond
 from tailgate.sensors.timing import Timing, stamp
 
 CAMERA, LIDAR = load_sensor("camera_vga")[0], load_sensor("vlp16")[0]
@@ -99,6 +99,32 @@ def test_exposure_follows_the_frame_before():
     second = tick(4.0, 100_000_000, first)
     expected = 0.09 * 4 ** np.exp(-0.1 / 0.2)
     assert float(second.sensors["camera"].channels["exposure"][0]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_stamps_and_drops_move_no_exposure():
+    """Automatic exposure runs on exact times, through ticks that are dropped; jitter moves stamps alone."""
+    frame, _ = timed()
+    camera = frame.sensors["camera"]
+    hdr = np.full((*camera.channels["rgb"].shape[:2], 4), 0.5, np.float32)
+    rig = ResolvedRig("rig", {"camera": MountedSensor(CAMERA, "camera", np.eye(4))})
+
+    def clip(**params):
+        before, got = None, []
+        for k in range(5):
+            channels = {**camera.channels, "HdrColor": hdr * 4 ** (k > 0), "exposure": np.array([0.36 * 4.0 ** -(k > 0)], np.float32)}
+            seen = replace(frame, sensors={"camera": replace(camera, channels=channels, t_start=k * 10**8, t_end=k * 10**8)})
+            sample = Sample(FrameId("s", 0, 0), sensors={"camera": {"exposure_lag": 0.2, **params}})
+            before = measured(seen, sample, rig, (7, str(k)), before)
+            got.append(delivered(before, sample, rig, (7, str(k))).sensors.get("camera"))
+        return got
+
+    exact, jittered, lossy = clip(), clip(jitter=30.0), clip(dropped=0.5)
+    assert 0 < lossy.count(None) < 5 and all(a.t_start != b.t_start for a, b in zip(exact, jittered, strict=True))
+    for plain, *others in zip(exact, jittered, lossy, strict=True):
+        for other in (o for o in others if o):
+            for name in ("rgb", "exposure"):
+                np.testing.assert_array_equal(plain.channels[name], other.channels[name])
+    assert len({float(s.channels["exposure"][0]) for s in exact}) == 5
 
 
 def test_formats_stay_as_they_are_where_one_of_two_cameras_is_lost(tmp_path):

@@ -7,7 +7,7 @@ z up. ``T_a_b`` maps points of frame b into frame a (column vectors). Channel na
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ class Sample:
         values: randomizer name -> JSON-able values that its ``apply`` writes.
         sensors: sensor name -> response parameter -> value.
         conditions: ``light``, ``weather`` and the like.
-        hints: what a backend may honour or refuse by name, such as ``fog_extinction`` [1/m].
+        hints: what a backend may honour or refuse by name, such as ``fog_extinction`` [1/m]: a number, or one per tick.
     """
 
     id: FrameId
@@ -97,7 +97,11 @@ class Sample:
     values: dict[str, Any] = field(default_factory=dict)
     sensors: dict[str, dict[str, float]] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
-    hints: dict[str, float] = field(default_factory=dict)
+    hints: dict[str, float | list[float]] = field(default_factory=dict)
+
+    def at(self, tick: int) -> Sample:
+        """The sample as a backend takes it at one tick, every hint a number; the last of several holds for later ticks."""
+        return replace(self, hints={name: h[min(tick, len(h) - 1)] if isinstance(h, list) else h for name, h in self.hints.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, the sample's own where it is plain already; ``Sample.from_json`` gives the same sample back."""

@@ -32,6 +32,8 @@ HINTS = {
     "transparency": "refused: RTX shows panes as their materials say",
     "ego_speed": "supported: [m/s] forward, moves LiDARs that Tailgate traces during a sweep; cameras see one moment",
     "ego_yaw_rate": "supported: [deg/s] to the left, turns LiDARs that Tailgate traces during a sweep; cameras see one moment",
+    "ego_course": "supported: [deg] from the rig's x axis to the left, where ego_speed leads",
+    "ego_climb": "supported: [deg] from the rig's x and y axes up, where ego_speed leads",
 }
 NO_CLOUDS = "cloud_cover: RTX draws no clouds"
 

@@ -37,7 +37,8 @@ def draw(take: Take) -> Shot:
     """One sample: every camera with labels and boxes, every LiDAR from above."""
     verdict = "off target" if take.codes else "on target"
     conditions = ", ".join(take.sample.conditions.values())
-    return Shot(take.sample.cell, verdict, "; ".join(map(code_words, take.codes)) or conditions, tuple(_pictures(take.frames[0])))
+    said = [*map(code_words, take.codes), *(f"{name} dropped" for name in take.dropped())]
+    return Shot(take.sample.cell, verdict, "; ".join(said) or conditions, tuple(_pictures(take.frames[0])))
 
 
 def _pictures(frame: Frame) -> list[tuple[str, np.ndarray]]:

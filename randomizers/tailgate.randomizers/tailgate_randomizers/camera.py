@@ -18,6 +18,8 @@ from tailgate_randomizers.make import ranged, rounded
 from tailgate_randomizers.standing import tables
 
 PATH_KINDS = ("ego", "lane", "aisle")
+MOTION = ("ego_speed", "ego_yaw_rate", "ego_course", "ego_climb")
+"""Hints on how a rig moves within a tick [m/s, deg/s, deg, deg]."""
 TURNS = 8
 """A rig in orbit that would stand inside something solid is turned on by this share of a circle, until it does not."""
 
@@ -30,8 +32,8 @@ class RigPose(BaseRandomizer):
         ahead_m: length of path kept in front of the rig; by default none of an ``ego`` context and 30 m of a lane or aisle.
         radius_m: nothing is placed nearer to the rig than this.
         surface: name of the surface that an orbiting rig looks at.
-        moving: a rig on a path also moves during a sweep, an exposure and a readout (hints ``ego_speed``, ``ego_yaw_rate``); by default where a clip
-            has several ticks. Between these it moves in any case.
+        moving: a rig on a path also moves during a sweep, an exposure and a readout (hints ``MOTION``, one of each per tick); by default where a
+            clip has several ticks. Between these it moves in any case.
     """
 
     name: ClassVar[str] = "camera.rig_pose"
@@ -79,8 +81,8 @@ class RigPose(BaseRandomizer):
             raise UserError(f"option mode 'path' of {self.name} needs a context of kind {', '.join(PATH_KINDS)} in the base scene")
         return found[int(streams("path").integers(len(found)))]
 
-    def _on_path(self, ctx: SampleContext, draw: Drawing, path: Context) -> tuple[list[np.ndarray], dict[str, float]]:
-        """Poses, and how fast the rig moves and turns within a tick."""
+    def _on_path(self, ctx: SampleContext, draw: Drawing, path: Context) -> tuple[list[np.ndarray], dict[str, list[float]]]:
+        """Poses, and how the rig moves within each tick."""
         ahead = float(self.option("ahead_m", 0.0 if path.kind == "ego" else min(30.0, path.length / 2)))
         start = draw("position") * max(path.length - ahead, 0.0)
         moving = bool(self.option("moving", ctx.ticks > 1))
@@ -89,10 +91,6 @@ class RigPose(BaseRandomizer):
         turn = draw("yaw_deg")
         along = np.minimum(start + speed * ctx.tick_s * np.arange(ctx.ticks + 1), path.length)
         position, heading = path.at(along, lateral)
-        turned = (heading[-1] - heading[0] + 180.0) % 360.0 - 180.0
-        rates = rounded(np.array([along[-1] - along[0], turned]) / (ctx.ticks * ctx.tick_s))
-        hints = dict(zip(("ego_speed", "ego_yaw_rate"), rates, strict=True)) if moving and rates[0] else {}
-        position, heading = position[:-1], heading[:-1]
         position[:, 2] = ctx.queries.ground(position)
         poses = []
         for xyz, yaw in zip(position, heading, strict=True):
@@ -100,7 +98,7 @@ class RigPose(BaseRandomizer):
             T[:3, :3] = rotation((*tilt, yaw + turn))
             T[:3, 3] = xyz
             poses.append(T)
-        return poses, hints
+        return poses[:-1], _motion(poses, ctx.tick_s) if moving and along[-1] > along[0] else {}
 
     def _in_orbit(self, ctx: SampleContext, draw: Drawing) -> list[np.ndarray]:
         surface = pick_surface(ctx.contexts, self.option("surface", None))
@@ -117,6 +115,19 @@ class RigPose(BaseRandomizer):
         T_optical[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1) @ rotation((0, 0, draw("roll_deg")))
         T_optical[:3, 3] = aim + offset
         return [T_optical @ np.linalg.inv(optical_mount(ctx))]
+
+
+def _motion(poses: list[np.ndarray], seconds: float) -> dict[str, list[float]]:
+    """Hints ``MOTION`` of every tick, with which the rig runs along an arc from each pose [4, 4] to the next."""
+    rows = []
+    for T, following in zip(poses, poses[1:], strict=False):
+        way, R = following[:3, 3] - T[:3, 3], following[:3, :3] @ T[:3, :3].T
+        turn = np.arctan2(R[1, 0], R[0, 0])
+        ahead = T[:3, :3].T @ rotation((0, 0, np.rad2deg(-0.5 * turn))) @ way
+        length = np.linalg.norm(way) / np.sinc(0.5 * turn / np.pi)
+        course, climb = np.arctan2(ahead[1], ahead[0]), np.arctan2(ahead[2], np.hypot(*ahead[:2]))
+        rows.append(rounded((length / seconds, *np.rad2deg((turn / seconds, course, climb)))))
+    return {name: list(values) for name, values in zip(MOTION, zip(*rows, strict=True), strict=True)}
 
 
 def _towards(elevation: float, azimuth: float) -> np.ndarray:

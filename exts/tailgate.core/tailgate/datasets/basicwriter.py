@@ -17,6 +17,7 @@ from tailgate.datasets.boxes import inverse
 from tailgate.datasets.files import encode_png, write_array, write_bytes, write_json
 from tailgate.datasets.shared import returns
 from tailgate.frames import Frame, SensorFrame, host
+from tailgate.geometry.firing import in_world
 from tailgate.stage.extract import OBJECTS
 
 BOX_2D = np.dtype([("semanticId", "<u4"), ("x_min", "<i4"), ("y_min", "<i4"), ("x_max", "<i4"), ("y_max", "<i4"), ("occlusionRatio", "<f4")])
@@ -77,7 +78,7 @@ class BasicWriter:
         number, files = f"{self._count:04d}", []
         kinds = list(self._aboard.values()) or [s.kind for s in frame.sensors.values()]
         for name, sensor in frame.sensors.items():
-            outputs = _camera(frame, sensor) if sensor.kind == "camera" else _lidar(sensor)
+            outputs = _camera(frame, sensor) if sensor.kind == "camera" else _lidar(frame, sensor)
             for annotator, suffix, data in outputs:
                 place = Path(name, annotator) if kinds.count(sensor.kind) > 1 else Path()
                 stem = f"{annotator}_{suffix}_{number}" if suffix else f"{annotator}_{number}"
@@ -105,9 +106,7 @@ def _write(stem: Path, data: Any) -> str:
 def _camera(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
     """(annotator, suffix, data) of every file of a camera."""
     out: list[tuple[str, str, Any]] = [("rgb", "", encode_png(host(sensor.channel("rgb")), "noise"))]
-    for name in ("distance_to_image_plane", "distance_to_camera"):
-        if name in sensor.channels:
-            out.append((name, "", host(sensor.channels[name])))
+    out += [(name, "", depth) for name, depth in _distances(sensor).items()]
     if "normals" in sensor.channels:
         shade = (host(sensor.channels["normals"]) * 0.5 + 0.5) * 255
         shade = np.clip(shade, 0, 255, out=shade).astype(np.uint8)
@@ -115,8 +114,26 @@ def _camera(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
         out.append(("normals", "", encode_png(shade)))
     out += _masks(frame, sensor)
     out += _boxes(frame, sensor)
-    out.append(("camera_params", "", camera_params(sensor)))
+    out.append(("camera_params", "", {**camera_params(sensor), **_taken(frame, sensor)}))
     return out
+
+
+def _distances(sensor: SensorFrame) -> dict[str, np.ndarray]:
+    """Both distances [m]; of a depth camera as measured, with the true ones beside them and where a depth was measured."""
+    held = {n: host(sensor.channels[n]) for n in ("distance_to_image_plane", "distance_to_camera") if n in sensor.channels}
+    if "distance_to_image_plane_true" not in sensor.channels:
+        return held
+    plane, ray = held["distance_to_image_plane"], held.get("distance_to_camera")
+    v, u = np.indices(plane.shape)
+    held["distance_to_camera"] = (plane / sensor.intrinsics.rays(u, v)[..., 2]).astype(np.float32)
+    truth = {"distance_to_image_plane_true": host(sensor.channels["distance_to_image_plane_true"]), "distance_to_camera_true": ray}
+    more = {"distance_valid": host(sensor.channels["valid"])} if "valid" in sensor.channels else {}
+    return {**held, **{name: depth for name, depth in truth.items() if depth is not None}, **more}
+
+
+def _taken(frame: Frame, sensor: SensorFrame) -> dict[str, Any]:
+    """Which frame this is and when its sensor began and ended it."""
+    return {"frame": str(frame.id), "tick": frame.id.tick, "t_start_ns": int(sensor.t_start), "t_end_ns": int(sensor.t_end)}
 
 
 def _masks(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
@@ -171,10 +188,11 @@ def _box_files(annotator: str, table: np.ndarray, rows: np.ndarray, frame: Frame
 def camera_params(sensor: SensorFrame) -> dict[str, Any]:
     """The ``camera_params`` annotator: USD camera (y up, looking along -z), matrices for row vectors, depth reversed (near 1, far 0).
 
-    A lens is named by ``cameraModel`` and given in OpenCV's terms under ``lensDistortion``; the projection is that of the pinhole behind it.
+    A lens is named by ``cameraModel`` and given in OpenCV's terms under ``lensDistortion``; the projection is that of the pinhole behind it. The view
+    is that of the first row, ``cameraViewTransformEnd`` that of the last.
     """
     k, (near, far) = sensor.intrinsics, _NEAR_FAR
-    view = np.diag([1.0, -1.0, -1.0, 1.0]) @ inverse(np.asarray(sensor.T_world_sensor)[0])
+    view, last = (np.diag([1.0, -1.0, -1.0, 1.0]) @ inverse(T) for T in np.asarray(sensor.T_world_sensor))
     lens = k.distortion and {"fx": k.fx, "fy": k.fy, "cx": k.cx, "cy": k.cy, "coefficients": list(k.distortion.coefficients)}
     right, below = 2 * (k.cx + 0.5) / k.width - 1, 2 * (k.cy + 0.5) / k.height - 1
     projection = np.zeros((4, 4))
@@ -192,6 +210,7 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
         "cameraNearFar": [near, far],
         "renderProductResolution": [k.width, k.height],
         "cameraViewTransform": view.T.ravel().tolist(),
+        "cameraViewTransformEnd": last.T.ravel().tolist(),
         "cameraProjection": projection.T.ravel().tolist(),
         "metersPerSceneUnit": 1.0,
         **({"lensDistortion": lens} if lens else {}),
@@ -199,11 +218,13 @@ def camera_params(sensor: SensorFrame) -> dict[str, Any]:
     }
 
 
-def _lidar(sensor: SensorFrame) -> list[tuple[str, str, Any]]:
-    """The point cloud in world space, as the annotator gives it, with one file per property, and the pose that leads back to the sensor."""
-    points, T = returns(sensor), np.asarray(sensor.T_world_sensor)[0]
-    world = points["xyz"].astype(np.float64) @ T[:3, :3].T + T[:3, 3]
+def _lidar(frame: Frame, sensor: SensorFrame) -> list[tuple[str, str, Any]]:
+    """The point cloud in world space, as the annotator gives it, each point from where the sensor was when it fired, with one file per property, and
+    the poses at the sweep's start and end that lead back to the sensor (``geometry.firing.in_sensor``)."""
+    points, poses = returns(sensor), np.asarray(sensor.T_world_sensor, np.float64)
+    still = np.zeros(len(points["xyz"]), np.int32)
+    world = in_world(points["xyz"], points.get("time_offset", still), poses, sensor.t_end - sensor.t_start)
     out: list[tuple[str, str, Any]] = [("pointcloud", "", world.astype(np.float32))]
     out += [("pointcloud", name, points[name]) for name in ("semantic", "instance", "intensity", "ring", "echo", "time_offset") if name in points]
-    pose = {"sensorToWorld": T.T.ravel().tolist(), "t_start_ns": int(sensor.t_start), "t_end_ns": int(sensor.t_end), "model": sensor.model}
-    return [*out, ("lidar_params", "", pose)]
+    start, end = (T.T.ravel().tolist() for T in poses)
+    return [*out, ("lidar_params", "", {"sensorToWorld": start, "sensorToWorldEnd": end, **_taken(frame, sensor), "model": sensor.model})]

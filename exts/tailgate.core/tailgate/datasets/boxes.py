@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.frames import Frame, SensorFrame
+from tailgate.frames import Frame, SensorFrame, host
+from tailgate.geometry.firing import pose_at
 
 
 def inverse(T: np.ndarray) -> np.ndarray:
@@ -15,9 +16,17 @@ def inverse(T: np.ndarray) -> np.ndarray:
     return out
 
 
-def boxes_in_sensor(frame: Frame, sensor: SensorFrame) -> np.ndarray:
-    """T_sensor_box of every object at the sensor's t_start, float64 [N, 4, 4]."""
-    return inverse(np.asarray(sensor.T_world_sensor)[0]) @ np.asarray(frame.objects.T_world_box).reshape(-1, 4, 4)
+def poses_seen(camera: SensorFrame) -> np.ndarray:
+    """T_world_camera at which each object was seen, float64 [N, 4, 4]: that of the row in the middle of its visible pixels, for a rolling shutter."""
+    poses, rows = np.asarray(camera.T_world_sensor, np.float64), host(camera.view.bbox_tight)[:, 1::2].mean(axis=1)
+    shares = np.clip(rows / max(camera.intrinsics.height - 1, 1), 0.0, 1.0)
+    return np.array([pose_at(poses, float(share)) for share in shares]).reshape(-1, 4, 4)
+
+
+def boxes_in_camera(frame: Frame, camera: SensorFrame) -> np.ndarray:
+    """T_camera_box of every object where the camera was when it saw it, float64 [N, 4, 4]."""
+    boxes = np.asarray(frame.objects.T_world_box).reshape(-1, 4, 4)
+    return np.array([inverse(T) @ box for T, box in zip(poses_seen(camera), boxes, strict=True)]).reshape(-1, 4, 4)
 
 
 def levelling(T_world_camera: np.ndarray) -> np.ndarray:

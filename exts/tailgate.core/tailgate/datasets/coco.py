@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tailgate.datasets.boxes import boxes_in_sensor, ego_box, levelling
+from tailgate.datasets.boxes import boxes_in_camera, ego_box, levelling, poses_seen
 from tailgate.datasets.files import JsonList, write_bytes
 from tailgate.datasets.shared import picture
 from tailgate.errors import TailgateError
-from tailgate.frames import Frame, Intrinsics, SensorFrame, host
+from tailgate.frames import Frame, SensorFrame, host
 from tailgate.packages import need
 
 
@@ -45,7 +45,7 @@ class CocoWriter:
                 file = f"{frame.id}_{name}.png"
                 write_bytes(self.folder / "images" / file, picture(sensor))
                 image = dict(id=self._images.length + 1, file_name=file, width=sensor.intrinsics.width, height=sensor.intrinsics.height)
-                self._images.append({**image, "tailgate": {"frame": str(frame.id), "sensor": name, **_calibration(sensor.intrinsics)}})
+                self._images.append({**image, "tailgate": {"frame": str(frame.id), "sensor": name, **_taken(frame, sensor)}})
                 self._annotate(frame, name, image["id"])
                 files.append(f"images/{file}")
         return files
@@ -66,14 +66,14 @@ class CocoWriter:
         run_lengths = need("pycocotools.mask")
         sensor = frame.sensors[name]
         instance = host(sensor.channel("instance_segmentation"))
-        poses, level = boxes_in_sensor(frame, sensor), np.eye(4)
-        level[:3, :3] = levelling(np.asarray(sensor.T_world_sensor)[0])
+        poses, seen_from, level = boxes_in_camera(frame, sensor), poses_seen(sensor), np.eye(4)
         for row in np.flatnonzero(host(sensor.view.visible) > 0):
             mask = instance == np.uint32(frame.objects.instance[row])
             box = tight_box(mask)
             _check_box(frame, name, row, box)
             code = run_lengths.encode(np.asfortranarray(mask, dtype=np.uint8))
             class_name = frame.objects.class_name[row]
+            level[:3, :3] = levelling(seen_from[row])
             self._annotations.append(
                 {
                     "id": self._annotations.length + 1,
@@ -88,10 +88,12 @@ class CocoWriter:
             )
 
 
-def _calibration(intrinsics: Intrinsics) -> dict[str, Any]:
-    """K, and the lens where there is one: its model and coefficients in OpenCV's order."""
-    lens = {"distortion": {k: v for k, v in asdict(intrinsics.distortion).items() if v is not None}} if intrinsics.distortion else {}
-    return {"K": intrinsics.matrix.tolist(), **lens}
+def _taken(frame: Frame, sensor: SensorFrame) -> dict[str, Any]:
+    """When and whence an image was taken, first row and last, K, and the lens where there is one: its model and coefficients in OpenCV's order."""
+    k, poses = sensor.intrinsics, np.asarray(sensor.T_world_sensor, np.float64)
+    when = {"tick": frame.id.tick, "t_start_ns": int(sensor.t_start), "t_end_ns": int(sensor.t_end), "T_world_camera": poses.tolist()}
+    lens = {"distortion": {k: v for k, v in asdict(k.distortion).items() if v is not None}} if k.distortion else {}
+    return {**when, "K": k.matrix.tolist(), **lens}
 
 
 def tight_box(mask: np.ndarray) -> list[int]:
@@ -108,7 +110,7 @@ def _check_box(frame: Frame, sensor: str, row: int, box: list[int]) -> None:
 
 
 def _extra(frame: Frame, sensor: SensorFrame, row: int, T_level_box: np.ndarray) -> dict[str, Any]:
-    """3-D box at the camera with x forward, y left, z up, levelled; what ``tailgate.datasets.labels`` reads back."""
+    """3-D box at the camera when it saw the object, with x forward, y left, z up, levelled; what ``tailgate.datasets.labels`` reads back."""
     centre, yaw = ego_box(T_level_box)
     view = sensor.view
     return {

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from tailgate.config.rig import T_FORWARD_OPTICAL
-from tailgate.datasets.boxes import boxes_in_sensor, inverse, levelling
+from tailgate.datasets.boxes import boxes_in_camera, inverse, levelling, poses_seen
 from tailgate.datasets.files import write_bytes
-from tailgate.datasets.shared import firing_table, picture
+from tailgate.datasets.shared import firing_table, firing_table_order, picture, still, stored
 from tailgate.frames import Frame, SensorFrame, host
+from tailgate.geometry.firing import pose_at
 
 _LEVELS = (0.1, 0.5)
 """Occluded shares up to which an object is "fully visible" (0) and "partly occluded" (1); above it is "largely occluded" (2)."""
@@ -24,11 +25,12 @@ class KittiWriter:
 
     KITTI boxes know a heading only, about the camera's vertical axis. A real rectified camera is nearly level; ours may be tilted, so ``R0_rect``
     turns the camera frame upright and ``P2`` = K R0_rect⁻¹ turns it back: labels lie in the upright frame, and projecting them is exact. Labelled
-    are objects with at least one visible pixel; ``Tr_velo_to_cam`` is the pose at t_start.
+    are objects with at least one visible pixel; ``Tr_velo_to_cam`` is the pose at t_start. The files know no times: points and boxes of a rig under
+    way lie as if it had stood still, see ``cloud``.
 
     Args:
         folder: an empty folder.
-        aboard: sensor name -> kind, of all on the rig: a frame without its first camera is passed over. Empty: those of each frame.
+        aboard: sensor name -> kind, of all on the rig: a frame without its first camera or first LiDAR is passed over. Empty: those of each frame.
     """
 
     name = "kitti"
@@ -42,9 +44,10 @@ class KittiWriter:
         """Write one frame; returns its files, relative to the folder."""
         number = f"{self._count:06d}"
         aboard = self._aboard or {name: sensor.kind for name, sensor in frame.sensors.items()}
-        camera, lidar = (frame.sensors.get(next((n for n, k in aboard.items() if k == kind), "")) for kind in ("camera", "lidar"))
-        if camera is None:
+        firsts = [next((n for n, k in aboard.items() if k == kind), None) for kind in ("camera", "lidar")]
+        if firsts[0] is None or any(name is not None and name not in frame.sensors for name in firsts):
             return []
+        camera, lidar = (frame.sensors[name] if name is not None else None for name in firsts)
         rows = label_rows(frame, camera)
         files = {
             f"training/image_2/{number}.png": picture(camera),
@@ -52,9 +55,9 @@ class KittiWriter:
             f"training/calib/{number}.txt": calibration(camera, lidar).encode(),
         }
         if lidar:
-            points = firing_table(lidar)
-            cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
-            files[f"training/velodyne/{number}.bin"] = cloud.astype("<f4").tobytes()
+            points = cloud(frame, camera, lidar)
+            table = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
+            files[f"training/velodyne/{number}.bin"] = table.astype("<f4").tobytes()
         for name, data in files.items():
             write_bytes(self.folder / name, data)
         self._count, self._labels = self._count + 1, self._labels + len(rows)
@@ -70,7 +73,7 @@ def label_rows(frame: Frame, camera: SensorFrame) -> list[str]:
     """Lines of ``label_2``: type, truncated, occluded level, alpha, 2-D box, h w l [m], bottom centre x y z [m], rotation_y [rad]."""
     level = np.eye(4)
     level[:3, :3] = levelling(np.asarray(camera.T_world_sensor)[0])
-    poses, view, rows = level @ boxes_in_sensor(frame, camera), camera.view, []
+    poses, view, rows = level @ boxes_in_camera(frame, camera), camera.view, []
     for row in np.flatnonzero(host(view.visible) > 0):
         length, width, height = np.asarray(frame.objects.size)[row]
         x, y, z = poses[row][:3, 3]
@@ -82,6 +85,26 @@ def label_rows(frame: Frame, camera: SensorFrame) -> list[str]:
         state = f"{kind} {float(view.truncated[row]):.2f} {int(np.searchsorted(_LEVELS, view.occluded[row]))} {alpha:.4f}"
         rows.append(f"{state} {' '.join(f'{v:.4f}' for v in numbers)}")
     return rows
+
+
+def cloud(frame: Frame, camera: SensorFrame, lidar: SensorFrame) -> dict[str, np.ndarray]:
+    """``SensorFrame.points`` as from a rig that stood still, in ``firing_table_order``.
+
+    All lie in the LiDAR's frame where the sweep began. Under a rolling shutter an image has no such moment of its own: points of each visible object
+    lie where that object's box is, seen from the row in its middle, all others as seen from the middle row.
+    """
+    poses = np.asarray(camera.T_world_sensor, np.float64)
+    if np.array_equal(*poses):
+        return firing_table(lidar)
+    points, T_world_lidar = still(lidar), np.asarray(lidar.T_world_sensor, np.float64)[0]
+    T_camera_lidar = inverse(poses[0]) @ T_world_lidar
+    seen_from = np.array([pose_at(poses, 0.5), *poses_seen(camera)])
+    moves = np.array([inverse(T @ T_camera_lidar) @ T_world_lidar for T in seen_from])
+    visible = host(camera.view.visible) > 0
+    rows = {int(i): row for row, i in enumerate(frame.objects.instance, 1) if visible[row - 1]}
+    move = moves[[rows.get(int(i), 0) for i in points["instance"]]]
+    xyz = np.einsum("nij,nj->ni", move[:, :3, :3], points["xyz"].astype(np.float64)) + move[:, :3, 3]
+    return firing_table_order({**points, "xyz": stored(lidar, xyz)})
 
 
 def calibration(camera: SensorFrame, lidar: SensorFrame | None) -> str:

@@ -23,7 +23,9 @@ class SemanticKittiWriter:
     """Streams frames. A clip of several frames has a sequence per LiDAR of its own, and the others share one per LiDAR.
 
     ``velodyne``: float32 x, y, z [m, sensor frame], intensity 0..1. ``labels``: uint32 per point, semantic id in the lower 16 bits (0 unlabeled),
-    instance in the upper. ``Tr`` is the identity, so ``poses.txt`` holds world from LiDAR. Times rise within a sequence. Clips are different
+    instance in the upper. ``Tr`` is the identity, so ``poses.txt`` holds world from LiDAR. The files know no times of points: those of a sensor under
+    way lie where its sweep began, as does the pose. Times rise within a sequence: a stamp that jitter puts before the one before is written just
+    after it. Clips are different
     scenes, each with a world of its own: in a shared sequence no scan has to do with the next, and they lie ``APART``. ``frames.txt`` names the
     frames.
 
@@ -40,7 +42,7 @@ class SemanticKittiWriter:
         self.folder, self._clips, self._count = folder, clips, 0
         self._labels: dict[str, int] = {}
         self._poses: dict[str, list[str]] = {}
-        self._times: dict[str, list[str]] = {}
+        self._times: dict[str, list[int]] = {}
         self._frames: dict[str, list[str]] = {}
         self._sequence: dict[tuple[str, str], str] = {}
 
@@ -52,7 +54,7 @@ class SemanticKittiWriter:
             own = frame.id.clip if frame.id.clip in self._clips else ""
             sequence = self._sequence.setdefault((own, name), f"{len(self._sequence):02d}")
             scans = len(self._frames.setdefault(sequence, []))
-            number, start = f"{scans:06d}", 0.0 if own else scans * APART
+            number, start = f"{scans:06d}", 0 if own else scans * round(1e9 * APART)
             points = firing_table(sensor)
             cloud = np.concatenate([points["xyz"], points["intensity"][:, None].astype(np.float32)], axis=1)
             data = {"velodyne": (cloud.astype("<f4"), "bin"), "labels": (packed_labels(frame, points), "label")}
@@ -61,7 +63,8 @@ class SemanticKittiWriter:
                 write_bytes(self.folder / files[-1], array.tobytes())
             pose = np.asarray(sensor.T_world_sensor)[0][:3].ravel()
             self._poses.setdefault(sequence, []).append(" ".join(f"{v:.9e}" for v in pose))
-            self._times.setdefault(sequence, []).append(f"{start + sensor.t_start * 1e-9:.9f}")
+            times = self._times.setdefault(sequence, [])
+            times.append(max(start + int(sensor.t_start), times[-1] + 1) if times else start + int(sensor.t_start))
             self._frames[sequence].append(str(frame.id))
         self._count += 1
         return files
@@ -70,7 +73,8 @@ class SemanticKittiWriter:
         """Write poses, calibration, times and label names; returns a summary."""
         tr = " ".join(f"{v:.9e}" for v in np.eye(4)[:3].ravel())
         for sequence, poses in self._poses.items():
-            texts = {"poses": poses, "calib": [f"Tr: {tr}"], "times": self._times[sequence], "frames": self._frames[sequence]}
+            times = [f"{t * 1e-9:.9f}" for t in self._times[sequence]]
+            texts = {"poses": poses, "calib": [f"Tr: {tr}"], "times": times, "frames": self._frames[sequence]}
             for name, lines in texts.items():
                 write_bytes(self.folder / "sequences" / sequence / f"{name}.txt", "".join(f"{line}\n" for line in lines).encode())
         write_bytes(self.folder / "semantic-kitti.yaml", dump(self._names()).encode())

@@ -10,6 +10,7 @@ import numpy as np
 
 from tailgate.datasets.files import encode_png
 from tailgate.frames import SensorFrame, host
+from tailgate.geometry.firing import deskewed
 
 T = TypeVar("T")
 
@@ -40,9 +41,23 @@ def returns(lidar: SensorFrame) -> dict[str, np.ndarray]:
 
 
 @once
+def still(lidar: SensorFrame) -> dict[str, np.ndarray]:
+    """``SensorFrame.points`` with ``xyz`` all in the sensor's frame where the sweep began, on the grid that they are stored on."""
+    points, poses = returns(lidar), np.asarray(lidar.T_world_sensor, np.float64)
+    if "time_offset" not in points or np.array_equal(*poses):
+        return points
+    return {**points, "xyz": stored(lidar, deskewed(points["xyz"], points["time_offset"], poses, lidar.t_end - lidar.t_start))}
+
+
+def stored(lidar: SensorFrame, xyz: np.ndarray) -> np.ndarray:
+    """Points in the sensor's frame [n, 3] [m] as its device's files hold them, float32."""
+    return (lidar.rounding.rounded(xyz) if lidar.rounding else xyz).astype(np.float32)
+
+
+@once
 def firing_table(lidar: SensorFrame) -> dict[str, np.ndarray]:
-    """``SensorFrame.points`` in ``firing_table_order``."""
-    return firing_table_order(returns(lidar))
+    """``still`` in ``firing_table_order``."""
+    return firing_table_order(still(lidar))
 
 
 def firing_table_order(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -95,8 +95,54 @@ def move_with_sensor(vectors: np.ndarray, share: np.ndarray, T_world_sensor: np.
         T_world_sensor: poses at the sweep's start and end, [2, 4, 4]; steady motion and turn between them.
     """
     axis, angle = turn_of(T_world_sensor)
-    a = (angle * share)[..., None]
-    along = (vectors @ axis)[..., None] * axis
-    turned = vectors * np.cos(a) + np.cross(axis, vectors) * np.sin(a) + along * (1.0 - np.cos(a))
+    turned = _rotated(vectors, axis, angle * share)
     start, moved = T_world_sensor[0, :3, 3], T_world_sensor[1, :3, 3] - T_world_sensor[0, :3, 3]
     return start + np.asarray(share)[..., None] * moved, turned @ T_world_sensor[0, :3, :3].T
+
+
+def _rotated(vectors: np.ndarray, axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) turned about a unit axis [3] by an angle each (...) [rad]."""
+    a, along = angle[..., None], (vectors @ axis)[..., None] * axis
+    return vectors * np.cos(a) + np.cross(axis, vectors) * np.sin(a) + along * (1.0 - np.cos(a))
+
+
+def pose_at(T_world_sensor: np.ndarray, share: float) -> np.ndarray:
+    """World pose of a sensor under way, [4, 4], a share of the way from the first of its poses [2, 4, 4] to the second."""
+    if np.array_equal(*T_world_sensor):
+        return T_world_sensor[0]
+    origins, axes = move_with_sensor(np.eye(3), np.full(3, share), T_world_sensor)
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = axes.T, origins[0]
+    return T
+
+
+def in_world(xyz: np.ndarray, time_offset: np.ndarray, T_world_sensor: np.ndarray, duration: int) -> np.ndarray:
+    """Returns in the world, float64 [n, 3] [m]; arguments as ``deskewed`` takes them."""
+    xyz, start = np.asarray(xyz, np.float64), np.asarray(T_world_sensor, np.float64)[0]
+    if duration <= 0 or np.array_equal(*T_world_sensor):
+        return xyz @ start[:3, :3].T + start[:3, 3]
+    origin, turned = move_with_sensor(xyz, time_offset / duration, T_world_sensor)
+    return origin + turned
+
+
+def in_sensor(world: np.ndarray, time_offset: np.ndarray, T_world_sensor: np.ndarray, duration: int) -> np.ndarray:
+    """Inverse of ``in_world``: each return in the sensor's frame at its own firing, float64 [n, 3] [m]."""
+    start = np.asarray(T_world_sensor, np.float64)[0]
+    if duration <= 0 or np.array_equal(*T_world_sensor):
+        return (world - start[:3, 3]) @ start[:3, :3]
+    share, (axis, angle) = time_offset / duration, turn_of(T_world_sensor)
+    origin, _ = move_with_sensor(np.zeros((len(world), 3)), share, T_world_sensor)
+    return _rotated((world - origin) @ start[:3, :3], axis, -angle * share)
+
+
+def deskewed(xyz: np.ndarray, time_offset: np.ndarray, T_world_sensor: np.ndarray, duration: int) -> np.ndarray:
+    """Returns in the sensor's frame at the sweep's start, [n, 3] [m], from each in the frame of its own firing.
+
+    Args:
+        xyz: as ``SensorFrame.points`` gives them [m], [n, 3].
+        time_offset: since the sweep began [ns], [n].
+        T_world_sensor: poses at the sweep's start and end, [2, 4, 4].
+        duration: between the two [ns].
+    """
+    start = T_world_sensor[0]
+    return (in_world(xyz, time_offset, T_world_sensor, duration) - start[:3, 3]) @ start[:3, :3]

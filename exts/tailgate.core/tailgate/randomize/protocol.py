@@ -163,7 +163,7 @@ class Drawn:
         draws: short setting name, or ``name@object``, -> drawn value. Values that a cell or a prior pinned are not draws and are left out.
         given: named values for the levels below.
         conditions: such as ``light`` and ``weather``.
-        hints: what a backend may honour or refuse by name.
+        hints: what a backend may honour or refuse by name: a number, or one per tick.
         sensors: sensor name -> response parameter -> value.
         placed: objects it put into the scene.
         rig_poses: T_world_rig per tick, if it moved the rig.
@@ -173,7 +173,7 @@ class Drawn:
     draws: dict[str, Any] = field(default_factory=dict)
     given: dict[str, Value] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
-    hints: dict[str, float] = field(default_factory=dict)
+    hints: dict[str, float | list[float]] = field(default_factory=dict)
     sensors: dict[str, dict[str, float]] = field(default_factory=dict)
     placed: tuple[Placed, ...] = ()
     rig_poses: tuple[np.ndarray, ...] = ()

@@ -20,6 +20,7 @@ import numpy as np
 from tailgate.config.rig import load_sensor
 from tailgate.errors import UserError, Where, nearest
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, SensorFrame
+from tailgate.geometry.firing import in_sensor
 from tailgate.reference.boxes import class_ids, lidar_view
 from tailgate.reference.files import read_array, read_json, read_rgba
 from tailgate.reference.intrinsics import KEYS, given_intrinsics
@@ -100,8 +101,10 @@ class BasicWriterReader:
                 continue
             channels, masks = _images(files, unit), [m for m in (semantic[product][0], prims.masks.get(product)) if m is not None]
             intrinsics = self._intrinsics([*channels.values(), *masks], cameras[product])
-            shot = Shot(channels, *semantic[product], intrinsics, self._pose(cameras[product], unit))
-            sensors[product] = prims.sensor(product, shot, objects, labels)
+            poses = self._poses(cameras[product], unit)
+            seen = prims.sensor(product, Shot(channels, *semantic[product], intrinsics, poses[0]), objects, labels)
+            start, end = cameras[product].times if cameras[product] else (0, 0)
+            sensors[product] = replace(seen, T_world_sensor=poses, t_start=start, t_end=end)
         return Frame(FrameId(MODEL, 0, list(self._frames).index(name)), sensors, objects, {"background": 0, **labels})
 
     def _model(self, product: str) -> str:
@@ -131,9 +134,10 @@ class BasicWriterReader:
     def _T_up(self) -> np.ndarray:
         return _T_Z_UP[str(self.options.get("up_axis", "z"))]
 
-    def _pose(self, camera: Camera | None, unit: float) -> np.ndarray:
-        """Pose of the optical frame [m]; without camera_params the world is the camera's frame."""
-        return self._T_up @ in_metres(camera.T_world_camera, unit) if camera else np.eye(4)
+    def _poses(self, camera: Camera | None, unit: float) -> np.ndarray:
+        """Poses of the optical frame at the first and the last row [m], [2, 4, 4]; without camera_params the world is the camera's frame."""
+        held = (camera.T_world_camera, camera.T_world_last) if camera else ()
+        return np.stack([self._T_up @ in_metres(T, unit) for T in held] or [np.eye(4)] * 2)
 
     def _intrinsics(self, images: list[np.ndarray], camera: Camera | None) -> Intrinsics:
         shapes = [image.shape[:2] for image in images]
@@ -233,12 +237,16 @@ def _scan(files: Files, objects: Objects, labels: dict[str, int]) -> SensorFrame
     """One LiDAR sweep of this project's export: the world points back in the sensor's frame, on a recovered grid."""
     file = files["lidar_params"][""]
     params, world = read_json(file), read_array(files["pointcloud"][""])
-    part = {name: read_array(files["pointcloud"][name]) for name in ("intensity", "ring", "instance") if name in files["pointcloud"]}
+    part = {name: read_array(files["pointcloud"][name]) for name in ("intensity", "ring", "instance", "time_offset") if name in files["pointcloud"]}
     T = np.array(params.get("sensorToWorld", []), dtype=np.float64)
     if T.size != 16 or "ring" not in part or any(len(v) != len(world) for v in part.values()):
         raise UserError("must hold 'sensorToWorld' (16 numbers), with a ring and one value per point in every file beside it", file)
-    T, model = T.reshape(4, 4).T, str(params.get("model", MODEL))
-    xyz = (world.astype(np.float64) - T[:3, 3]) @ T[:3, :3]
+    end = np.array(params.get("sensorToWorldEnd", T), dtype=np.float64)
+    if end.size != 16:
+        raise UserError("must hold 16 numbers", Where(file, key="sensorToWorldEnd"))
+    poses, model = np.stack([T.reshape(4, 4).T, end.reshape(4, 4).T]), str(params.get("model", MODEL))
+    start, stop = (int(params.get(k, 0)) for k in ("t_start_ns", "t_end_ns"))
+    xyz = in_sensor(world.astype(np.float64), part.pop("time_offset", np.zeros(len(world))), poses, stop - start)
     order = np.lexsort((np.arctan2(xyz[:, 1], xyz[:, 0]) % (2 * np.pi), part["ring"]))
     xyz, part = xyz[order], {name: values[order] for name, values in part.items()}
     azimuth = np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
@@ -249,10 +257,9 @@ def _scan(files: Files, objects: Objects, labels: dict[str, int]) -> SensorFrame
     channels["instance"] = instance.astype(np.uint32)
     channels["semantic"] = lookup(instance, {int(i): labels[c] for i, c in zip(objects.instance, objects.class_name, strict=True)})
     visible = np.array([(instance == i).sum() for i in objects.instance], np.int32)
-    view = lidar_view(visible, visible.copy(), np.linalg.norm(objects.T_world_box[:, :3, 3] - T[:3, 3], axis=1))
+    view = lidar_view(visible, visible.copy(), np.linalg.norm(objects.T_world_box[:, :3, 3] - poses[0, :3, 3], axis=1))
     view = replace(view, occluded=np.full(len(visible), np.nan, np.float32))
-    times = [int(params.get(k, 0)) for k in ("t_start_ns", "t_end_ns")]
-    return SensorFrame("lidar", channels, np.stack([T, T]), *times, view, None, model)
+    return SensorFrame("lidar", channels, poses, start, stop, view, None, model)
 
 
 def _beams(model: str, ring: np.ndarray) -> int:

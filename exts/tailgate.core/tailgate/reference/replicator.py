@@ -34,11 +34,15 @@ class Camera:
         intrinsics: [px].
         T_world_camera: pose of the optical frame, translation in stage units, float64 [4, 4].
         unit: metres per stage unit.
+        T_world_last: pose when the last row was taken, where the file tells (this project's export); else the first.
+        times: of the first and last row [ns], 0 where the file tells none.
     """
 
     intrinsics: Intrinsics
     T_world_camera: np.ndarray
     unit: float
+    T_world_last: np.ndarray
+    times: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ def camera_of(tree: Mapping[str, object], path: Path) -> Camera:
         raise UserError("must hold a camera with positive focal lengths and an invertible view", path)
     unit = float(_numbers(tree, "metersPerSceneUnit", 1, path)[0]) if "metersPerSceneUnit" in tree else 1.0
     intrinsics = Intrinsics(width, height, float(fx), float(fy), float(cx), float(cy))
-    return Camera(intrinsics, np.linalg.inv(view) @ T_USD_OPTICAL, unit)
+    last = _numbers(tree, "cameraViewTransformEnd", 16, path).reshape(4, 4).T if "cameraViewTransformEnd" in tree else view
+    start, stop = (int(_numbers(tree, key, 1, path)[0]) if key in tree else 0 for key in ("t_start_ns", "t_end_ns"))
+    return Camera(intrinsics, np.linalg.inv(view) @ T_USD_OPTICAL, unit, np.linalg.inv(last) @ T_USD_OPTICAL, (start, stop))
 
 
 def read_mask(image: Path, mapping: Path) -> tuple[np.ndarray, dict[int, object]]:

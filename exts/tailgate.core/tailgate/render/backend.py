@@ -62,7 +62,8 @@ class RenderBackend(Protocol):
         """
 
     def apply(self, sample: Sample) -> None:
-        """Take over the values of a clip after they were written to the stage; raises UserError on a hint that is refused."""
+        """Take over the values of a clip at one tick (``Sample.at``) after they were written to the stage; raises UserError on a hint that is
+        refused."""
 
     async def capture(self, tick: int = 0) -> Frame:
         """Render all sensors at the stage's present state, times counted from the tick; raises StageDisturbed where it is not the sample's."""

@@ -11,6 +11,7 @@ CODES: dict[str, str] = {
     "off_target_occlusion": "the object was hidden more or less than the cell asks for",
     "off_target_conditions": "light or weather differ from what the cell asks for",
     "empty_frame": "no labelled object was to be seen",
+    "dropped": "the frames that showed it were dropped",
     "empty_image": "the image shows a single colour",
     "empty_scan": "the scan holds no return",
     "not_a_number": "a distance is not a number",

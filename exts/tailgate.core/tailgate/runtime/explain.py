@@ -30,7 +30,9 @@ STATES = {
 
 def explain_frame(run: Path, frame: str, console: Console) -> None:
     """Print what was drawn for a frame, what it shows, what was measured and what became of it."""
-    query = "select f.*, c.state, c.cell, c.round, c.batch from frames f join clips c using (clip_index) where f.id = ?"
+    from tailgate.report.words import code_words
+
+    query = "select f.*, c.state, c.cell, c.round, c.batch, c.result from frames f join clips c using (clip_index) where f.id = ?"
     with read(run) as db:
         row = db.execute(query, (frame,)).fetchone()
         if row is None:
@@ -38,9 +40,12 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
             raise UserError(f"no frame '{frame}' in this run{nearest(frame, known) if known else ''}", run)
         batch = db.execute("select verdict, codes from batches where round = ? and number = ?", (row["round"], row["batch"])).fetchone()
         objects = db.execute("select * from objects where frame = ? order by instance", (frame,)).fetchall()
-    sample, codes = json.loads(row["sample"]), json.loads(row["codes"]) or ["none"]
+    sample, codes = json.loads(row["sample"]), [f"{code} ({code_words(code)})" for code in json.loads(row["codes"])] or ["none"]
     say(console, "[bold]{}[/bold]: {}: {}", frame, row["state"], STATES[row["state"]])
     say(console, "drawn for the cell '{}', attempt {}; conditions: {}", row["cell"], row["attempt"] + 1, _pairs(sample["conditions"]))
+    missing = next((f.get("dropped", ()) for f in json.loads(row["result"])["frames"] if f["id"] == frame), ())
+    if missing:
+        say(console, "dropped: {}", ", ".join(missing))
     judged = f"batch {row['batch']} of round {row['round']}: {batch['verdict']}"
     say(console, "frame verdict {}, codes: {}; {}", row["verdict"], ", ".join(codes), judged)
     for name, value in sorted(json.loads(row["scores"]).items()):

@@ -24,7 +24,7 @@ def contact(options: RunOptions, out: Path, count: int) -> None:
 
     check_writable(out, ".png")
     shown = asyncio.run(taken())
-    captions = [Caption(take.sample.cell, "off_target" if take.codes else "ok", take.codes) for take in shown]
+    captions = [Caption(t.sample.cell, "off_target" if t.codes else "ok", [*t.codes, *(f"{n} dropped" for n in t.dropped())]) for t in shown]
     contact_sheet([take.frames[0] for take in shown], out, f"{options.budget.stem}: preview", captions=captions)
 
 

@@ -40,8 +40,9 @@ class Take:
 
     Attributes:
         sample: what was drawn.
-        frames: a frame per tick with responses applied; only the first where the clip is off target.
+        frames: a frame per tick as it came; only the first where the clip is off target.
         perfect: the first tick before responses.
+        measured: the first tick with responses applied, none of its sensors dropped.
         codes: why the clip is off target; empty when it is on target.
         attempts: draws it took.
     """
@@ -49,9 +50,14 @@ class Take:
     sample: Sample
     frames: list[Frame]
     perfect: Frame
+    measured: Frame
     codes: list[str]
     attempts: int
     clock: Clock = field(default_factory=Clock)
+
+    def dropped(self, tick: int = 0) -> list[str]:
+        """Names of the sensors whose frame of a tick was dropped."""
+        return [name for name in self.perfect.sensors if name not in self.frames[tick].sensors]
 
 
 class Studio:
@@ -63,9 +69,12 @@ class Studio:
         self._open: dict[str, tuple[Any, Any]] = {}
 
     async def shoot(self, scenario: str, settings: Mapping[str, Setting], index: int, cell: Cell, round: int = 0) -> Take:
-        """Draw and render a clip; one that misses its cell is drawn again, up to the budget's limit of attempts."""
+        """Draw and render a clip; one that misses its cell is drawn again, up to the budget's limit of attempts.
+
+        Whether it meets the cell is seen before any frame is dropped: a lost message says nothing of the scene.
+        """
         from tailgate.randomize.draw import ClipRequest, draw_sample
-        from tailgate.randomize.verify import check_target
+        from tailgate.randomize.verify import check_target, count_instances
 
         opened, backend = await self.scenario(scenario)
         clock, budget = Clock(), self.spec.budget
@@ -73,27 +82,38 @@ class Studio:
             with clock("randomize"):
                 sample = await self.aside(draw_sample, opened, settings, ClipRequest(round, index, attempt, cell, budget.seed))
             perfect = await self._render(opened, backend, sample, 0, clock)
-            first = await self.aside(self.respond, perfect, sample, clock)
-            codes = check_target(first, sample, cell, budget.output)
+            first = whole = await self.aside(self._measured, perfect, sample, clock)
+            codes = check_target(whole, sample, cell, budget.output)
             if not codes:
                 break
-        frames, last = [first], first
+        frames = [self._delivered(whole, sample)]
         for tick in range(1, 1 if codes else self.spec.scenarios[scenario].ticks):
             seen = await self._render(opened, backend, sample, tick, clock)
-            frames.append(await self.aside(self.respond, seen, sample, clock, last))
-            last = replace(frames[-1], sensors={**last.sensors, **frames[-1].sensors})
-        return Take(sample, frames, perfect, codes, attempt + 1, clock)
+            whole = await self.aside(self._measured, seen, sample, clock, whole)
+            frames.append(self._delivered(whole, sample))
+        take = Take(sample, frames, perfect, first, codes, attempt + 1, clock)
+        if not codes and take.dropped() and not any(count_instances(frame, budget) for frame in frames if frame.sensors):
+            take.codes.append("dropped")
+        return take
 
     async def render(self, sample: Sample, tick: int = 0) -> Frame:
         """A drawn sample as its scenario's backend sees it, before responses."""
         return await self._render(*await self.scenario(sample.id.scenario), sample, tick, Clock())
 
-    def respond(self, frame: Frame, sample: Sample, clock: Clock | None = None, before: Frame | None = None) -> Frame:
-        """Apply the sensor responses that a sample drew; ``before`` holds the last responded frame of every sensor."""
-        from tailgate.sensors import respond
+    def respond(self, frame: Frame, sample: Sample, before: Frame | None = None) -> Frame:
+        """What the rig delivers of a frame, with the sensor responses that a sample drew; ``before`` is the tick before as measured."""
+        return self._delivered(self._measured(frame, sample, Clock(), before), sample)
 
-        with (clock or Clock())("sensors"):
-            return respond(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)), before)
+    def _measured(self, frame: Frame, sample: Sample, clock: Clock, before: Frame | None = None) -> Frame:
+        from tailgate.sensors import measured
+
+        with clock("sensors"):
+            return measured(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)), before)
+
+    def _delivered(self, frame: Frame, sample: Sample) -> Frame:
+        from tailgate.sensors import delivered
+
+        return delivered(frame, sample, self.spec.rig, (self.spec.budget.seed, str(frame.id)))
 
     def annotate(self, frame: Frame, sample: Sample) -> dict[str, Any]:
         """Labels as the annotators of an open scenario give them."""
@@ -132,7 +152,7 @@ class Studio:
                 apply_sample(opened, sample, tick)
             try:
                 with clock("render"):
-                    backend.apply(sample)
+                    backend.apply(sample.at(tick))
                     return later(await backend.capture(tick), tick * self.spec.scenarios[sample.id.scenario].tick_s)
             except StageDisturbed as error:
                 last = error

@@ -28,8 +28,8 @@ class Worker:
                 evidence file) makes a frame of a simulated reference instead, of which nothing else is kept.
 
         Returns:
-            ``codes`` (empty when on target), ``attempts``, ``frames`` (one record per tick of which any sensor's frame came) and ``seconds`` per
-            stage.
+            ``codes`` (empty when on target; "dropped" where nothing that came shows it), ``attempts``, ``frames`` (one record per tick of which any
+            sensor's frame came) and ``seconds`` per stage.
         """
         from tailgate.validate.evidence import Cut, measure
 
@@ -38,7 +38,7 @@ class Worker:
         records: list[dict[str, Any]] = []
         if "reference" in job:
             name = job["reference"]
-            evidence = await self._studio.aside(measure, take.frames[0], name, name, Cut(), self._backbone)
+            evidence = await self._studio.aside(measure, take.measured, name, name, Cut(), self._backbone)
             evidence.save(self.spec.out / "evidence" / f"{name}.npz")
         elif not take.codes:
             records = [await self._studio.aside(self._store, frame, take) for frame in take.frames if frame.sensors]
@@ -65,8 +65,11 @@ class Worker:
             store.save(frame, folder)
             evidence.save(self.spec.out / "evidence" / f"{frame.id}.npz")
             digest = store.digest(frame)
-        objects = object_rows(frame, dict(count_instances(frame, self.spec.budget)))
+        rig = self.spec.rig.sensors
+        camera = next((name for name, mounted in rig.items() if mounted.model.type == "camera"), "")
+        objects = object_rows(frame, dict(count_instances(frame, self.spec.budget)), camera)
         record = {"id": str(frame.id), "tick": frame.id.tick, "attempt": frame.id.attempt, "digest": digest}
+        record["dropped"] = [name for name in rig if name not in frame.sensors]
         codes = [*evidence.codes, *clip_integrity(take.frames)]
         return {**record, "codes": codes, "objects": objects, "hints": frame.hints, "annotations": self._studio.annotate(frame, take.sample)}
 
@@ -77,15 +80,20 @@ class Worker:
         return self._settings[1]
 
 
-def object_rows(frame: Frame, cells: dict[int, str]) -> list[dict[str, Any]]:
-    """One record per object: what the first camera (or LiDAR) sees of it, and the returns of all LiDARs."""
-    cameras = [s for s in frame.sensors.values() if s.kind == "camera"]
+def object_rows(frame: Frame, cells: dict[int, str], camera: str | None = None) -> list[dict[str, Any]]:
+    """One record per object: its pixels in the rig's first camera, by name (by default the frame's own first), and the returns of all LiDARs.
+
+    Range and shares are those of that camera too, or where its frame is missing of the first other camera, else of the first LiDAR.
+    """
+    cameras = {n: s for n, s in frame.sensors.items() if s.kind == "camera"}
     lidars = [s for s in frame.sensors.values() if s.kind == "lidar"]
-    main = (cameras or lidars)[0].view
+    eye = cameras.get(next(iter(cameras), "") if camera is None else camera)
+    main = (eye or [*cameras.values(), *lidars][0]).view
     rows = []
     for i, name in enumerate(frame.objects.class_name):
         row = {"instance": int(frame.objects.instance[i]), "class": name, "cell": cells.get(i, ""), "range": float(main.range[i])}
         shares = {"occluded": float(main.occluded[i]), "truncated": float(main.truncated[i])}
-        counts = {"visible": int(main.visible[i]), "alone": int(main.alone[i]), "lidar_hits": int(sum(s.view.visible[i] for s in lidars))}
+        pixels = {"visible": int(eye.view.visible[i]), "alone": int(eye.view.alone[i])} if eye else {"visible": 0, "alone": 0}
+        counts = {**pixels, "lidar_hits": int(sum(s.view.visible[i] for s in lidars))}
         rows.append({**row, **shares, **counts, "counted": int(i in cells)})
     return rows

@@ -53,7 +53,12 @@ def check_response(model: LidarModel | CameraModel, places: Mapping[str, Where] 
 
 
 def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...], before: Frame | None = None) -> Frame:
-    """Apply every sensor's response model.
+    """What the rig delivers of a frame: ``measured``, then ``delivered``."""
+    return delivered(measured(frame, sample, rig, seed_address, before), sample, rig, seed_address)
+
+
+def measured(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...], before: Frame | None = None) -> Frame:
+    """Apply every sensor's response model, at the exact times.
 
     Args:
         frame: exact channels of all sensors of the rig.
@@ -61,11 +66,11 @@ def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[
         rig: the models.
         seed_address: address of the frame's random streams, the run's seed first; each sensor gets its own. Fixed patterns depend on the run's
             seed and the sensor's name alone.
-        before: the last responded frame of every sensor in the ticks before, which automatic exposure follows from.
+        before: the tick before as this gave it, which automatic exposure follows from.
 
     Returns:
-        A new frame; a sensor whose frame was dropped is missing. Ground truth stays: ``range_true``, ``reflectance``,
-        ``distance_to_image_plane_true``, segmentations, occlusion. A LiDAR's ``view.visible`` counts the returns that are left.
+        A new frame with all its sensors. Ground truth stays: ``range_true``, ``reflectance``, ``distance_to_image_plane_true``, segmentations,
+        occlusion. A LiDAR's ``view.visible`` counts the returns that are left.
 
     Raises:
         UserError: a sensor that the rig does not hold, or an unknown parameter.
@@ -75,17 +80,27 @@ def respond(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[
         if name not in rig.sensors:
             raise UserError(f"sensor '{name}' is not on the rig '{rig.name}'{nearest(name, rig.sensors)}")
         model = rig.sensors[name].model
-        timing, params = Timing.split({**nominal(model), **sample.sensors.get(name, {})})
+        _, params = Timing.split({**nominal(model), **sample.sensors.get(name, {})})
         seed, unit = kernel_seed(*seed_address, "response", name), kernel_seed(seed_address[0], "device", name)
-        stamped = stamp(sensor, timing, seed)
-        if stamped is None:
-            continue
         if sensor.kind == "lidar":
-            stamped = replace(stamped, rounding=Rounding.of(model.storage, rig.sensors[name].T_rig_sensor))
-            sensors[name] = _lidar(stamped, model, params, (seed, unit), sample.hints, frame.objects)
+            stored = replace(sensor, rounding=Rounding.of(model.storage, rig.sensors[name].T_rig_sensor))
+            sensors[name] = _lidar(stored, model, params, (seed, unit), sample.hints, frame.objects)
         else:
-            device = _device(stamped, before.sensors.get(name) if before else None, unit)
-            sensors[name] = replace(stamped, channels=respond_camera(stamped, model, params, seed, device))
+            device = _device(sensor, before.sensors.get(name) if before else None, unit)
+            sensors[name] = replace(sensor, channels=respond_camera(sensor, model, params, seed, device))
+    return replace(frame, sensors=sensors)
+
+
+def delivered(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple[str | int, ...]) -> Frame:
+    """What comes of a frame that ``measured`` gave: every sensor with the stamps that it gives itself, those left out whose frame is dropped.
+
+    Arguments as there.
+    """
+    sensors = {}
+    for name, sensor in frame.sensors.items():
+        timing, _ = Timing.split({**nominal(rig.sensors[name].model), **sample.sensors.get(name, {})})
+        if (stamped := stamp(sensor, timing, kernel_seed(*seed_address, "response", name))) is not None:
+            sensors[name] = stamped
     return replace(frame, sensors=sensors)
 
 

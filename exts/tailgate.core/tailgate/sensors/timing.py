@@ -1,7 +1,8 @@
 """When a sensor says it measured, and whether its message came at all: trigger offset, latency, jitter and drops.
 
-Only the time stamps change: the scene stands still within a tick. A stamp given on arrival is late by the latency; drivers that stamp at the
-trigger have none. Jitter is normal, independent from frame to frame; a dropped frame leaves its sensor out of the tick.
+Only the time stamps change: measured is at the exact times, and what a camera carries from frame to frame goes through dropped ones. A stamp given on
+arrival is late by the latency; drivers that stamp at the trigger have none. Jitter is normal, independent from frame to frame; a dropped frame leaves
+its sensor out of the tick.
 """
 
 from __future__ import annotations

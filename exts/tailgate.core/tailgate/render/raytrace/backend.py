@@ -33,7 +33,9 @@ HINTS = {
     "motion_blur": "refused: cameras declare it as their shutter's exposure_ms, and ego_speed moves them",
     "rolling_shutter": "refused: cameras declare it as their shutter's readout_ms, and ego_speed moves them",
     "ego_speed": "supported: [m/s] forward, moves sensors during a sweep, an exposure and a readout; objects stand still within a tick",
-    "ego_yaw_rate": "supported: [deg/s] to the left, turns sensors about the rig meanwhile",
+    "ego_yaw_rate": "supported: [deg/s] to the left, turns the rig about the vertical meanwhile",
+    "ego_course": "supported: [deg] from the rig's x axis to the left, where ego_speed leads",
+    "ego_climb": "supported: [deg] from the rig's x and y axes up, where ego_speed leads",
     "transparency": "supported: 0..1, share of their transparency that panes keep, 1 unless told; 0 shows them opaque",
 }
 
