@@ -53,7 +53,8 @@ class Shutter(Model):
     Attributes:
         exposure_ms: how long each row collects light [ms].
         readout_ms: from the first row to the last [ms]; 0 for a global shutter.
-        moments: views that are averaged over the exposure where something moves; one more where they are even, for labels show the middle.
+        moments: views that are averaged over the exposure where the rig moves, at least: more where the image moves fast; an odd number of them,
+            for labels show the middle.
     """
 
     exposure_ms: float = Field(0.0, ge=0, le=1000)
