@@ -75,6 +75,18 @@ def test_the_smallest_pictures_match_too(shape):
         assert np.abs(made[..., :3].astype(int) - twin).max() <= 1 and (made[..., 3] == 255).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 48), (2, 48), (3, 3), (48, 1), (48, 2)])
+def test_a_mosaic_of_few_rows_shows_the_light(shape):
+    k = Intrinsics(shape[1], shape[0], 8.0, 8.0, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
+    plain, filtered = (through(shape, k, ColourResponse(mosaic=on)) for on in (0.0, 1.0))
+    assert np.abs(plain - filtered).max() <= 1
+
+
+def through(shape, k, response):
+    """Picture of even light, [H, W, 3]."""
+    return respond_radiance(wp.array(np.full((*shape, 4), 0.4, np.float32)), wp.array(white(shape)), 1.0, k, response, (1, 2)).numpy()[..., :3].astype(int)
+
+
 def test_picture_chain_matches_its_twin_and_scales_light():
     rgb = np.random.default_rng(1).integers(0, 256, (120, 160, 4), dtype=np.uint8)
     made = respond_colour(wp.array(rgb), K, replace(EVERYTHING, raw_bits=0.0), (4, 9)).numpy()

@@ -4,7 +4,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import stage_kit as kit
 from small_street import small_rig, small_scenario
+from tailgate.config.camera import Shutter
 from tailgate.runtime.check import overlaps
 
 
@@ -19,3 +21,12 @@ def test_sweeps_longer_than_ticks_are_told(tmp_path, rate_hz, fov_deg, ticks, to
     spec = SimpleNamespace(rig=replace(rig, sensors={**rig.sensors, "lidar": slow}), scenarios={"small": scenario})
     words = f"{scenario.name}: a frame of lidar takes 0.2 s, and ticks are 0.1 s apart: its frames overlap"
     assert overlaps(spec) == ([words] if told else [])
+
+
+@pytest.mark.parametrize("readout_ms, exposure_ms, told", [(90.0, 5.0, False), (90.0, 60.0, True), (110.0, 0.0, True), (0.0, 90.0, False)])
+def test_exposures_longer_than_ticks_are_told(tmp_path, readout_ms, exposure_ms, told):
+    """A frame lasts from the first row's begin of exposure to the last row's end."""
+    shutter = Shutter(readout_ms=readout_ms, exposure_ms=exposure_ms)
+    rig = kit.rig_of(kit.pinhole(64, 48, 60.0).model_copy(update={"shutter": shutter}))
+    scenario = small_scenario(tmp_path / "base.usda", ticks=3, tick_s=0.1)
+    assert bool(overlaps(SimpleNamespace(rig=rig, scenarios={"small": scenario}))) == told

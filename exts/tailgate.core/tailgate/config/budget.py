@@ -202,6 +202,12 @@ class Budget(Model):
     limits: Limits = Limits()
     output: Output = Output()
 
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _kind_alone(cls, given: object) -> object:
+        """``reference: none`` is short for ``reference: {kind: none}``."""
+        return {"kind": given} if isinstance(given, str) else given
+
     @field_validator("cells")
     @classmethod
     def _different(cls, cells: list[Cell]) -> list[Cell]:
