@@ -84,7 +84,8 @@ def test_a_mosaic_of_few_rows_shows_the_light(shape):
 
 def through(shape, k, response):
     """Picture of even light, [H, W, 3]."""
-    return respond_radiance(wp.array(np.full((*shape, 4), 0.4, np.float32)), wp.array(white(shape)), 1.0, k, response, (1, 2)).numpy()[..., :3].astype(int)
+    light = np.full((*shape, 4), 0.4, np.float32)
+    return respond_radiance(wp.array(light), wp.array(white(shape)), 1.0, k, response, (1, 2)).numpy()[..., :3].astype(int)
 
 
 def test_picture_chain_matches_its_twin_and_scales_light():

@@ -108,7 +108,7 @@ def mosaic(signal: np.ndarray) -> np.ndarray:
 
 
 def demosaic(raw: np.ndarray, full: float) -> np.ndarray:
-    """Colours from a mosaic by OpenCV's edge-aware interpolation in 16 bits, float32 [H, W, 3]; an image too small for it is mirrored at its borders."""
+    """Colours from a mosaic by OpenCV's edge-aware interpolation in 16 bits, float32 [H, W, 3]; one too small for it is mirrored at its borders."""
     if min(raw.shape) < 4:
         return demosaic(np.pad(raw, 4, mode="reflect"), full)[4:-4, 4:-4]
     cv2 = need("cv2")
