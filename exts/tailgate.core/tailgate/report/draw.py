@@ -163,11 +163,6 @@ def _tag(draw: Any, box: np.ndarray, tag: tuple[str, Color], size: tuple[int, in
     write(draw, (left + 3, top + height / 2 + 1.5), text, height, VOID, anchor="lm")
 
 
-def shown_echo(lidar: SensorFrame) -> np.ndarray:
-    """Index of the first return along the echo axis, which devices report as the strongest, int [beams, columns, 1]; 0 where there is none."""
-    return np.argmax(host(lidar.channel("range")) > 0, axis=2)[..., None]
-
-
 def echo_words(lidar: SensorFrame) -> str:
     """Which echo panoramas show, where there are several."""
     return ", strongest echo" if host(lidar.channel("range")).shape[2] > 1 else ""
@@ -183,12 +178,10 @@ def scan_order(lidar: SensorFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scan(lidar: SensorFrame, channel: str) -> np.ndarray:
-    """A channel of the shown return as a panorama [beams, columns], high beams on top and straight ahead in the middle; no return = 0."""
-    rows, columns = scan_order(lidar)
-    echo = shown_echo(lidar)
-    values = np.take_along_axis(host(lidar.channel(channel)), echo, axis=2)[..., 0]
-    hit = np.take_along_axis(host(lidar.channel("range")), echo, axis=2)[..., 0] > 0
-    return np.where(hit, values, 0)[np.ix_(rows, columns)]
+    """A channel of the first listed return, the strongest, as a panorama [beams, columns], high beams on top and straight ahead in the middle; no
+    return = 0, for where the strongest is lost the next does not step in."""
+    values, hit = host(lidar.channel(channel))[..., 0], host(lidar.channel("range"))[..., 0] > 0
+    return np.where(hit, values, 0)[np.ix_(*scan_order(lidar))]
 
 
 def lidar_range(lidar: SensorFrame, width: int = 1024, height: int = 192, limits: Limits | None = None) -> np.ndarray:
