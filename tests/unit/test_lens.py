@@ -165,6 +165,20 @@ def test_pixels_inside_the_border_need_a_ray_too(f, centre, coefficients):
         CameraModel.model_validate({**model, "lens": {"model": "brown_conrady", "coefficients": coefficients}})
 
 
+def test_pixels_without_a_ray_are_black():
+    """Were such a lens let through, its lost pixels would show nothing and leave the others alone."""
+    model = with_lens("barrel")
+    folding = model.model_copy(update={"fx": 150.0, "fy": 150.0, "lens": model.lens.model_copy(update={"coefficients": [-0.5, 0, 0, 0]})})
+    stage = kit.new_stage()
+    kit.lights(stage)
+    kit.ground(stage, "/World/ground", z=-1.5)
+    channels = kit.render(stage, kit.rig_of(folding)).sensors["camera"].channels
+    lost = np.isnan(folding.intrinsics.unproject(*np.meshgrid(np.arange(320), np.arange(240)))[0])
+    assert 0.1 < lost.mean() < 0.9
+    assert np.isinf(channels["distance_to_image_plane"][lost]).all() and (channels["HdrColor"][lost, :3] == 0).all()
+    assert np.isfinite(channels["HdrColor"]).all() and np.isfinite(channels["distance_to_image_plane"][~lost]).any()
+
+
 def test_lens_needs_a_ray_for_every_pixel():
     base = kit.pinhole(320, 240, 120.0).model_dump()
     with pytest.raises(ValidationError, match="ray within 86 deg"):
