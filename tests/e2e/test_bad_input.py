@@ -116,7 +116,7 @@ def test_overrides(refused, text, words):
         ("radius_m", "radius", "mine.yaml:10: randomizers[2]: unknown option"),
         ("      count:", "      cout:", "mine.yaml:19: randomizers[5].settings.cout: unknown setting"),
         ("{kind: ranged, low: 2, high: 10}", "{kind: choice, values: [a]}", "randomizers[5].settings.count: setting count must draw numbers"),
-        ("low: 2, high: 10", "low: 20, high: 10", "settings.count.dist: low must be below high"),
+        ("low: 2, high: 10", "low: 20, high: 10", "settings.count.dist.low: low must be below high"),
         ("sign, dog", "sign, dgo", "mine.yaml:6: distractors[8]: unknown asset class 'dgo' (did you mean 'dog'?)"),
         ("motorcycle, barrier", "motorcycl, barrier", "randomizers[4].options: unknown asset class 'motorcycl'"),
         ("[car, van, motorcycle, barrier, drum, bollard]", "car", "option classes of randomizer occlusion.blockers must be a list"),

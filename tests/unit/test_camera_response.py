@@ -62,6 +62,17 @@ def test_depth_response_matches_twin():
     assert (np.abs(made[both] - twin[both]) > 1e-4).mean() < 1e-3
 
 
+def test_a_moved_image_is_of_bounded_width():
+    """However near a camera may measure, the infrared image is a few times as wide as the colour image; what stays inside is as it was."""
+    response, depth = KinectResponse(camera_offset=0.02), np.full((20, 60), 2.0, np.float32)
+    assert response.seen_width(60, 525.0, 1e-5) == 4 * 60 and response.seen_width(640, 525.0, 0.5) == 640 + 21
+    k = Intrinsics(60, 20, 525.0, 525.0, 29.5, 9.5)
+    lit = np.full(depth.shape, 0.5, np.float32)
+    made = respond_depth(wp.array(depth), wp.array(lit), k, (1e-5, 4.0), response, 3).numpy()
+    np.testing.assert_allclose(made, respond_depth_twin(depth, lit, k, (1e-5, 4.0), response, 3), rtol=1e-5)
+    np.testing.assert_allclose(made[2:-2, 10:-2], 2.0, rtol=1e-5)
+
+
 def test_ideal_response_changes_nothing():
     flat = 1 / (1.0 + np.tan(np.deg2rad(88.5)) * (np.arange(40) - 19.5) / 525.0 * np.ones((30, 1)) * 0.5)
     for depth in (step_scene(), flat[:, flat[0] > 0]):

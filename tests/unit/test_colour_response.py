@@ -13,7 +13,7 @@ from tailgate.sensors.colour import FULL, ColourResponse, respond_colour, respon
 from tailgate.sensors.exposure import Device, lagged, meter
 from tailgate.sensors.handover import hand_over
 from tailgate.sensors.isp import decode_table
-from tailgate.sensors.optics import through_lens
+from tailgate.sensors.optics import through_lens, through_lens_twin
 from tailgate.sensors.photosites import expose
 from tailgate.sensors.sharpening import sharpen
 
@@ -73,6 +73,19 @@ def test_the_smallest_pictures_match_too(shape):
         made = respond_radiance(wp.array(hdr), wp.array(white(shape)), 0.9, k, response, (4, 9)).numpy()
         twin = respond_twin(hdr.astype(np.float64) * 0.9 * 2**0.3, k, response, (4, 9), FULL)
         assert np.abs(made[..., :3].astype(int) - twin).max() <= 1 and (made[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 48), (2, 48), (3, 3), (48, 1), (48, 2)])
+def test_a_mosaic_of_few_rows_shows_the_light(shape):
+    k = Intrinsics(shape[1], shape[0], 8.0, 8.0, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
+    plain, filtered = (through(shape, k, ColourResponse(mosaic=on)) for on in (0.0, 1.0))
+    assert np.abs(plain - filtered).max() <= 1
+
+
+def through(shape, k, response):
+    """Picture of even light, [H, W, 3]."""
+    light = np.full((*shape, 4), 0.4, np.float32)
+    return respond_radiance(wp.array(light), wp.array(white(shape)), 1.0, k, response, (1, 2)).numpy()[..., :3].astype(int)
 
 
 def test_picture_chain_matches_its_twin_and_scales_light():
@@ -175,6 +188,39 @@ def test_scattered_light_is_kept():
     assert near > 3 * far > 0 and out[60, 80, 0] == pytest.approx(88.0, rel=0.05)
 
 
+@pytest.mark.parametrize("radius", [1.0, 2.0, 4.0, 4.9, 5.0, 8.0, 14.0, 23.0])
+@pytest.mark.parametrize("at", [(120, 130), (123, 125)])
+def test_a_halo_is_a_gaussian_around_its_source(radius, at):
+    """Energy, centre, standard deviation and shape of what becomes of one bright pixel, wherever it lies."""
+    light = np.zeros((240, 250, 3), np.float32)
+    light[at] = 8000.0
+    k = Intrinsics(250, 240, 200.0, 200.0, 124.5, 119.5)
+    halo = through_lens(wp.array(light, dtype=wp.vec3), k, ColourResponse(bloom=1.0, bloom_radius=radius)).numpy()[..., 1].astype(float) / 8000
+    rows, columns = np.indices(halo.shape)
+    assert halo.sum() == pytest.approx(1.0, abs=1e-3)
+    assert (halo * rows).sum() == pytest.approx(at[0], abs=0.01 * radius) and (halo * columns).sum() == pytest.approx(at[1], abs=0.01 * radius)
+    for places, centre in ((rows, at[0]), (columns, at[1])):
+        assert np.sqrt((halo * (places - centre) ** 2).sum()) == pytest.approx(radius, rel=0.03)
+    expected = np.exp(-0.5 * ((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / radius**2) / (2 * np.pi * radius**2)
+    assert np.abs(halo - expected).max() < 0.06 * expected.max()
+
+
+def test_no_radius_is_no_halo():
+    hdr = wp.array(scene()[..., :3].copy(), dtype=wp.vec3)
+    np.testing.assert_array_equal(through_lens(wp.clone(hdr), K, ColourResponse(bloom=0.5, bloom_radius=0.0)).numpy(), hdr.numpy())
+
+
+@pytest.mark.parametrize("radius", [0.0, 1.0, 4.0, 12.0, 60.0, 1000.0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (17, 25), (64, 70)])
+def test_halo_matches_its_twin(radius, shape):
+    light = np.random.default_rng(2).uniform(0, 2, (*shape, 3))
+    light[0, -1] = 50.0
+    k = Intrinsics(shape[1], shape[0], 60.0, 60.0, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
+    r = ColourResponse(bloom=0.3, bloom_radius=radius, glare=0.1)
+    made = through_lens(wp.array(light.astype(np.float32), dtype=wp.vec3), k, r).numpy()
+    np.testing.assert_allclose(made, through_lens_twin(light.copy(), k, r), rtol=2e-5, atol=2e-5)
+
+
 def test_scattered_light_is_kept_whatever_the_size_and_the_shares():
     light = np.zeros((17, 25, 3), np.float32)
     light[16, 24] = 100.0
@@ -193,7 +239,8 @@ def test_one_pixel_without_a_number_spoils_no_other():
         spoilt = hdr.copy()
         spoilt[60, 80, :3] = value
         out = run(spoilt)
-        assert np.abs(out[:20].astype(int) - plain[:20]).max() <= 1 and (out[60, 80, 0] == 255) == bright
+        # Rows up to 10 are further away than the halo's end, four times its radius of 12 px.
+        assert np.abs(out[:10].astype(int) - plain[:10]).max() <= 1 and (out[60, 80, 0] == 255) == bright
 
 
 def test_photon_transfer_line():

@@ -1,7 +1,8 @@
 import textwrap
 
 import pytest
-from tailgate.config.budget import Budget
+from tailgate.config.budget import Budget, Reference
+from tailgate.config.camera import CameraModel
 from tailgate.config.load import dump, inside, load, validate
 from tailgate.config.scenario import Scenario
 from tailgate.config.sensor import Rig
@@ -42,7 +43,7 @@ def test_round_trip(tmp_path):
         (("target: 7", "target: .nan"), 7, "got nan"),
         (("target: 7", "target: many"), 7, "got 'many'"),
         (("target: 7", "traget: 7"), 7, "unknown key 'traget' (did you mean 'target'?)"),
-        (("range: [5, 20]", "range: [20, 5]"), 5, "range must be [low, high]"),
+        (("range: [5, 20]", "range: [20, 5]"), 6, "range must be [low, high]"),
         (("seed: 3", "seed: 3\nseed: 4"), 3, "is not valid YAML"),
         (("name: demo", "name: [demo"), None, "is not valid YAML"),
         (("rig: quickstart_street", ""), 1, "'rig' is required"),
@@ -63,6 +64,40 @@ def test_complaints_name_the_place(tmp_path, edit, line, words):
     assert "b.yaml" in str(caught.value)
     if line:
         assert f"b.yaml:{line}" in str(caught.value)
+
+
+CAMERA = """\
+type: camera
+width: 64
+height: 48
+fx: 60
+fy: 60
+cx: 31.5
+cy: 23.5
+"""
+
+
+@pytest.mark.parametrize(
+    "more, place",
+    [
+        ("far: 2\nnear: 5", "cam.yaml:9: near: near must be below far"),
+        ("far: 0.01", "cam.yaml:8: far: near must be below far"),
+        ("rate_hz: 20\nshutter:\n  readout_ms: 1\n  exposure_ms: 200", "cam.yaml:11: shutter.exposure_ms: shutter.exposure_ms must be within"),
+        ("depth: kinect_v1\nlens: {model: brown_conrady, coefficients: [0, 0, 0, 0]}", "cam.yaml:9: lens: lens must be left out"),
+        ("lens:\n  model: brown_conrady\n  coefficients: [0, 0, 0]", "cam.yaml:10: lens.coefficients: coefficients of brown_conrady"),
+    ],
+)
+def test_complaints_about_several_keys_name_one(tmp_path, more, place):
+    (tmp_path / "cam.yaml").write_text(CAMERA + more)
+    with pytest.raises(UserError) as caught:
+        load(CameraModel, tmp_path / "cam.yaml")
+    assert place in str(caught.value)
+
+
+def test_a_reference_may_be_its_kind_alone(tmp_path):
+    assert budget(tmp_path, GOOD + "reference: none\n").reference == Reference(kind="none")
+    with pytest.raises(UserError, match=r"b.yaml:11: reference: reference must be one of .* got 'nun' .did you mean 'none'"):
+        budget(tmp_path, GOOD + "reference: nun\n")
 
 
 def test_missing_and_binary_files(tmp_path):

@@ -119,12 +119,20 @@ def test_scan_puts_high_beams_on_top_and_left_on_the_left():
     np.testing.assert_array_equal(draw.scan(lidar_of(distance, azimuth, elevation), "range"), [[8, 7, 6, 5], [4, 3, 2, 1]])
 
 
-def test_scan_takes_the_nearest_echo():
+def test_scan_of_a_lidar_upside_down_is_upright():
+    azimuth, elevation = np.array([[-90.0, 0.0, 90.0, 180.0]] * 2), np.array([[-10.0] * 4, [10.0] * 4])
+    hung = lidar_of(np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]]), azimuth, elevation)
+    hung.T_world_sensor = np.stack([np.diag([1.0, -1, -1, 1])] * 2)
+    np.testing.assert_array_equal(draw.scan(hung, "range"), [[1, 2, 3, 4], [5, 6, 7, 8]])
+
+
+def test_scan_takes_the_strongest_echo():
     scan = lidar_of(np.ones((1, 2)), np.array([[10.0, 0.0]]), np.zeros((1, 2)))
     scan.channels["range"] = np.array([[[9.0, 4.0], [0.0, 6.0]]], dtype=np.float32)
     scan.channels["intensity"] = np.array([[[0.1, 0.2], [0.3, 0.4]]], dtype=np.float32)
-    np.testing.assert_allclose(draw.scan(scan, "range"), [[4, 6]])
-    np.testing.assert_allclose(draw.scan(scan, "intensity"), [[0.2, 0.4]])
+    np.testing.assert_allclose(draw.scan(scan, "range"), [[9, 0]])
+    np.testing.assert_allclose(draw.scan(scan, "intensity"), [[0.1, 0]])
+    assert draw.echo_words(scan) == ", strongest echo" and not draw.echo_words(lidar_of(np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2))))
 
 
 def test_narrow_panorama_keeps_the_nearest_return():
@@ -199,9 +207,48 @@ def test_legend_wraps_and_names_all():
 
 
 def test_text_fits_its_width():
-    assert plain("5–15 m × 2 → 3") == "5-15 m x 2 > 3"
+    assert plain("5–15 m × 2 → 3, z²") == "5-15 m x 2 > 3, z^2"
     short = fit("a very long cell name · 10-20 m · occluded 40%-80%", 14, 120)
     assert short.endswith("…") and font(14).getlength(short) <= 120
+
+
+def test_a_scale_without_a_distance_is_none():
+    nothing = np.full((2, 2), np.inf)
+    assert draw.Limits.of(nothing).words(nothing) == "none" and draw.Limits(1, 10).words(nothing, np.ones((1, 1))) == "1-10 m"
+
+
+def test_tags_of_one_place_do_not_cover_each_other(frame):
+    """Two objects with one box: both names can be read."""
+    from PIL import ImageDraw
+
+    picture, taken = Image.new("RGB", (400, 300)), []
+    for color in ((255, 0, 0), (0, 255, 0)):
+        draw._tag(ImageDraw.Draw(picture), np.array([50.0, 100, 90, 140]), ("person", color), (400, 300), taken)
+    (a, b), image = taken, np.asarray(picture)
+    assert a[3] <= b[1] or b[3] <= a[1]
+    assert (image == [255, 0, 0]).all(2).sum() == pytest.approx((image == [0, 255, 0]).all(2).sum(), rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(48, 1), (1, 48), (100, 20), (480, 640)])
+def test_pictures_of_narrow_images_are_boxed(shape):
+    height = sheet._height(shape, 290)
+    assert 24 <= height <= 1.5 * 290
+    image = sheet._boxed(lambda w, h: np.full((h, w, 3), 200, np.uint8), shape)(290, height)
+    assert image.shape == (height, 290, 3)
+    rows, columns = np.nonzero((image == 200).all(2))
+    assert (np.ptp(columns) + 1) / (np.ptp(rows) + 1) == pytest.approx(shape[1] / shape[0], rel=0.3)
+
+
+def test_intensity_has_a_change_panel(frame):
+    """Of dim echoes as of bright ones: a change has a sign, and lost returns are marked."""
+    darker, lost = copy.deepcopy(frame), copy.deepcopy(frame)
+    darker.sensors["top"].channels["intensity"] *= 0.9
+    lost.sensors["top"].channels["range"][:, ::2] = 0
+    (shown, change), bright = sheet._intensity_lines([frame, darker], "top"), frame.sensors["top"].channels["range"] > 0
+    assert shown.title == "LiDAR intensity" and "brighter" in change.change and bright.any()
+    image = change.paint(darker, 512, 76).astype(int)
+    assert (image[..., 2] > image[..., 0] + 40).any() and not (image[..., 0] > image[..., 2] + 40).any()
+    assert (change.paint(lost, 512, 76) == LOST).all(2).any()
 
 
 def test_signed_change_has_a_sign_and_marks_lost_and_gained():

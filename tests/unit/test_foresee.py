@@ -4,8 +4,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import stage_kit as kit
 from small_street import small_rig, small_scenario
 from tailgate.config.budget import Budget
+from tailgate.config.camera import Shutter
 from tailgate.runtime.check import foresee, overlaps
 
 
@@ -34,3 +36,12 @@ def test_a_target_is_out_of_reach_where_all_slots_of_all_clips_are_fewer(tmp_pat
 
     assert not [words for words in told(12) if "at most" in words]
     assert told(13) == ["limits: 2 clips hold at most 12 instances of 'person', fewer than its target"]
+
+
+@pytest.mark.parametrize("readout_ms, exposure_ms, told", [(90.0, 5.0, False), (90.0, 60.0, True), (110.0, 0.0, True), (0.0, 90.0, False)])
+def test_exposures_longer_than_ticks_are_told(tmp_path, readout_ms, exposure_ms, told):
+    """A frame lasts from the first row's begin of exposure to the last row's end."""
+    shutter = Shutter(readout_ms=readout_ms, exposure_ms=exposure_ms)
+    rig = kit.rig_of(kit.pinhole(64, 48, 60.0).model_copy(update={"shutter": shutter}))
+    scenario = small_scenario(tmp_path / "base.usda", ticks=3, tick_s=0.1)
+    assert bool(overlaps(SimpleNamespace(rig=rig, scenarios={"small": scenario}))) == told

@@ -133,6 +133,52 @@ def test_truncation_at_the_edge_of_a_lens():
     assert view.truncated[0] == pytest.approx(0.5, abs=0.06) and view.visible[0] == view.alone[0]
 
 
+def test_rays_of_bent_lenses_are_found():
+    """Where the image is not folded over, every ray within reach comes back from where it is imaged, however strong the tangential part."""
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        lens = Distortion("brown_conrady", (*rng.uniform((-0.6, -0.3), (0.3, 0.5)), *rng.uniform(-0.03, 0.03, 2)))
+        x, y = rng.uniform(-1, 1, (2, 500))
+        for share in np.linspace(0.05, 1, 20):
+            xx, xy, yy = lens._slopes(share * x, share * y)
+            whole = (xx * yy - xy * xy > 0.05) & (xx > 0) & (np.hypot(x, y) < lens.reach)
+            x, y = x[whole], y[whole]
+        again = lens.undistort(*lens.distort(x, y))
+        alike = np.hypot(again[0] - x, again[1] - y) < 1e-6
+        assert np.isfinite(again).all() and alike.mean() > 0.98, lens
+        np.testing.assert_allclose(lens.distort(*again), lens.distort(x, y), atol=1e-8)
+
+
+def test_slopes_are_those_of_the_image():
+    h, (x, y) = 1e-6, np.random.default_rng(6).uniform(-0.8, 0.8, (2, 50))
+    for lens in (lens for lens in LENSES.values() if not lens.fisheye):
+        across = (np.array(lens._forward(x + h, y)) - lens._forward(x - h, y)) / (2 * h)
+        down = (np.array(lens._forward(x, y + h)) - lens._forward(x, y - h)) / (2 * h)
+        np.testing.assert_allclose(lens._slopes(x, y), [across[0], across[1], down[1]], atol=1e-8)
+        np.testing.assert_allclose(down[0], across[1], atol=1e-8)
+
+
+@pytest.mark.parametrize("f, centre, coefficients", [(26.851315, (35.901068, 30.739373), [-0.469, 0.1054, -0.0029, 0.0095])])
+def test_pixels_inside_the_border_need_a_ray_too(f, centre, coefficients):
+    model = {**kit.pinhole(64, 48, f).model_dump(), "cx": centre[0], "cy": centre[1]}
+    with pytest.raises(ValidationError, match=r"none for 2 pixels, such as \(20, 38\)"):
+        CameraModel.model_validate({**model, "lens": {"model": "brown_conrady", "coefficients": coefficients}})
+
+
+def test_pixels_without_a_ray_are_black():
+    """Were such a lens let through, its lost pixels would show nothing and leave the others alone."""
+    model = with_lens("barrel")
+    folding = model.model_copy(update={"fx": 150.0, "fy": 150.0, "lens": model.lens.model_copy(update={"coefficients": [-0.5, 0, 0, 0]})})
+    stage = kit.new_stage()
+    kit.lights(stage)
+    kit.ground(stage, "/World/ground", z=-1.5)
+    channels = kit.render(stage, kit.rig_of(folding)).sensors["camera"].channels
+    lost = np.isnan(folding.intrinsics.unproject(*np.meshgrid(np.arange(320), np.arange(240)))[0])
+    assert 0.1 < lost.mean() < 0.9
+    assert np.isinf(channels["distance_to_image_plane"][lost]).all() and (channels["HdrColor"][lost, :3] == 0).all()
+    assert np.isfinite(channels["HdrColor"]).all() and np.isfinite(channels["distance_to_image_plane"][~lost]).any()
+
+
 def test_lens_needs_a_ray_for_every_pixel():
     base = kit.pinhole(320, 240, 120.0).model_dump()
     with pytest.raises(ValidationError, match="ray within 86 deg"):

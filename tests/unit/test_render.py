@@ -10,6 +10,7 @@ from tailgate.errors import TailgateError, UserError
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, FrameId, Sample
 from tailgate.render.raytrace.backend import WarpBackend
 from tailgate.render.raytrace.image_twins import sky_twin, smooth_twin, tone_twin
+from tailgate.render.raytrace.visibility import BEYOND
 
 CAMERA = kit.pinhole()
 
@@ -93,6 +94,15 @@ def test_truncated(share, y):
     assert (view.occluded[0] == 1.0) == (share == 1.0)
 
 
+@pytest.mark.parametrize("width, height", [(64, 48), (16, 48), (4, 48), (1, 48), (48, 6)])
+def test_truncated_by_a_narrow_image(width, height):
+    """Of a square of 100 x 100 px the image shows its middle."""
+    stage = kit.new_stage()
+    square(stage, "wide", 1, 4.0)
+    view = kit.render(stage, kit.rig_of(kit.pinhole(width, height, 200.0))).sensors["camera"].view
+    assert view.truncated[0] == pytest.approx(1 - min(width, 100) * min(height, 100) / 100**2, abs=0.02)
+
+
 def test_an_object_around_the_camera_and_one_behind():
     stage = kit.new_stage()
     path = kit.mover(stage, "around", 1, kit.pose())
@@ -100,7 +110,8 @@ def test_an_object_around_the_camera_and_one_behind():
     square(stage, "behind", 2, -5.0)
     view = kit.render(stage, kit.rig_of(CAMERA)).sensors["camera"].view
     assert view.visible.tolist() == [64 * 48, 0] and view.alone.tolist() == [64 * 48, 0]
-    assert view.truncated[0] == pytest.approx(8 / 9, abs=0.01) and view.occluded[1] == 1.0
+    followed = (64 + 2 * BEYOND * 64) * (48 + 2 * BEYOND * 64)
+    assert view.truncated[0] == pytest.approx(1 - 64 * 48 / followed, abs=0.001) and view.occluded[1] == 1.0
     np.testing.assert_array_equal(view.bbox_tight[1], -1)
 
 

@@ -6,7 +6,9 @@ import stage_kit as kit
 from tailgate.config.camera import CameraModel
 from tailgate.config.rig import MountedSensor, ResolvedRig, pose
 from tailgate.config.sensor import Mount
+from tailgate.frames import Intrinsics
 from tailgate.render.raytrace.camera import lens_points
+from tailgate.render.raytrace.smear import image_way, views_for
 
 FX, SPEED, DEPTH = 200.0, 10.0, 8.0
 
@@ -113,3 +115,29 @@ def test_a_still_camera_is_not_blurred():
     plain, open_ = shoot(stage, {}), shoot(stage, {}, exposure_ms=80.0, readout_ms=20.0)
     for name in plain.channels:
         np.testing.assert_array_equal(plain.channels[name], open_.channels[name])
+
+
+def test_fast_motion_is_smeared_and_not_shown_several_times():
+    """A thin bright bar that moves by 24 px is an even band: no row of copies with dark between them."""
+    stage = kit.new_stage()
+    kit.lights(stage)
+    white, black = kit.material(stage, "/World/white", (0.8, 0.8, 0.8)), kit.material(stage, "/World/black", (0.02, 0.02, 0.02))
+    kit.box(stage, "/World/wall", (-60, DEPTH, -30), (60, DEPTH + 0.1, 30), black)
+    kit.box(stage, "/World/bar", (-0.04, DEPTH - 0.1, -30), (0.04, DEPTH, 30), white)
+    line = shoot(stage, {"ego_speed": SPEED, "exposure": 1.0}, exposure_ms=1000 * 24 * (DEPTH - 0.1) / FX / SPEED).channels["HdrColor"][60, :, 1]
+    band = line[72:88].astype(float) - line[40]
+    assert band.min() > 0.5 * band.max()
+
+
+def test_way_in_the_image():
+    """Beside a wall it is fx v t / z, all over; of the sky only a turn moves anything."""
+    k, far = Intrinsics(160, 120, FX, FX, 79.5, 59.5), np.full((120, 160), np.inf)
+    u, v = np.meshgrid(np.arange(160), np.arange(120))
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, 0, 3] = -0.3, 0.0, 0.3
+    assert image_way(k, DEPTH / k.rays(u, v)[..., 2], poses) == pytest.approx(FX * 0.6 / DEPTH)
+    assert image_way(k, far, poses) < 1e-3
+    for pose_, angle in zip(poses, (-0.01, 0.0, 0.01), strict=True):
+        pose_[:3, :3] = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    assert image_way(k, far, poses) == pytest.approx(FX * 0.02, rel=0.2)
+    assert [views_for(way, 5) for way in (0.0, 7.0, 12.0, 1e6)] == [5, 5, 9, 33] and views_for(1e6, 64) == 65

@@ -86,6 +86,17 @@ def test_moving_instances_and_the_empty_scene():
     assert np.isinf(scene.trace(np.zeros(3), [[0, 0, 1]], t_max=6.9).t).all()
 
 
+def test_rays_that_are_not_numbers_meet_nothing():
+    rng = np.random.default_rng(3)
+    T = np.tile(np.eye(4), (900, 1, 1))
+    T[:, :3, 3] = rng.normal(size=(900, 3)) * 9
+    scene = scene_of([CUBE], [0] * 900, T)
+    for bad in np.vstack([np.eye(3), np.ones(3)]) > 0:
+        aside = np.where(bad, np.nan, 1.0)
+        assert (scene.trace(np.zeros((50, 3)), np.tile(aside, (50, 1))).instance == -1).all()
+        assert (scene.trace(np.tile(aside, (50, 1)), np.ones((50, 3))).instance == -1).all()
+
+
 def test_bad_prototype_is_refused():
     with pytest.raises(ValueError, match="at least one triangle"):
         TraceScene("cpu").add_prototype(np.zeros((3, 3)), np.zeros((0, 3), int))

@@ -32,7 +32,7 @@ def _budget(choices: Choices) -> Budget:
     plan = plan_of(spec)
     sensors = ", ".join(f"{name} ({model})" for name, model in plan["sensors"].items())
     shown = {"scenarios": ", ".join(plan["scenarios"]), "sensors": sensors, **{k: plan[k] for k in ("reference", "gate", "at most", "run folder")}}
-    return Budget(cells=tuple(plan["cells"].items()), facts=tuple(shown.items()), note=plan.get("note", ""))
+    return Budget(cells=tuple(plan["cells"].items()), facts=tuple(shown.items()), note="\n".join(plan.get("notes", ())))
 
 
 async def stage(opened: Usd.Stage) -> StageReport:

@@ -78,7 +78,8 @@ def generate(
     options = RunOptions(budget, out, data, backend, device, tuple(overrides))
     if dry_run:
         rows = describe_plan(options)
-        print_json(rows) if as_json else [say(console, "[bold]{}[/bold]: {}", k, str(v)) for k, v in rows.items()]
+        lines = [("note" if k == "notes" else k, v) for k, values in rows.items() for v in (values if k == "notes" else [values])]
+        print_json(rows) if as_json else [say(console, "[bold]{}[/bold]: {}", k, str(v)) for k, v in lines]
         return
     with Progress(console if not as_json else None) as progress:
         summary = execute(options, engine, workers, progress.listen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -84,6 +84,7 @@ class Reference(Model):
     """The real data. ``root`` is a folder under the data root; ``split`` names groups, or is made by the reader.
 
     ``kind: standin`` simulates a reference with a hidden sensor response; every output then says so. ``none``: every output says ``unmeasured``.
+    ``reference: none`` is short for ``reference: {kind: none}``.
     """
 
     kind: Literal[
@@ -93,6 +94,16 @@ class Reference(Model):
     sensor: str | None = None
     split: dict[Literal["feedback", "holdout", "audit"], list[str]] = {}
     options: dict[str, object] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_alone(cls, given: object) -> object:
+        return {"kind": given} if isinstance(given, str) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        """Editors take the short form too."""
+        return {"anyOf": [handler(core), {"enum": ["standin", "none"]}]}
 
     @model_validator(mode="after")
     def _simulated(self) -> Reference:

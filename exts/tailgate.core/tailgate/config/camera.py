@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -52,7 +53,8 @@ class Shutter(Model):
     Attributes:
         exposure_ms: how long each row collects light [ms].
         readout_ms: from the first row to the last [ms]; 0 for a global shutter.
-        moments: views that are averaged over the exposure where something moves; one more where they are even, for labels show the middle.
+        moments: views that are averaged over the exposure where the rig moves, at least: more where the image moves fast; an odd number of them,
+            for labels show the middle.
     """
 
     exposure_ms: float = Field(0.0, ge=0, le=1000)
@@ -142,12 +144,20 @@ class CameraModel(Model):
             if np.isnan(nearest).any() or not self.intrinsics.distortion.half_angle:
                 raise ValueError(f"lens must image some pixel, got a circle about ({self.cx:g}, {self.cy:g}) that does not reach the picture")
             return self
-        u, v = np.arange(self.width), np.arange(self.height)
-        across, down = np.zeros_like(u), np.zeros_like(v)
-        border = [(u, across), (u, across + self.height - 1), (down, v), (down + self.width - 1, v)]
-        u, v = (np.concatenate([side[k] for side in border]) for k in (0, 1))
-        lost = np.flatnonzero(np.isnan(self.intrinsics.unproject(u, v)[0]))
-        if len(lost):
-            at = f"({u[lost[0]]}, {v[lost[0]]})"
-            raise ValueError(f"lens must have a ray within 86 deg of the axis for every pixel, got none for {len(lost)} border pixels, such as {at}")
+        if lost := _lost_pixels(self.intrinsics):
+            raise ValueError(f"lens must have a ray within 86 deg of the axis for every pixel, got none for {lost}")
         return self
+
+
+@lru_cache(maxsize=16)
+def _lost_pixels(intrinsics: Intrinsics) -> str:
+    """How many pixels the lens has no ray for, in words with an example; those of the border where it is some of them. Nothing where all have one."""
+    width, height = intrinsics.width, intrinsics.height
+    u, v = np.arange(width), np.arange(height)
+    border = [np.append(u, u), np.repeat([0, height - 1], width)], [np.repeat([0, width - 1], height), np.append(v, v)]
+    for words, (x, y) in (("border pixels", np.unique(np.hstack(border), axis=1)), ("pixels", (u, v[:, None]))):
+        lost = np.isnan(intrinsics.unproject(x, y)[0])
+        if lost.any():
+            at = np.broadcast_to(x, lost.shape)[lost][0], np.broadcast_to(y, lost.shape)[lost][0]
+            return f"{lost.sum()} {words}, such as ({at[0]}, {at[1]})"
+    return ""

@@ -97,6 +97,7 @@ def validate(model: type[M], data: Any, source: Source | None = None, prefix: tu
         found = [e for e in found if not (e["type"] == "string_type" and isinstance(e["input"], dict))] or found
         first = min(found, key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
         first["loc"] = _real_location(first["loc"], data, first["type"] == "missing")
+        first["loc"] += _key_meant(first, data)
     if not first:
         return made
     loc = prefix + first["loc"]
@@ -243,6 +244,20 @@ def _real_location(loc: tuple, data: Any, missing: bool) -> tuple:
             out.append(part)
             node = node[part] if known and (not isinstance(part, int) or part < len(node)) else None
     return tuple(out)
+
+
+def _key_meant(error: dict, data: Any) -> tuple:
+    """The key that a complaint about several keys is about: the first of its words that is a key there, as ``shutter.exposure_ms`` may be."""
+    for part in error["loc"] if error["type"] == "value_error" else ():
+        data = data[part] if isinstance(data, (dict, list)) else None
+    words = error["msg"].removeprefix("Value error, ").split(", got")[0].split() if error["type"] == "value_error" else ()
+    for word in words:
+        path, node = tuple(word.rstrip(",:;").split(".")), data
+        for part in path:
+            node = node[part] if isinstance(node, dict) and part in node else None
+        if node is not None:
+            return path
+    return ()
 
 
 def _fields(model: type[BaseModel], loc: tuple) -> list[str]:

@@ -23,9 +23,13 @@ WIDEST = {"brown_conrady": math.radians(86.0), "kannala_brandt": math.radians(89
 """Largest angle between the optical axis and a ray at unit depth: depth along the axis means nothing near 90 degrees."""
 COUNTS = {"brown_conrady": (4, 5, 8), "kannala_brandt": (4,)}
 """Model -> how many coefficients it may have."""
-_ITERATIONS = 12
+_ITERATIONS = 32
 _TOLERANCE = 1e-10
 _STEPS = 4096
+_OUTWARDS = 32
+"""Steps from the centre to a point whose ray is not found at once."""
+_BLOCK = 65536
+"""Points that are inverted at a time, for the sake of the cache."""
 
 
 @dataclass(frozen=True)
@@ -103,19 +107,53 @@ class Distortion:
                 gain = np.where(d > 1e-8, np.tan(angle) / np.maximum(d, 1e-8), 1.0)
                 lost = ~(angle <= math.atan(self.reach))
             return np.where(lost, np.nan, u * gain), np.where(lost, np.nan, v * gain)
-        reach = self.reach
-        x, y = self._first_guess(u, v, reach)
-        h = 1e-6
-        with np.errstate(all="ignore"):
-            for _ in range(_ITERATIONS):
-                a, b = self._forward(x, y)
-                (xa, xb), (ya, yb) = self._forward(x + h, y), self._forward(x, y + h)
-                j = (xa - a) / h, (ya - a) / h, (xb - b) / h, (yb - b) / h
-                det = j[0] * j[3] - j[1] * j[2]
-                x, y = x + (j[3] * (u - a) - j[1] * (v - b)) / det, y + (j[0] * (v - b) - j[2] * (u - a)) / det
-            a, b = self._forward(x, y)
-            lost = ~((np.hypot(a - u, b - v) < _TOLERANCE * (1 + np.hypot(u, v))) & (np.hypot(x, y) <= reach))
+        blocks = (self._inverse(u.ravel()[i : i + _BLOCK], v.ravel()[i : i + _BLOCK]) for i in range(0, max(u.size, 1), _BLOCK))
+        x, y = (np.concatenate(parts).reshape(u.shape) for parts in zip(*blocks, strict=True))
+        return x, y
+
+    def _inverse(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``undistort`` of points [n]: what Newton's method does not reach from the radial part alone is followed outwards from the centre."""
+        x, y, lost = self._newton(u, v, *self._first_guess(u, v, self.reach))
+        if lost.any():
+            left, a, b = np.flatnonzero(lost), np.zeros(lost.sum()), np.zeros(lost.sum())
+            for share in np.linspace(0.0, 1.0, _OUTWARDS + 1)[1:]:
+                a, b, astray = self._newton(share * u[left], share * v[left], a, b)
+                left, a, b = left[~astray], a[~astray], b[~astray]
+            x[left], y[left], lost[left] = a, b, False
         return np.where(lost, np.nan, x), np.where(lost, np.nan, y)
+
+    def _newton(self, u: np.ndarray, v: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rays [n] from first guesses, and which of them are none: not found, beyond ``reach`` or in a part of the image that is folded over. A step
+        that leads further away is halved."""
+        x, y, scale, left = x.copy(), y.copy(), np.ones(len(u)), np.arange(len(u))
+        limit, reach = _TOLERANCE * (1 + np.hypot(u, v)), self.reach
+        with np.errstate(all="ignore"):
+            a, b = self._forward(x, y)
+            for _ in range(_ITERATIONS):
+                miss = np.hypot(a[left] - u[left], b[left] - v[left])
+                left = left[~(miss < limit[left])]
+                if not len(left):
+                    break
+                at, to = (x[left], y[left]), (u[left] - a[left], v[left] - b[left])
+                xx, xy, yy = self._slopes(*at)
+                share = scale[left] / (xx * yy - xy * xy)
+                x_new, y_new = at[0] + (yy * to[0] - xy * to[1]) * share, at[1] + (xx * to[1] - xy * to[0]) * share
+                a_new, b_new = self._forward(x_new, y_new)
+                nearer = np.hypot(a_new - u[left], b_new - v[left]) < np.hypot(*to)
+                good = left[nearer]
+                x[good], y[good], a[good], b[good] = x_new[nearer], y_new[nearer], a_new[nearer], b_new[nearer]
+                scale[left] = np.where(nearer, np.minimum(2 * scale[left], 1.0), scale[left] / 2)
+            xx, xy, yy = self._slopes(x, y)
+            met = np.hypot(a - u, b - v) < limit
+            return x, y, ~(met & (np.hypot(x, y) <= reach) & (xx > 0) & (xx * yy > xy * xy))
+
+    def _slopes(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Derivatives of ``_forward``: of the image's x by x, of either coordinate by the other (they are equal), of its y by y."""
+        r2, (p1, p2) = x * x + y * y, self.coefficients[2:4]
+        gain, k = self._gain(r2), (*self.coefficients, *([0.0] * (8 - len(self.coefficients))))
+        over, under = k[0] + r2 * (2 * k[1] + 3 * r2 * k[4]), k[5] + r2 * (2 * k[6] + 3 * r2 * k[7])
+        grows = 2 * (over - gain * under) / (1 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
+        return gain + x * x * grows + 2 * p1 * y + 6 * p2 * x, x * y * grows + 2 * p1 * x + 2 * p2 * y, gain + y * y * grows + 6 * p1 * y + 2 * p2 * x
 
     def _first_guess(self, u: np.ndarray, v: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
         """The inverse of the radial part alone, from a table: near enough for Newton's method to stay on the right branch."""

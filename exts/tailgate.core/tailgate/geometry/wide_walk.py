@@ -69,9 +69,11 @@ SHARED = """
     static constexpr auto most = [](f8 a, f8 b) { return a > b ? a : b; };
     static constexpr auto bits = [](i8 lanes) -> unsigned { return __builtin_bit_cast(unsigned char, __builtin_convertvector(lanes, b8)); };
 
-    // Visit the leaves that a ray may meet up to `reach`, the nearer first, until `leaf` returns true.
+    // Visit the leaves that a ray may meet up to `reach`, the nearer first, until `leaf` returns true. A ray that is not a number meets nothing.
     static constexpr auto descend = [](const f8* rows, const Ray& ray, const float& reach, auto&& leaf) {
 #pragma clang fp contract(fast)
+        const float all = ray.sx + ray.sy + ray.sz + ray.to_near[0] + ray.to_near[1] + ray.to_near[2];
+        if (all != all) return false;
         Entry stack[512];
         int top = 0, child = 0;
         const f4 inverse = ray.inverse, wider = ray.wider, to_near = ray.to_near, to_far = ray.to_far;

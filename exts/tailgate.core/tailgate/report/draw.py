@@ -45,6 +45,10 @@ class Limits:
         scaled = np.log(np.where(valid, distance, 1.0) / self.near) / np.log(self.far / self.near)
         return np.where(valid, 1 - np.clip(scaled, 0, 1), np.nan)
 
+    def words(self, *distances: np.ndarray) -> str:
+        """The scale for a title; ``none`` where no distance is shown."""
+        return str(self) if any((np.isfinite(d) & (d > 0)).any() for d in map(host, distances)) else "none"
+
     def __str__(self) -> str:
         return f"{self.near:.3g}-{self.far:.3g} m"
 
@@ -120,7 +124,7 @@ def overlay(frame: Frame, sensor: str, width: int | None = None) -> np.ndarray:
     colors = frame_colors(frame)
     image = resize(_tinted(frame, camera, base, colors), *size)
     picture = Image.fromarray(image)
-    draw = ImageDraw.Draw(picture)
+    draw, tags = ImageDraw.Draw(picture), []
     for row in np.argsort(-np.nan_to_num(camera.view.range), kind="stable"):
         box = (np.asarray(camera.view.bbox_tight[row], dtype=float) + [0, 0, 1, 1]) * scale
         if camera.view.bbox_tight[row][0] < 0:
@@ -128,7 +132,7 @@ def overlay(frame: Frame, sensor: str, width: int | None = None) -> np.ndarray:
         name = frame.objects.class_name[row]
         draw.rectangle([*box[:2], *np.maximum(box[2:] - 1, box[:2])], outline=colors[name], width=max(1, round(size[0] / 320)))
         text = f"{name} {camera.view.range[row]:.0f} m" if size[0] >= 480 else name
-        _tag(draw, box, text, colors[name], size)
+        _tag(draw, box, (text, colors[name]), size, tags)
     return np.asarray(picture)
 
 
@@ -143,36 +147,41 @@ def _tinted(frame: Frame, camera: SensorFrame, base: np.ndarray, colors: Mapping
     return np.round(out).astype(np.uint8)
 
 
-def _tag(draw: Any, box: np.ndarray, text: str, color: Color, size: tuple[int, int]) -> None:
-    """A class name on its colour, above the box where there is room, else inside its upper edge."""
+def _tag(draw: Any, box: np.ndarray, tag: tuple[str, Color], size: tuple[int, int], taken: list[tuple]) -> None:
+    """A class name on its colour, above the box, inside its upper edge, below or higher up: where it covers none of ``taken``, the names before."""
+    text, color = tag
     height = max(10, min(15, size[0] // 36))
     length = font(height).getlength(plain(text)) + 6
     left = float(np.clip(box[0], 0, max(0, size[0] - length)))
-    top = box[1] - height - 4 if box[1] >= height + 4 else box[1]
+    step = height + 4
+    places = [y for y in (box[1] - step, box[1], box[3], box[1] - 2 * step, box[1] + step, box[1] - 3 * step) if 0 <= y <= size[1] - step]
+    places = places or [float(np.clip(box[1], 0, max(0, size[1] - step)))]
+    free = (y for y in places if not any(left < t[2] and t[0] < left + length and y < t[3] and t[1] < y + step for t in taken))
+    top = next(free, places[0])
+    taken.append((left, top, left + length, top + step))
     draw.rectangle([left, top, left + length, top + height + 3], fill=color)
     write(draw, (left + 3, top + height / 2 + 1.5), text, height, VOID, anchor="lm")
 
 
-def nearest_echo(lidar: SensorFrame) -> np.ndarray:
-    """Index of the nearest return along the echo axis, int [beams, columns, 1]; 0 where there is none."""
-    distance = host(lidar.channel("range"))
-    return np.argmin(np.where(distance > 0, distance, np.inf), axis=2)[..., None]
+def echo_words(lidar: SensorFrame) -> str:
+    """Which echo panoramas show, where there are several."""
+    return ", strongest echo" if host(lidar.channel("range")).shape[2] > 1 else ""
 
 
 def scan_order(lidar: SensorFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Rows from the highest beam to the lowest and columns from the left (+180 deg) over straight ahead to the right."""
-    azimuth, elevation = (np.deg2rad(host(lidar.channel(c)).astype(np.float64)) for c in ("azimuth", "elevation"))
+    """Rows from the highest beam to the lowest and columns from the left (+180 deg) over straight ahead to the right, of a LiDAR mounted upside down
+    as well."""
+    upright = -1.0 if lidar.T_world_sensor[0][2, 2] < 0 else 1.0
+    azimuth, elevation = (upright * np.deg2rad(host(lidar.channel(c)).astype(np.float64)) for c in ("azimuth", "elevation"))
     across = np.arctan2(np.sin(azimuth).mean(axis=0), np.cos(azimuth).mean(axis=0))
     return np.argsort(-elevation.mean(axis=1), kind="stable"), np.argsort(-across, kind="stable")
 
 
 def scan(lidar: SensorFrame, channel: str) -> np.ndarray:
-    """A channel of the nearest return as a panorama [beams, columns], high beams on top and straight ahead in the middle; no return = 0."""
-    rows, columns = scan_order(lidar)
-    echo = nearest_echo(lidar)
-    values = np.take_along_axis(host(lidar.channel(channel)), echo, axis=2)[..., 0]
-    hit = np.take_along_axis(host(lidar.channel("range")), echo, axis=2)[..., 0] > 0
-    return np.where(hit, values, 0)[np.ix_(rows, columns)]
+    """A channel of the first listed return, the strongest, as a panorama [beams, columns], high beams on top and straight ahead in the middle; no
+    return = 0, for where the strongest is lost the next does not step in."""
+    values, hit = host(lidar.channel(channel))[..., 0], host(lidar.channel("range"))[..., 0] > 0
+    return np.where(hit, values, 0)[np.ix_(*scan_order(lidar))]
 
 
 def lidar_range(lidar: SensorFrame, width: int = 1024, height: int = 192, limits: Limits | None = None) -> np.ndarray:
@@ -182,10 +191,15 @@ def lidar_range(lidar: SensorFrame, width: int = 1024, height: int = 192, limits
     return resize(color_map((limits or Limits.of(distance)).share(pixels)), width, height, smooth=False)
 
 
-def lidar_intensity(lidar: SensorFrame, width: int = 1024, height: int = 192) -> np.ndarray:
-    """Intensity panorama on a square-root scale from 0 to the 99th percentile of the returns; no return almost black."""
+def brightest(lidar: SensorFrame) -> float:
+    """99th percentile of the returns' intensity, above 0."""
     distance, intensity = scan(lidar, "range"), scan(lidar, "intensity").astype(np.float64)
-    top = max(float(np.quantile(intensity[distance > 0], 0.99)), 1e-6) if (distance > 0).any() else 1.0
+    return max(float(np.quantile(intensity[distance > 0], 0.99)), 1e-6) if (distance > 0).any() else 1.0
+
+
+def lidar_intensity(lidar: SensorFrame, width: int = 1024, height: int = 192, top: float | None = None) -> np.ndarray:
+    """Intensity panorama on a square-root scale from 0 to ``top``, by default ``brightest``; no return almost black."""
+    distance, intensity, top = scan(lidar, "range"), scan(lidar, "intensity").astype(np.float64), top or brightest(lidar)
     share = _columns(np.where(distance > 0, np.sqrt(np.clip(intensity / top, 0, 1)), -np.inf), width, np.maximum)
     return resize(color_map(share, "magma"), width, height, smooth=False)
 

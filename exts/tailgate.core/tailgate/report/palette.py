@@ -35,7 +35,7 @@ VERDICT_COLORS: dict[str, Color] = {
 
 _APART = (0.22, 0.16, 0.1, 0.05)
 """OKLab distances asked of two class colours in one picture, in order of preference."""
-_PLAIN = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "≥": ">=", "≤": "<=", "‖": "|", "−": "-", "✓": "+", "✗": "x", "²": "2"})
+_PLAIN = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "≥": ">=", "≤": "<=", "‖": "|", "−": "-", "✓": "+", "✗": "x", "²": "^2"})
 
 
 def oklch(lightness: float, chroma: float, hue_deg: float) -> Color:

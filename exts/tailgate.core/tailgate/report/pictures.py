@@ -88,8 +88,8 @@ def frame_pictures(frame: Frame) -> tuple[Picture, ...]:
         if "rgb" in device.channels:
             pictures.append(_jpeg("Camera with labelled objects", draw.overlay(frame, camera, WIDTH)))
         if "distance_to_image_plane" in device.channels:
-            limits = draw.Limits.of(device.channels["distance_to_image_plane"])
-            pictures.append(_jpeg(f"Depth, bright = near ({limits})", draw.resize(draw.depth(device, limits), WIDTH, height)))
+            limits = draw.Limits.of(z := device.channels["distance_to_image_plane"])
+            pictures.append(_jpeg(f"Depth, bright = near ({limits.words(z)})", draw.resize(draw.depth(device, limits), WIDTH, height)))
         if "semantic_segmentation" in device.channels:
             pictures.append(_png("Labels", draw.resize(draw.semantic(device, frame.labels), WIDTH, height, smooth=False)))
     above = lidar or (camera if camera and "distance_to_image_plane" in frame.sensors[camera].channels else None)
@@ -98,7 +98,8 @@ def frame_pictures(frame: Frame) -> tuple[Picture, ...]:
     if lidar:
         device = frame.sensors[lidar]
         limits = draw.Limits.of(device.channel("range"))
-        pictures.append(_png(f"LiDAR range, bright = near ({limits})", draw.lidar_range(device, 2 * WIDTH, STRIP, limits), wide=True))
+        title = f"LiDAR range{draw.echo_words(device)}, bright = near ({limits.words(device.channel('range'))})"
+        pictures.append(_png(title, draw.lidar_range(device, 2 * WIDTH, STRIP, limits), wide=True))
     return tuple(pictures)
 
 

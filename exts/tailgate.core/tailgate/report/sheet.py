@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TILE, GAP, PAD, CAPTION, STRIP = 620, 20, 12, 84, 76
 WHOLE, HALF = TILE - 2 * PAD, (TILE - 3 * PAD) // 2
+LOWEST, TALLEST = 24, 1.5
+"""Least height of a camera's picture [px], and the largest as a share of its width."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,10 @@ def _panels(frame: Frame) -> list[_Panel]:
     if lidar:
         device = frame.sensors[lidar]
         limits = draw.Limits.of(device.channel("range"))
-        panels.append(_Panel(f"{lidar}: range {limits}", True, STRIP, lambda w, h: draw.lidar_range(device, w, h, limits)))
+        echo, far = draw.echo_words(device), limits.words(device.channel("range"))
+        panels.append(_Panel(f"{lidar}: range {far}{echo}", True, STRIP, lambda w, h: draw.lidar_range(device, w, h, limits)))
         if "intensity" in device.channels:
-            panels.append(_Panel(f"{lidar}: intensity", True, STRIP, lambda w, h: draw.lidar_intensity(device, w, h)))
+            panels.append(_Panel(f"{lidar}: intensity{echo}", True, STRIP, lambda w, h: draw.lidar_intensity(device, w, h)))
     return panels
 
 
@@ -207,16 +210,37 @@ def _camera_panels(frame: Frame, name: str) -> list[_Panel]:
         return []
     rows, columns = draw.host(channels[shown[0]]).shape[:2]
     wide = columns > 2 * rows
-    height = round((WHOLE if wide else HALF) * rows / columns)
-    panels = []
+    height = _height((rows, columns), WHOLE if wide else HALF)
+    paints = {}
     if "rgb" in shown:
-        panels.append(_Panel(f"{name}: colour", wide, height, lambda w, h: _exact(draw.overlay(frame, name, w), w, h)))
+        paints["colour"] = lambda w, h: _exact(draw.overlay(frame, name, w), w, h)
     if "distance_to_image_plane" in shown:
         limits = draw.Limits.of(channels["distance_to_image_plane"])
-        panels.append(_Panel(f"{name}: depth {limits}", wide, height, lambda w, h: draw.resize(draw.depth(device, limits), w, h)))
+        paints[f"depth {limits.words(channels['distance_to_image_plane'])}"] = lambda w, h: draw.resize(draw.depth(device, limits), w, h)
     if "semantic_segmentation" in shown:
-        panels.append(_Panel(f"{name}: labels", wide, height, lambda w, h: draw.resize(draw.semantic(device, frame.labels), w, h, smooth=False)))
-    return panels
+        paints["labels"] = lambda w, h: draw.resize(draw.semantic(device, frame.labels), w, h, smooth=False)
+    return [_Panel(f"{name}: {what}", wide, height, _boxed(paint, (rows, columns))) for what, paint in paints.items()]
+
+
+def _height(shape: tuple[int, ...], width: int) -> int:
+    """Height of the picture of an image [rows, columns, ...] that is ``width`` wide, within bounds that a sheet can show."""
+    return int(np.clip(round(width * shape[0] / shape[1]), LOWEST, TALLEST * width))
+
+
+def _boxed(paint: Callable[[int, int], np.ndarray], shape: tuple[int, ...]) -> Callable[[int, int], np.ndarray]:
+    """``paint`` in the middle of a dark panel where that has not the image's shape [rows, columns, ...]."""
+
+    def boxed(width: int, height: int) -> np.ndarray:
+        if abs(height - width * shape[0] / shape[1]) <= 1:
+            return paint(width, height)
+        scale = min(width / shape[1], height / shape[0])
+        w, h = (max(1, round(scale * n)) for n in (shape[1], shape[0]))
+        out = np.full((height, width, 3), VOID, np.uint8)
+        top, left = (height - h) // 2, (width - w) // 2
+        out[top : top + h, left : left + w] = paint(w, h)
+        return out
+
+    return boxed
 
 
 def _exact(image: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -239,7 +263,7 @@ def _effect_row(name: str, frames: Sequence[Frame], cell: int) -> Image.Image:
         for i, frame in enumerate(frames):
             x = i * (cell + GAP)
             if line.change and not i:
-                for k, words in enumerate(("change against off:", "orange farther, blue nearer,", "magenta lost, white gained")):
+                for k, words in enumerate(("change against off:", line.change, "magenta lost, white gained")):
                     write(pen, (x + cell, y + 18 + 20 * k), words, 13, FAINT, anchor="rs")
                 continue
             image.paste(Image.fromarray(line.paint(frame, cell, line.height)), (x, y))
@@ -253,7 +277,8 @@ class _Line:
     title: str
     height: int
     paint: Callable[[Frame, int, int], np.ndarray]
-    change: bool = False
+    change: str = ""
+    """What the colours of a change mean; nothing for a line that shows no change."""
 
 
 def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str]:
@@ -263,8 +288,8 @@ def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str
     camera, lidar = first(before, "camera"), first(before, "lidar")
     if camera and "rgb" in before.sensors[camera].channels:
         shape = draw.host(before.sensors[camera].channels["rgb"]).shape
-        height = round(cell * shape[0] / shape[1])
-        color = _Line("colour", height, lambda f, w, h: draw.resize(draw.rgb(f.sensors[camera]), w, h))
+        height = _height(shape, cell)
+        color = _Line("colour", height, lambda f, w, h: _boxed(lambda w, h: draw.resize(draw.rgb(f.sensors[camera]), w, h), shape)(w, h))
         if _differs(before, after, camera, "rgb"):
             lines += [color, _close_up(frames, camera, height)]
         if _differs(before, after, camera, "distance_to_image_plane"):
@@ -272,7 +297,7 @@ def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str
     if lidar and _differs(before, after, lidar, "range"):
         lines += _distance_lines(frames, lidar, STRIP)
     if lidar and _differs(before, after, lidar, "intensity"):
-        lines.append(_Line("LiDAR intensity", STRIP, lambda f, w, h: draw.lidar_intensity(f.sensors[lidar], w, h)))
+        lines += _intensity_lines(frames, lidar)
     if lines:
         return lines, "only what changes is shown"
     if camera and "rgb" in before.sensors[camera].channels:
@@ -297,7 +322,9 @@ def _close_up(frames: Sequence[Frame], camera: str, height: int) -> _Line:
         image = draw.rgb(frame.sensors[camera])
         tall, wide = min(-(-h // CLOSER), image.shape[0]), min(-(-w // CLOSER), image.shape[1])
         top, left = (int(np.clip(at - size // 2, 0, n - size)) for at, size, n in zip((v, u), (tall, wide), image.shape[:2], strict=True))
-        return draw.resize(image[top : top + tall, left : left + wide], w, h, smooth=False)
+        part = image[top : top + tall, left : left + wide]
+        whole = (tall, wide) == (-(-h // CLOSER), -(-w // CLOSER))
+        return _boxed(lambda w, h: draw.resize(part, w, h, smooth=False), (h, w) if whole else part.shape)(w, h)
 
     return _Line("close-up", height, paint)
 
@@ -320,14 +347,40 @@ def _distance_lines(frames: Sequence[Frame], sensor: str, height: int) -> list[_
 
     def paint(frame: Frame, w: int, h: int) -> np.ndarray:
         device = frame.sensors[sensor]
-        return draw.lidar_range(device, w, h, limits) if lidar else draw.resize(draw.depth(device, limits), w, h)
+        if lidar:
+            return draw.lidar_range(device, w, h, limits)
+        return _boxed(lambda w, h: draw.resize(draw.depth(device, limits), w, h), grids[0].shape)(w, h)
 
     def paint_change(frame: Frame, w: int, h: int) -> np.ndarray:
-        return draw.resize(draw.signed_change(grids[0], grid(frame), scale), w, h, smooth=not lidar)
+        change = draw.signed_change(grids[0], grid(frame), scale)
+        if lidar:
+            return draw.resize(change, w, h, smooth=False)
+        return _boxed(lambda w, h: draw.resize(change, w, h), change.shape)(w, h)
 
-    word = "LiDAR range" if lidar else "depth"
+    word = f"LiDAR range{draw.echo_words(frames[0].sensors[sensor])}" if lidar else "depth"
     unit = f"{100 * scale:.2g} cm" if scale < 1 else f"{scale:.2g} m"
-    return [_Line(word, height, paint), _Line(f"change of {word} ± {unit}", height, paint_change, change=True)]
+    return [_Line(word, height, paint), _Line(f"change of {word} ± {unit}", height, paint_change, "orange farther, blue nearer,")]
+
+
+def _intensity_lines(frames: Sequence[Frame], sensor: str) -> list[_Line]:
+    """Intensity and its change against the first frame, on scales common to the row."""
+
+    def grid(frame: Frame) -> np.ndarray:
+        """1 more than the intensity, for a return may have none; 0 where nothing returns."""
+        device = frame.sensors[sensor]
+        return np.where(draw.scan(device, "range") > 0, 1.0 + draw.scan(device, "intensity"), 0.0)
+
+    grids, top = [grid(frame) for frame in frames], draw.brightest(frames[0].sensors[sensor])
+    scale, word = _change_scale(grids), f"LiDAR intensity{draw.echo_words(frames[0].sensors[sensor])}"
+    return [
+        _Line(word, STRIP, lambda f, w, h: draw.lidar_intensity(f.sensors[sensor], w, h, top)),
+        _Line(
+            f"change of {word} ± {scale:.2g}",
+            STRIP,
+            lambda f, w, h: draw.resize(draw.signed_change(grids[0], grid(f), scale), w, h, smooth=False),
+            "orange brighter, blue darker,",
+        ),
+    ]
 
 
 def _change_scale(grids: Sequence[np.ndarray]) -> float:

@@ -189,7 +189,8 @@ def _annotate(draw: Any, frame: Frame, boxes: list[np.ndarray | None], window: W
 
 
 def _name_boxes(draw: Any, frame: Frame, boxes: list[np.ndarray | None], window: Window, taken: list[tuple]) -> None:
-    """Class names right, left, above or below their boxes, where they cover nothing in ``taken``, no box and no other name; else left out."""
+    """Class names on dark plates right, left, above or below their boxes, where they cover nothing in ``taken``, no box and no other name; else left
+    out."""
     size = 12
     colors = frame_colors(frame)
     taken = [*taken, *((*corners.min(axis=0), *corners.max(axis=0)) for corners in boxes if corners is not None)]
@@ -198,11 +199,12 @@ def _name_boxes(draw: Any, frame: Frame, boxes: list[np.ndarray | None], window:
             continue
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
         length, x, y = font(size).getlength(plain(name)), (left + right) / 2, (top + bottom) / 2
-        places = [(right + 5, y), (left - 5 - length, y), (x - length / 2, top - 10), (x - length / 2, bottom + 10)]
-        for px, py in [*places, (right + 5, y - 14), (right + 5, y + 14), (left - 5 - length, y - 14), (left - 5 - length, y + 14)]:
-            area = (px, py - size / 2, px + length, py + size / 2)
+        places = [(right + 6, y), (left - 6 - length, y), (x - length / 2, top - 11), (x - length / 2, bottom + 11)]
+        for px, py in [*places, *((px, y + dy) for dy in (-14, 14, -28, 28) for px in (right + 6, left - 6 - length))]:
+            area = (px - 2, py - size / 2 - 1, px + length + 2, py + size / 2 + 1)
             inside = area[0] >= 2 and area[1] >= 2 and area[2] <= window.width - 2 and area[3] <= window.height - 2
             if inside and not any(area[0] < t[2] and t[0] < area[2] and area[1] < t[3] and t[1] < area[3] for t in taken):
                 taken.append(area)
+                draw.rectangle(area, fill=VOID)
                 write(draw, (px, py), name, size, colors[name], anchor="lm")
                 break

@@ -92,7 +92,11 @@ def overlaps(spec: RunSpec) -> list[str]:
     for scenario in (s for s in spec.scenarios.values() if s.ticks > 1):
         for name, mounted in spec.rig.sensors.items():
             model = mounted.model
-            lasts = 1e-3 * (model.shutter or Shutter()).readout_ms if model.type == "camera" else model.azimuth_fov_deg / 360 / model.rate_hz
+            if model.type == "camera":
+                shutter = model.shutter or Shutter()
+                lasts = 1e-3 * (shutter.readout_ms + shutter.exposure_ms)
+            else:
+                lasts = model.azimuth_fov_deg / 360 / model.rate_hz
             if lasts > scenario.tick_s * 1.001:
                 out.append(f"{scenario.name}: a frame of {name} takes {lasts:.3g} s, and ticks are {scenario.tick_s:g} s apart: its frames overlap")
     return out

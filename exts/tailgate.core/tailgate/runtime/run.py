@@ -230,5 +230,5 @@ def plan_of(spec: RunSpec) -> dict[str, Any]:
         "reference": spec.budget.reference.kind,
         "gate": spec.budget.gate.mode,
         "at most": f"{limits.rounds} rounds of {limits.batches_per_round} batches of {limits.batch_clips} clips",
-        **({"note": " ".join(foresee(spec))} if foresee(spec) else {}),
+        **({"notes": notes} if (notes := foresee(spec)) else {}),
     }

@@ -109,7 +109,9 @@ def mosaic(signal: np.ndarray) -> np.ndarray:
 
 
 def demosaic(raw: np.ndarray, full: float) -> np.ndarray:
-    """Colours from a mosaic by OpenCV's edge-aware interpolation in 16 bits, float32 [H, W, 3]; an image of at least 4 x 4 photosites."""
+    """Colours from a mosaic by OpenCV's edge-aware interpolation in 16 bits, float32 [H, W, 3]; one too small for it is mirrored at its borders."""
+    if min(raw.shape) < 4:
+        return demosaic(np.pad(raw, 4, mode="reflect"), full)[4:-4, 4:-4]
     cv2 = need("cv2")
     code = PEDESTAL + (1 - PEDESTAL) * np.clip(raw / full, -PEDESTAL / (1 - PEDESTAL), 1)
     colours = cv2.demosaicing(np.rint(65535 * code).astype(np.uint16), cv2.COLOR_BayerRGGB2RGB_EA)

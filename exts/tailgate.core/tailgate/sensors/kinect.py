@@ -35,6 +35,9 @@ wp.set_module_options({"enable_backward": False})
 DISPARITY_CONSTANT = 586.0 * 0.075
 """Infrared focal length times base line [px m] (Khoshelham and Elberink 2012): disparity = DISPARITY_CONSTANT / z."""
 
+WIDEST = 4
+"""Columns of the infrared camera's image per column of the colour camera's, at most."""
+
 
 @dataclass(frozen=True)
 class KinectResponse(Parameters):
@@ -114,8 +117,9 @@ class KinectResponse(Parameters):
         return 2.0 * math.pi * DISPARITY_CONSTANT / self.noise_period if self.noise_period > 0 else 0.0
 
     def seen_width(self, width: int, focal: float, near: float) -> int:
-        """Columns of the infrared camera's image that hold all the colour camera sees in ``width`` columns."""
-        return width + math.ceil(self.camera_offset * focal / near)
+        """Columns of the infrared camera's image that hold all the colour camera sees in ``width`` columns, at most ``WIDEST`` times as many: what is
+        so near that it would move further is not measured."""
+        return width + min(math.ceil(self.camera_offset * focal / near), (WIDEST - 1) * width)
 
 
 @wp.struct

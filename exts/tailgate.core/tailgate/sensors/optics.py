@@ -5,7 +5,7 @@ Sources: falloff with the fourth power of the cosine of the field angle (ISO 903
 "Calibration and removal of lateral chromatic aberration in images"); glare as a share of the light spread over the whole image (ISO 9358, veiling
 glare index) and bloom as one spread around its source (Talvala et al. 2007, "Veiling glare in high dynamic range imaging").
 """
-# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
+
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from tailgate.geometry.rays import strips
 
 wp.set_module_options({"enable_backward": False})
 
-COARSE = wp.constant(8)
-"""Side of the blocks on which wide halos are computed [px]."""
+CELLS_PER_RADIUS = 2.5
+"""Cells of the coarse grid on which halos are computed that a halo's radius holds at least; narrow ones are computed on the pixels."""
+HALO_REACH = 4.0
+"""Where a halo ends, in standard deviations: sources are so much brighter than what is around them that an earlier end would show."""
 
 
 @lru_cache(maxsize=8)
@@ -127,36 +129,47 @@ def spread_kernel(
 
 
 @wp.kernel
-def shrink_kernel(src: wp.array(dtype=wp.vec3, ndim=2), out: wp.array(dtype=wp.vec3, ndim=2)):
-    """Mean of each block of COARSE x COARSE pixels; blocks at the border may be smaller."""
-    i, j = wp.tid()
-    total = wp.vec3(0.0, 0.0, 0.0)
-    count = float(0.0)
-    for y in range(i * COARSE, wp.min((i + 1) * COARSE, src.shape[0])):
-        for x in range(j * COARSE, wp.min((j + 1) * COARSE, src.shape[1])):
-            total += src[y, x]
-            count += 1.0
-    out[i, j] = total / count
+def shrink_kernel(
+    src: wp.array(dtype=wp.vec3, ndim=2), weights: wp.array(dtype=wp.float32, ndim=2), axis: int, strip: int, out: wp.array(dtype=wp.vec3, ndim=2)
+):
+    """Weighted sum along columns (axis 0) or rows (axis 1) about the centre of each cell, a thread works through ``strip`` of a row. ``weights``
+    [cells, 2 side + 1] begin ``side / 2`` pixels before the cell and are 0 outside the image."""
+    y = wp.tid() * strip / out.shape[1]
+    side = (weights.shape[1] - 1) / 2
+    for x in range(wp.tid() * strip % out.shape[1], wp.tid() * strip % out.shape[1] + strip):
+        cell = wp.where(axis == 0, y, x)
+        first = cell * side - side / 2
+        total = wp.vec3(0.0, 0.0, 0.0)
+        for k in range(wp.max(-first, 0), wp.min(2 * side + 1, src.shape[axis] - first)):
+            if axis == 0:
+                total += src[first + k, x] * weights[cell, k]
+            else:
+                total += src[y, first + k] * weights[cell, k]
+        out[y, x] = total
 
 
 @wp.kernel
-def scatter_kernel(light: wp.array(dtype=wp.vec3, ndim=2), halo: wp.array(dtype=wp.vec3, ndim=2), mean: wp.vec3, bloom: float, glare: float):
-    """Spread a share of the light around its source, and of all that a share over the image."""
-    y, x = wp.tid()
-    around = between(halo, (float(y) + 0.5) / float(COARSE) - 0.5, (float(x) + 0.5) / float(COARSE) - 0.5)
-    light[y, x] = (light[y, x] * (1.0 - bloom) + around * bloom) * (1.0 - glare) + mean * glare
+def scatter_kernel(
+    light: wp.array(dtype=wp.vec3, ndim=2), halo: wp.array(dtype=wp.vec3, ndim=2), side: float, mean: wp.vec3, bloom: float, glare: float, strip: int
+):
+    """Spread a share of the light around its source, and of all that a share over the image. ``halo`` has cells ``side`` pixels wide; a thread works
+    through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / light.shape[1]
+    for x in range(wp.tid() * strip % light.shape[1], wp.tid() * strip % light.shape[1] + strip):
+        around = between(halo, (float(y) + 0.5) / side - 0.5, (float(x) + 0.5) / side - 0.5)
+        light[y, x] = (light[y, x] * (1.0 - bloom) + around * bloom) * (1.0 - glare) + mean * glare
 
 
-def spread_taps(blur: float) -> np.ndarray:
-    """Gaussian weights with unit sum, float32 [2 r + 1], r = ceil(2.5 blur)."""
-    radius = int(np.ceil(2.5 * max(blur, 0.0)))
+def spread_taps(blur: float, reach: float = 2.5) -> np.ndarray:
+    """Gaussian weights with unit sum, float32 [2 r + 1], r = ceil(reach blur)."""
+    radius = int(np.ceil(reach * max(blur, 0.0)))
     weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(blur, 1e-3)) ** 2)
     return (weight / weight.sum()).astype(np.float32)
 
 
-def spread(light: wp.array, blur: float) -> wp.array:
-    """Light after a Gaussian point spread of standard deviation ``blur`` [px]."""
-    taps = spread_taps(blur)
+def spread(light: wp.array, blur: float, reach: float = 2.5) -> wp.array:
+    """Light after a Gaussian point spread of standard deviation ``blur`` [px] that ends at ``reach`` of them."""
+    taps = spread_taps(blur, reach)
     if len(taps) == 1:
         return light
     weights, one, both = wp.array(taps, dtype=wp.float32, device=light.device), wp.empty_like(light), wp.empty_like(light)
@@ -184,17 +197,51 @@ def through_lens(light: wp.array, intrinsics: Intrinsics, r: object) -> wp.array
         light = out
     light = spread(light, r.blur)
     if r.bloom or r.glare:
-        small = wp.empty(tuple(-(-n // COARSE) for n in shape), dtype=wp.vec3, device=device)
-        wp.launch(shrink_kernel, dim=small.shape, inputs=[light, small], device=device)
-        mean = wp.vec3(*map(float, np.tensordot(block_shares(shape), small.numpy(), 2)))
-        halo = spread(small, r.bloom_radius / COARSE)
-        wp.launch(scatter_kernel, dim=shape, inputs=[light, halo, mean, r.bloom, r.glare], device=device)
+        side, sigma = coarse_grid(r.bloom_radius if r.bloom else np.inf, shape)
+        small = shrunk(light, side)
+        weights = (weights_on_grid(n, side).sum(1) / n for n in shape)
+        mean = wp.vec3(*map(float, np.tensordot(np.outer(*weights), small.numpy(), 2)))
+        halo = spread(small, sigma, HALO_REACH) if r.bloom and r.bloom_radius > 0 else small
+        threads, strip = strips(light.size, device, shape[1])
+        wp.launch(scatter_kernel, dim=threads, inputs=[light, halo, float(side), mean, r.bloom, r.glare, strip], device=device)
     return light
 
 
-def block_shares(shape: tuple[int, int]) -> np.ndarray:
-    """Share of an image's pixels in each block of ``shrink_kernel``."""
-    return np.outer(*(np.diff(np.append(np.arange(0, n, COARSE), n)) / n for n in shape))
+def shrunk(light: wp.array, side: int) -> wp.array:
+    """Light on a grid of cells ``side`` pixels wide, its mean about the centre of each: pixels count as they do where the grid is interpolated, so
+    that light keeps its place."""
+    for axis in (0, 1) if side > 1 else ():
+        taps = wp.array(taps_on_grid(light.shape[axis], side), dtype=wp.float32, device=light.device)
+        cells = len(taps)
+        out = wp.empty((cells, light.shape[1]) if axis == 0 else (light.shape[0], cells), dtype=wp.vec3, device=light.device)
+        threads, strip = strips(out.size, light.device, out.shape[1])
+        wp.launch(shrink_kernel, dim=threads, inputs=[light, taps, axis, strip, out], device=light.device)
+        light = out
+    return light
+
+
+def coarse_grid(radius: float, shape: tuple[int, int]) -> tuple[int, float]:
+    """Side of the cells on which a halo is computed [px], and its standard deviation there [cells]: bringing light onto a grid and back spreads it
+    by itself, a sixth of a cell's square each time on average, less that of a pixel."""
+    side = int(np.clip(radius / CELLS_PER_RADIUS, 1, max(shape)))
+    return side, float(np.sqrt(max(min(radius, 1e6) ** 2 - (side**2 - 1) / 3, 0.0))) / side
+
+
+@lru_cache(maxsize=8)
+def weights_on_grid(pixels: int, side: int) -> np.ndarray:
+    """Weights of linear interpolation between the centres of cells ``side`` wide, float64 [cells, pixels]; columns sum to 1."""
+    cells = -(-pixels // side)
+    at = np.clip((np.arange(pixels) + 0.5) / side - 0.5, 0, cells - 1)
+    return np.maximum(1 - np.abs(at - np.arange(cells)[:, None]), 0.0)
+
+
+@lru_cache(maxsize=8)
+def taps_on_grid(pixels: int, side: int) -> np.ndarray:
+    """``weights`` of ``shrink_kernel``, float32 [cells, 2 side + 1]; rows sum to 1."""
+    weights = weights_on_grid(pixels, side)
+    at = np.arange(len(weights))[:, None] * side - side // 2 + np.arange(2 * side + 1)
+    taps = np.where((at >= 0) & (at < pixels), np.take_along_axis(weights, np.clip(at, 0, pixels - 1), 1), 0.0)
+    return (taps / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 def magnifications(intrinsics: Intrinsics, r: object) -> tuple[float, float]:
@@ -213,11 +260,10 @@ def through_lens_twin(light: np.ndarray, intrinsics: Intrinsics, r: object) -> n
         at = intrinsics.cy + (v - intrinsics.cy) / scale, intrinsics.cx + (u - intrinsics.cx) / scale
         light[..., channel] = _between_twin(light[..., channel], *at)
     light = spread_twin(light, r.blur)
-    rows, columns = (np.arange(0, n, COARSE) for n in light.shape[:2])
-    counts = np.add.reduceat(np.add.reduceat(np.ones(light.shape[:2]), rows, 0), columns, 1)
-    small = np.add.reduceat(np.add.reduceat(light, rows, 0), columns, 1) / counts[..., None]
-    halo = spread_twin(small, r.bloom_radius / COARSE)
-    around = np.stack([_between_twin(halo[..., c], (v + 0.5) / COARSE - 0.5, (u + 0.5) / COARSE - 0.5) for c in range(3)], -1)
+    side, sigma = coarse_grid(r.bloom_radius, light.shape[:2])
+    down, across = (weights_on_grid(n, side) for n in light.shape[:2])
+    small = np.einsum("iy,jx,yxc->ijc", down, across, light, optimize=True) / np.multiply.outer(down.sum(1), across.sum(1))[..., None]
+    around = np.einsum("iy,jx,ijc->yxc", down, across, spread_twin(small, sigma, HALO_REACH), optimize=True)
     return (light * (1 - r.bloom) + around * r.bloom) * (1 - r.glare) + light.mean((0, 1)) * r.glare
 
 
@@ -228,9 +274,9 @@ def _between_twin(src: np.ndarray, v: np.ndarray, u: np.ndarray) -> np.ndarray:
     return (src[i, j] * (1 - b) + src[i, right] * b) * (1 - a) + (src[below, j] * (1 - b) + src[below, right] * b) * a
 
 
-def spread_twin(light: np.ndarray, blur: float) -> np.ndarray:
+def spread_twin(light: np.ndarray, blur: float, reach: float = 2.5) -> np.ndarray:
     """Twin of ``spread`` on numpy arrays [H, W, n]."""
-    taps = spread_taps(blur).astype(np.float64)
+    taps = spread_taps(blur, reach).astype(np.float64)
     radius = len(taps) // 2
     for axis in (0, 1):
         padded = np.pad(light, [(radius, radius) if a == axis else (0, 0) for a in range(3)], mode="edge")

@@ -143,6 +143,7 @@ class WarpBackend:
         from tailgate.render.raytrace.camera import CameraFilm, Quality, camera_of, lens_points
         from tailgate.render.raytrace.lens import ray_table
         from tailgate.render.raytrace.motion import carried_on
+        from tailgate.render.raytrace.smear import image_way, views_for
         from tailgate.render.raytrace.visibility import look_with_camera
 
         model = mounted.model
@@ -155,11 +156,17 @@ class WarpBackend:
         shutter = model.shutter or Shutter()
         poses = np.stack([pose, carried_on(mounted, pose, sample.hints, 1e-3 * shutter.readout_ms)])
         moves = shutter.exposure_ms > 0 and any(sample.hints.get(name) for name in ("ego_speed", "ego_yaw_rate"))
+
+        def at(share: float) -> list[np.ndarray]:
+            return [carried_on(mounted, T, sample.hints, 1e-3 * shutter.exposure_ms * share) for T in poses]
+
         views = max(shutter.moments if moves else 1, model.focus.views if model.focus else 1) | 1
+        if moves:
+            distance = film.distances(self._live.scene, camera_of(model, poses[0], self._rays[intrinsics], poses[1]))
+            views = views_for(image_way(intrinsics, distance, np.stack([at(share)[0] for share in (-0.5, 0.0, 0.5)])), views)
         cameras = []
         for k, point in enumerate(lens_points(views)):
-            seconds = 1e-3 * shutter.exposure_ms * ((k + 0.5) / views - 0.5)
-            first, last = (carried_on(mounted, T, sample.hints, seconds) for T in poses)
+            first, last = at((k + 0.5) / views - 0.5)
             cameras.append(camera_of(model, first, self._rays[intrinsics], last, point))
         quality = Quality(**self._quality, exposure=sample.hints.get("exposure"), key=KEYS.get(sample.conditions.get("light", ""), 1.0))
         channels = film.expose(self._live.scene, cameras, light, quality)

@@ -126,6 +126,12 @@ class CameraFilm:
         tone_map(hdr, exposure, self.rgb)
         return {**self._channels(hdr), "exposure": np.array([exposure], np.float32)}
 
+    def distances(self, scene: DeviceScene, camera: Camera) -> np.ndarray:
+        """Distance to what each pixel shows [m], inf for the sky, [H, W]."""
+        threads, camera.strip = strips(self.width * self.height, self.device, self.width)
+        launch(see_kernel, threads, [scene.scene, scene.tables, camera], [self.pixels, self.truth], self.device)
+        return self.truth.distance_to_camera.numpy().reshape(self.height, self.width)
+
     def _radiance(self, scene: DeviceScene, camera: Camera, light: Light, quality: Quality) -> tuple[wp.array, float]:
         """Radiance at one moment and its exposure."""
         threads, camera.strip = strips(self.width * self.height, self.device, self.width)

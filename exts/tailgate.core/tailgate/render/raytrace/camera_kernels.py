@@ -155,7 +155,7 @@ def see_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, tru
             hit = nearest(scene, tables, origin + direction * camera.near, direction, FAR)
             hit.t += camera.near
         along = along_axis(camera, direction, float(k / camera.width))
-        if along < camera.fisheye.edge:
+        if along < camera.fisheye.edge or wp.isnan(length):
             hit.instance = -1
             direction = wp.vec3()
         pixels.instance[k] = hit.instance

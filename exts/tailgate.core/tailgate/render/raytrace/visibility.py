@@ -17,8 +17,8 @@ from tailgate.render.raytrace.surface import alone_entry
 
 wp.set_module_options({"enable_backward": False})
 
-BEYOND = 1.0
-"""An object is followed this many image widths and heights beyond the image on each side."""
+BEYOND = 4.0
+"""An object is followed this many times the longer side of the image beyond the image on each side; what lies further out is not counted."""
 OUTSIDE_PIXELS = 65536
 """Above this many pixels outside the image an object's outer part is counted on a coarser grid."""
 
@@ -206,8 +206,8 @@ def _fisheye_bounds(corners: np.ndarray, camera: Intrinsics) -> tuple[np.ndarray
 
 def _pixel_bounds(first: np.ndarray, last: np.ndarray, camera: Intrinsics) -> np.ndarray:
     """Bounds widened by a pixel and cut ``BEYOND`` the image, int [N, 4]."""
-    low = np.array([-BEYOND * camera.width, -BEYOND * camera.height])
-    high = np.array([(1 + BEYOND) * camera.width - 1, (1 + BEYOND) * camera.height - 1])
+    margin = BEYOND * max(camera.width, camera.height)
+    low, high = np.array([-margin, -margin]), np.array([camera.width + margin - 1, camera.height + margin - 1])
     return np.concatenate([np.floor(np.clip(first - 1, low, high + 1)), np.ceil(np.clip(last + 1, low - 1, high))], 1).astype(np.int64)
 
 
