@@ -121,6 +121,17 @@ def test_mip_levels_keep_the_mean_in_linear_light(tmp_path):
     assert [level.shape[0] for level in mip_levels(images.get(path), True)] == [64, 32, 16, 8, 4, 2, 1]
 
 
+@pytest.mark.parametrize("shape", [(1000, 3), (7, 5), (1, 6), (11, 1)])
+def test_mip_levels_of_any_size_cover_the_whole_image(shape):
+    """Each texel is the mean over its area, so that every level has the image's mean."""
+    image = np.random.default_rng(3).random((*shape, 4)).astype(np.float32)
+    for level in mip_levels(image, False):
+        np.testing.assert_allclose(level.mean((0, 1)), image.mean((0, 1)), rtol=1e-5)
+    if shape[0] > 1:
+        halves = np.repeat(image[:, :1], shape[0] // 2, 0).reshape(shape[0] // 2, -1, 4).mean(1)
+        np.testing.assert_allclose(mip_levels(image[:, :1], False)[1][:, 0], halves, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name, kind", [("a.png", np.uint8), ("a.jpg", np.uint8), ("a.hdr", np.float32), ("a.exr", np.float32), ("b.png", np.uint16)])
 def test_file_formats(tmp_path, name, kind):
     value = {np.uint8: (200, 100, 50), np.uint16: (50000, 30000, 10000), np.float32: (4.0, 1.0, 0.25)}[kind]
@@ -246,6 +257,20 @@ def test_normal_maps_tilt_the_light(tmp_path):
     channels = kit.render(stage, kit.rig_of(CAMERA), smoothing=0, edges=False).sensors["camera"].channels
     np.testing.assert_allclose(channels["normals"][20, 20, :3], [-lean[2], -lean[0], 0], atol=0.01)
     assert channels["HdrColor"][20, 20, 0] == pytest.approx(2.0 / np.pi * np.cos(np.deg2rad(15)), rel=0.01)
+
+
+@pytest.mark.parametrize("scale", [(1, 1, 1), (1, 4, 1), (1, 0.5, 3), (1, -2, 1)])
+def test_normal_maps_on_stretched_objects(tmp_path, scale):
+    """The map's axes go along the surface as it is shown; those of a wall's texture run along -y and z of the object."""
+    lean = np.array([0.4, 0.3, 0.866])
+    path = write(tmp_path / "n.png", np.full((4, 4, 3), np.round((lean + 1) * 127.5), np.uint8))
+    stage = kit.new_stage()
+    look = textured(stage, "/World/look", {"normal": (path, "rgb")}, roughness=0.4, ior=1.0)
+    T = kit.pose(x=4.0)
+    T[:3, :3] = np.diag(scale)
+    wall(stage, kit.mover(stage, "a", 1, T) + "/body", look, distance=0.0)
+    channels = kit.render(stage, kit.rig_of(CAMERA), smoothing=0, edges=False).sensors["camera"].channels
+    np.testing.assert_allclose(channels["normals"][20, 20, :3], [-lean[2], -lean[0] * np.sign(scale[1]), lean[1]], atol=0.01)
 
 
 def test_missing_images_are_named_and_shown_magenta(tmp_path):
