@@ -10,8 +10,8 @@ from pxr import UsdGeom, UsdLux, UsdShade
 from tailgate.frames import FrameId, Sample
 from tailgate.render.raytrace.backend import WarpBackend
 from tailgate.stage.images import to_linear
+from tailgate.stage.light_checks import light_prims
 from tailgate.stage.light_links import SETS, light_links
-from tailgate.stage.lights import light_prims
 from tailgate.stage.walk import Notes
 
 WIDTH, HEIGHT = 4.0, 3.0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import stage_kit as kit
 from pxr import Gf, Sdf, UsdGeom, UsdLux, UsdShade
-from tailgate.stage.lights import light_prims, read_lights
+from tailgate.stage.light_checks import light_prims
+from tailgate.stage.lights import read_lights
 from tailgate.stage.walk import Notes
 
 CAMERA = kit.pinhole(9, 9, 60.0)
@@ -76,6 +77,43 @@ def test_distant_lights():
     assert both[0] == pytest.approx(5 / np.pi, rel=0.01) and hints == []
 
 
+@pytest.mark.parametrize("angle", [4.0, 30.0, 90.0, 150.0])
+def test_wide_distant_lights(angle):
+    """A cone of half angle h around a direction in the wall's own plane gives it L (h - sin h cos h); wholly above the wall, E times the cosine of
+    its axis."""
+
+    def define(turn):
+        def light(stage):
+            lamp("DistantLight", intensity=2.0, angle=angle)(stage)
+            UsdGeom.Xformable(stage.GetPrimAtPath("/World/lamp")).AddRotateYOp().Set(turn)
+
+        return light
+
+    h = np.deg2rad(angle / 2)
+    if angle > 5:
+        level, _ = lit(define(90.0), 512)
+        assert level[0] == pytest.approx(2 * (h - np.sin(h) * np.cos(h)) / np.pi, rel=0.03)
+    tilted, _ = lit(define(min(angle / 2, 90 - angle / 2)), 64)
+    assert tilted[0] == pytest.approx(2 * np.sin(h) ** 2 * np.cos(min(h, np.pi / 2 - h)), rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["RectLight", "DiskLight"])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_sheared_lights(kind, normalize):
+    """A flat light shines from the area that its transform makes, square to that."""
+    stage = kit.new_stage()
+    UsdGeom.Xform.Define(stage, "/World/wide").AddScaleOp().Set(Gf.Vec3f(1, 3, 0.5))
+    prim = stage.DefinePrim("/World/wide/lamp", kind)
+    UsdGeom.Xformable(prim).AddRotateXYZOp().Set(Gf.Vec3f(20, 30, 40))
+    UsdLux.LightAPI(prim).CreateNormalizeAttr(normalize)
+    (got,) = read_lights(light_prims(stage, Notes()), UsdGeom.XformCache(), np.eye(4)).lamps
+    T = np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(0)).T[:3, :3]
+    square = np.cross(T[:, 0], T[:, 1])
+    area = np.linalg.norm(square) * (np.pi / 4 if kind == "DiskLight" else 1)
+    assert got["size"] == pytest.approx(area) and got["radiance"][0] == pytest.approx(1 / area if normalize else 1)
+    np.testing.assert_allclose(got["axis"], -square / np.linalg.norm(square), atol=1e-6)
+
+
 def test_temperature():
     warm, _ = lit(lamp("SphereLight", intensity=100.0, radius=0.05, colorTemperature=3000.0, enableColorTemperature=True))
     plain, _ = lit(lamp("SphereLight", intensity=100.0, radius=0.05, colorTemperature=3000.0))
@@ -104,19 +142,21 @@ def test_cone_and_focus():
     assert at(lamp("SphereLight", **bare, shaping__focus=3.0), 4.0) == pytest.approx(full * np.cos(np.pi / 4) ** 3, rel=0.01)
 
 
+@pytest.mark.parametrize("samples", [1, 64])
 @pytest.mark.parametrize(
     "roughness, metallic, expected", [(0.1, 1.0, 0.9995), (0.3, 1.0, 0.9764), (0.44, 1.0, 0.9177), (0.1, 0.0, 1.0), (0.44, 0.0, 1.0), (1.0, 0.0, 1.0)]
 )
-def test_white_furnace_of_many_samples(roughness, metallic, expected):
-    """With many samples highlights are integrated. A white metal ball under a uniform sky reflects all but what its micro-facets shadow: the mean of
-    Smith's masking over visible normals, integrated over the disc without a renderer; a dielectric's body takes up what its coat does not."""
+def test_white_furnace_by_roughness(roughness, metallic, expected, samples):
+    """With many samples highlights are integrated, one takes their share from a table. A white metal ball under a uniform sky reflects all but what
+    its micro-facets shadow: the mean of Smith's masking over visible normals, integrated over the disc without a renderer; a dielectric's body takes
+    up what its coat does not."""
     stage = kit.new_stage()
     kit.lights(stage, sky=0.7)
     ball = UsdGeom.Sphere.Define(stage, "/World/ball")
     ball.AddTranslateOp().Set(Gf.Vec3d(5, 0, 0))
     look = kit.material(stage, "/World/white", (1.0, 1.0, 1.0), roughness, metallic=metallic)
     UsdShade.MaterialBindingAPI.Apply(ball.GetPrim()).Bind(look)
-    channels = kit.render(stage, kit.rig_of(kit.pinhole(24, 24, 54.0)), samples=64, smoothing=0, edges=False).sensors["camera"].channels
+    channels = kit.render(stage, kit.rig_of(kit.pinhole(24, 24, 54.0)), samples=samples, smoothing=0, edges=False).sensors["camera"].channels
     seen = np.isfinite(channels["distance_to_camera"])
     assert channels["HdrColor"][seen][:, :3].mean() / 0.7 == pytest.approx(expected, abs=0.01)
     assert channels["HdrColor"][~seen][:, :3].mean() == pytest.approx(0.7, rel=1e-3)
@@ -191,15 +231,23 @@ def test_what_lights_cannot_do_is_named(tmp_path):
     UsdLux.RectLight.Define(stage, "/World/screen").CreateTextureFileAttr("a.png")
     UsdLux.PortalLight.Define(stage, "/World/portal")
     UsdLux.LightAPI.Apply(kit.box(stage, "/World/glow", (0, 0, 0), (1, 1, 1)).GetPrim())
+    shadow = UsdLux.ShadowAPI.Apply(UsdLux.RectLight.Define(stage, "/World/shadow").GetPrim())
+    shadow.CreateShadowColorAttr(Gf.Vec3f(1, 0, 0))
+    shadow.CreateShadowDistanceAttr(2.0)
+    UsdLux.ShadowAPI.Apply(UsdLux.RectLight.Define(stage, "/World/plain").GetPrim()).CreateShadowEnableAttr(True)
+    UsdLux.CylinderLight.Define(stage, "/World/line").CreateTreatAsLineAttr(True)
+    UsdLux.ShapingAPI.Apply(UsdLux.DistantLight.Define(stage, "/World/far").GetPrim()).CreateShapingConeAngleAttr(20.0)
+    dome.CreatePortalsRel().AddTarget("/World/portal")
     stage.GetPrimAtPath("/World/glow").CreateAttribute("inputs:intensity", Sdf.ValueTypeNames.Float).Set(1.0)
     notes = Notes()
     lights = read_lights(light_prims(stage, notes), UsdGeom.XformCache(), np.eye(4))
     text = "\n".join(notes.sorted())
     for words in ("dome: texture must be a readable image", "dome: inputs:diffuse is not honoured", "screen: texture must be a readable image",
                   "ies: inputs:shaping:ies:file must be a profile of type C", "none: a light without an area", "portal: PortalLight",
-                  "glow: Mesh is no light"):  # fmt: skip
+                  "glow: Mesh is no light", "shadow: inputs:shadow:color is not", "shadow: inputs:shadow:distance is not",
+                  "line: treatAsLine is not", "far: inputs:shaping:cone:angle is not", "dome: portals are not"):  # fmt: skip
         assert words in text
-    assert lights.dome is None and np.isfinite(lights.lamps["radiance"]).all()
+    assert "plain" not in text.replace("shadows are plain", "") and lights.dome is None and np.isfinite(lights.lamps["radiance"]).all()
 
 
 @pytest.mark.parametrize("asks", [False, True])

@@ -329,13 +329,15 @@ def test_sky_mean_and_twin():
 
 
 def test_only_surfaces_that_ask_for_it_have_grain():
-    from pxr import Sdf
+    """Without a coat, whose share of the light changes over a picture."""
+    from pxr import Sdf, UsdShade
 
     shown = []
     for share in (None, 0.5, 1.0):
         stage = kit.new_stage()
         kit.lights(stage, sky=1.0)
         facing_wall(stage, "/World/wall", 5.0, 8.0, (0.5, 0.5, 0.5))
+        UsdShade.Shader(stage.GetPrimAtPath("/World/wall_look/Surface")).CreateInput("ior", Sdf.ValueTypeNames.Float).Set(1.0)
         if share is not None:
             stage.GetPrimAtPath("/World/wall_look").CreateAttribute("tailgate:grain", Sdf.ValueTypeNames.Float).Set(share)
         shown.append(kit.render(stage, kit.rig_of(CAMERA), smoothing=0).sensors["camera"].channels["HdrColor"][..., 0].std())

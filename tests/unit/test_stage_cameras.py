@@ -69,6 +69,16 @@ def test_f_stop_is_an_opening():
     assert model.focus.distance == pytest.approx(3.0) and model.focus.opening_mm == pytest.approx(12.0)
 
 
+def test_a_lens_that_is_too_wide_is_sharp_and_named():
+    """A focal length of 50 in a stage of metres is 5 m by USD's tenths of a unit."""
+    stage, camera = camera_stage(fStop=1.4, focusDistance=4.0)
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+    camera.GetFocalLengthAttr().Set(50.0)
+    notes = Notes()
+    model, _ = read_camera(stage, "/World/eye", 64, notes)
+    assert model.focus is None and "its f-stop opens it 3571 mm wide" in "\n".join(notes.sorted())
+
+
 def test_bad_cameras_are_refused():
     stage, camera = camera_stage()
     with pytest.raises(UserError, match="one of the stage's 1 cameras, got '/World/eyes' .did you mean '/World/eye'"):

@@ -75,6 +75,20 @@ def test_normal_maps_tilt_the_light(tmp_path):
     assert channels["HdrColor"][20, 20, 0] == pytest.approx(2.0 / np.pi * np.cos(np.deg2rad(15)), rel=0.01)
 
 
+@pytest.mark.parametrize("scale", [(1, 1, 1), (1, 4, 1), (1, 0.5, 3), (1, -2, 1)])
+def test_normal_maps_on_stretched_objects(tmp_path, scale):
+    """The map's axes go along the surface as it is shown; those of a wall's texture run along -y and z of the object."""
+    lean = np.array([0.4, 0.3, 0.866])
+    path = write(tmp_path / "n.png", np.full((4, 4, 3), np.round((lean + 1) * 127.5), np.uint8))
+    stage = kit.new_stage()
+    look = textured(stage, "/World/look", {"normal": (path, "rgb")}, roughness=0.4, ior=1.0)
+    T = kit.pose(x=4.0)
+    T[:3, :3] = np.diag(scale)
+    wall(stage, kit.mover(stage, "a", 1, T) + "/body", look, distance=0.0)
+    channels = kit.render(stage, kit.rig_of(CAMERA), smoothing=0, edges=False).sensors["camera"].channels
+    np.testing.assert_allclose(channels["normals"][20, 20, :3], [-lean[2], -lean[0] * np.sign(scale[1]), lean[1]], atol=0.01)
+
+
 def test_missing_images_are_named_and_shown_magenta(tmp_path):
     stage = kit.new_stage()
     kit.lights(stage, sky=1.0)

@@ -108,6 +108,17 @@ def test_mip_levels_keep_the_mean_in_linear_light(tmp_path):
     assert [level.shape[0] for level in mip_levels(images.get(path), True)] == [64, 32, 16, 8, 4, 2, 1]
 
 
+@pytest.mark.parametrize("shape", [(1000, 3), (7, 5), (1, 6), (11, 1)])
+def test_mip_levels_of_any_size_cover_the_whole_image(shape):
+    """Each texel is the mean over its area, so that every level has the image's mean."""
+    image = np.random.default_rng(3).random((*shape, 4)).astype(np.float32)
+    for level in mip_levels(image, False):
+        np.testing.assert_allclose(level.mean((0, 1)), image.mean((0, 1)), rtol=1e-5)
+    if shape[0] > 1:
+        halves = np.repeat(image[:, :1], shape[0] // 2, 0).reshape(shape[0] // 2, -1, 4).mean(1)
+        np.testing.assert_allclose(mip_levels(image[:, :1], False)[1][:, 0], halves, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name, kind", [("a.png", np.uint8), ("a.jpg", np.uint8), ("a.hdr", np.float32), ("a.exr", np.float32), ("b.png", np.uint16)])
 def test_file_formats(tmp_path, name, kind):
     value = {np.uint8: (200, 100, 50), np.uint16: (50000, 30000, 10000), np.float32: (4.0, 1.0, 0.25)}[kind]

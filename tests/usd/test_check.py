@@ -257,6 +257,25 @@ def test_a_stage_far_from_its_origin():
     assert "it lies 5423 km from the origin, positions there are 0.5 m apart" in "\n".join(said(stage, "geometry"))
 
 
+def test_a_part_far_from_the_origin():
+    """A shape and an instancer's copies are named one by one where something else lies near."""
+    stage = kit.new_stage()
+    kit.box(stage, "/World/near", (-1, -1, 0), (1, 1, 1))
+    kit.box(stage, "/World/crate", (0, 0, 0), (1, 1, 1), T=kit.pose(500123.0, 5400321.0, 312.0))
+    copies = UsdGeom.PointInstancer.Define(stage, "/World/copies")
+    kit.box(stage, "/World/copies/one", (0, 0, 0), (1, 1, 1))
+    copies.GetPrototypesRel().AddTarget("/World/copies/one")
+    copies.CreateProtoIndicesAttr([0, 0])
+    copies.CreatePositionsAttr([Gf.Vec3f(3, 0, 0), Gf.Vec3f(20_000, 0, 0)])
+    assert "prim /World/copies and 1 more: it lies more than 10 km from the origin" in "\n".join(said(stage, "geometry"))
+    copies.GetPositionsAttr().Set([Gf.Vec3f(3, 0, 0), Gf.Vec3f(9_000, 0, 0)])
+    assert "prim /World/crate: it lies more than 10 km" in "\n".join(said(stage, "geometry"))
+    for path in ("/World/near", "/World/crate"):
+        stage.RemovePrim(path)
+    copies.GetPositionsAttr().Set([Gf.Vec3f(30_000, 0, 0), Gf.Vec3f(40_000, 0, 0)])
+    assert "stage: it lies 40 km from the origin" in "\n".join(said(stage, "geometry"))
+
+
 def test_many_triangles(monkeypatch):
     stage = sound()
     monkeypatch.setattr(content, "MANY", 1)

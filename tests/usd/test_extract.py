@@ -19,6 +19,23 @@ def area(points, triangles):
     return 0.5 * np.cross(b - a, c - a)
 
 
+@pytest.mark.parametrize("own", ["", "bush"])
+def test_copies_take_the_label_of_their_instancer(own):
+    """Prototypes may lie anywhere; a label of their own stands before the instancer's."""
+    stage = kit.new_stage()
+    part = kit.box(stage, "/Prototypes/part", (0, 0, 0), (1, 1, 1)).GetPrim()
+    stage.GetPrimAtPath("/Prototypes").SetSpecifier(Sdf.SpecifierOver)
+    copies = UsdGeom.PointInstancer.Define(stage, "/World/trees")
+    copies.GetPrototypesRel().AddTarget("/Prototypes/part")
+    copies.CreateProtoIndicesAttr([0])
+    copies.CreatePositionsAttr([Gf.Vec3f(5, 0, 0)])
+    set_labels(copies.GetPrim(), "class", "tree")
+    if own:
+        set_labels(part, "class", own)
+    arrays = Extraction(stage, {"tree": 7, "bush": 8}).run()
+    assert arrays.slots[arrays.instance_slot[0]][1] == (8 if own else 7)
+
+
 def test_labels_are_inherited():
     stage = kit.new_stage()
     child = UsdGeom.Xform.Define(stage, "/World/a/b").GetPrim()

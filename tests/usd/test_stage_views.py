@@ -6,6 +6,7 @@ import stage_kit as kit
 from PIL import Image
 from pxr import Gf, UsdGeom, UsdLux
 from tailgate.errors import UserError
+from tailgate.report import stage_sheet as sheets
 from tailgate.report.stage_sheet import PlanPicture, draw_contexts, stage_sheet
 from tailgate.runtime import stage_views
 from tailgate.runtime.stage_views import from_corner, region, views
@@ -79,6 +80,16 @@ def test_a_broken_stage_has_a_picture_too(tmp_path):
     assert (green > 30).mean() > 0.02
     sheet = stage_sheet(report, (), PlanPicture(above.image, above.pixels, 20.0), (look.title, look.image), tmp_path / "sheet.png")
     assert Image.open(sheet).size[0] > 1600
+
+
+def test_a_sheet_says_how_many_findings_it_leaves_out(tmp_path, monkeypatch):
+    report, said = check_stage(hall()), []
+    assert len(report.findings) > 1
+    monkeypatch.setattr(sheets, "MOST", 1)
+    monkeypatch.setattr(sheets, "write", lambda pen, place, text, *more, **options: said.append(text))
+    blank = np.zeros((60, 80, 3), np.uint8)
+    stage_sheet(report, (), PlanPicture(blank, lambda p: p[:, :2], 20.0), ("from a corner", blank), tmp_path / "sheet.png")
+    assert f"and {len(report.findings) - 1} more, which the report names" in said
 
 
 def test_nothing_to_show():

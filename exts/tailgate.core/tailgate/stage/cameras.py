@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tailgate.stage.walk import Notes
 
+WIDEST_MM = 1000
+"""Openings beyond this are a unit that was mistaken, not a lens [mm]."""
 T_USD_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 """From optical axes (x right, y down, z ahead) to a USD camera's (x right, y up, z back)."""
 
@@ -78,7 +80,10 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     near, far, distance = unit * clipping[0], unit * clipping[1], unit * focused
     if not near < far:
         raise refused(f"must have a clipping range that rises, got {near / unit:g} to {far / unit:g}")
-    focus = {"distance": distance, "opening_mm": 1e3 * unit * 0.1 * focal / f_stop} if f_stop > 0 and distance > 0 else None
+    opening = 1e3 * unit * 0.1 * focal / f_stop if f_stop > 0 and distance > 0 else 0.0
+    if opening > WIDEST_MM:
+        notes.add(f"camera {path}: its f-stop opens it {opening:.0f} mm wide, lenses open {WIDEST_MM} mm at most; it is not honoured, all is sharp")
+    focus = {"distance": distance, "opening_mm": opening} if 0 < opening <= WIDEST_MM else None
     cx, cy = (width - 1) / 2 - fx * aside / focal, (height - 1) / 2 + fy * up / focal
     given = {"width": width, "height": height, "fx": fx, "fy": fy, "cx": cx, "cy": cy}
     try:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PURPOSES = ("preview", "full")
 """Purposes of material bindings, in the order of preference; a binding for all purposes suits the first."""
 FAR_OFF = 10_000.0
-"""A stage no part of which is nearer to the origin than this is said to be far [m]: rays leave a surface 4e-6 of the distance above it."""
+"""Shapes no part of which is nearer to the origin than this are said to be far [m]: rays leave a surface 4e-6 of the distance above it."""
 OBJECTS = "/Tailgate/Objects"
 RIG = "/Tailgate/Rig"
 
@@ -164,6 +164,7 @@ class Extraction:
         self.out = StageArrays(images=images or ImageStore())
         self._material_rows: dict[object, int] = {}
         self._shared: dict[str, int] = {}
+        self._away: dict[Usd.Prim, float] = {}
 
     @hushed()
     def run(self) -> StageArrays:
@@ -176,28 +177,34 @@ class Extraction:
         placed, scattered = self.walk.shapes(self.stage.GetPseudoRoot(), OBJECTS)
         static = self._prototype([Placed(p.prim, self.T_world_stage @ p.T) for p in placed], -1)
         self._place(static, -1)
-        if static is not None:
-            self._check_place(self.out.prototypes[static[0]].points)
         for group in scattered:
             self._scatter(group)
+        self._check_place()
         for prim in sorted(objects.GetChildren(), key=lambda p: p.GetPath()) if objects else []:
             self._add_mover(prim)
         self.out.skipped = self.notes.sorted()
         return self.out
 
-    def _check_place(self, points: np.ndarray) -> None:
-        """Say so where everything lies far from the origin."""
-        away = float(np.linalg.norm(np.clip(0.0, points.min(0), points.max(0))))
+    def _check_place(self) -> None:
+        """Say so where everything, or some of it, lies far from the origin."""
+        away = min(self._away.values(), default=0.0)
         if away > FAR_OFF:
             apart = f"positions there are {np.spacing(np.float32(away)):.2g} m apart and shadows come loose"
             self.notes.add(f"stage: it lies {away / 1000:.0f} km from the origin, {apart}: move it there", "geometry")
+            return
+        for prim in (p for p, own in self._away.items() if own > FAR_OFF):
+            words = f"it lies more than {FAR_OFF / 1000:g} km from the origin, where positions are {np.spacing(np.float32(FAR_OFF)):.1g} m apart"
+            self.notes.count(f"{words} and more, and shadows come loose", prim.GetPath(), "geometry")
 
     def _scatter(self, group: Scattered) -> None:
         """Add the copies of a point instancer's prototype."""
-        made = self._prototype(group.shapes, -1)
+        made = self._prototype(group.shapes, -1, group.instancer)
         for T in group.T:
             if np.isfinite(T).all() and (np.abs(self.T_world_stage @ T) <= FARTHEST).all() and abs(np.linalg.det(T[:3, :3])) > 0:
                 self._place(made, -1, self.T_world_stage @ T)
+                if made is not None:
+                    away = distance_to(self.out.prototypes[made[0]].points, self.T_world_stage @ T)
+                    self._away[group.instancer] = max(away, self._away.get(group.instancer, 0.0))
             else:
                 words = f"copies of a point instancer whose scale is 0 or not finite, or that lie beyond {FARTHEST:g} m, are not shown"
                 self.notes.count(words, group.root.GetPath(), "geometry")
@@ -215,8 +222,9 @@ class Extraction:
             points = self.out.prototypes[made[0]].points
             mover.lower, mover.upper = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
 
-    def _prototype(self, shapes: list[Placed], mover: int) -> tuple[int, int] | None:
-        """Merge shapes of one frame: (row of the prototype, first slot), or None when there is nothing to show."""
+    def _prototype(self, shapes: list[Placed], mover: int, instancer: Usd.Prim | None = None) -> tuple[int, int] | None:
+        """Merge shapes of one frame, that of an ``instancer``'s prototype where one is given: (row of the prototype, first slot), or None when there
+        is nothing to show."""
         read: list[MeshData] = []
         shown: list[Usd.Prim] = []
         first = len(self.out.slots)
@@ -232,8 +240,10 @@ class Extraction:
             offsets.append(len(self.out.slots) - first)
             read.append(data)
             shown.append(shape.prim)
+            if mover < 0 and instancer is None:
+                self._away[shape.prim] = distance_to(data.points, np.eye(4))
             for part in data.parts:
-                self.out.slots.append(self._slot(part, data, mover))
+                self.out.slots.append(self._slot(part, data, mover, instancer))
                 self.out.slot_prims.append(part.GetPath().pathString)
         if not read:
             return None
@@ -254,8 +264,10 @@ class Extraction:
             self.out.instance_mover.append(mover)
             self.out.instance_pose.append(np.eye(4) if T is None else T)
 
-    def _slot(self, part: Usd.Prim, data: MeshData, mover: int) -> list[int]:
+    def _slot(self, part: Usd.Prim, data: MeshData, mover: int, instancer: Usd.Prim | None) -> list[int]:
         label = self.out.movers[mover].label if mover >= 0 else get_label(part, "class")
+        if label is None and instancer is not None:
+            label = get_label(instancer, "class")
         instance = self.out.movers[mover].instance if mover >= 0 else 0
         return [self._material(part, data), self.labels.get(label or "", 0), instance, mover]
 
@@ -336,6 +348,13 @@ def display_surface(colour: tuple[float, ...], opacity: float) -> Surface:
     if opacity < GONE:
         return replace(surface, opacity=0.0, cutout=2.0)
     return replace(surface, opacity=opacity, pane=PRESENCE, tint=(1 - opacity,) * 3, infrared=1 - opacity)
+
+
+def distance_to(points: np.ndarray, T: np.ndarray) -> float:
+    """Distance [m] from the origin to the box around points [V, 3], in its own frame T [4, 4]; 0 within."""
+    origin = -np.linalg.solve(T[:3, :3], T[:3, 3])
+    nearest = np.clip(origin, points.min(0), points.max(0))
+    return float(np.linalg.norm(T[:3, :3] @ (nearest - origin)))
 
 
 def asset_stem(prim: Usd.Prim) -> str:

@@ -9,22 +9,19 @@ import numpy as np
 
 from tailgate.stage.ies import read_profile
 from tailgate.stage.images import is_image
-from tailgate.stage.light_links import NO_LINKS, NOTHING, Links, linked
+from tailgate.stage.light_links import NO_LINKS, NOTHING, Links
 from tailgate.stage.moment import moment
 from tailgate.stage.poses import pose_of
-from tailgate.stage.values import fits, kind_of
-from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
-
-    from tailgate.stage.walk import Notes
 
 SPHERE, RECT, DISK, CYLINDER, DISTANT = range(5)
 KINDS = {"SphereLight": SPHERE, "RectLight": RECT, "DiskLight": DISK, "CylinderLight": CYLINDER, "DistantLight": DISTANT}
 VECTORS = ("position", "across", "along", "axis", "side", "radiance", "tint")
 NUMBERS, ROWS = ("radius", "size", "cone_full", "cone_end", "focus", "diffuse", "specular"), ("kind", "picture", "profile", "link", "casting")
-SIZES = ("radius", "width", "height", "length", "angle")
+WIDEST_SUN = np.deg2rad(5.0)
+"""Angular diameter [rad] up to which all light of a sun comes from its middle where surfaces are shaded; wider ones are lamps."""
 BLINDING = 1e20
 """Radiance that single precision can still square: lights of more are not honoured."""
 LAMP = np.dtype([*((n, np.float32, 3) for n in VECTORS), *((n, np.float32) for n in NUMBERS), *((n, np.int32) for n in ROWS)])
@@ -86,103 +83,6 @@ class Lights:
     links: Links = NO_LINKS
 
 
-def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
-    """Lights that can be honoured, in path order; the others are named in ``notes``."""
-    from pxr import Usd, UsdLux
-
-    kept, pictured, copied = [], "", ""
-    for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
-        breathe()
-        copied = str(prim.GetPath()) if prim.GetTypeName() == "PointInstancer" and not below(prim, copied) else copied
-        if not prim.HasAPI(UsdLux.LightAPI):
-            continue
-        where = f"light {prim.GetPath()}:"
-        if below(prim, copied):
-            notes.add(f"{where} lights that a PointInstancer copies are not honoured")
-            continue
-        if wrong := unfit(prim):
-            notes.add(f"{where} {wrong}; the light is not honoured")
-            continue
-        if prim.GetTypeName() not in KINDS and not is_dome(prim):
-            mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
-            notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
-            continue
-        if is_dome(prim) and shown_image(prim):
-            if pictured:
-                notes.add(f"{where} only one dome with an image is honoured, {pictured}")
-            pictured = pictured or str(prim.GetPath())
-        kept.append(prim)
-        check(prim, where, notes)
-    return sorted(kept, key=lambda p: p.GetPath())
-
-
-def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
-    """Name what of a light is passed over."""
-    for name, plain in (("diffuse", 1.0), ("specular", 1.0), ("shadow:enable", True)):
-        if is_dome(prim) and read(prim, name, plain) != plain:
-            notes.add(f"{where} inputs:{name} is not honoured")
-    if is_dome(prim) or prim.GetTypeName() == "DistantLight":
-        if asset_of(prim, "shaping:ies:file"):
-            notes.add(f"{where} inputs:shaping:ies:file is not honoured, it has no place to shine from")
-    elif (profile := profile_file(prim)) and read_profile(*profile) is None:
-        notes.add(f"{where} inputs:shaping:ies:file must be a profile of type C by LM-63, and file {profile[0]} is not one; it shines without")
-    if prim.GetRelationship("light:filters").HasAuthoredTargets():
-        notes.add(f"{where} light filters are not honoured")
-    for name in ("intensity", "exposure", "color", "texture:file", *SIZES):
-        if prim.HasAttribute(name):
-            notes.add(f"{where} {name} is of an old schema and is not read, inputs:{name} is")
-    if is_dome(prim) and linked(prim, "shadowLink"):
-        notes.add(f"{where} everything throws its shadow, shadow linking of domes is not honoured")
-    if is_dome(prim) and linked(prim, "lightLink"):
-        notes.add(f"{where} it lights everything, light linking of domes is not honoured")
-    file, shape = image_file(prim), str(read(prim, "texture:format", "automatic"))
-    if file and shape not in ("automatic", "latlong"):
-        notes.add(f"{where} texture format {shape} is not shown, its colour is")
-    elif file and not is_image(file):
-        notes.add(f"{where} texture must be a readable image, and file {file} is not one; its colour is shown")
-    if not is_dome(prim) and prim.GetTypeName() != "DistantLight":
-        check_shape(prim, where, notes)
-
-
-def check_shape(prim: Usd.Prim, where: str, notes: Notes) -> None:
-    """Name lamps without an area, and those that their transform makes to what no lamp is."""
-    from pxr import UsdGeom
-
-    kind, M = prim.GetTypeName(), pose_of(prim, UsdGeom.XformCache(moment(prim)))[:3, :3]
-    if area_of(prim, M) <= 0 and not (kind == "SphereLight" and read(prim, "normalize", False)):
-        notes.add(f"{where} a light without an area emits nothing{' unless inputs:normalize is set' if kind == 'SphereLight' else ''}")
-        return
-    wide = np.linalg.norm(M, axis=0)[1 if kind == "CylinderLight" else 0 :]
-    if kind in ("SphereLight", "CylinderLight") and np.ptp(wide) > 1e-3 * wide.max():
-        notes.add(f"{where} its transform makes it an ellipsoid or oval, it shines as {'a sphere' if kind == 'SphereLight' else 'a cylinder'} does")
-
-
-def below(prim: Usd.Prim, path: str) -> bool:
-    """Whether a prim lies below a path, "" for none."""
-    return bool(path) and str(prim.GetPath()).startswith(f"{path}/")
-
-
-def unfit(prim: Usd.Prim) -> str:
-    """What of a light makes no sense, "" where all does."""
-    from pxr import UsdGeom
-
-    now = moment(prim)
-    if not np.isfinite(pose_of(prim, UsdGeom.XformCache(now))).all():
-        return "its transform must be finite"
-    known = prim.GetPrimDefinition()
-    for name in (a.GetName() for a in prim.GetAttributes() if a.GetName().startswith("inputs:") and a.HasAuthoredValue()):
-        got, default = prim.GetAttribute(name).Get(now), known.GetAttributeFallbackValue(name)
-        if None in (got, default):
-            continue
-        if not fits(got, default):
-            return f"{name} must be {kind_of(default)}, got {got}"
-        if name.removeprefix("inputs:") in SIZES and not 0 <= got < 1e9:
-            return f"{name} must be from 0 to 1e9, got {got:g}"
-    if not (bright := unbounded(prim).max()) < BLINDING:
-        return f"colour, intensity and exposure must make less than {BLINDING:g}, got {bright:g}"
-    return ""
-
-
 def is_dome(prim: Usd.Prim) -> bool:
     """Whether a light is a dome, of either version of the schema."""
     return prim.GetTypeName() in ("DomeLight", "DomeLight_1")
@@ -242,14 +142,12 @@ def unbounded(prim: Usd.Prim) -> np.ndarray:
 
 def area_of(prim: Usd.Prim, M: np.ndarray) -> float:
     """Emitting area of a lamp of finite size under a linear map [3, 3]."""
-    kind, (x, y, _) = prim.GetTypeName(), np.linalg.norm(M, axis=0)
-    if kind == "RectLight":
-        return float(read(prim, "width", 1.0) * x * read(prim, "height", 1.0) * y)
-    r = read(prim, "radius", 0.5)
-    if kind == "DiskLight":
-        return float(np.pi * r * x * r * y)
+    kind, r = prim.GetTypeName(), read(prim, "radius", 0.5)
+    if kind in ("RectLight", "DiskLight"):
+        own = read(prim, "width", 1.0) * read(prim, "height", 1.0) if kind == "RectLight" else np.pi * r * r
+        return float(own * np.linalg.norm(np.cross(M[:, 0], M[:, 1])))
     if kind == "CylinderLight":
-        return float(2 * np.pi * r * thickness(prim, M) * read(prim, "length", 1.0) * x)
+        return float(2 * np.pi * r * thickness(prim, M) * read(prim, "length", 1.0) * np.linalg.norm(M[:, 0]))
     return float(4 * np.pi * (r * thickness(prim, M)) ** 2)
 
 
@@ -261,8 +159,8 @@ def thickness(prim: Usd.Prim, M: np.ndarray) -> float:
 
 
 def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage: np.ndarray, links: Links = NO_LINKS) -> Lights:
-    """Current state of the lights; invisible ones are left out. The first distant light that shines alike on everything, with all shadows, is the
-    sun; further ones are lamps."""
+    """Current state of the lights; invisible ones are left out. The first distant light of at most ``WIDEST_SUN`` that shines alike on everything,
+    with all shadows, is the sun; others are lamps."""
     from pxr import UsdGeom
 
     sun, direction, angle, sky, dome = np.zeros(3), np.array([0.0, 0.0, 1.0]), 0.0093, np.zeros(3), None
@@ -281,7 +179,8 @@ def read_lights(prims: list[Usd.Prim], cache: UsdGeom.XformCache, T_world_stage:
         lamp = read_lamp(prim, T)
         path = str(prim.GetPath())
         lamp["link"], lamp["casting"] = links.lit.get(path, 0), links.casting.get(path, 0) if read(prim, "shadow:enable", True) else NOTHING
-        if lamp["kind"] == DISTANT and not suns and lamp["link"] == lamp["casting"] == 0 and lamp["diffuse"] == lamp["specular"] == 1:
+        alike = lamp["link"] == lamp["casting"] == 0 and lamp["diffuse"] == lamp["specular"] == 1
+        if lamp["kind"] == DISTANT and not suns and alike and 2 * lamp["radius"] <= WIDEST_SUN * 1.000001:
             suns, (angle, sun), direction = 1, distant(prim), T[:3, 2] / max(np.linalg.norm(T[:3, 2]), 1e-30)
         elif lamp["radiance"].any() and lamp["size"] > 0:
             file = image_file(prim)
@@ -304,14 +203,6 @@ def is_latlong(prim: Usd.Prim) -> bool:
     """Whether a dome has an image that can be shown."""
     path = image_file(prim)
     return bool(path) and str(read(prim, "texture:format", "automatic")) in ("automatic", "latlong") and is_image(path)
-
-
-def shown_image(prim: Usd.Prim) -> bool:
-    """Whether a dome shines with an image at the stage's moment."""
-    from pxr import UsdGeom
-
-    visible = UsdGeom.Imageable(prim).ComputeVisibility(moment(prim)) != UsdGeom.Tokens.invisible
-    return visible and is_latlong(prim) and bool(emission(prim).any())
 
 
 def read_dome(prim: Usd.Prim, T: np.ndarray) -> DomeImage | None:
@@ -357,6 +248,8 @@ def read_lamp(prim: Usd.Prim, T: np.ndarray) -> np.ndarray:
     else:
         width, height = (read(prim, "width", 1.0), read(prim, "height", 1.0)) if kind == RECT else (2 * read(prim, "radius", 0.5),) * 2
         lamp["across"], lamp["along"], lamp["size"] = T[:3, 0] * width / 2, T[:3, 1] * height / 2, area
+        square = np.cross(T[:3, 0], T[:3, 1])
+        lamp["axis"] = square * (-np.sign(square @ T[:3, 2]) / max(np.linalg.norm(square), 1e-30))
     return lamp
 
 

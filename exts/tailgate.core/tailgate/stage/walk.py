@@ -34,6 +34,7 @@ class Placed:
 class Scattered:
     """A prototype of a point instancer: its shapes in the prototype's own frame and T_frame_prototype of its copies, float64 [N, 4, 4]."""
 
+    instancer: Usd.Prim
     root: Usd.Prim
     shapes: list[Placed]
     T: np.ndarray
@@ -212,7 +213,7 @@ class Walk:
                 self.notes.add(f"{where} names a prototype that is not there for index {kind}, its copies are not shown", "geometry")
                 continue
             flat = [] if self.hidden(targets[kind]) else self.flat(targets[kind])
-            out.append(Scattered(targets[kind], flat, poses[shown & (kinds == kind)]))
+            out.append(Scattered(prim, targets[kind], flat, poses[shown & (kinds == kind)]))
         self._open.pop()
         return out
 

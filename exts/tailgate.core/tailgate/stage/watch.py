@@ -9,8 +9,9 @@ import numpy as np
 
 from tailgate.stage.extract import RIG, Extraction, StageArrays, world_correction
 from tailgate.stage.images import ImageStore
+from tailgate.stage.light_checks import light_prims
 from tailgate.stage.light_links import light_links
-from tailgate.stage.lights import Lights, light_prims, read_lights
+from tailgate.stage.lights import Lights, read_lights
 from tailgate.stage.materials import GLOW
 from tailgate.stage.moment import moment
 from tailgate.stage.walk import Notes

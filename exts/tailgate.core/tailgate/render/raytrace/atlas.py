@@ -124,22 +124,28 @@ def sample(atlas: Atlas, use: int, st: wp.vec2, footprint: float) -> wp.vec4:
 
 
 def mip_levels(image: np.ndarray, decode: bool) -> list[np.ndarray]:
-    """An image [H, W, 4] and its halves down to one texel, averaged in linear light."""
+    """An image [H, W, 4] and its halves down to one texel, averaged in linear light over the areas of its texels."""
     out = [image]
     while max(image.shape[:2]) > 1:
         linear = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
         if decode:
             linear[..., :3] = to_linear(linear[..., :3])
-        height, width = (max(n // 2, 1) for n in image.shape[:2])
-        rows = linear[: 2 * height].reshape(height, -1, *linear.shape[1:]).mean(1)
-        linear = rows[:, : 2 * width].reshape(height, width, -1, 4).mean(2)
-        image = linear
+        image = linear = halved(halved(linear).swapaxes(0, 1)).swapaxes(0, 1)
         if out[0].dtype == np.uint8:
             if decode:
                 linear[..., :3] = to_code(linear[..., :3])
             image = np.clip(linear * 255 + 0.5, 0, 255).astype(np.uint8)
         out.append(image)
     return out
+
+
+def halved(rows: np.ndarray) -> np.ndarray:
+    """Half as many rows, each the mean of what it covers; of 2 n + 1 rows one covers parts of three."""
+    n = len(rows) // 2
+    if n == 0 or len(rows) == 2 * n:
+        return rows.reshape(max(n, 1), -1, *rows.shape[1:]).mean(1)
+    k = np.arange(n, dtype=np.float32).reshape(-1, *[1] * (rows.ndim - 1))
+    return ((n - k) * rows[:-1:2] + n * rows[1::2] + (k + 1) * rows[2::2]) / np.float32(2 * n + 1)
 
 
 def to_code(linear: np.ndarray) -> np.ndarray:

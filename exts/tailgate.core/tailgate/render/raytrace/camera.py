@@ -11,10 +11,10 @@ import numpy as np
 from tailgate.config.sensor import CameraModel
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import launch, strips
+from tailgate.render.raytrace.bounces import MIRROR_BELOW
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, Truth, mirror_kernel, radiance_kernel, see_kernel, sky_kernel, sun_kernel
 from tailgate.render.raytrace.coat_kernel import coat_kernel
 from tailgate.render.raytrace.daylight import auto_exposure
-from tailgate.render.raytrace.direct import MIRROR_BELOW
 from tailgate.render.raytrace.edges import edge_kernel
 from tailgate.render.raytrace.lens import fisheye_of
 from tailgate.render.raytrace.pane_kernels import behind_kernel, pane_kernel
@@ -109,7 +109,7 @@ class CameraFilm:
         truth = {"distance_to_image_plane": wp.float32, "distance_to_camera": wp.float32, "normals": wp.vec4}
         for name, kind in {**truth, "semantic": wp.uint32, "instance": wp.uint32, "mover": wp.int32}.items():
             setattr(self.truth, name, wp.zeros(n, dtype=kind, device=device))
-        self.light = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(3)]
+        self.light = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(4)]
         self.hdr = [wp.zeros(n, dtype=wp.vec4, device=device) for _ in range(2)]
         self.rgb = wp.zeros((n, 4), dtype=wp.uint8, device=device)
 
@@ -142,9 +142,9 @@ class CameraFilm:
         run(see_kernel, [scene.scene, scene.tables, camera], [self.pixels, self.truth])
         if scene.tables.panes:
             run(behind_kernel, [scene.scene, scene.tables, camera], [self.pixels])
-        diffuse, mirrored, spare = self.light
+        diffuse, lamps, mirrored, spare = self.light
         film = Film()
-        film.diffuse, film.mirrored, film.hdr = diffuse, mirrored, self.hdr[0]
+        film.diffuse, film.lamps, film.mirrored, film.hdr = diffuse, lamps, mirrored, self.hdr[0]
         sparse = int(quality.samples <= 1 and quality.smoothing > 0)
         lit, samples = [scene.scene, scene.tables, camera, self.pixels, light, film], max(quality.samples, 1)
         run(sun_kernel, [*lit, samples, sparse], [])
@@ -154,13 +154,16 @@ class CameraFilm:
             how = smoothing_pass(2**number, float(number > 1), colour_sparse=sparse * (number == 0))
             run(smooth_kernel, [camera, self.pixels, how, diffuse], [spare])
             diffuse, spare = spare, diffuse
-        roughest = 1.0 if light.lamps or samples > 1 else float(MIRROR_BELOW)
-        for number in range(min(quality.smoothing, 2 if light.lamps else 1)):
-            how = smoothing_pass(1 + number, fourth_sparse=sparse * (number == 0), roughest=roughest)
+            if light.lamps:
+                how.fourth_sparse = how.colour_sparse
+                run(smooth_kernel, [camera, self.pixels, how, lamps], [spare])
+                lamps, spare = spare, lamps
+        for number in range(min(quality.smoothing, 2 if light.lamps and samples > 1 else 1)):
+            how = smoothing_pass(1 + number, roughest=1.0 if samples > 1 else float(MIRROR_BELOW))
             run(smooth_kernel, [camera, self.pixels, how, mirrored], [spare])
             mirrored, spare = spare, mirrored
         hdr, other = self.hdr
-        film.diffuse, film.mirrored = diffuse, mirrored
+        film.diffuse, film.lamps, film.mirrored = diffuse, lamps, mirrored
         run(radiance_kernel, [camera, self.pixels, light, film, samples], [])
         if scene.tables.coats:
             run(coat_kernel, [scene.scene, scene.tables, camera, self.pixels, light, film, samples], [])

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
-from tailgate.render.raytrace.direct import MIRROR_BELOW, Facet, Lit, dome_light, lamp_light, lobe_light, reflected_light, sky_weight
-from tailgate.render.raytrace.dome import dome_radiance
-from tailgate.render.raytrace.lamps import PI, lamp_direction, luminance, toward_disc
+from tailgate.render.raytrace.bounces import MIRROR_BELOW, incoming, lobe_light, quick_mirror, reflected_light
+from tailgate.render.raytrace.direct import Facet, Lit, dome_light, highlight, highlights_seen, lamp_light, sky_weight
+from tailgate.render.raytrace.lamps import PI, luminance, toward_disc
 from tailgate.render.raytrace.lens import Fisheye, fisheye_ray, lens_ray
 from tailgate.render.raytrace.panes import arriving
 from tailgate.render.raytrace.scene import Tables
@@ -18,12 +18,9 @@ from tailgate.render.raytrace.shading import (
     ggx,
     grain,
     hash01,
-    incoming,
     onto_hemisphere,
     ray_start,
     seen_sky,
-    sky,
-    unshadowed,
 )
 from tailgate.render.raytrace.surface import Point, nearest, surface_point, textured
 
@@ -94,9 +91,10 @@ class Truth:
 
 @wp.struct
 class Film:
-    """Light and radiance, one row per pixel; see ``light_kernel``."""
+    """Light and radiance, one row per pixel; see ``sun_kernel``, ``sky_kernel`` and ``mirror_kernel``. ``lamps`` is not read where there are none."""
 
     diffuse: wp.array(dtype=wp.vec4)
+    lamps: wp.array(dtype=wp.vec4)
     mirrored: wp.array(dtype=wp.vec4)
     hdr: wp.array(dtype=wp.vec4)
 
@@ -251,11 +249,13 @@ def sun_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
 
 @wp.kernel
 def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int, sparse: int):
-    """Light from sky, lamps and other surfaces: the first three components of ``film.diffuse`` = irradiance / pi; ``film.mirrored`` = the radiance
-    of their highlights, for more than one sample, and the share of the lamps that is visible. With ``sparse`` 1 it is sampled at every second
-    pixel only, see ``sampled``."""
+    """Light from sky and other surfaces, the first three components of ``film.diffuse`` = irradiance / pi, and from lamps, those of ``film.lamps``,
+    whose fourth is the share of their highlights that is visible; ``film.mirrored`` = the radiance of highlights, for more than one sample. With
+    ``sparse`` 1 it is sampled at every second pixel only, see ``sampled``."""
     for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
         film.mirrored[k] = wp.vec4()
+        if light.lamps > 0:
+            film.lamps[k] = wp.vec4()
         if pixels.t[k] < 0.0 or (sparse == 1 and not sampled(k, camera.width)):
             continue
         facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
@@ -265,6 +265,7 @@ def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
         a = wp.where(sparse == 1, 0.5 * (x + y), x)
         b = wp.where(sparse == 1, 0.5 * (x - y), y)
         got = Lit()
+        lit = wp.vec4()
         for s in range(samples):
             p = spread(a, b, s, 0, light.seed)
             q = spread(a, b, s, 1, light.seed)
@@ -273,45 +274,53 @@ def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
             if light.dome.on == 1:
                 factor = sky_weight(light.dome, wp.max(wp.dot(facet.normal, around), 0.0) / PI, around)
             u = wp.vec4(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed), factor)
-            got.body += incoming(scene, tables, light, facet.start, around, u)
+            bounce = incoming(scene, tables, light, facet.start, around, u)
+            got.body += bounce.light
             if light.lamps > 0:
                 v = float(q)
                 if light.pictures.images.shape[0] > 0:  # pairs (p, q) of one sample lie on a line, an image must be met everywhere
                     v = hash01(k, s + 907, light.seed)
-                lamp = lamp_light(scene, tables, light, facet, wp.vec3(spread(a, b, s, 2, light.seed), p, v))
-                got.body += lamp.body
+                w = wp.vec3(spread(a, b, s, 2, light.seed), p, v)
+                lamp = lamp_light(scene, tables, light, facet, w)
                 got.shine += lamp.shine
-                got.seen += lamp.seen
+                seen = lamp.seen
+                if samples == 1 or tables.coats > 0:
+                    seen = highlights_seen(scene, tables, light, facet, lamp, w)
+                if luminance(bounce.albedo) > 0.0:
+                    other = lamp_light(scene, tables, light, bounce.facet, wp.vec3(u[0], u[1], u[2]))
+                    got.body += wp.cw_mul(bounce.albedo, other.body)
+                lit += wp.vec4(lamp.body[0], lamp.body[1], lamp.body[2], seen)
             if light.dome.on == 1:
                 bright = dome_light(scene, tables, light, facet, wp.vec2(p, q))
                 got.body += bright.body
                 got.shine += bright.shine
         scale = 1.0 / float(samples)
         film.diffuse[k] += wp.vec4(got.body[0], got.body[1], got.body[2], 0.0) * scale
-        film.mirrored[k] = wp.vec4(got.shine[0] * scale, got.shine[1] * scale, got.shine[2] * scale, got.seen * scale)
+        film.mirrored[k] = wp.vec4(got.shine[0], got.shine[1], got.shine[2], 0.0) * scale
+        if light.lamps > 0:
+            film.lamps[k] = lit * scale
 
 
 @wp.kernel
 def mirror_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: Light, film: Film, samples: int):
-    """What each surface mirrors, the first three components of ``film.mirrored``. One sample takes the radiance along the reflected ray for that,
-    more integrate over the highlight and divide by ``mirror_share``."""
+    """What each surface mirrors, ``film.mirrored``, whose fourth component is not used. One sample takes the radiance along the reflected ray, more
+    integrate over the highlight and divide by ``mirror_share``."""
     for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
         if pixels.t[k] < 0.0 or (samples == 1 and pixels.material[k][0] >= MIRROR_BELOW):
             continue
         facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
-        before = film.mirrored[k]
-        mirror = wp.vec3(before[0], before[1], before[2])
+        mirror = wp.vec3(film.mirrored[k][0], film.mirrored[k][1], film.mirrored[k][2])
         if samples == 1:
             u = spread(float(k % camera.width), float(k / camera.width), 0, 0, light.seed)
             v = spread(float(k % camera.width), float(k / camera.width), 0, 1, light.seed)
-            mirror = reflected_light(scene, tables, light, facet, wp.vec2(u, v))
+            mirror = reflected_light(scene, tables, light, facet, wp.vec3(u, v, hash01(k, 211, light.seed)))
         else:
             for s in range(samples):
                 lobe = wp.vec2(hash01(k, s + 307, light.seed), hash01(k, s + 401, light.seed))
                 w = wp.vec3(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed))
                 mirror += lobe_light(scene, tables, light, facet, lobe, w) / float(samples)
-            mirror = wp.cw_div(mirror, mirror_share(facet))
-        film.mirrored[k] = wp.vec4(mirror[0], mirror[1], mirror[2], before[3])
+            mirror = wp.cw_div(mirror, mirror_share(light, facet))
+        film.mirrored[k] = wp.vec4(mirror[0], mirror[1], mirror[2], 0.0)
 
 
 @wp.func
@@ -330,9 +339,9 @@ def facet_of(pixels: Pixels, k: int, origin: wp.vec3) -> Facet:
 
 
 @wp.func
-def mirror_share(facet: Facet) -> wp.vec3:
+def mirror_share(light: Light, facet: Facet) -> wp.vec3:
     """What a highlight is divided by before it is smoothed and multiplied by afterwards: its share of a uniform environment, kept off 0."""
-    share = environment_brdf(facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
+    share = environment_brdf(light, facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
     return wp.max(share, wp.vec3(0.01, 0.01, 0.01))
 
 
@@ -349,24 +358,24 @@ def radiance(camera: Camera, pixels: Pixels, light: Light, film: Film, samples: 
         return colour
     origin = camera_origin(camera, float(k / camera.width))
     facet = facet_of(pixels, k, origin)
-    share = environment_brdf(facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
+    share = environment_brdf(light, facet.f0, facet.roughness, wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0))
     body = wp.cw_mul(pixels.base[k] * (1.0 - pixels.material[k][1]), wp.vec3(1.0 - share[0], 1.0 - share[1], 1.0 - share[2]))
     around = wp.vec3(film.diffuse[k][0], film.diffuse[k][1], film.diffuse[k][2])
     mirror = wp.vec3(film.mirrored[k][0], film.mirrored[k][1], film.mirrored[k][2])
     sun_visible = film.diffuse[k][3]
     sun_cos = wp.max(wp.dot(facet.normal, light.sun_direction), 0.0)
-    colour = pixels.emissive[k] + wp.cw_mul(body, around + light.sun * (sun_visible * sun_cos / PI))
+    lamps = wp.vec4()
+    if light.lamps > 0:
+        lamps = film.lamps[k]
+    colour = pixels.emissive[k] + wp.cw_mul(body, around + wp.vec3(lamps[0], lamps[1], lamps[2]) + light.sun * (sun_visible * sun_cos / PI))
     if sun_visible > 0.0:
         colour += wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, light.sun_direction), light.sun) * sun_visible
     if samples > 1:
-        colour += wp.cw_mul(mirror, mirror_share(facet))
+        colour += wp.cw_mul(mirror, mirror_share(light, facet))
     else:
         colour += wp.cw_mul(quick_mirror(light, facet, around, mirror), share)
-        for k_lamp in range(wp.where(film.mirrored[k][3] > 0.0, light.lamps, 0)):
-            to_lamp = lamp_direction(light.lamp[k_lamp], origin + pixels.way[k])
-            if wp.dot(facet.normal, to_lamp) > 0.0:
-                got = unshadowed(light, k_lamp, facet.slot, origin + pixels.way[k], to_lamp) * light.lamp[k_lamp].specular
-                colour += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, 0.12), facet.normal, facet.view, to_lamp), got) * film.mirrored[k][3]
+        for number in range(wp.where(lamps[3] > 0.0, light.lamps, 0)):
+            colour += highlight(light, number, facet) * lamps[3]
     if light.fog > 0.0:
         clear = wp.exp(-light.fog * wp.length(pixels.way[k]))
         colour = colour * clear + light.haze * (1.0 - clear)
@@ -379,16 +388,3 @@ def radiance_kernel(camera: Camera, pixels: Pixels, light: Light, film: Film, sa
     for k in range(wp.tid() * camera.strip, (wp.tid() + 1) * camera.strip):
         colour = radiance(camera, pixels, light, film, samples, k)
         film.hdr[k] = wp.vec4(colour[0], colour[1], colour[2], 1.0)
-
-
-@wp.func
-def quick_mirror(light: Light, facet: Facet, around: wp.vec3, mirror: wp.vec3) -> wp.vec3:
-    """Radiance that a surface mirrors, from one ray: sharp surfaces show what the ray met, rough ones the sky as far as it is open to them."""
-    reflected = facet.normal * (2.0 * wp.dot(facet.view, facet.normal)) - facet.view
-    openness = wp.clamp(luminance(around) / wp.max(luminance(light.mean_sky), 1.0e-9), 0.0, 1.0)
-    above = sky(light, reflected)
-    if light.dome.on == 1:
-        above = light.horizon + dome_radiance(light.dome, reflected, 2.0 * facet.roughness)
-    rough = around * facet.roughness + (above * openness + around * (1.0 - openness)) * (1.0 - facet.roughness)
-    sharp = wp.clamp((MIRROR_BELOW - facet.roughness) / 0.1, 0.0, 1.0)
-    return rough * (1.0 - sharp) + mirror * sharp

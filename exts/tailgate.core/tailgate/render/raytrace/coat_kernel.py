@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
+from tailgate.render.raytrace.bounces import reflected_light
 from tailgate.render.raytrace.camera_kernels import Camera, Film, Pixels, camera_origin, facet_of
-from tailgate.render.raytrace.direct import CLEAN, SHARPEST, reflected_light
-from tailgate.render.raytrace.lamps import lamp_direction
+from tailgate.render.raytrace.direct import CLEAN, highlight
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.shading import Light, environment_brdf, ggx, hash01, schlick, unshadowed
+from tailgate.render.raytrace.shading import Light, environment_brdf, ggx, hash01, schlick
 
 wp.set_module_options({"enable_backward": False})
 
@@ -39,18 +39,16 @@ def coated(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, light: 
     facet.f0 = wp.vec3(f0, f0, f0)
     cosine = wp.clamp(wp.dot(facet.normal, facet.view), 0.02, 1.0)
     sharp = wp.clamp((0.3 - facet.roughness) * 5.0, 0.0, 1.0)
-    share = environment_brdf(facet.f0, facet.roughness, cosine) * (1.0 - sharp) + schlick(facet.f0, cosine) * sharp
+    share = environment_brdf(light, facet.f0, facet.roughness, cosine) * (1.0 - sharp) + schlick(facet.f0, cosine) * sharp
     count = wp.where(facet.roughness > CLEAN, samples, 1)
     mirror = wp.vec3()
     for s in range(count):
-        mirror += reflected_light(scene, tables, light, facet, wp.vec2(hash01(k, s + 701, light.seed), hash01(k, s + 809, light.seed)))
+        u = wp.vec3(hash01(k, s + 701, light.seed), hash01(k, s + 809, light.seed), hash01(k, s + 1009, light.seed))
+        mirror += reflected_light(scene, tables, light, facet, u)
     shine = wp.cw_mul(share, mirror) / float(count)
     shine += wp.cw_mul(ggx(facet.f0, facet.roughness, facet.normal, facet.view, light.sun_direction), light.sun) * film.diffuse[k][3]
-    position = origin + pixels.way[k]
     for lamp in range(light.lamps):
-        to_lamp = lamp_direction(light.lamp[lamp], position)
-        got = unshadowed(light, lamp, pixels.slot[k], position, to_lamp) * (light.lamp[lamp].specular * film.mirrored[k][3])
-        shine += wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, SHARPEST), facet.normal, facet.view, to_lamp), got)
+        shine += highlight(light, lamp, facet) * film.lamps[k][3]
     amount = tables.material[material, 17]
     clear = wp.exp(-light.fog * wp.length(pixels.way[k]))
     haze = light.haze * (1.0 - clear)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.geometry.quiet import wp
+from tailgate.render.raytrace.albedo import share_table
 from tailgate.render.raytrace.dome import dome_of
 from tailgate.render.raytrace.lamps import Lamp
 from tailgate.render.raytrace.pictures import pictures_of
@@ -63,6 +64,7 @@ def daylight(lights: Lights, hints: dict[str, float], seed: int, device: str) ->
     for name, colour in (("mean_sky", mean), ("zenith", zenith), ("horizon", horizon), ("ground", ground), ("haze", haze)):
         setattr(out, name, wp.vec3(*map(float, colour)))
     add_lamps(out, lights, device)
+    out.shares = share_table(device)
     out.seed = int(seed)
     return out
 

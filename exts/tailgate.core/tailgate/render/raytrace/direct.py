@@ -1,4 +1,4 @@
-"""Light that reaches a surface by a chosen way: from a lamp, from the dome's bright parts, or along its own highlight."""
+"""Light that reaches a surface straight from a lamp or from the dome's bright parts."""
 # ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
 from __future__ import annotations
@@ -6,27 +6,12 @@ from __future__ import annotations
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
-from tailgate.render.raytrace.lamps import PI, Arrival, aim, lamp_direction, luminance, strength
-from tailgate.render.raytrace.panes import arriving, pane_at, sight
+from tailgate.render.raytrace.lamps import PI, Arrival, aim, from_centre, lamp_direction, luminance, strength, widening
+from tailgate.render.raytrace.panes import arriving, pane_at
 from tailgate.render.raytrace.pictures import pictured
 from tailgate.render.raytrace.profiles import profiled
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.shading import (
-    FAR,
-    Light,
-    bounced,
-    ggx,
-    ggx_density,
-    ggx_direction,
-    lights_up,
-    mirrored_hit,
-    onto_hemisphere,
-    schlick,
-    seen_sky,
-    sky,
-    smith,
-    width_of,
-)
+from tailgate.render.raytrace.shading import FAR, Light, ggx, ggx_density, lights_up, sky
 from tailgate.render.raytrace.surface import LAYERS, nearest, slot_of, step_past
 
 wp.set_module_options({"enable_backward": False})
@@ -35,8 +20,11 @@ CLEAN = wp.constant(0.1)
 """Coats and panes of at most this roughness mirror sharply; others take one ray per sample."""
 SHARPEST = wp.constant(0.12)
 """Highlights of lamps are drawn as of a surface at least this rough: smaller ones would sparkle."""
-MIRROR_BELOW = wp.constant(0.3)
-"""Surfaces smoother than this show textures and shadows in what they mirror."""
+BROAD = wp.constant(0.6)
+"""Highlights of surfaces at least this rough show of each lamp about the share that is scattered: what hides the one hides the other."""
+WIDER = wp.constant(0.2)
+"""Share of the square of a lamp's angular radius that is added to that of a lobe's width: an eighth keeps the variance, a quarter the brightest
+point of a large lamp."""
 
 
 @wp.struct
@@ -55,11 +43,12 @@ class Facet:
 
 @wp.struct
 class Lit:
-    """Light on a facet: ``body`` = irradiance / pi, ``shine`` = radiance of its highlight, ``seen`` = 1 if its source is visible."""
+    """Light on a facet: ``body`` = irradiance / pi, ``shine`` = radiance of its highlight; ``seen`` = 1 if its source, ``lamp``, is visible."""
 
     body: wp.vec3
     shine: wp.vec3
     seen: wp.float32
+    lamp: wp.int32
 
 
 @wp.func
@@ -102,6 +91,7 @@ def unhidden(scene: Scene, tables: Tables, light: Light, k: int, start: wp.vec3,
 def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec3) -> Lit:
     """Light of all lamps, estimated by one shadow ray to a point of one that is picked by its strength here."""
     out = Lit()
+    out.lamp = -1
     total = float(0.0)
     for k in range(light.lamps):
         total += pull(light, k, facet)
@@ -118,6 +108,7 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
         left -= own
     if chosen < 0:
         return out
+    out.lamp = chosen
     arrival = aim(light.lamp[chosen], facet.start, u[1], u[2])
     cosine = wp.dot(facet.normal, arrival.direction)
     if cosine <= 0.0 or wp.length(arrival.light) <= 0.0:
@@ -136,6 +127,46 @@ def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
         out.shine = wp.cw_mul(ggx(facet.f0, wp.max(facet.roughness, SHARPEST), facet.normal, facet.view, arrival.direction), got)
         out.shine *= light.lamp[chosen].specular
     return out
+
+
+@wp.func
+def highlight(light: Light, k: int, facet: Facet) -> wp.vec3:
+    """Radiance that a facet mirrors of lamp k without shadows: the lamp's centre stands for it, before a lobe that is as much wider as the lamp."""
+    lamp = light.lamp[k]
+    arrival = from_centre(lamp, facet.start)
+    if wp.dot(facet.normal, arrival.direction) <= 0.0 or not lights_up(light, k, facet.slot):
+        return wp.vec3()
+    got = arrival.light * lamp.specular
+    if light.profiles.shape[0] > 0:
+        got *= profiled(light.profiles, lamp, -arrival.direction)
+    rough = wp.max(facet.roughness, SHARPEST)
+    wide = wp.sqrt(wp.sqrt(rough * rough * rough * rough + WIDER * widening(lamp, arrival)))
+    return wp.cw_mul(ggx(facet.f0, wp.min(wide, 1.0), facet.normal, facet.view, arrival.direction), got)
+
+
+@wp.func
+def highlights_seen(scene: Scene, tables: Tables, light: Light, facet: Facet, lamp: Lit, u: wp.vec3) -> float:
+    """Share of all lamps' highlights that no shadow hides, estimated by a ray to one that is picked by its highlight; ``lamp`` is what ``lamp_light``
+    found by the same numbers."""
+    if light.lamps == 1 or facet.roughness >= BROAD:
+        return lamp.seen
+    total = float(0.0)
+    for k in range(light.lamps):
+        total += luminance(highlight(light, k, facet))
+    left = u[0] * total
+    chosen = int(-1)
+    for k in range(light.lamps):
+        if left >= 0.0:
+            own = luminance(highlight(light, k, facet))
+            if own > 0.0:
+                chosen = k
+            left -= own
+    if chosen < 0 or chosen == lamp.lamp:
+        return lamp.seen
+    arrival = aim(light.lamp[chosen], facet.start, u[1], u[2])
+    if wp.dot(facet.normal, arrival.direction) <= 0.0:
+        return float(0.0)
+    return luminance(unhidden(scene, tables, light, chosen, facet.start, arrival))
 
 
 @wp.func
@@ -159,33 +190,3 @@ def dome_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.v
 def sky_weight(dome: Dome, density: float, direction: wp.vec3) -> float:
     """Weight of the sky found in a direction with this density, given that ``dome_light`` may find it too."""
     return density / wp.max(density + dome_density(dome, direction), 1.0e-12)
-
-
-@wp.func
-def lobe_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec2, w: wp.vec3) -> wp.vec3:
-    """Radiance that a highlight shows of sky and surfaces, from one direction picked by the highlight's own shape."""
-    direction = ggx_direction(facet.roughness, facet.normal, facet.view, u[0], u[1])
-    cosine = wp.dot(facet.normal, direction)
-    if cosine <= 0.0:
-        return wp.vec3()
-    h = wp.normalize(facet.view + direction)
-    weight = schlick(facet.f0, wp.dot(facet.view, h)) * (2.0 * cosine / smith(width_of(facet.roughness), cosine))
-    seen = sight(scene, tables, facet.start, direction, FAR)
-    weight = wp.cw_mul(weight, seen.tint)
-    if seen.hit.instance < 0:
-        density = ggx_density(facet.roughness, facet.normal, facet.view, direction)
-        return wp.cw_mul(weight, sky(light, direction)) * sky_weight(light.dome, density, direction)
-    if facet.roughness < MIRROR_BELOW:
-        return wp.cw_mul(weight, mirrored_hit(scene, tables, light, seen.hit, facet.start, direction))
-    return wp.cw_mul(weight, bounced(scene, tables, light, seen.hit, facet.start, direction, w))
-
-
-@wp.func
-def reflected_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec2) -> wp.vec3:
-    """Radiance along one ray about the mirrored direction, wider the rougher the facet is."""
-    reflected = facet.normal * (2.0 * wp.dot(facet.view, facet.normal)) - facet.view
-    glossy = wp.normalize(reflected + (onto_hemisphere(reflected, u[0], u[1]) - reflected) * (facet.roughness * facet.roughness * 0.7))
-    seen = sight(scene, tables, facet.start, glossy, FAR)
-    if seen.hit.instance < 0:
-        return wp.cw_mul(seen.tint, seen_sky(light, glossy))
-    return wp.cw_mul(seen.tint, mirrored_hit(scene, tables, light, seen.hit, facet.start, glossy))

@@ -88,16 +88,20 @@ def facing(lamp: Lamp, outwards: wp.vec3) -> float:
 
 
 @wp.func
-def lamp_irradiance(lamp: Lamp, position: wp.vec3, normal: wp.vec3) -> wp.vec3:
-    """Irradiance of a lamp without shadows, its centre standing for it."""
+def from_centre(lamp: Lamp, position: wp.vec3) -> Arrival:
+    """All light of a lamp without shadows as irradiance on what faces it, its centre standing for it."""
+    out = Arrival()
     if lamp.kind == DISTANT:
-        return lamp.radiance * wp.max(-wp.dot(normal, lamp.axis), 0.0)
+        out.direction = -lamp.axis
+        out.distance = 1.0e6
+        out.light = lamp.radiance
+        return out
     to_lamp = lamp.position - position
-    r = reach(lamp)
-    d2 = wp.max(wp.dot(to_lamp, to_lamp), r * r + 1.0e-6)
-    direction = wp.normalize(to_lamp)
-    shape = shaped(lamp, -direction) * facing(lamp, -direction)
-    return wp.cw_mul(lamp.radiance, shape) * (lamp.size * wp.max(wp.dot(normal, direction), 0.0) / d2)
+    out.distance = wp.length(to_lamp) + 1.0e-6
+    out.direction = to_lamp / out.distance
+    near = wp.max(out.distance, reach(lamp))
+    out.light = wp.cw_mul(lamp.radiance, shaped(lamp, -out.direction)) * (lamp.size * facing(lamp, -out.direction) / (near * near))
+    return out
 
 
 @wp.func
@@ -109,10 +113,22 @@ def lamp_direction(lamp: Lamp, position: wp.vec3) -> wp.vec3:
 
 
 @wp.func
+def widening(lamp: Lamp, arrival: Arrival) -> float:
+    """Square of the angular radius [rad] of the disc as which a lamp appears; ``arrival`` is ``from_centre``."""
+    if lamp.kind == DISTANT:
+        return lamp.radius * lamp.radius
+    d2 = arrival.distance * arrival.distance
+    if lamp.kind == SPHERE:
+        return lamp.radius * lamp.radius / d2
+    return lamp.size * facing(lamp, -arrival.direction) / (PI * d2)
+
+
+@wp.func
 def strength(lamp: Lamp, position: wp.vec3, normal: wp.vec3) -> float:
     """Brightness of a lamp at a surface for the choice of one: 0 only where none of its light can arrive."""
     if lamp.kind == DISTANT:
-        return luminance(lamp.radiance) * wp.max(wp.sin(lamp.radius) - wp.dot(normal, lamp.axis), 0.0)
+        edge = wp.where(lamp.radius < 0.5 * PI, wp.sin(lamp.radius), 1.0 - wp.cos(lamp.radius))
+        return luminance(lamp.radiance) * wp.max(edge - wp.dot(normal, lamp.axis), 0.0)
     to_lamp = lamp.position - position
     r = reach(lamp)
     distance = wp.length(to_lamp) + 1.0e-6
@@ -130,6 +146,22 @@ def toward_disc(axis: wp.vec3, radius: float, u: float, v: float) -> wp.vec3:
     other = wp.cross(axis, side)
     r = radius * wp.sqrt(u)
     return wp.normalize(axis + side * (r * wp.cos(2.0 * PI * v)) + other * (r * wp.sin(2.0 * PI * v)))
+
+
+@wp.func
+def aim_at_sky(lamp: Lamp, u: float, v: float) -> Arrival:
+    """A direction to a distant light, uniform over its cone; its irradiance on what faces it is what the front half of the cone gives."""
+    out = Arrival()
+    full = 2.0 * wp.sin(0.5 * lamp.radius) * wp.sin(0.5 * lamp.radius)
+    rise = u * full
+    sine = wp.sqrt(wp.max(rise * (2.0 - rise), 0.0))
+    axis = -lamp.axis
+    side = wp.normalize(wp.cross(axis, wp.where(wp.abs(axis[2]) < 0.9, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0))))
+    other = wp.cross(axis, side)
+    out.direction = wp.normalize(axis * (1.0 - rise) + side * (sine * wp.cos(2.0 * PI * v)) + other * (sine * wp.sin(2.0 * PI * v)))
+    out.distance = 1.0e6
+    out.light = lamp.radiance * (2.0 * wp.where(full < 1.0, 1.0 / (2.0 - full), full))
+    return out
 
 
 @wp.func
@@ -166,10 +198,7 @@ def aim(lamp: Lamp, position: wp.vec3, u: float, v: float) -> Arrival:
     if lamp.kind == SPHERE:
         return aim_at_sphere(lamp, position, u, v)
     if lamp.kind == DISTANT:
-        out.direction = toward_disc(-lamp.axis, lamp.radius, u, v)
-        out.distance = 1.0e6
-        out.light = lamp.radiance
-        return out
+        return aim_at_sky(lamp, u, v)
     point = lamp.position
     normal = lamp.axis
     area = lamp.size

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
+from tailgate.render.raytrace.bounces import plain_light, reflected_light
 from tailgate.render.raytrace.camera_kernels import Camera, Pixels, camera_direction, camera_origin, grained, keep
-from tailgate.render.raytrace.direct import CLEAN, Facet, reflected_light
+from tailgate.render.raytrace.direct import CLEAN, Facet
 from tailgate.render.raytrace.panes import Pane, arriving, pane_at, sight
 from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.shading import FAR, Light, ggx, hash01, luminance, plain_light, ray_start
+from tailgate.render.raytrace.shading import FAR, Light, ggx, hash01, luminance, ray_start
 from tailgate.render.raytrace.surface import LAYERS, is_pane, nearest, slot_of, step_past, surface_point, textured
 
 wp.set_module_options({"enable_backward": False})
@@ -67,15 +68,20 @@ def pane_light(
     facet.roughness = wp.max(point.roughness, 0.03)
     count = wp.where(point.roughness > CLEAN, samples, 1)
     mirror = wp.vec3()
+    u = wp.vec3()
     for s in range(count):
-        mirror += reflected_light(scene, tables, light, facet, wp.vec2(hash01(k, s + 503, light.seed), hash01(k, s + 601, light.seed)))
+        u = wp.vec3(hash01(k, s + 503, light.seed), hash01(k, s + 601, light.seed), hash01(k, s + 659, light.seed))
+        mirror += reflected_light(scene, tables, light, facet, u)
     glint = wp.vec3()
     clear = wp.vec3()
     if light.sun_radius >= 0.0 and wp.dot(facet.normal, light.sun_direction) > 0.0:
         glint = wp.cw_mul(pane.mirrored, ggx(wp.vec3(1.0, 1.0, 1.0), facet.roughness, facet.normal, facet.view, light.sun_direction))
         if luminance(glint) + luminance(point.base) > FAINT:
             clear = arriving(scene, tables, facet.start, light.sun_direction, FAR)
-    return wp.cw_mul(pane.mirrored, mirror) / float(count) + plain_light(light, point, clear) + wp.cw_mul(wp.cw_mul(glint, light.sun), clear)
+    body = point.emissive
+    if luminance(point.base) > FAINT:
+        body = plain_light(scene, tables, light, point, clear, u)
+    return wp.cw_mul(pane.mirrored, mirror) / float(count) + body + wp.cw_mul(wp.cw_mul(glint, light.sun), clear)
 
 
 @wp.kernel

@@ -4,14 +4,10 @@
 from __future__ import annotations
 
 from tailgate.geometry.quiet import outlined, wp
-from tailgate.geometry.rays import Hit, Scene
+from tailgate.render.raytrace.albedo import mirrored_shares
 from tailgate.render.raytrace.atlas import Atlas
 from tailgate.render.raytrace.dome import Dome, dome_radiance
-from tailgate.render.raytrace.lamps import PI, Lamp, lamp_direction, lamp_irradiance, luminance
-from tailgate.render.raytrace.panes import arriving, sight
-from tailgate.render.raytrace.profiles import profiled
-from tailgate.render.raytrace.scene import Tables
-from tailgate.render.raytrace.surface import Point, slot_of, surface_point, textured
+from tailgate.render.raytrace.lamps import PI, Lamp, luminance
 
 wp.set_module_options({"enable_backward": False})
 
@@ -23,7 +19,7 @@ class Light:
     """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances to which the dome's image is
     added, ``glow`` the strength of the haze around the sun, ``haze`` the radiance of far fog, ``cloud`` the cover 0..1, ``fog`` the extinction
     [1/m]. ``lamps`` is the number of rows of ``lamp``; ``pictures`` are what they show, ``profiles`` how they shine by direction, ``links`` the sets
-    that what each slot shows is in."""
+    that what each slot shows is in; ``shares`` is ``albedo.share_table``."""
 
     sun_direction: wp.vec3
     sun: wp.vec3
@@ -42,6 +38,7 @@ class Light:
     profiles: wp.array3d(dtype=wp.float32)
     links: wp.array(dtype=wp.int32)
     dome: Dome
+    shares: wp.array2d(dtype=wp.vec2)
     seed: wp.int32
 
 
@@ -181,89 +178,17 @@ def lights_up(light: Light, k: int, slot: int) -> bool:
 
 
 @wp.func
-def unshadowed(light: Light, k: int, slot: int, position: wp.vec3, normal: wp.vec3) -> wp.vec3:
-    """Irradiance that what a slot shows gets from lamp k, without shadows, see ``lamp_irradiance``."""
-    if not lights_up(light, k, slot):
-        return wp.vec3()
-    got = lamp_irradiance(light.lamp[k], position, normal)
-    if light.profiles.shape[0] > 0:
-        got *= profiled(light.profiles, light.lamp[k], -lamp_direction(light.lamp[k], position))
-    return got
-
-
-@wp.func
-def bounced(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3, u: wp.vec3) -> wp.vec3:
-    """Radiance that leaves a secondary hit: emission, lamps without shadows, and sun or sky
-    (or a glowing surface in its place) by one more ray, picked by their strength."""
-    point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
-    albedo = point.base * (1.0 - 0.5 * point.metallic)
-    out = point.emissive
-    for lamp in range(light.lamps):
-        got = unshadowed(light, lamp, point.slot, point.position, point.normal)
-        out += wp.cw_mul(albedo, got) * (light.lamp[lamp].diffuse / PI)
-    cosine = wp.max(wp.dot(point.normal, light.sun_direction), 0.0)
-    from_sun = light.sun * (cosine / PI)
-    share = luminance(from_sun) / wp.max(luminance(from_sun) + luminance(light.mean_sky), 1.0e-12)
-    start = ray_start(point.position, point.face_normal)
-    if u[0] < share:
-        out += wp.cw_mul(wp.cw_mul(albedo, from_sun), arriving(scene, tables, start, light.sun_direction, FAR)) / share
-    elif share < 1.0:
-        up = onto_hemisphere(point.normal, u[1], u[2])
-        beyond = sight(scene, tables, start, up, FAR)
-        tint = wp.cw_mul(albedo, beyond.tint) / (1.0 - share)
-        if beyond.hit.instance < 0:
-            out += wp.cw_mul(tint, sky(light, up))
-        else:
-            m = tables.slot[slot_of(tables, beyond.hit)][0]
-            out += wp.cw_mul(tint, wp.vec3(tables.material[m, 5], tables.material[m, 6], tables.material[m, 7]))
-    return out
-
-
-@wp.func
-def mirrored_hit(scene: Scene, tables: Tables, light: Light, hit: Hit, origin: wp.vec3, direction: wp.vec3) -> wp.vec3:
-    """Radiance of a surface seen in a mirror, without random choices, see ``plain_light``."""
-    point = surface_point(scene, tables, hit, direction, origin + direction * hit.t)
-    point = textured(scene, tables, hit, direction, 0.005 * hit.t, point)
-    clear = wp.vec3()
-    if wp.dot(point.normal, light.sun_direction) > 0.0 and light.sun_radius >= 0.0:
-        clear = arriving(scene, tables, ray_start(point.position, point.face_normal), light.sun_direction, FAR)
-    return plain_light(light, point, clear)
-
-
-@wp.func
-def plain_light(light: Light, point: Point, clear: wp.vec3) -> wp.vec3:
-    """Radiance that a surface sends anywhere: its emission, a part of the sky, lamps without shadows, and the share of the sun that is ``clear``."""
-    total = light.mean_sky * (0.35 + 0.25 * point.normal[2])
-    for lamp in range(light.lamps):
-        total += unshadowed(light, lamp, point.slot, point.position, point.normal) * (light.lamp[lamp].diffuse / PI)
-    total += wp.cw_mul(light.sun, clear) * (wp.max(wp.dot(point.normal, light.sun_direction), 0.0) / PI)
-    return point.emissive + wp.cw_mul(point.base, total)
-
-
-@wp.func
-def incoming(scene: Scene, tables: Tables, light: Light, origin: wp.vec3, direction: wp.vec3, u: wp.vec4) -> wp.vec3:
-    """Radiance that arrives along a secondary ray; ``u`` = three random numbers and a factor on the sky."""
-    seen = sight(scene, tables, origin, direction, FAR)
-    if seen.hit.instance < 0:
-        return wp.cw_mul(seen.tint, sky(light, direction)) * u[3]
-    return wp.cw_mul(seen.tint, bounced(scene, tables, light, seen.hit, origin, direction, wp.vec3(u[0], u[1], u[2])))
-
-
-@wp.func
 def grazing_reflectance(f0: wp.vec3) -> float:
     """Reflectance at grazing incidence: 1 but for what hardly reflects at all (Lagarde and de Rousiers 2014)."""
     return wp.min(50.0 * luminance(f0), 1.0)
 
 
 @wp.func
-def environment_brdf(f0: wp.vec3, roughness: float, n_v: float) -> wp.vec3:
-    """Share of a uniform environment that a GGX surface mirrors (Karis 2014, "Physically Based Shading on Mobile")."""
-    rx = 1.0 - roughness
-    ry = 0.0425 - 0.0275 * roughness
-    a004 = wp.min(rx * rx, wp.exp(-6.43241 * n_v)) * rx + ry
-    a = -1.04 * a004 + 1.04 - 0.572 * roughness
-    b = (1.04 * a004 + 0.022 * roughness - 0.04) * grazing_reflectance(f0)
-    return wp.vec3(wp.max(f0[0] * a + b, 0.0), wp.max(f0[1] * a + b, 0.0), wp.max(f0[2] * a + b, 0.0))
+def environment_brdf(light: Light, f0: wp.vec3, roughness: float, n_v: float) -> wp.vec3:
+    """Share of a uniform environment that a GGX surface mirrors, see ``albedo.ggx_shares``."""
+    share = mirrored_shares(light.shares, roughness, n_v)
+    edge = share[1] * grazing_reflectance(f0)
+    return f0 * share[0] + wp.vec3(edge, edge, edge)
 
 
 @wp.func

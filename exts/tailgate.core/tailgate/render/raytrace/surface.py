@@ -114,15 +114,26 @@ def st_footprint(scene: Scene, tables: Tables, hit: Hit, direction: wp.vec3, foo
 
 
 @wp.func
+def world_way(scene: Scene, instance: int, way: wp.vec3) -> wp.vec3:
+    """Carry a direction of an instance's frame to the world, unit: the inverse of T_local_world by its cofactors."""
+    m = scene.T_local_world[instance]
+    a = wp.vec3(m[0, 0], m[0, 1], m[0, 2])
+    b = wp.vec3(m[1, 0], m[1, 1], m[1, 2])
+    c = wp.vec3(m[2, 0], m[2, 1], m[2, 2])
+    out = wp.normalize(wp.cross(b, c) * way[0] + wp.cross(c, a) * way[1] + wp.cross(a, b) * way[2])
+    return wp.where(wp.dot(a, wp.cross(b, c)) < 0.0, -out, out)
+
+
+@wp.func
 def bent_normal(scene: Scene, tables: Tables, hit: Hit, bend: wp.vec3) -> wp.vec3:
     """World normal of a tangent-space one (x along s, y along t), unit, on the side of the mesh's own normal."""
-    n = local_normal(tables, hit)
+    n = world_normal(scene, hit.instance, local_normal(tables, hit))
     face = 2 * (tables.base[hit.instance][2] + hit.face)
-    s = tables.face_st[face]
-    t = tables.face_st[face + 1]
+    s = world_way(scene, hit.instance, tables.face_st[face])
+    t = world_way(scene, hit.instance, tables.face_st[face + 1])
     s = wp.normalize(s - n * wp.dot(n, s))
     t = wp.normalize(t - n * wp.dot(n, t))
-    return world_normal(scene, hit.instance, wp.normalize(s * bend[0] + t * bend[1] + n * wp.max(bend[2], 0.05)))
+    return wp.normalize(s * bend[0] + t * bend[1] + n * wp.max(bend[2], 0.05))
 
 
 @wp.func

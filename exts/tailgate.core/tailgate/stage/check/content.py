@@ -10,7 +10,8 @@ from tailgate.stage.cameras import read_camera, stage_cameras
 from tailgate.stage.check.finding import Finding
 from tailgate.stage.composition import UNREADABLE, composition_errors, unloaded
 from tailgate.stage.extract import world_correction
-from tailgate.stage.lights import emission, light_prims, read_lights
+from tailgate.stage.light_checks import light_prims
+from tailgate.stage.lights import emission, read_lights
 from tailgate.stage.materials import GLOW
 from tailgate.stage.walk import Notes
 
