@@ -238,7 +238,7 @@ MISTAKES = {
     "no return": (SCAN, {"range_mm": np.zeros((8, 180), np.uint32)}, r"a\.npz: range must .* hold a return"),
     "empty": (SCAN, {"range_mm": np.zeros((0, 180), np.uint32)}, r"a\.npz: range must be an array of \(beams, columns\)"),
     "fractional shift": (SCAN, {"shift": np.zeros(8)}, r"a\.npz: pixel_shift must hold one whole number per beam"),
-    "boxes alone": (SCAN + "boxes: b\n", {}, r"sensor\.yaml:1: boxes and box_class must be named together"),
+    "boxes alone": (SCAN + "boxes: b\n", {}, r"sensor\.yaml:8: boxes: boxes and box_class must be named together"),
     "flat box": (SCAN + "boxes: b\nbox_class: c\n", {"b": np.zeros((1, 7)), "c": np.array(["x"])}, r"a\.npz: array 'b' must hold finite rows"),
     "box without class": (SCAN + "boxes: b\nbox_class: c\n", {"b": np.ones((1, 7))}, r"a\.npz: array 'c' must hold one text per box \(1\), got none"),
     "unnamed label": (SCAN + "semantic: what\n", {"what": np.full((8, 180), 4)}, r"a\.npz: array 'what' holds the label 4"),
