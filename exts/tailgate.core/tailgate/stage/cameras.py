@@ -80,10 +80,7 @@ def read_camera(stage: Usd.Stage, path: str, width: int, notes: Notes) -> tuple[
     near, far, distance = unit * clipping[0], unit * clipping[1], unit * focused
     if not near < far:
         raise refused(f"must have a clipping range that rises, got {near / unit:g} to {far / unit:g}")
-    opening = 1e3 * unit * 0.1 * focal / f_stop if f_stop > 0 and distance > 0 else 0.0
-    if opening > WIDEST_MM:
-        notes.add(f"camera {path}: its f-stop opens it {opening:.0f} mm wide, lenses open {WIDEST_MM} mm at most; it is not honoured, all is sharp")
-    focus = {"distance": distance, "opening_mm": opening} if 0 < opening <= WIDEST_MM else None
+    focus = _focus(f"camera {path}:", distance, 1e3 * unit * 0.1 * focal / f_stop if f_stop > 0 else 0.0, notes)
     cx, cy = (width - 1) / 2 - fx * aside / focal, (height - 1) / 2 + fy * up / focal
     given = {"width": width, "height": height, "fx": fx, "fy": fy, "cx": cx, "cy": cy}
     try:
@@ -103,6 +100,13 @@ def _name_unhonoured(camera: UsdGeom.Camera, now: Usd.TimeCode, notes: Notes) ->
         notes.add(f"camera {camera.GetPath()}: clipping planes are not honoured, its clipping range is")
     if camera.GetExposureAttr().Get(now):
         notes.add(f"camera {camera.GetPath()}: its exposure is not honoured, pictures are exposed by what they show")
+
+
+def _focus(where: str, distance: float, opening: float, notes: Notes) -> dict[str, float] | None:
+    """Focus of a camera from its distance [m] and opening [mm]; None where either is 0, or no lens opens so wide, which is said."""
+    if distance > 0 and opening > WIDEST_MM:
+        notes.add(f"{where} its f-stop opens it {opening:.0f} mm wide, lenses open {WIDEST_MM} mm at most; it is not honoured, all is sharp")
+    return {"distance": distance, "opening_mm": opening} if distance > 0 and 0 < opening <= WIDEST_MM else None
 
 
 def _chosen(stage: Usd.Stage, path: str) -> str:

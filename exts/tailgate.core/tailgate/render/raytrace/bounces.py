@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from tailgate.geometry.quiet import wp
+from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Hit, Scene
-from tailgate.render.raytrace.direct import Facet, lamp_light, sky_weight
+from tailgate.render.raytrace.direct import Facet, lamp_light, sky_weight, unhidden
 from tailgate.render.raytrace.dome import dome_radiance
-from tailgate.render.raytrace.lamps import PI, luminance
+from tailgate.render.raytrace.lamps import DISTANT, PI, from_centre, luminance
 from tailgate.render.raytrace.panes import arriving, sight
+from tailgate.render.raytrace.profiles import profiled
 from tailgate.render.raytrace.scene import Tables
 from tailgate.render.raytrace.shading import (
     FAR,
     Light,
     ggx_density,
     ggx_direction,
+    lights_up,
     onto_hemisphere,
     ray_start,
     schlick,
@@ -29,6 +31,8 @@ wp.set_module_options({"enable_backward": False})
 
 MIRROR_BELOW = wp.constant(0.3)
 """Surfaces smoother than this show textures and shadows in what they mirror."""
+FEW = wp.constant(6)
+"""Up to so many lamps have a shadow ray each where a mirror shows what they light."""
 SUREST = wp.constant(0.9)
 """A bounce asks the sun at most so often, and else the sky or what glows in its place."""
 
@@ -69,6 +73,26 @@ def lamps_on(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec
 
 
 @wp.func
+def lamps_each(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec3) -> wp.vec3:
+    """``lamps_on`` without noise where lamps are few: a shadow ray to the centre of each."""
+    if light.lamps > FEW:
+        return lamps_on(scene, tables, light, facet, u)
+    total = wp.vec3()
+    for k in range(light.lamps):
+        lamp = light.lamp[k]
+        arrival = from_centre(lamp, facet.start)
+        cosine = wp.dot(facet.normal, arrival.direction)
+        if cosine > 0.0 and luminance(arrival.light) > 0.0 and lights_up(light, k, facet.slot):
+            got = arrival.light * (cosine / PI * lamp.diffuse)
+            if light.profiles.shape[0] > 0:
+                got *= profiled(light.profiles, lamp, -arrival.direction)
+            if lamp.kind != DISTANT:
+                arrival.distance = wp.max(arrival.distance - lamp.radius, 0.0)
+            total += wp.cw_mul(got, unhidden(scene, tables, light, k, facet.start, arrival))
+    return total
+
+
+@outlined
 def leaving(scene: Scene, tables: Tables, light: Light, point: Point, u: wp.vec3) -> wp.vec3:
     """Radiance that a point sends anywhere but for the light of lamps: emission, and sun or sky (or a glowing surface in its place) by one more ray,
     picked by their strength."""
@@ -111,15 +135,15 @@ def mirrored_point(scene: Scene, tables: Tables, hit: Hit, origin: wp.vec3, dire
     return textured(scene, tables, hit, direction, 0.005 * hit.t, point)
 
 
-@wp.func
+@outlined
 def plain_light(scene: Scene, tables: Tables, light: Light, point: Point, clear: wp.vec3, u: wp.vec3) -> wp.vec3:
-    """Radiance that a point sends anywhere, with little noise: its emission, a part of the sky where it is open upwards, one lamp, and the share of
+    """Radiance that a point sends anywhere, with little noise: its emission, a part of the sky where it is open upwards, lamps, and the share of
     the sun that is ``clear``."""
-    total = lamps_on(scene, tables, light, facet_at(point), u)
+    total = lamps_each(scene, tables, light, facet_at(point), u)
     up = wp.normalize(point.normal + wp.vec3(0.0, 0.0, 1.0))
     if wp.dot(up, point.face_normal) > 0.0 and luminance(light.mean_sky) > 0.0:
-        open = arriving(scene, tables, ray_start(point.position, point.face_normal), up, FAR)
-        total += wp.cw_mul(light.mean_sky, open) * (0.35 + 0.25 * point.normal[2])
+        free = arriving(scene, tables, ray_start(point.position, point.face_normal), up, FAR)
+        total += wp.cw_mul(light.mean_sky, free) * (0.35 + 0.25 * point.normal[2])
     total += wp.cw_mul(light.sun, clear) * (wp.max(wp.dot(point.normal, light.sun_direction), 0.0) / PI)
     return point.emissive + wp.cw_mul(point.base, total)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tailgate.geometry.quiet import wp
+from tailgate.geometry.quiet import outlined, wp
 from tailgate.geometry.rays import Scene
 from tailgate.render.raytrace.dome import Dome, dome_density, toward_dome
 from tailgate.render.raytrace.lamps import PI, Arrival, aim, from_centre, lamp_direction, luminance, strength, widening
@@ -87,7 +87,7 @@ def unhidden(scene: Scene, tables: Tables, light: Light, k: int, start: wp.vec3,
     return tint
 
 
-@wp.func
+@outlined
 def lamp_light(scene: Scene, tables: Tables, light: Light, facet: Facet, u: wp.vec3) -> Lit:
     """Light of all lamps, estimated by one shadow ray to a point of one that is picked by its strength here."""
     out = Lit()
