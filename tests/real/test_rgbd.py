@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tailgate.calibrate.bench import CameraBench
+from tailgate.calibrate.bench import VIEWS, CameraBench
 from tailgate.calibrate.camera import DEVICE_STATISTICS, camera_blocks
 from tailgate.calibrate.holdout import Recorded, distances, folds
 from tailgate.calibrate.support import support_pose
@@ -46,8 +46,10 @@ def test_sequence(data_root):
 
 
 @pytest.mark.slow
-def test_fitted_response_is_nearer_on_scenes_it_never_saw(data_root):
-    """Of every second scene, fitted to two of three and judged on the others: nearer than before, or as near as real scenes are to each other."""
+def test_fitted_response_is_nearer_on_scenes_it_never_saw(data_root, monkeypatch):
+    """Of every second scene, fitted to two of three and judged on the others: nearer than before, or as near as real scenes are to each other. Half
+    of the table tops that a fit takes are enough for that, in half of its time."""
+    monkeypatch.setattr("tailgate.calibrate.bench.VIEWS", VIEWS // 2)
     model, _ = load_sensor("kinect_v1")
     reader = MosdReader(data_root / "rgbd_mosd", {})
     frames = []

@@ -12,7 +12,7 @@ from tailgate.calibrate.camera import DEVICE_STATISTICS, fit_camera, perfect_vie
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import Recorded
 from tailgate.calibrate.indirect import Fit, Heard
-from tailgate.calibrate.lidar import fit_response, simulated_scans
+from tailgate.calibrate.lidar import Streams, fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.calibrate.problem import total
 from tailgate.calibrate.scene import street_scan
@@ -93,7 +93,7 @@ class LidarBench:
 
     def fit(self, blocks: Sequence[Sketch], heard: Heard = lambda done, most: None) -> Fit:
         """Fit the response to blocks of recordings; ``heard`` as in ``indirect.fit``."""
-        return fit_response(blocks, self._streets, self._models, self.model.response, self.seed, heard)
+        return fit_response(blocks, self._streets, self._models, self.model.response, Streams(self.seed), heard)
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of streets the fit has not seen."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from tailgate.frames import SensorFrame
 from tailgate.memory import recall, remembering
 from tailgate.rng import kernel_seed
 from tailgate.sensors.lidar import respond_lidar
+from tailgate.sensors.lidar_random import BIAS_SEED
 from tailgate.validate.fit_statistics import FINER, FIT_STATISTICS, fit_sketches
 from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.sketch import Sketch
@@ -48,12 +49,25 @@ FEW, SOME, MANY = 24, 96, 288
 the Jacobians of the last steps, and for these steps."""
 
 
+@dataclass(frozen=True)
+class Streams:
+    """Random numbers of a simulation.
+
+    Attributes:
+        seed: of those that all trials share.
+        unit: of the range errors of one device's beams, as ``unit_seed`` gives it; scenes that only a fit sees have a device of their own.
+    """
+
+    seed: int = 0
+    unit: int = BIAS_SEED
+
+
 def fit_response(
     blocks: Sequence[Sketch],
     scans: Sequence[SensorFrame],
     model: LidarModel | Sequence[LidarModel],
     prior: Mapping[str, Setting],
-    seed: int = 0,
+    streams: Streams = Streams(),
     heard: Heard = lambda done, most: None,
 ) -> Fit:
     """Fit every response setting that has freedom.
@@ -63,7 +77,7 @@ def fit_response(
         scans: exact synthetic scans of the same device, at least one: ``range_true`` (or ``range``), ``incidence``, ``reflectance``, directions.
         model: the device, or that of each scan.
         prior: setting by parameter; Constant ones stay, Ranged ones are searched within their bounds.
-        seed: of the random numbers shared by all trials.
+        streams: random numbers of the simulation.
         heard: as in ``indirect.fit``.
 
     Returns:
@@ -79,7 +93,10 @@ def fit_response(
     exact = [exact_scan(s) for s in scans]
 
     def simulator(part: list[SensorFrame]) -> Simulate:
-        return lambda values: recall(("scenes", id(part)), values, lambda: simulated_scans(part, model, {**fixed, **values}, seed))
+        def simulate(values: dict[str, float]) -> list[list[Sketch]]:
+            return simulated_scans(part, model, {**fixed, **values}, streams.seed, streams.unit)
+
+        return lambda values: recall(("scenes", id(part)), values, lambda: simulate(values))
 
     counted = {name for block in blocks for name in block.counts}
     statistics = {name: s for name, s in FIT_STATISTICS.items() if name not in FINER or FINER[name].name not in counted}
@@ -91,14 +108,14 @@ def fit_response(
 
 
 def simulated_scans(
-    scans: Sequence[SensorFrame], model: LidarModel | Sequence[LidarModel], params: Mapping[str, float], seed: int
+    scans: Sequence[SensorFrame], model: LidarModel | Sequence[LidarModel], params: Mapping[str, float], seed: int, unit: int = BIAS_SEED
 ) -> list[list[Sketch]]:
     """Statistics of exact scans after the response of their model: for each scan, a sketch per azimuth sector, also of one that holds nothing, for
     settings are compared block by block."""
     models = [model] * len(scans) if isinstance(model, LidarModel) else model
 
     def one(k: int) -> list[Sketch]:
-        channels = respond_lidar(scans[k], models[k], params, kernel_seed("fit_response", seed, k))
+        channels = respond_lidar(scans[k], models[k], params, kernel_seed("fit_response", seed, k), unit=unit)
         return fit_sketches(replace(scans[k], channels=channels))
 
     with ThreadPoolExecutor(min(len(scans), os.cpu_count() or 1)) as pool:

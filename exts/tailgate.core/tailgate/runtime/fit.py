@@ -27,6 +27,7 @@ def fit_sensors(
         frames: ledger rows of the round's sound frames; their stored truth channels are the perfect scans.
     """
     from tailgate.datasets import store
+    from tailgate.sensors import unit_seed
     from tailgate.validate.evidence import CUTS, Cut
 
     cut = CUTS.get(spec.budget.reference.kind, Cut())
@@ -41,18 +42,21 @@ def fit_sensors(
         prior = _own(settings, name)
         if not scans or not prior:
             continue
-        fitted = _fit(sensor.model, scans, reference, {p: s for p, (_, s) in prior.items()}, partial(tick, f"fitting {name}"))
+        device = sensor.model, unit_seed(spec.budget.seed, name)
+        fitted = _fit(device, scans, reference, {p: s for p, (_, s) in prior.items()}, partial(tick, f"fitting {name}"))
         estimates.update({address: fitted[p] for p, (addresses, _) in prior.items() if p in fitted for address in addresses})
     return estimates
 
 
-def _fit(model: Any, scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting], heard: Any) -> dict[str, Any]:
+def _fit(device: tuple[Any, int], scans: list[SensorFrame], reference: ReferenceData, prior: dict[str, Setting], heard: Any) -> dict[str, Any]:
+    """Estimates of a sensor by its model and the seed of its unit."""
     from tailgate.calibrate.camera import fit_camera, perfect_views
-    from tailgate.calibrate.lidar import fit_response
+    from tailgate.calibrate.lidar import Streams, fit_response
 
+    model, unit = device
     blocks = [b for found in reference.blocks("feedback").values() for b in found]
     if model.type == "lidar":
-        return fit_response(blocks, scans[:SCANS], model, prior, heard=heard).estimates
+        return fit_response(blocks, scans[:SCANS], model, prior, Streams(unit=unit), heard).estimates
     if model.depth == "none":
         return {}
     settled = model.model_copy(update={"response": {**model.response, **prior}})

@@ -81,7 +81,7 @@ def measured(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tuple
             raise UserError(f"sensor '{name}' is not on the rig '{rig.name}'{nearest(name, rig.sensors)}")
         model = rig.sensors[name].model
         _, params = Timing.split({**nominal(model), **sample.sensors.get(name, {})})
-        seed, unit = kernel_seed(*seed_address, "response", name), kernel_seed(seed_address[0], "device", name)
+        seed, unit = kernel_seed(*seed_address, "response", name), unit_seed(seed_address[0], name)
         if sensor.kind == "lidar":
             stored = replace(sensor, rounding=Rounding.of(model.storage, rig.sensors[name].T_rig_sensor))
             sensors[name] = _lidar(stored, model, params, (seed, unit), sample.hints, frame.objects)
@@ -102,6 +102,11 @@ def delivered(frame: Frame, sample: Sample, rig: ResolvedRig, seed_address: tupl
         if (stamped := stamp(sensor, timing, kernel_seed(*seed_address, "response", name))) is not None:
             sensors[name] = stamped
     return replace(frame, sensors=sensors)
+
+
+def unit_seed(seed: str | int, sensor: str) -> int:
+    """31-bit seed of what belongs to one sensor of a rig in every frame of a run: fixed patterns and range errors of beams."""
+    return kernel_seed(seed, "device", sensor)
 
 
 def _lidar(
