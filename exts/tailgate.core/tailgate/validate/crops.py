@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailgate.frames import Objects, SensorFrame, host
+from tailgate.geometry.firing import in_world
 from tailgate.rng import stream_key
 
 RANGE_EDGES = (0.0, 15.0, 30.0, 60.0, np.inf)
@@ -252,27 +253,9 @@ def _crop(modality: str, objects: Objects, row: int, seen: _Seen, source: CropSo
 
 
 def _to_world(sensor: SensorFrame, xyz: np.ndarray, offset_ns: np.ndarray | None) -> np.ndarray:
-    start, end = np.asarray(sensor.T_world_sensor, dtype=np.float64)
-    if offset_ns is None or sensor.t_end <= sensor.t_start or np.allclose(start, end, rtol=0, atol=1e-9):
-        return xyz @ start[:3, :3].T + start[:3, 3]
-    share = np.clip(offset_ns / (sensor.t_end - sensor.t_start), 0.0, 1.0)[:, None]
-    turned = _rotate(xyz, _rotation_vector(start[:3, :3].T @ end[:3, :3]) * share)
-    return turned @ start[:3, :3].T + start[:3, 3] + share * (end[:3, 3] - start[:3, 3])
-
-
-def _rotation_vector(rotation: np.ndarray) -> np.ndarray:
-    """Axis times angle [rad] of a rotation of less than half a turn."""
-    twist = 0.5 * np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
-    sine = np.linalg.norm(twist)
-    return twist * (np.arctan2(sine, 0.5 * (np.trace(rotation) - 1)) / sine) if sine > 1e-12 else twist
-
-
-def _rotate(xyz: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Rotate each point [n, 3] about its own rotation vector [n, 3] (Rodrigues' formula)."""
-    angle = np.linalg.norm(vectors, axis=1, keepdims=True)
-    axis = vectors / np.maximum(angle, 1e-300)
-    along = axis * np.sum(axis * xyz, axis=1, keepdims=True)
-    return xyz * np.cos(angle) + np.cross(axis, xyz) * np.sin(angle) + along * (1 - np.cos(angle))
+    if offset_ns is None:
+        offset_ns = np.zeros(len(xyz))
+    return in_world(xyz, offset_ns, np.asarray(sensor.T_world_sensor, np.float64), sensor.t_end - sensor.t_start)
 
 
 def pack(crops: Sequence[Crop]) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """Light that reaches a surface from others: by one bounce, and along its own highlight."""
 
-
 from __future__ import annotations
 
 from tailgate.geometry.quiet import outlined, wp
