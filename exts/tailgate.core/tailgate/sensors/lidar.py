@@ -1,4 +1,4 @@
-"""LiDAR response: what a device makes of exact ranges. Range noise, missed returns and the intensity law, as one Warp kernel
+"""LiDAR response: what a device makes of exact ranges. Range noise, missed returns and the intensity law, as Warp kernels
 (``lidar_kernels``) with a numpy twin (``lidar_twin``).
 
 Echoes of the air (``lidar_air``) and of glare (``lidar_bloom``) join those of surfaces before the device chooses what it reports (``lidar_echo``);
@@ -250,6 +250,11 @@ class _Met:
     extinction: float
 
     @cached_property
+    def crowded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Beams and columns of the firings that have more than their first echo, between which the device may choose."""
+        return np.nonzero((host(self.echoes[0])[..., 1:] > 0).any(axis=2))
+
+    @cached_property
     def power(self) -> np.ndarray:
         """Of every echo, see ``_power``."""
         return _power(self.echoes, self.extinction)
@@ -309,14 +314,22 @@ def _report(met: _Met, measured: tuple[Any, Any], model: LidarModel) -> tuple[np
     """What the device reports: range, intensity, the labels of what it saw, the surfaces as they are, and the exact ranges of what it saw."""
     from tailgate.sensors.lidar_echo import choose_echoes
 
-    rng, intensity = (_first(channel, max(met.echoes[0].shape[2], model.echoes)) for channel in measured)
-    chosen = choose_echoes(rng, _first(met.power, rng.shape[2]), model.returns)
-    labels = {name: _first(host(value), rng.shape[2]) for name, value in met.labels.items()}
-    out, shine = (np.take_along_axis(channel, chosen, axis=2) for channel in (rng, intensity))
-    own = np.where((out > 0) & (chosen < met.surfaces[0].shape[2]), chosen, np.arange(model.echoes))
-    told = tuple(np.take_along_axis(_first(channel, rng.shape[2]), own, axis=2) for channel in met.surfaces)
-    at = np.where(out > 0, np.take_along_axis(_first(met.echoes[0], rng.shape[2]), chosen, axis=2), told[0])
-    return out, shine, {n: np.take_along_axis(v, chosen, axis=2) for n, v in labels.items()}, told, at
+    count, cells = max(met.echoes[0].shape[2], model.echoes), met.crowded
+    chosen = choose_echoes(_first(measured[0], count)[cells], _first(met.power, count)[cells], model.returns)
+
+    def pick(channel: Any, order: np.ndarray) -> np.ndarray:
+        held = _first(channel, count)
+        out = held[..., : model.echoes].copy()
+        out[cells] = np.take_along_axis(held[cells], order, axis=-1)
+        return out
+
+    out, shine = (pick(channel, chosen) for channel in measured)
+    seen = out[cells] > 0
+    own = np.where(seen & (chosen < met.surfaces[0].shape[2]), chosen, np.arange(model.echoes))
+    told = tuple(pick(channel, own) for channel in met.surfaces)
+    at = told[0].copy()
+    at[cells] = np.where(seen, pick(met.echoes[0], chosen)[cells], told[0][cells])
+    return out, shine, {n: pick(v, chosen) for n, v in met.labels.items()}, told, at
 
 
 def _power(echoes: tuple[Any, Any, Any], extinction: float) -> np.ndarray:

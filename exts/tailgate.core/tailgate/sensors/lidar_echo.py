@@ -13,23 +13,23 @@ import numpy as np
 
 
 def choose_echoes(ranges: np.ndarray, power: np.ndarray, mode: Literal["strongest", "last", "dual", "two_strongest"]) -> np.ndarray:
-    """Index of every reported echo, int64 (beams, columns, 1 or 2); it may point at an echo of range 0 where there are too few.
+    """Index of every reported echo, int64 [..., 1 or 2]; it may point at an echo of range 0 where there are too few.
 
     Args:
-        ranges: detected ranges [m], 0 = not detected, (beams, columns, echoes).
+        ranges: detected ranges [m], 0 = not detected, [..., echoes].
         power: of each echo, any unit.
     """
     seen = ranges > 0
     strength = np.where(seen, power, -1.0)
-    strongest = strength.argmax(axis=2)[..., None]
+    strongest = strength.argmax(axis=-1)[..., None]
     if mode == "strongest":
         return strongest
     rest = strength.copy()
-    np.put_along_axis(rest, strongest, -2.0, axis=2)
-    second = rest.argmax(axis=2)[..., None]
+    np.put_along_axis(rest, strongest, -2.0, axis=-1)
+    second = rest.argmax(axis=-1)[..., None]
     if mode == "two_strongest":
-        return np.concatenate([strongest, second], axis=2)
-    last = np.where(seen, ranges, -1.0).argmax(axis=2)[..., None]
+        return np.concatenate([strongest, second], axis=-1)
+    last = np.where(seen, ranges, -1.0).argmax(axis=-1)[..., None]
     if mode == "last":
         return last
-    return np.concatenate([strongest, np.where(last == strongest, second, last)], axis=2)
+    return np.concatenate([strongest, np.where(last == strongest, second, last)], axis=-1)

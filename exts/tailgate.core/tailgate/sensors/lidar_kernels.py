@@ -1,4 +1,4 @@
-"""Warp kernel of the LiDAR response; ``lidar_twin`` is its readable twin."""
+"""Warp kernels of the LiDAR response; ``lidar_twin`` is their readable twin."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _tail(seed: wp.int32, cell: wp.int32, stream: wp.int32, tail: wp.float32) ->
 
 
 @wp.kernel
-def _respond(
+def _measure(
     exact: wp.array3d(dtype=wp.float32),
     incidence: wp.array3d(dtype=wp.float32),
     reflectance: wp.array3d(dtype=wp.float32),
@@ -172,19 +172,17 @@ def _respond(
     p: _Device,
     seed: wp.int32,
     sure: wp.int32,
-    out_range: wp.array3d(dtype=wp.float32),
-    out_intensity: wp.array3d(dtype=wp.float32),
+    out: wp.array3d(dtype=wp.float32),
 ):
+    """Range of every echo, 0 where it is lost."""
     i, j, e = wp.tid()
     r = exact[i, j, e]
-    out_range[i, j, e] = 0.0
-    out_intensity[i, j, e] = 0.0
+    out[i, j, e] = 0.0
     if not (r > 0.0):
         return
     cosine = wp.clamp(incidence[i, j, e], 1.0e-3, 1.0)
-    rho = reflectance[i, j, e]
-    air = wp.exp(-2.0 * p.extinction * r)
-    kept = 1.0 - _loss(r, cosine, rho * air, e >= sure, p)
+    signal = reflectance[i, j, e] * wp.exp(-2.0 * p.extinction * r)
+    kept = 1.0 - _loss(r, cosine, signal, e >= sure, p)
     cell = (e * exact.shape[0] + i) * exact.shape[1] + j
     if 1.0 - normal_cdf(loss[i, j, e]) > wp.pow(kept, 1.0 - p.grain):
         return
@@ -194,23 +192,48 @@ def _respond(
     far, slope = p.noise_per_metre * r, p.noise_incidence * tan
     device = p.noise_sigma * p.noise_sigma + far * far
     if p.noise_signal > 0.0 and p.range_10pct > 0.0:
-        device = device + p.noise_signal * p.noise_signal / wp.max(_signal(r, cosine, rho * air, p), _WEAKEST)
+        device = device + p.noise_signal * p.noise_signal / wp.max(_signal(r, cosine, signal, p), _WEAKEST)
     error = wp.sqrt((1.0 - p.noise_grain) * device + slope * slope) * noise[i, j, e]
     if p.noise_grain > 0.0:
         error = error + wp.sqrt(p.noise_grain * device) * normal_of(seed, cell, _NOISE_GRAIN)
     noisy = r + _tail(seed, cell, _NOISE_TAIL, p.noise_tail) * error + offset[i]
     if p.range_step > 0.0:
         noisy = wp.floor(noisy / p.range_step + 0.5) * p.range_step
-    if noisy < p.range_min or noisy > p.range_max:
+    if noisy >= p.range_min and noisy <= p.range_max:
+        out[i, j, e] = noisy
+
+
+@wp.kernel
+def _shine(
+    exact: wp.array3d(dtype=wp.float32),
+    incidence: wp.array3d(dtype=wp.float32),
+    reflectance: wp.array3d(dtype=wp.float32),
+    p: _Device,
+    seed: wp.int32,
+    out: wp.array3d(dtype=wp.float32),
+):
+    """Intensity of every echo, were it not lost."""
+    i, j, e = wp.tid()
+    r = exact[i, j, e]
+    out[i, j, e] = 0.0
+    if not (r > 0.0):
         return
+    cosine = wp.clamp(incidence[i, j, e], 1.0e-3, 1.0)
+    cell = (e * exact.shape[0] + i) * exact.shape[1] + j
     speckle = p.intensity_spread * _tail(seed, cell, _INTENSITY_TAIL, p.intensity_tail) * normal_of(seed, cell, _INTENSITY)
-    scale = wp.pow(_TEN / wp.max(r, _TEN), p.intensity_range) * air * wp.exp(speckle)
-    tone = _MID * wp.pow(wp.max(rho, 1.0e-4) / _MID, p.intensity_contrast)
+    scale = wp.pow(_TEN / wp.max(r, _TEN), p.intensity_range) * wp.exp(-2.0 * p.extinction * r) * wp.exp(speckle)
+    tone = _MID * wp.pow(wp.max(reflectance[i, j, e], 1.0e-4) / _MID, p.intensity_contrast)
     value = wp.clamp(p.intensity_gain * tone * wp.pow(cosine, p.intensity_incidence) * scale, 0.0, 1.0)
     if p.intensity_step > 0.0:
         value = wp.min(wp.floor(value / p.intensity_step + 0.5) * p.intensity_step, 1.0)
-    out_range[i, j, e] = noisy
-    out_intensity[i, j, e] = value
+    out[i, j, e] = value
+
+
+@wp.kernel
+def _returned(measured: wp.array3d(dtype=wp.float32), shine: wp.array3d(dtype=wp.float32), out: wp.array3d(dtype=wp.float32)):
+    """Intensity of the echoes that are not lost, 0 of the others."""
+    i, j, e = wp.tid()
+    out[i, j, e] = wp.where(measured[i, j, e] > 0.0, shine[i, j, e], wp.float32(0.0))
 
 
 def on_device(channel: Any, device: Any) -> Any:
@@ -248,14 +271,14 @@ def correlated_normals(stream: tuple[int, int], shape: tuple[int, int, int], cor
 def launch_response(
     exact: tuple[Any, Any, Any], response: LidarResponse, limits: Limits, seed: int, device: Any, sure: int | None = None
 ) -> tuple[Any, Any]:
-    """Run the kernel.
+    """Run the kernels.
 
     Args:
         exact: range [m], |cos| of incidence and reflectance, each (beams, columns, echoes), numpy or Warp.
         sure: echoes from this one on are lost only where their signal is too weak; none by default.
 
     Returns:
-        range [m] and intensity, Warp float32 arrays on ``device``.
+        range [m] and intensity, Warp float32 arrays on ``device``, not to be written to.
     """
     p = _Device()
     patches, p.grain = response.patches
@@ -264,16 +287,20 @@ def launch_response(
             if name in _Device.vars:
                 setattr(p, name, int(value) if name == "wrap" else float(value))
     arrays = [on_device(channel, device) for channel in exact]
-    fields = []
-    for stream, correlation in ((NOISE, response.noise_correlation), (DROP, patches)):
-        fields.append(correlated_normals((int(seed), stream), arrays[0].shape, correlation, limits.wrap, device))
-    offset = wp.array(range_offsets(response, limits, arrays[0].shape[0]).astype(np.float32), dtype=wp.float32, device=device)
-    out = [wp.zeros(arrays[0].shape, dtype=wp.float32, device=device) for _ in range(2)]
-    wp.launch(
-        _respond,
-        dim=arrays[0].shape,
-        inputs=[*arrays, *fields, offset, p, int(seed), arrays[0].shape[2] if sure is None else sure],
-        outputs=out,
-        device=device,
-    )
-    return out[0], out[1]
+    shape, seed, sure = arrays[0].shape, int(seed), arrays[0].shape[2] if sure is None else sure
+
+    def launch(kernel: Any, *inputs: Any) -> Any:
+        out = wp.empty(shape, dtype=wp.float32, device=device)
+        wp.launch(kernel, dim=shape, inputs=list(inputs), outputs=[out], device=device)
+        return out
+
+    def measure() -> Any:
+        drawn = ((NOISE, response.noise_correlation), (DROP, patches))
+        fields = [correlated_normals((seed, stream), shape, correlation, limits.wrap, device) for stream, correlation in drawn]
+        offset = wp.array(range_offsets(response, limits, shape[0]).astype(np.float32), dtype=wp.float32, device=device)
+        return launch(_measure, *arrays, *fields, offset, p, seed, sure)
+
+    bright, ranged = (tuple(v for name, v in vars(response).items() if name.startswith("intensity_") == own) for own in (True, False))
+    measured = recall(("measured", *arrays), (ranged, limits, seed, sure), measure)
+    shine = recall(("shine", *arrays), (bright, limits.extinction, seed), lambda: launch(_shine, *arrays, p, seed))
+    return measured, launch(_returned, measured, shine)
