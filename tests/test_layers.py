@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from checkout import EXTS
+from checkout import EXTS, ROOT
 
 CORE, RTX, UI = EXTS / "tailgate.core" / "tailgate", EXTS / "tailgate.rtx" / "tailgate_rtx", EXTS / "tailgate.ui" / "tailgate_ui"
 BASE = {"config", "stage", "geometry", "assets", "reference", "frames", "registry", "errors", "packages", "rng", "distributions", "turns", "memory"}
@@ -37,6 +37,10 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{a.name}" for a in node.names}
     return names
+
+
+def test_the_root_holds_no_scripts():
+    assert not [path.name for path in ROOT.glob("*.py")]
 
 
 @pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda p: str(p.relative_to(CORE)))

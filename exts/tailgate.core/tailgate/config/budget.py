@@ -22,6 +22,9 @@ def _ordered(name: str, interval: Interval | None) -> None:
         raise ValueError(f"{name} must be [low, high] with low below high, got {list(interval)}")
 
 
+Weather = Literal["clear", "rain", "fog", "snow"]
+
+
 class ClassMap(Model):
     """One line of the ontology: source class → asset class → output class."""
 
@@ -38,7 +41,7 @@ class Cell(Model):
     range: Interval | None = None
     occlusion: tuple[Share, Share] | None = None
     light: Literal["day", "dusk", "night", "overcast", "indoor"] | None = None
-    weather: Literal["clear", "rain", "fog", "snow"] | None = None
+    weather: Weather | None = None
     target: Count
     why: str = ""
 
@@ -81,7 +84,8 @@ class Prior(Model):
 
 
 class Reference(Model):
-    """The real data. ``root`` is a folder under the data root; ``split`` names groups, or is made by the reader.
+    """The real data. ``root`` is a folder under the data root; ``split`` names groups, or is made by the reader; ``weather`` is what the recordings
+    were taken in, where they do not tell it themselves. Frames in other weather are not judged against them.
 
     ``kind: standin`` simulates a reference with a hidden sensor response; every output then says so. ``none``: every output says ``unmeasured``.
     ``reference: none`` is short for ``reference: {kind: none}``.
@@ -92,6 +96,7 @@ class Reference(Model):
     ]  # fmt: skip
     root: str = "."
     sensor: str | None = None
+    weather: list[Weather] = []
     split: dict[Literal["feedback", "holdout", "audit"], list[str]] = {}
     options: dict[str, object] = {}
 
@@ -109,8 +114,8 @@ class Reference(Model):
     def _simulated(self) -> Reference:
         if self.kind not in ("standin", "none"):
             return self
-        if self.split or self.sensor:
-            raise ValueError(f"kind '{self.kind}' holds no recordings: it has neither a split nor a sensor of its own")
+        if self.split or self.sensor or self.weather:
+            raise ValueError(f"kind '{self.kind}' holds no recordings: it has neither a split nor a sensor nor weather of its own")
         known = ("frames",) if self.kind == "standin" else ()
         for name, value in self.options.items():
             if name not in known:

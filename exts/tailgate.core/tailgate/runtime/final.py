@@ -37,9 +37,9 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
     if held or not names:
         return held
     groups = read_audit(spec)
-    if not groups:
+    evidence = {name: e for name in names if judge.reference.shows((e := judge.evidence(name)).weather)}
+    if not groups or not evidence:
         return None
-    evidence = {name: judge.evidence(name) for name in names}
     blocks = [b for e in evidence.values() for b in e.blocks]
     clips = [clip_of(name) for name, e in evidence.items() for _ in e.blocks]
     real = {group: [b for e in found for b in e.blocks] for group, found in groups.items()}
@@ -47,7 +47,7 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
     total = Sketch.total(b for found in real.values() for b in found)
     result = {
         "groups": sorted(groups),
-        "frames": {"real": sum(map(len, groups.values())), "synthetic": len(names)},
+        "frames": {"real": sum(map(len, groups.values())), "synthetic": len(evidence)},
         "distance_ratio": ratio.value,
         "error": ratio.error,
         "statistics": summarize(compare(total, Sketch.total(blocks), STATISTICS)),
@@ -70,6 +70,15 @@ def integrity(spec: RunSpec, ledger: Ledger, judge: Judge) -> list[Row]:
     with ledger.transaction():
         ledger.set_meta("integrity", [row.to_json() for row in found])
     return found
+
+
+def unjudged(ledger: Ledger, judge: Judge) -> list[str]:
+    """What to say of accepted frames in weather that the reference does not show."""
+    rows = ledger.rows("select sample from accepted order by id")
+    weathers = [json.loads(row["sample"])["conditions"].get("weather", "") for row in rows]
+    unseen = [weather for weather in weathers if not judge.reference.shows(weather)]
+    kinds = " and no ".join(sorted(set(unseen)))
+    return [f"{len(unseen)} of {len(rows)} accepted frames were not judged: the reference shows no {kinds}."] if unseen else []
 
 
 def _pinned(budget: Budget) -> frozenset[tuple[str, str]]:

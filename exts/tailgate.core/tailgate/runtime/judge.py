@@ -90,22 +90,29 @@ class Judge:
         return Evidence.load(self.spec.out / "evidence" / f"{frame}.npz")
 
     def batch(self, results: list[dict[str, Any]]) -> BatchVerdict:
-        """Judge the sound frames of a batch together; without a reference everything is accepted, unmeasured."""
+        """Judge the sound frames of a batch together, those in weather that the reference shows; without a reference everything is accepted,
+        unmeasured."""
         frames = [f["id"] for r in results for f in r["frames"] if not f["codes"]]
         if self._gate is None or not frames:
             row = Row("reference", None, note="unmeasured: no reference" if self._gate is None else "no frame to judge")
             return BatchVerdict(Scorecard([row], "accepted"), {}, {})
-        evidence = {name: self.evidence(name) for name in frames}
+        found = {name: self.evidence(name) for name in frames}
+        evidence = {name: e for name, e in found.items() if self.reference.shows(e.weather)}
         totals = {name: e.total for name, e in evidence.items()}
         scores = {name: frame_deviation(total, self._feedback_total, STATISTICS) for name, total in totals.items()}
         crops = [c for e in evidence.values() for c in e.crops]
         nearest = self._class_gate.nearest(crops) if crops else []
         objects = {(c.frame, c.instance): {"chamfer": float(d)} for c, d in zip(crops, nearest, strict=True) if math.isfinite(d)}
-        return BatchVerdict(self._gate.judge(Sketch.total(totals.values())), scores, objects)
+        card = self._gate.judge(Sketch.total(totals.values()))
+        if aside := sorted({e.weather for e in found.values() if not self.reference.shows(e.weather)}):
+            note = f"{len(found) - len(evidence)} of {len(found)} frames unjudged: the reference shows no {' and no '.join(aside)}"
+            card.rows.append(Row("reference", None, note=note))
+        return BatchVerdict(card, scores, objects)
 
     def round(self, frames: list[dict[str, Any]]) -> dict[str, Any]:
         """W1 per statistic and the distance ratio of a round's frames against both parts of the reference."""
-        evidence = {f["id"]: self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"}
+        found = {f["id"]: self.evidence(f["id"]) for f in frames if f["verdict"] == "ok"}
+        evidence = {name: e for name, e in found.items() if self.reference.shows(e.weather)}
         synthetic = [b for e in evidence.values() for b in e.blocks]
         clips = [clip_of(name) for name, e in evidence.items() for _ in e.blocks]
         if self._gate is None or not synthetic:
@@ -140,8 +147,9 @@ class Judge:
         if cfg.estimate and (number == 0 or any(f["state"] == "rejected" for f in sound)):
             estimates = fit_sensors(self.spec, self.reference, settings, sound, tick)
             settings, changes = apply_estimates(settings, estimates, pooled=number > 0)
-        if cfg.regress and number > 0 and len({clip_of(f["id"]) for f in sound}) >= cfg.min_frames:
-            evidence = _by_clip(sound)
+        judged = [f for f in sound if json.loads(f["scores"])]
+        if cfg.regress and number > 0 and len({clip_of(f["id"]) for f in judged}) >= cfg.min_frames:
+            evidence = _by_clip(judged)
             free = {a: s for a, s in settings.items() if s.role == "nuisance"}
             moved, steps = step(free, find_effects(evidence, free, cfg.alpha), cfg)
             settings, changes = {**settings, **moved}, [*changes, *steps]
@@ -149,7 +157,8 @@ class Judge:
 
     def classes(self, ledger: Ledger) -> dict[str, dict[str, Any]]:
         """The class gate over the crops of all accepted frames: verdict and rows per output class; provisional where nothing was accepted at all."""
-        crops = [crop for row in ledger.rows("select id from accepted order by id") for crop in self.evidence(row["id"]).crops]
+        found = [self.evidence(row["id"]) for row in ledger.rows("select id from accepted order by id")]
+        crops = [crop for e in found if self.reference.shows(e.weather) for crop in e.crops]
         out = {}
         for name in sorted({c.class_ for c in self.spec.budget.cells}):
             if self._class_gate is None or not crops:

@@ -36,12 +36,18 @@ class ReferenceData:
         groups: part -> group -> evidence of its frames.
         weak: whether the hold-out shares recordings or places with the feedback part.
         notes: sentences that every output repeats.
+        weather: that its frames were taken in; empty where one does not tell, and of a stand-in, which is made of the run's own scenes.
     """
 
     kind: str
     groups: dict[str, dict[str, list[Evidence]]] = field(default_factory=lambda: {p: {} for p in PARTS})
     weak: bool = False
     notes: list[str] = field(default_factory=list)
+    weather: frozenset[str] = frozenset()
+
+    def shows(self, weather: str) -> bool:
+        """Whether a frame in this weather can be compared with it; one of which nobody says can."""
+        return not (self.weather and weather) or weather in self.weather
 
     def blocks(self, part: str) -> dict[str, list[Sketch]]:
         """Place blocks by group."""
@@ -93,7 +99,18 @@ def _read(spec: RunSpec) -> ReferenceData:
 
     reference = open_reference(spec.budget.reference, spec.data)
     groups = {part: _measure_part(spec, reference, part) for part in PARTS}
-    return ReferenceData(spec.budget.reference.kind, groups, reference.weak, list(reference.notes))
+    told = {e.weather for found in groups.values() for measured in found.values() for e in measured}
+    weather = frozenset(spec.budget.reference.weather or (() if "" in told else told))
+    return ReferenceData(spec.budget.reference.kind, groups, reference.weak, list(reference.notes) + _elsewhere(spec, weather), weather)
+
+
+def _elsewhere(spec: RunSpec, weather: frozenset[str]) -> list[str]:
+    """What to say where cells ask for weather that the reference does not show."""
+    asked = sorted({c.weather for c in spec.budget.cells if c.weather} - weather)
+    if not weather or not asked:
+        return []
+    words = f"Cells ask for {' and '.join(asked)}, the reference shows {' and '.join(sorted(weather))}"
+    return [f"{words}: frames in other weather are not judged against it."]
 
 
 def read_audit(spec: RunSpec) -> dict[str, list[Evidence]]:

@@ -19,7 +19,7 @@ from tailgate.runtime.control import Control
 from tailgate.runtime.engine import make_engine
 from tailgate.runtime.events import Event, Events
 from tailgate.runtime.export import export_run, refused_classes
-from tailgate.runtime.final import AGAIN, QUARANTINE, audit, integrity, quarantine
+from tailgate.runtime.final import AGAIN, QUARANTINE, audit, integrity, quarantine, unjudged
 from tailgate.runtime.folder import check_folder, hold, sweep
 from tailgate.runtime.judge import Judge
 from tailgate.runtime.loop import Loop, Outcome
@@ -157,7 +157,9 @@ def _finish(spec: RunSpec, ledger: Ledger, judge: Judge, outcome: Outcome) -> Su
     """Judge the whole set, export what passed and show it."""
     sweep(spec.out, _recorded_frames(ledger))
     classes = judge.classes(ledger)
+    judge.reference.notes += unjudged(ledger, judge)
     with ledger.transaction():
+        ledger.set_meta("reference", judge.reference.describe())
         ledger.set_meta("outcome", {"met": outcome.met, "reason": outcome.reason, "classes": classes})
     refused, again = refused_classes(spec.budget, classes), quarantine(spec, ledger, classes)
     faults = [fault_words(row) for row in integrity(spec, ledger, judge) if row.verdict == "failed"]

@@ -36,6 +36,7 @@ class Evidence:
         codes: integrity failures, empty for a sound frame.
         signature: difference hash of each sensor, uint8 [sensors, 32].
         times: sensor -> start after the frame's first sensor, and duration [ms]; empty where the source has no clock.
+        weather: that the frame was taken in; empty where nobody says.
     """
 
     blocks: list[Sketch] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Evidence:
     codes: list[str] = field(default_factory=list)
     signature: np.ndarray = field(default_factory=lambda: np.zeros((0, 32), np.uint8))
     times: dict[str, tuple[float, float]] = field(default_factory=dict)
+    weather: str = ""
 
     @property
     def total(self) -> Sketch:
@@ -56,7 +58,7 @@ class Evidence:
             arrays.update({f"block_{i:04d}_{name}": counts for name, counts in block.counts.items()})
         arrays["blocks"] = np.array(len(self.blocks))
         arrays["codes"] = np.array(self.codes, dtype=np.str_)
-        arrays["signature"] = self.signature
+        arrays["signature"], arrays["weather"] = self.signature, np.array(self.weather, dtype=np.str_)
         arrays["clocks"] = np.array(list(self.times), dtype=np.str_)
         arrays["times"] = np.array(list(self.times.values()), dtype=float).reshape(-1, 2)
         save_arrays(path, arrays)
@@ -73,7 +75,7 @@ class Evidence:
             elif name.startswith("crop_"):
                 crops[name[5:]] = values
         times = {str(name): (float(a), float(b)) for name, (a, b) in zip(arrays["clocks"], arrays["times"], strict=True)}
-        return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]], arrays["signature"], times)
+        return cls(blocks, unpack(crops), [str(c) for c in arrays["codes"]], arrays["signature"], times, str(arrays["weather"]))
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def measure(frame: Frame, name: str, group: str, cut: Cut = Cut(), backbone: Bac
         fitted: whether responses are fitted to this frame: losses are then counted as finely as a fit needs them.
     """
     frame = cut.apply(frame)
-    evidence = Evidence(frame_blocks(frame, fitted), codes=integrity(frame), signature=signature(frame), times=_times(frame))
+    weather = frame.conditions.get("weather", "")
+    evidence = Evidence(frame_blocks(frame, fitted), codes=integrity(frame), signature=signature(frame), times=_times(frame), weather=weather)
     source = CropSource(name, [f"{group.partition('#')[0]} {t}" for t in frame.objects.track] or group)
     for sensor in frame.sensors.values():
         if sensor.kind == "lidar":
