@@ -25,8 +25,9 @@ def triangle_hits_twin(origins: np.ndarray, directions: np.ndarray, corners: np.
         det = (ab * p).sum(-1)
         b1, b2 = (s * p).sum(-1) / det, (directions[:, None] * q).sum(-1) / det
         t = (ac * q).sum(-1) / det
+        b0 = 1 - b1 - b2
         inside = (det != 0) & (b1 >= 0) & (b2 >= 0) & (b1 + b2 <= 1) & (t >= 0)
-    return np.where(inside, t, np.inf), 1 - b1 - b2, b1
+    return np.where(inside, t, np.inf), b0, b1
 
 
 def trace_twin(prototypes: list, ids: np.ndarray, T_world: np.ndarray, rays: tuple[np.ndarray, np.ndarray], t_max: float = 1e6) -> Hits:
