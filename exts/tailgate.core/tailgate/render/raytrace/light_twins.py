@@ -314,7 +314,7 @@ def pane_kernel_twin(soup: Soup, light: Lighting, rays: tuple[np.ndarray, np.nda
         for met in reversed(panes):
             colour, far = fogged(light, colour, np.array([far - met.t[0]])), met.t[0]
             f = facets_of(soup, met, direction[None])
-            mirrored, passed = pane_of(soup.material[met.face[0]], (f.normal * f.view).sum(-1))
+            mirrored, passed = (share[:, :3] for share in pane_of(soup.material[met.face[0]], (f.normal * f.view).sum(-1)))
             white = np.ones((1, 3))
             clear = arriving(soup, f.position, light.toward_sun[None]) * (f.normal @ light.toward_sun > 0)
             glint = ggx(white, f.roughness, f, light.toward_sun[None]) * light.sun * clear

@@ -12,6 +12,7 @@ import numpy as np
 from tailgate.geometry.twins import triangle_hits_twin
 from tailgate.render.raytrace.panes import pane_twin
 from tailgate.stage.extract import StageArrays
+from tailgate.stage.images import LUMINANCE
 from tailgate.stage.materials import CUTOUT, GLOW, OPACITY, PANE, PASSED
 from tailgate.stage.watch import StageState
 
@@ -80,7 +81,7 @@ class Met:
         normal, face_normal: unit normals towards the start of the ray, [N, 3].
         position: [N, 3] m.
         colour: diffuse colour, [N, 3].
-        tint: share of light that panes let through from there, [N, 3].
+        passed: share of red, green, blue and infrared light that panes let through from there, [N, 4].
         pane: slot of the first pane on the way, -1 for none, [N].
     """
 
@@ -90,8 +91,13 @@ class Met:
     face_normal: np.ndarray
     position: np.ndarray
     colour: np.ndarray
-    tint: np.ndarray
+    passed: np.ndarray
     pane: np.ndarray
+
+    @property
+    def tint(self) -> np.ndarray:
+        """Share of visible light that arrives, [N, 3]."""
+        return self.passed[:, :3]
 
     @property
     def hit(self) -> np.ndarray:
@@ -118,10 +124,10 @@ def meet(soup: Soup, origins: np.ndarray, directions: np.ndarray, behind: bool =
     corners = soup.corners[face]
     flat, smooth = _unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])), _unit((weights * soup.normals[face]).sum(1))
     flat = flat * -np.sign((flat * directions).sum(-1, keepdims=True))
-    tint = np.ones((len(t), 3))
+    passed = np.ones((len(t), 4))
     for k in np.flatnonzero(glass & behind):
-        passed = pane_of(soup.material[k], np.abs(_unit(directions) @ _face_normal(soup, k)))[1]
-        tint *= np.where((t[:, k] < end.min(1))[:, None], passed, 1.0)
+        own = pane_of(soup.material[k], np.abs(_unit(directions) @ _face_normal(soup, k)))[1]
+        passed *= np.where((t[:, k] < end.min(1))[:, None], own, 1.0)
     return Met(
         t=end.min(1),
         face=face,
@@ -129,20 +135,20 @@ def meet(soup: Soup, origins: np.ndarray, directions: np.ndarray, behind: bool =
         face_normal=flat,
         position=origins + directions * np.where(np.isfinite(end.min(1)), end.min(1), 0.0)[:, None],
         colour=soup.material[face, :3] * soup.material[face, OPACITY, None] * (weights * soup.tint[face]).sum(1),
-        tint=tint,
+        passed=passed,
         pane=np.where(glass[first] & np.isfinite(t.min(1)) & behind, soup.slot[first], -1),
     )
 
 
 def pane_of(material: np.ndarray, cosine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of red, green and blue light that a pane of a material [COLUMNS] mirrors and lets through at angles of these cosines [N], each [N, 3]:
-    those of glass and, for as much of it as is metal, Schlick's reflectance."""
+    """Shares of red, green, blue and infrared light that a pane of a material [COLUMNS] mirrors and lets through at angles of these cosines [N], each
+    [N, 4]: those of glass and, for as much of it as is metal, Schlick's reflectance."""
     metal, root = material[METALLIC], np.sqrt(material[F0])
     ior, cosine = (1 + root) / (1 - root), np.clip(cosine, 1e-4, 1.0)
-    mirrored, passed = np.zeros((len(cosine), 3)), np.zeros((len(cosine), 3))
-    for c, clear in enumerate(material[PASSED][:3]):
+    mirrored, passed = np.zeros((len(cosine), 4)), np.zeros((len(cosine), 4))
+    for c, (clear, head_on) in enumerate(zip(material[PASSED], (*material[:3], material[:3] @ LUMINANCE), strict=True)):
         glass, through = pane_twin(int(material[PANE]), ior, material[OPACITY], np.full_like(cosine, clear), cosine)
-        shine = metal * (material[c] + (1 - material[c]) * (1 - cosine) ** 5)
+        shine = metal * (head_on + (1 - head_on) * (1 - cosine) ** 5)
         mirrored[:, c] = glass * (1 - metal) + shine
         passed[:, c] = through * (1 - mirrored[:, c] * metal)
     return mirrored, passed
