@@ -46,8 +46,9 @@ def street(stage, names=("matt", "metal", "mirror", "coated", "glow")):
         kit.box(stage, f"{path}/body", (-0.5, -0.6, -0.7), (0.5, 0.6, 0.7), looks[name])
     green = kit.material(stage, "/World/green", (0.05, 0.1, 0.05), 0.02, opacity=0.2, ior=1.5)
     red = kit.material(stage, "/World/red", (0.2, 0.02, 0.02), 0.02, opacity=0.4, ior=1.4)
+    pane = [(0, -0.5, -0.8), (0, 0.5, -0.8), (0, 0.5, 1.3), (0, -0.5, 1.3)]
     for name, x, y, look in (("near", 3.1, 0.8, green), ("far", 4.3, 0.5, red)):
-        kit.mesh(stage, f"/World/{name}", [(0, -0.5, -0.8), (0, 0.5, -0.8), (0, 0.5, 1.3), (0, -0.5, 1.3)], [(0, 1, 2, 3)], look, kit.pose(x, y, 0.1, 25))
+        kit.mesh(stage, f"/World/{name}", pane, [(0, 1, 2, 3)], look, kit.pose(x, y, 0.1, 25))
     hidden = kit.mover(stage, "hidden", 9, kit.pose(x=2.0))
     kit.box(stage, f"{hidden}/body", (-1, -1, -1), (1, 1, 1), looks["matt"])
     UsdGeom.Imageable(stage.GetPrimAtPath(hidden)).MakeInvisible()
@@ -284,3 +285,14 @@ def test_edges_match_the_twin(taken):
     changed = (out.numpy() != hdr).any(1)
     assert 0.2 < changed.mean() < 0.9
     np.testing.assert_allclose(out.numpy()[:, :3], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_edges_show_how_much_of_a_pixel_each_side_covers():
+    """A glowing square of 40 px that leans, before nothing, too dark to be weighed: quarters at its edge, in all its area."""
+    stage, (s, c) = kit.new_stage(), np.sin([0.3, 0.3 + np.pi / 2])
+    glow = kit.material(stage, "/World/glow", (0.0, 0.0, 0.0), emissiveColor=(1.0, 1.0, 1.0), ior=1.0)
+    kit.mesh(stage, "/World/square", [(10, c * y - s * z, s * y + c * z) for y, z in ((1, -1), (-1, -1), (-1, 1), (1, 1))], [(0, 3, 2, 1)], glow)
+    rig = kit.rig_of(kit.pinhole(64, 64, 200.0))
+    shown = kit.render(stage, rig, {}, {"exposure": 1e-6}, smoothing=0).sensors["camera"].channels["HdrColor"][..., 0]
+    assert set(np.round(4 * shown[shown > 1e-3], 4)) == {1.0, 2.0, 3.0, 4.0}
+    assert shown.sum() == pytest.approx(1600, abs=4)

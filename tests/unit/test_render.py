@@ -9,7 +9,7 @@ from tailgate.config.sensor import LidarModel
 from tailgate.errors import TailgateError, UserError
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, FrameId, Sample
 from tailgate.render.raytrace.backend import WarpBackend
-from tailgate.render.raytrace.image_twins import sky_twin, smooth_twin, tone_twin
+from tailgate.render.raytrace.image_twins import exposures_twin, sky_twin, smooth_twin, tone_twin
 from tailgate.render.raytrace.visibility import BEYOND
 
 CAMERA = kit.pinhole()
@@ -246,6 +246,18 @@ def test_hints_are_refused_by_name():
     with pytest.raises(UserError, match="did you mean 'fog_extinction'"):
         backend.apply(Sample(FrameId("test", 0, 0), hints={"fog_extincton": 1.0}))
     backend.close()
+
+
+@pytest.mark.parametrize("views, pixels", [(1, 7), (5, 40), (3, 0)])
+def test_views_add_up_to_their_mean(views, pixels):
+    import warp as wp
+    from tailgate.render.raytrace.tone import add_kernel
+
+    pictures = np.random.default_rng(2).uniform(0, 9, (views, pixels, 4)).astype(np.float32)
+    total = wp.zeros(pixels, dtype=wp.vec4, device="cpu")
+    for picture in pictures:
+        wp.launch(add_kernel, dim=pixels, inputs=[wp.array(picture, dtype=wp.vec4, device="cpu"), 1.0 / views, total], device="cpu")
+    np.testing.assert_allclose(total.numpy(), exposures_twin(pictures), rtol=1e-5)
 
 
 def test_tone_twin():

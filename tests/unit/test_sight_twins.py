@@ -34,8 +34,10 @@ def yard(stage):
         "black": kit.material(stage, "/World/black", (0.0, 0.0, 0.0), 0.9, reflectance=0.0),
         "glass": kit.material(stage, "/World/glass", (0.1, 0.1, 0.1), 0.04, opacity=0.15, ior=1.5, reflectance=0.1),
     }
-    places = {"a": (6, 2.2, 20, "matt"), "b": (8, 3.0, 50, "sign"), "c": (5, -0.4, 33, "glass"), "d": (9, -0.3, 10, "matt"), "e": (6, -3.2, 35, "mirror")}
-    places |= {"f": (30, 6, 0, "matt"), "g": (1.0, 1.0, 5, "matt"), "h": (11, 5.5, 70, "black"), "i": (-6, 0, 0, "matt")}
+    places = {
+        "a": (6, 2.2, 20, "matt"), "b": (8, 3.0, 50, "sign"), "c": (5, -0.4, 33, "glass"), "d": (9, -0.3, 10, "matt"), "e": (6, -3.2, 35, "mirror"),
+        "f": (30, 6, 0, "matt"), "g": (1.0, 1.0, 5, "matt"), "h": (11, 5.5, 70, "black"), "i": (-6, 0, 0, "matt"),
+    }  # fmt: skip
     for k, (name, (x, y, yaw, look)) in enumerate(places.items()):
         path = kit.mover(stage, name, k + 1, kit.pose(x, y, -0.3, yaw))
         kit.box(stage, f"{path}/body", (-0.4, -0.7, -0.8), (0.4, 0.7, 0.9), looks[look])

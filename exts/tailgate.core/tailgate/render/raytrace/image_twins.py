@@ -10,6 +10,11 @@ from tailgate.render.raytrace.scene_twin import Met, Soup, behind_twin, meet
 from tailgate.stage.images import LUMINANCE
 
 
+def exposures_twin(pictures: np.ndarray) -> np.ndarray:
+    """Twin of ``add_kernel`` over all views of an exposure [V, ...]: their mean."""
+    return np.asarray(pictures, np.float64).mean(0)
+
+
 def tone_twin(hdr: np.ndarray, exposure: float) -> np.ndarray:
     """Twin of ``tone_kernel``: radiance [..., >= 3] to sRGB uint8 [..., 3]."""
     x = np.asarray(hdr, np.float64)[..., :3] * exposure
