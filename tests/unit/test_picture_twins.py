@@ -17,7 +17,7 @@ from tailgate.render.raytrace.edges import edge_kernel
 from tailgate.render.raytrace.image_twins import edge_twin
 from tailgate.render.raytrace.live import LiveScene
 from tailgate.render.raytrace.pane_kernels import behind_kernel, pane_kernel
-from tailgate.stage.materials import PASSED
+from tailgate.stage.materials import FACE, PASSED, SHEET, Surface
 
 MODEL = kit.pinhole(24, 18, 20.0, near=0.5, far=30.0)
 COARSE = kit.pinhole(7, 5, 5.8, near=0.5, far=30.0)
@@ -45,7 +45,7 @@ def street(stage, names=("matt", "metal", "mirror", "coated", "glow")):
         path = kit.mover(stage, name, k + 1, kit.pose(x=6 + k % 2, y=2.9 - 1.45 * k, z=-0.6 + 0.23 * k, yaw_deg=17 + 31 * k))
         kit.box(stage, f"{path}/body", (-0.5, -0.6, -0.7), (0.5, 0.6, 0.7), looks[name])
     green = kit.material(stage, "/World/green", (0.05, 0.1, 0.05), 0.02, opacity=0.2, ior=1.5)
-    red = kit.material(stage, "/World/red", (0.2, 0.02, 0.02), 0.02, opacity=0.4, ior=1.4)
+    red = kit.material(stage, "/World/red", (0.2, 0.02, 0.02), 0.02, opacity=0.4, ior=1.4, metallic=0.5)
     pane = [(0, -0.5, -0.8), (0, 0.5, -0.8), (0, 0.5, 1.3), (0, -0.5, 1.3)]
     for name, x, y, look in (("near", 3.1, 0.8, green), ("far", 4.3, 0.5, red)):
         kit.mesh(stage, f"/World/{name}", pane, [(0, 1, 2, 3)], look, kit.pose(x, y, 0.1, 25))
@@ -296,3 +296,12 @@ def test_edges_show_how_much_of_a_pixel_each_side_covers():
     shown = kit.render(stage, rig, {}, {"exposure": 1e-6}, smoothing=0).sensors["camera"].channels["HdrColor"][..., 0]
     assert set(np.round(4 * shown[shown > 1e-3], 4)) == {1.0, 2.0, 3.0, 4.0}
     assert shown.sum() == pytest.approx(1600, abs=4)
+
+
+@pytest.mark.parametrize("metal", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("kind", [FACE, SHEET])
+def test_a_pane_mirrors_and_passes_no_more_than_all(kind, metal):
+    """Of clear glass that is partly metal; without any it is all of the light."""
+    material = np.array(Surface((0.5, 0.7, 0.9), 0.0, metal, opacity=0.0, pane=kind, tint=(1.0, 1.0, 1.0), infrared=1.0).row())
+    mirrored, passed = scene_twin.pane_of(material, np.linspace(0.01, 1.0, 50))
+    assert (mirrored + passed <= 1 + 1e-12).all() and (metal or np.allclose(mirrored + passed, 1.0))

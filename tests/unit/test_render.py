@@ -310,6 +310,26 @@ def test_smoothing_twin(noisy, step):
         np.testing.assert_allclose(smoothed(source, pixels, smoothing_pass(step), strip), expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_smoothing_twin_where_every_second_pixel_holds_a_colour(noisy, step):
+    """With sky, and a row of normals that are like none around: its pixels take the mean of all."""
+    from tailgate.render.raytrace.camera import smoothing_pass
+
+    source, pixels = noisy
+    v, u = np.mgrid[:12, :45]
+    held = (u + v) % 2 == 0
+    source[~held, :3] = 0.0
+    pixels["t"][4:7, 9:30] = -1.0
+    pixels["normal"][4:7, 9:30] = 0.0
+    pixels["normal"][9, 10:40] = [0.0, 1.0, 0.0]
+    pixels["normal"][9, 10:40:2] = [0.0, -1.0, 0.0]
+    given = pixels["normal"], pixels["way"], 3.0 * step * pixels["t"] / 20.0, step
+    for strip in (45, 1):
+        got = smoothed(source, pixels, smoothing_pass(step, colour_sparse=1), strip)
+        np.testing.assert_allclose(got[..., :3], smooth_twin(source[..., :3], *given, held), atol=2e-5)
+        np.testing.assert_allclose(got[..., 3:], smooth_twin(source[..., 3:], *given), atol=2e-5)
+
+
 def test_eight_pixels_at_once_are_smoothed_like_one(noisy):
     """Sparse sources, sky, surfaces that keep their value and pixels without a like neighbour."""
     from tailgate.render.raytrace.camera import smoothing_pass

@@ -23,31 +23,38 @@ def tone_twin(hdr: np.ndarray, exposure: float) -> np.ndarray:
     return (np.clip(code, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def smooth_twin(source: np.ndarray, normal: np.ndarray, position: np.ndarray, slack: np.ndarray, step: int) -> np.ndarray:
-    """Twin of one pass of ``smooth_kernel`` with the fourth component smoothed too.
+def smooth_twin(
+    source: np.ndarray, normal: np.ndarray, position: np.ndarray, slack: np.ndarray, step: int, held: np.ndarray | None = None
+) -> np.ndarray:
+    """Twin of one pass of ``smooth_kernel`` with all components smoothed alike.
 
     Args:
-        source: [H, W, 4].
-        normal: unit normals, [H, W, 3]; every pixel shows a surface.
+        source: [H, W, C].
+        normal: unit normals, 0 for the sky, which keeps its values, [H, W, 3].
         position: points seen, [H, W, 3] m.
         slack: largest distance from a pixel's plane of a neighbour that counts, [H, W] m.
         step: distance between taps [px].
+        held: pixels that hold a value, bool [H, W]; all where left out. One without a like neighbour that does takes the mean of all around that do.
     """
     height, width = source.shape[:2]
-    total, weight = 4.0 * source, np.full((height, width, 1), 4.0)
+    surface = normal.any(-1)
+    held = surface & (held if held is not None else True)
+    total, plain = np.zeros_like(source, float), np.zeros_like(source, float)
+    weight, count = np.zeros((height, width, 1)), np.zeros((height, width, 1))
+    y, x = np.mgrid[:height, :width]
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            if dx == dy == 0:
-                continue
-            y, x = np.mgrid[:height, :width]
             j, i = y + dy * step, x + dx * step
             inside = (j >= 0) & (i >= 0) & (j < height) & (i < width)
             j, i = np.clip(j, 0, height - 1), np.clip(i, 0, width - 1)
             like = (normal * normal[j, i]).sum(-1)
             near = np.abs((normal * (position[j, i] - position)).sum(-1)) < slack
-            w = np.where(inside & near & (like > 0.8), (2 - abs(dx)) * (2 - abs(dy)) * (like - 0.8) * 5.0, 0.0)[..., None]
+            there = (inside & held[j, i])[..., None]
+            w = there * np.where(near & (like > 0.8), (2 - abs(dx)) * (2 - abs(dy)) * (like - 0.8) * 5.0, 0.0)[..., None]
             total, weight = total + w * source[j, i], weight + w
-    return total / weight
+            plain, count = plain + there * source[j, i], count + there
+    around = np.where(weight > 0, total / np.maximum(weight, 1e-12), plain / np.maximum(count, 1))
+    return np.where(surface[..., None], around, source)
 
 
 def sky_twin(direction: np.ndarray, zenith: np.ndarray, horizon: np.ndarray) -> np.ndarray:

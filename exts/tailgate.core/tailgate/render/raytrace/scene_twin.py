@@ -150,7 +150,7 @@ def pane_of(material: np.ndarray, cosine: np.ndarray) -> tuple[np.ndarray, np.nd
         glass, through = pane_twin(int(material[PANE]), ior, material[OPACITY], np.full_like(cosine, clear), cosine)
         shine = metal * (head_on + (1 - head_on) * (1 - cosine) ** 5)
         mirrored[:, c] = glass * (1 - metal) + shine
-        passed[:, c] = through * (1 - mirrored[:, c] * metal)
+        passed[:, c] = through * (1 - shine)
     return mirrored, passed
 
 
