@@ -23,16 +23,19 @@ MODEL = kit.pinhole(24, 18, 20.0, near=0.5, far=30.0)
 COARSE = kit.pinhole(7, 5, 5.8, near=0.5, far=30.0)
 TOWARD_SUN = (-0.4, 0.6, 0.5)
 TINT = (0.9, 0.5, 0.3, 0.4)
-LAMP = (3.0, 2.5, 2.5)
+LAMPS = {"lamp": (3.0, 2.5, 2.5), "other": (5.0, -2.0, 3.0)}
+MIRRORED = np.diag([1.0, -1.0, 1.0, 1.0])
 
 
-def street(stage, names=("matt", "metal", "mirror", "coated", "glow")):
-    """Boxes of some makes on a ground, two panes before some of them, a sun, a sky and a small lamp."""
+def street(stage, names=("matt", "metal", "mirror", "coated", "glow"), lamps=tuple(LAMPS)):
+    """Boxes of some makes on a ground, one of them mirrored, two panes before some of them, a sun, a sky and small lamps."""
     kit.lights(stage, sky=0.6, sun=2.5, sun_direction=TOWARD_SUN)
-    lamp = UsdLux.SphereLight.Define(stage, "/World/lamp")
-    lamp.CreateRadiusAttr(0.05)
-    lamp.CreateIntensityAttr(900.0)
-    UsdGeom.Xformable(lamp).AddTranslateOp().Set(Gf.Vec3d(*LAMP))
+    for name in lamps:
+        lamp = UsdLux.SphereLight.Define(stage, f"/World/{name}")
+        lamp.CreateRadiusAttr(0.05)
+        lamp.CreateIntensityAttr(900.0)
+        lamp.CreateColorAttr(Gf.Vec3f(1.0, 0.8, 0.5) if name == "lamp" else Gf.Vec3f(0.3, 0.5, 1.0))
+        UsdGeom.Xformable(lamp).AddTranslateOp().Set(Gf.Vec3d(*LAMPS[name]))
     kit.ground(stage, "/World/ground", kit.material(stage, "/World/grey", (0.4, 0.42, 0.4), 0.8), 60.0, -1.5)
     looks = {
         "matt": kit.material(stage, "/World/matt", (0.7, 0.3, 0.2), 0.9),
@@ -42,7 +45,8 @@ def street(stage, names=("matt", "metal", "mirror", "coated", "glow")):
         "glow": kit.material(stage, "/World/glow", (0.0, 0.0, 0.0), emissiveColor=(2.0, 1.0, 0.5)),
     }
     for k, name in enumerate(names):
-        path = kit.mover(stage, name, k + 1, kit.pose(x=6 + k % 2, y=2.9 - 1.45 * k, z=-0.6 + 0.23 * k, yaw_deg=17 + 31 * k))
+        pose = kit.pose(x=6 + k % 2, y=2.9 - 1.45 * k, z=-0.6 + 0.23 * k, yaw_deg=17 + 31 * k)
+        path = kit.mover(stage, name, k + 1, pose @ MIRRORED if name == "metal" else pose)
         kit.box(stage, f"{path}/body", (-0.5, -0.6, -0.7), (0.5, 0.6, 0.7), looks[name])
     green = kit.material(stage, "/World/green", (0.05, 0.1, 0.05), 0.02, opacity=0.2, ior=1.5)
     red = kit.material(stage, "/World/red", (0.2, 0.02, 0.02), 0.02, opacity=0.4, ior=1.4, metallic=0.5)
@@ -56,7 +60,7 @@ def street(stage, names=("matt", "metal", "mirror", "coated", "glow")):
 
 def corner(stage):
     """Less of it, for integrals."""
-    street(stage, ("matt", "glow", "metal"))
+    street(stage, ("matt", "glow", "metal"), ("lamp",))
 
 
 class Taken:

@@ -19,6 +19,9 @@ LIDAR = LidarModel(
     elevation_deg=[6.0, 0.0, -6.0, -12.0], columns=48, azimuth_start_deg=50.0, azimuth_fov_deg=100.0, range_min=1.5, range_max=20.0,
     sub_rays=7, divergence_mrad=(24.0, 12.0), ghosts=True,
 )  # fmt: skip
+AROUND = LIDAR.model_copy(
+    update={"columns": 40, "azimuth_start_deg": 180.0, "azimuth_fov_deg": 360.0, "direction": "ccw", "ghosts": False, "divergence_mrad": (60.0, 12.0)}
+)
 CAMERA = kit.pinhole(20, 16, 22.0)
 BEYOND = int(visibility.BEYOND * 20)
 
@@ -37,18 +40,19 @@ def yard(stage):
     places = {
         "a": (6, 2.2, 20, "matt"), "b": (8, 3.0, 50, "sign"), "c": (5, -0.4, 33, "glass"), "d": (9, -0.3, 10, "matt"), "e": (6, -3.2, 35, "mirror"),
         "f": (30, 6, 0, "matt"), "g": (1.0, 1.0, 5, "matt"), "h": (11, 5.5, 70, "black"), "i": (-6, 0, 0, "matt"),
+        "j": (1.0, -1.2, 15, "glass"),
     }  # fmt: skip
     for k, (name, (x, y, yaw, look)) in enumerate(places.items()):
         path = kit.mover(stage, name, k + 1, kit.pose(x, y, -0.3, yaw))
         kit.box(stage, f"{path}/body", (-0.4, -0.7, -0.8), (0.4, 0.7, 0.9), looks[look])
-        if name == "g":
+        if name in "gj":
             UsdGeom.Xformable(stage.GetPrimAtPath(path)).GetOrderedXformOps()[0].Set(kit.gf(kit.pose(x, y, -0.3, yaw, 0.3)))
 
 
 class Yard:
     """The yard on the device, in triangles, and the LiDAR's rays."""
 
-    def __init__(self):
+    def __init__(self, model):
         stage = kit.new_stage()
         yard(stage)
         self.live = LiveScene(stage, {"car": 1}, "cpu")
@@ -57,10 +61,10 @@ class Yard:
         self.seen = self.live.objects(state)[1]
         self.soup = soup_of(self.live.watch.arrays, state)
         self.pose = kit.pose(yaw_deg=4.0)
-        self.grid = firing_grid(LIDAR)
-        self.spin = spin_of(LIDAR, self.grid, np.stack([self.pose] * 2), 0.0, "cpu")
-        self.ways = lidar_twins.beams_twin(self.grid, LIDAR.divergence_mrad, self.pose)
-        self.limits = LIDAR.range_min, LIDAR.range_max
+        self.grid = firing_grid(model)
+        self.spin = spin_of(model, self.grid, np.stack([self.pose] * 2), 0.0, "cpu")
+        self.ways = lidar_twins.beams_twin(self.grid, model.divergence_mrad, self.pose)
+        self.limits = model.range_min, model.range_max
 
     def fired(self, ghosts):
         rays, shape = Rays(), (self.grid.azimuth.size, LIDAR.sub_rays + GHOSTS)
@@ -73,7 +77,7 @@ class Yard:
 
 @pytest.fixture(scope="module")
 def made():
-    return Yard()
+    return Yard(LIDAR)
 
 
 @pytest.mark.parametrize("ghosts", [True, False])
@@ -127,12 +131,14 @@ def test_pixels_of_movers_are_counted_like_the_twin(shape):
     assert (box[expected == 0] == visibility.EMPTY_BOX).all()
 
 
-def test_what_a_lidar_sees_of_objects_matches_the_twin(made):
+@pytest.mark.parametrize("model", [LIDAR, AROUND], ids=["ahead", "all around, with wide beams"])
+def test_what_a_lidar_sees_of_objects_matches_the_twin(model):
     """Visible and alone, in firings: what is too near or too far is seen by none, what is behind glass by those whose light comes through."""
-    rays = made.fired(True)
+    made = Yard(model)
+    rays = made.fired(model.ghosts)
     mover = wp.empty((made.grid.azimuth.size, 7), dtype=wp.int32, device="cpu")
     wp.launch(lidar_echoes.mover_kernel, dim=mover.shape, inputs=[rays, made.live.scene.tables], outputs=[mover], device="cpu")
-    view = visibility.look_with_lidar(made.live.scene, made.spin, len(LIDAR.elevation_deg), made.pose, made.seen, mover)
+    view = visibility.look_with_lidar(made.live.scene, made.spin, len(model.elevation_deg), made.pose, made.seen, mover)
     shown = mover.numpy()
     for k, (row, instance) in enumerate(zip(made.seen.mover, made.seen.instance, strict=True)):
         alone = lidar_twins.alone_firings_twin(made.soup.only(made.soup.instance == instance), made.pose[:3, 3], made.ways, made.limits)
