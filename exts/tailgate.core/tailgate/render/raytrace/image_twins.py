@@ -68,21 +68,22 @@ ROTATED = ((0.125, 0.375), (-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125))
 AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 
 
-def edge_twin(soup: Soup, ways: Callable[[float, float], tuple[np.ndarray, np.ndarray]], hdr: np.ndarray, exposure: float) -> np.ndarray:
+def edge_twin(soup: Soup, ways: Callable[[float, float], tuple[np.ndarray, np.ndarray]], hdr: np.ndarray, exposure: float, near: float) -> np.ndarray:
     """Twin of ``edge_kernel``: at edges that can be seen four rays of a pixel each take the colour of the pixel around that shows what they met.
 
     Args:
         ways: origins and directions [H W, 3] of rays so far right and down of the pixels' centres [px].
         hdr: radiance [H, W, 3].
         exposure: factor on radiance by which colours are weighed.
+        near: nothing nearer is seen [m].
     """
     height, width = hdr.shape[:2]
     origins, directions = ways(0.0, 0.0)
-    shown = {name: values.reshape(height, width, *values.shape[1:]) for name, values in behind_twin(soup, origins, directions, 0.0).items()}
-    shown["face_normal"] = meet(soup, origins, directions).face_normal.reshape(height, width, 3)
+    shown = {name: values.reshape(height, width, *values.shape[1:]) for name, values in behind_twin(soup, origins, directions, near).items()}
+    shown["face_normal"] = meet(soup, origins, directions, between=(near, 1e6)).face_normal.reshape(height, width, 3)
     total, weights = np.zeros_like(hdr), np.zeros((height, width, 1))
     for du, dv in ROTATED:
-        colour = _alike(soup, shown, meet(soup, *ways(du, dv)), hdr, (du, dv))
+        colour = _alike(soup, shown, meet(soup, *ways(du, dv), between=(near, 1e6)), hdr, (du, dv))
         weight = 1 / (1 + exposure * colour @ LUMINANCE)[..., None]
         total, weights = total + colour * weight, weights + weight
     return np.where(_edges(shown, hdr)[..., None], total / weights, hdr)
