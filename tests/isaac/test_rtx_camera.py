@@ -224,6 +224,33 @@ def test_labels_and_depth_of_the_kernel_are_those_of_its_twin():
     assert (film.hdr.numpy()[..., :3] == 65504).all() and (film.hdr.numpy()[..., 3] == 1).all()
 
 
+@pytest.mark.parametrize("shape", [(9, 13), (1, 1)])
+def test_radiance_and_normals_of_the_kernel_are_those_of_its_twin(shape):
+    """On a stage that is turned on its side; with numbers that are none and normals to either side."""
+    from tailgate.render.raytrace.camera import camera_of
+    from tailgate_rtx.image_kernels import names_of, new_buffers, new_film, seen_twin, take_kernel
+
+    random, (height, width) = np.random.default_rng(5), shape
+    T_world_stage = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
+    hdr = np.where(random.random((*shape, 4)) < 0.2, random.choice([np.nan, np.inf, -np.inf, -1.0], (*shape, 4)), random.uniform(0, 9, (*shape, 4)))
+    normals = random.normal(size=(*shape, 4))
+    normals[..., :3] /= np.linalg.norm(normals[..., :3], axis=-1, keepdims=True)
+    distance = np.where(random.random(shape) < 0.3, np.inf, 5.0).astype(np.float32)
+    given, film = new_buffers(T_world_stage), new_film(width, height, "cpu")
+    given.hdr = wp.array(hdr.astype(np.float16), dtype=wp.float16, device="cpu")
+    given.image_plane = given.camera = wp.array(distance, dtype=wp.float32, device="cpu")
+    given.normals = wp.array(normals.astype(np.float32), dtype=wp.float32, device="cpu")
+    given.id = wp.zeros(shape, dtype=wp.uint32, device="cpu")
+    wp.launch(take_kernel, dim=shape, inputs=[given, camera_of(pinhole(width, height, 10.0), np.eye(4)), names_of({}, "cpu"), film], device="cpu")
+    v, u = np.mgrid[:height, :width]
+    ways = np.stack([(u - (width / 2 - 0.5)) / 10, (v - (height / 2 - 0.5)) / 10, np.ones(shape)], -1)
+    ways /= np.linalg.norm(ways, axis=-1, keepdims=True)
+    radiance, facing = seen_twin(hdr.astype(np.float16).astype(np.float64), normals[..., :3] @ T_world_stage[:3, :3].T, np.isfinite(distance), ways)
+    np.testing.assert_allclose(film.hdr.numpy(), radiance)
+    np.testing.assert_allclose(film.normals.numpy(), facing, atol=1e-6)
+    assert film.unnamed.numpy()[0] == 0
+
+
 @pytest.mark.parametrize("sky", [0.3, 0.0])
 def test_fog_of_the_kernels_is_that_of_their_twin(sky):
     from tailgate_rtx.image_kernels import add_fog, fog_twin, new_film

@@ -8,6 +8,7 @@ import pytest
 import stage_kit as kit
 import warp as wp
 from tailgate.frames import Intrinsics
+from tailgate.sensors import colour
 from tailgate.sensors.camera import respond_camera
 from tailgate.sensors.colour import FULL, ColourResponse, respond_colour, respond_radiance, respond_twin
 from tailgate.sensors.exposure import Device, lagged, meter
@@ -86,6 +87,24 @@ def through(shape, k, response):
     """Picture of even light, [H, W, 3]."""
     light = np.full((*shape, 4), 0.4, np.float32)
     return respond_radiance(wp.array(light), wp.array(white(shape)), 1.0, k, response, (1, 2)).numpy()[..., :3].astype(int)
+
+
+def test_light_of_radiance_and_of_bytes_matches_its_twin():
+    """What is no light is none, and what is brighter than all is cut."""
+    rng, gain = np.random.default_rng(5), (0.7, 1.0, 0.4)
+    hdr = rng.uniform(-1, 3, (9, 13, 3)).astype(np.float32)
+    hdr[0, :5, 0], hdr[0, :5, 1] = [np.nan, np.inf, -np.inf, 0.0, 3e38], 1e-30
+    rgb = np.arange(3 * 256, dtype=np.uint8).reshape(2, 128, 3)
+    light, decoded, grey = wp.empty((9, 13), dtype=wp.vec3), wp.empty((2, 128), dtype=wp.vec3), wp.empty((2, 128), dtype=wp.float32)
+    wp.launch(colour.radiance_kernel, dim=light.shape, inputs=[wp.array(hdr), wp.vec3(*gain), light])
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(light.numpy(), colour.radiance_twin(hdr, np.array(gain)), rtol=1e-6)
+    table = wp.array(decode_table())
+    wp.launch(colour.decode_kernel, dim=decoded.shape, inputs=[wp.array(rgb), table, wp.vec3(*gain), decoded])
+    np.testing.assert_allclose(decoded.numpy(), colour.decode_twin(rgb) * gain, rtol=1e-5)
+    wp.launch(colour.luminance_kernel, dim=grey.shape, inputs=[wp.array(rgb), table, grey])
+    np.testing.assert_allclose(grey.numpy(), colour.luminance_twin(rgb), rtol=1e-5)
+    assert colour.luminance_twin(np.full((1, 3), 255)) == pytest.approx(1.0)
 
 
 def test_picture_chain_matches_its_twin_and_scales_light():

@@ -9,7 +9,7 @@ from tailgate.config.sensor import LidarModel
 from tailgate.errors import TailgateError, UserError
 from tailgate.frames import CAMERA_CHANNELS, LIDAR_CHANNELS, FrameId, Sample
 from tailgate.render.raytrace.backend import WarpBackend
-from tailgate.render.raytrace.image_twins import sky_twin, smooth_twin, tone_twin
+from tailgate.render.raytrace.image_twins import exposures_twin, sky_twin, smooth_twin, tone_twin
 from tailgate.render.raytrace.visibility import BEYOND
 
 CAMERA = kit.pinhole()
@@ -248,6 +248,18 @@ def test_hints_are_refused_by_name():
     backend.close()
 
 
+@pytest.mark.parametrize("views, pixels", [(1, 7), (5, 40), (3, 0)])
+def test_views_add_up_to_their_mean(views, pixels):
+    import warp as wp
+    from tailgate.render.raytrace.tone import add_kernel
+
+    pictures = np.random.default_rng(2).uniform(0, 9, (views, pixels, 4)).astype(np.float32)
+    total = wp.zeros(pixels, dtype=wp.vec4, device="cpu")
+    for picture in pictures:
+        wp.launch(add_kernel, dim=pixels, inputs=[wp.array(picture, dtype=wp.vec4, device="cpu"), 1.0 / views, total], device="cpu")
+    np.testing.assert_allclose(total.numpy(), exposures_twin(pictures), rtol=1e-5)
+
+
 def test_tone_twin():
     import warp as wp
     from tailgate.render.raytrace.tone import tone_map
@@ -296,6 +308,26 @@ def test_smoothing_twin(noisy, step):
     expected = smooth_twin(source, pixels["normal"], pixels["way"], 3.0 * step * pixels["t"] / 20.0, step)
     for strip in (45, 1):
         np.testing.assert_allclose(smoothed(source, pixels, smoothing_pass(step), strip), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_smoothing_twin_where_every_second_pixel_holds_a_colour(noisy, step):
+    """With sky, and a row of normals that are like none around: its pixels take the mean of all."""
+    from tailgate.render.raytrace.camera import smoothing_pass
+
+    source, pixels = noisy
+    v, u = np.mgrid[:12, :45]
+    held = (u + v) % 2 == 0
+    source[~held, :3] = 0.0
+    pixels["t"][4:7, 9:30] = -1.0
+    pixels["normal"][4:7, 9:30] = 0.0
+    pixels["normal"][9, 10:40] = [0.0, 1.0, 0.0]
+    pixels["normal"][9, 10:40:2] = [0.0, -1.0, 0.0]
+    given = pixels["normal"], pixels["way"], 3.0 * step * pixels["t"] / 20.0, step
+    for strip in (45, 1):
+        got = smoothed(source, pixels, smoothing_pass(step, colour_sparse=1), strip)
+        np.testing.assert_allclose(got[..., :3], smooth_twin(source[..., :3], *given, held), atol=2e-5)
+        np.testing.assert_allclose(got[..., 3:], smooth_twin(source[..., 3:], *given), atol=2e-5)
 
 
 def test_eight_pixels_at_once_are_smoothed_like_one(noisy):

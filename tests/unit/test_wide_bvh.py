@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tailgate.geometry import wide_check, wide_tree
 from tailgate.geometry.trace import TraceScene
-from tailgate.geometry.twins import trace_twin
+from tailgate.geometry.twins import trace_twin, tree_twin
 
 
 def scenes(prototypes, ids, T_world):
@@ -175,6 +175,30 @@ def test_trees_hold_every_item_once_in_its_boxes(name):
         else:
             assert count <= 4
     assert 7 * deepest < 512
+
+
+def parts(tree, node=0):
+    """The tree below a node as ``tree_twin`` has it."""
+    out = []
+    for slot in np.flatnonzero(tree["count"][node] > 0):
+        first, count, below = (tree[name][node, slot] for name in ("first", "count", "node"))
+        out.append(set(tree["order"][first : first + count].tolist()) if below < 0 else parts(tree, below))
+    return out
+
+
+@pytest.mark.parametrize("capacity", [1, 8])
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 400])
+def test_trees_are_parted_as_the_twin_parts_them(count, capacity):
+    rng = np.random.default_rng(9)
+    centre, half = rng.normal(size=(count, 3)) * [3, 1, 0.3], 10 ** rng.uniform(-2, 0, (count, 3))
+    lower, upper = (centre - half).astype(np.float32), (centre + half).astype(np.float32)
+    assert parts(wide_tree.build(lower, upper, capacity)) == tree_twin(lower, upper, capacity)
+
+
+def test_two_heaps_are_two_leaves():
+    centre = np.random.default_rng(10).uniform(size=(16, 3)) + np.where(np.arange(16) % 2, 50.0, 0.0)[:, None]
+    lower, upper = (centre - 0.1).astype(np.float32), (centre + 0.1).astype(np.float32)
+    assert parts(wide_tree.build(lower, upper, 8)) == tree_twin(lower, upper, 8) == [set(range(0, 16, 2)), set(range(1, 16, 2))]
 
 
 def test_memory_is_constant_while_instances_move():

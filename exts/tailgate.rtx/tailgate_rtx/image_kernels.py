@@ -78,7 +78,7 @@ def place_of(names: Names, id: wp.uint32) -> int:
 @wp.kernel
 def take_kernel(given: Buffers, camera: Camera, names: Names, film: Film):
     """Copy one pixel: depth beyond ``far`` is no depth, normals face the camera, ids become labels, outside a fisheye's circle it is black, with a
-    fourth component of 0; twin: ``taken_twin``."""
+    fourth component of 0; twins: ``taken_twin`` and ``seen_twin``."""
     y, x = wp.tid()
     direction = camera_direction(camera, float(x), float(y))
     along = along_axis(camera, direction, float(y))
@@ -115,6 +115,21 @@ def taken_twin(depth: np.ndarray, ids: np.ndarray, names: dict[int, tuple[int, i
     """Readable twin of the labels and depth of ``take_kernel``: depth [H, W] and (semantic, instance, mover) [H, W, 3]."""
     rows = np.array([[names.get(int(i), (0, 0, -1)) for i in line] for line in ids])
     return np.where(depth <= far, depth, np.inf), rows
+
+
+def seen_twin(hdr: np.ndarray, normals: np.ndarray, hit: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Readable twin of the radiance and normals of ``take_kernel`` in a pinhole's picture: both [H, W, 4], the former cut to [0, 65504].
+
+    Args:
+        hdr, normals: as rendered, [H, W, >= 3], the latter in the world's axes.
+        hit: whether a surface is seen, [H, W].
+        directions: unit rays [H, W, 3].
+    """
+    radiance = np.clip(np.where(np.isnan(hdr[..., :3]), 0.0, hdr[..., :3]), 0.0, float(BRIGHTEST))
+    away = (normals[..., :3] * directions).sum(-1, keepdims=True) > float(AWAY)
+    facing = np.where(away, -normals[..., :3], normals[..., :3])
+    one = np.ones((*hit.shape, 1))
+    return np.append(radiance, one, 2), np.append(facing, one, 2) * hit[..., None]
 
 
 @wp.kernel

@@ -178,6 +178,23 @@ def respond_twin(light: np.ndarray, intrinsics: Intrinsics, r: ColourResponse, s
     return hand_over_twin(develop_twin(sharpen_twin(signal, r), r, full, full > 1.0), r)
 
 
+def radiance_twin(hdr: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Readable twin of ``radiance_kernel``: light [H, W, 3] of an image [H, W, >= 3] whose colours are multiplied by gains [3]."""
+    lit = np.where(hdr[..., :3] > 0, hdr[..., :3], 0.0)
+    return np.minimum(lit * gain, float(BRIGHTEST))
+
+
+def decode_twin(rgb: np.ndarray) -> np.ndarray:
+    """Readable twin of ``decode_kernel`` without gains: linear light [..., 3] of sRGB bytes (IEC 61966-2-1)."""
+    code = rgb[..., :3] / 255.0
+    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+
+
+def luminance_twin(rgb: np.ndarray) -> np.ndarray:
+    """Readable twin of ``luminance_kernel``: luminance of sRGB bytes, 0..1."""
+    return decode_twin(rgb) @ (RED, GREEN, BLUE)
+
+
 def seeds_of(seed: int, device: Device) -> tuple[int, int]:
     """Seeds of the frame's noise and of the device's pattern."""
     return kernel_seed(seed, "colour"), kernel_seed(device.seed, "colour")

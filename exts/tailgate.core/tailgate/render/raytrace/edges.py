@@ -79,7 +79,9 @@ def covered(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, exposu
         dv = 0.125 * float(1 - 2 * ((s & 1) ^ (s >> 1))) * float(3 - 2 * (s >> 1))
         u = float(k % camera.width) + du
         v = float(k / camera.width) + dv
-        seen = sight(scene, tables, camera_origin(camera, v), camera_direction(camera, u, v), FAR)
+        along = camera_direction(camera, u, v)
+        seen = sight(scene, tables, camera_origin(camera, v) + along * camera.near, along, FAR)
+        seen.hit.t += camera.near
         slot = int(-1)
         if seen.hit.instance >= 0:
             slot = slot_of(tables, seen.hit)

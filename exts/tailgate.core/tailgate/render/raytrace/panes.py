@@ -88,8 +88,9 @@ def pane_at(tables: Tables, material: int, cosine: float) -> Pane:
     for c in range(3):
         got = pane_share(tables.material[material, 12], ior, tables.material[material, 8], tables.material[material, 13 + c], cosine)
         head_on = tables.material[material, c]
-        mirrored[c] = got[0] * (1.0 - metal) + (head_on + (1.0 - head_on) * edge) * metal
-        passed[c] = got[1] * (1.0 - mirrored[c] * metal)
+        shine = (head_on + (1.0 - head_on) * edge) * metal
+        mirrored[c] = got[0] * (1.0 - metal) + shine
+        passed[c] = got[1] * (1.0 - shine)
     out.mirrored = mirrored
     out.passed = passed
     return out
