@@ -12,7 +12,7 @@ from tailgate.frames import Intrinsics, SensorFrame, host
 from tailgate.validate.depth_image import MAX_GAP, DepthImage, Steps, between, box_sum, depth_image, steps
 from tailgate.validate.edge_statistics import EDGE_STATISTICS, add_edges
 from tailgate.validate.image_statistics import IMAGE_STATISTICS, image_sketch
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.sketch import Sketch, Statistic, edges_below
 
 DISTANCE = (0.8, 1.0, 1.25, 1.6, 2.2)
 """Limits of the distance strata of holes [m]."""
@@ -111,7 +111,7 @@ def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray, intrinsics: 
         if side == max(WINDOWS.values()):
             if intrinsics:
                 columns = np.nonzero(use)[1] + side // 2
-                stratum = np.searchsorted(FIELD, (columns - intrinsics.cx) / intrinsics.fx)
+                stratum = edges_below((columns - intrinsics.cx) / intrinsics.fx, FIELD)
                 sketch.add(DEPTH_STATISTICS["depth_noise_field"], stratum, np.abs(residual[use]) * (1e3 / np.sqrt(1 - 1 / side**2)))
             _add_spectrum(sketch, np.where(use, np.sign(residual), 0.0))
 
@@ -146,7 +146,7 @@ def _from_planes(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndar
 def _in_millimetres(image: DepthImage, use: np.ndarray, residual: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Band, and magnitude as at the band's middle: errors of disparity grow with z², and within a band distances are those of the scene."""
     r = side // 2
-    band = np.searchsorted(NOISE_DISTANCE, 1 / image.inverse[r:-r, r:-r][use])
+    band = edges_below(1 / image.inverse[r:-r, r:-r][use], NOISE_DISTANCE)
     return band, np.abs(residual[use]) * _MIDDLES[band] ** 2 * (1e3 / np.sqrt(1 - 1 / side**2))
 
 
@@ -176,7 +176,7 @@ def _add_holes(sketch: Sketch, image: DepthImage, rows: Steps, edge: np.ndarray)
     kept = np.flatnonzero(measured.ravel())
     pixels = np.concatenate([kept, at])
     q = np.concatenate([flat[kept], np.minimum(flat[rows.first[owner]], flat[rows.second[owner]])])
-    stratum = np.searchsorted(DISTANCE, 1 / q) + np.where(near_edge[pixels], 0, len(DISTANCE) + 1)
+    stratum = edges_below(1 / q, DISTANCE) + np.where(near_edge[pixels], 0, len(DISTANCE) + 1)
     if image.luma is not None:
         stratum = np.where((image.luma.ravel()[pixels] < DARK) & ~near_edge[pixels], 2 * len(DISTANCE) + 2, stratum)
     missing = np.zeros(len(pixels))

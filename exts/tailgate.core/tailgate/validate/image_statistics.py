@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.sketch import Sketch, Statistic, edges_below
 
 REGIONS = ("support", "object")
 LUMINANCE_BINS = (0.25, 0.6)
@@ -64,7 +64,7 @@ def _noise(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
     flat[1:-1, 2:-2] = np.abs(columns[:, 4:] - columns[:, :-4]) < 3 * _FLAT
     flat[2:-2, 1:-1] &= np.abs(rows[4:] - rows[:-4]) < 3 * _FLAT
     use = (flat & kept)[1:-1, 1:-1]
-    stratum = np.searchsorted(np.asarray(LUMINANCE_BINS) * 255, luma[1:-1, 1:-1][use])
+    stratum = edges_below(luma[1:-1, 1:-1][use], np.asarray(LUMINANCE_BINS) * 255)
     sketch.add(IMAGE_STATISTICS["rgb_noise"], stratum, value[use])
     _spectrum(sketch, luma, flat & kept)
 
