@@ -201,12 +201,14 @@ def move_kernel(src: wp.array(dtype=wp.float32, ndim=2), shift: float, aside: fl
 
 
 @wp.kernel
-def spread_kernel(src: wp.array(dtype=wp.float32, ndim=2), out: wp.array(dtype=wp.float32, ndim=2)):
-    """Nearest of each pixel and those above it, left of it and both."""
-    y, x = wp.tid()
+def spread_kernel(src: wp.array(dtype=wp.float32, ndim=2), strip: int, out: wp.array(dtype=wp.float32, ndim=2)):
+    """Nearest of each pixel and those above it, left of it and both; a thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / src.shape[1]
+    first = wp.tid() * strip % src.shape[1]
     above = wp.max(y - 1, 0)
-    left = wp.max(x - 1, 0)
-    out[y, x] = wp.max(wp.max(src[y, x], src[above, x]), wp.max(src[y, left], src[above, left]))
+    for x in range(first, first + strip):
+        left = wp.max(x - 1, 0)
+        out[y, x] = wp.max(wp.max(src[y, x], src[above, x]), wp.max(src[y, left], src[above, left]))
 
 
 @wp.kernel

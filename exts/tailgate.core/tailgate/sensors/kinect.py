@@ -176,8 +176,8 @@ def seen_kernel(
     strip: int,
     seen: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Take from ``seen``, the lit surfaces, what a darker one hides, what the projector does not reach and what it meets too obliquely. ``theta`` is the
-    incidence [rad], ``hidden`` what nearer surfaces hide from the projector; a thread works through ``strip`` pixels of a row."""
+    """Take from ``seen``, the lit surfaces, what a darker one hides, what the projector does not reach and what it meets too obliquely. ``theta`` is
+    the incidence [rad], ``hidden`` what nearer surfaces hide from the projector; a thread works through ``strip`` pixels of a row."""
     y = wp.tid() * strip / surface.shape[1]
     first = wp.tid() * strip % surface.shape[1]
     for x in range(first, first + strip):
@@ -224,16 +224,20 @@ def disparity_kernel(
 
 
 @wp.kernel
-def depth_kernel(inverse: wp.array(dtype=wp.float32, ndim=2), optics: Optics, step: float, out: wp.array(dtype=wp.float32, ndim=2)):
-    """Depth as handed out [m], inf where there is none."""
-    y, x = wp.tid()
-    out[y, x] = wp.inf
-    if inverse[y, x] > 0.0:
-        z = 1.0 / inverse[y, x]
-        if step > 0.0:
-            z = wp.rint(z / step) * step
-        if z >= optics.near and z <= optics.far:
-            out[y, x] = z
+def depth_kernel(
+    inverse: wp.array(dtype=wp.float32, ndim=2), near: float, far: float, step: float, strip: int, out: wp.array(dtype=wp.float32, ndim=2)
+):
+    """Depth as handed out [m], inf where there is none; a thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / inverse.shape[1]
+    first = wp.tid() * strip % inverse.shape[1]
+    for x in range(first, first + strip):
+        out[y, x] = wp.inf
+        if inverse[y, x] > 0.0:
+            z = 1.0 / inverse[y, x]
+            if step > 0.0:
+                z = wp.rint(z / step) * step
+            if z >= near and z <= far:
+                out[y, x] = z
 
 
 @wp.kernel
@@ -290,9 +294,10 @@ def respond_depth(
     wp.launch(disparity_kernel, dim=threads, inputs=[matched, ground.theta, noise, white, optics.f, r, strip, found], device=device)
     if move > 0.0:
         narrow, found = _moved(found, (-move, response.registration), depth.shape), wp.empty(depth.shape, dtype=wp.float32, device=device)
-        wp.launch(spread_kernel, dim=depth.shape, inputs=[narrow, found], device=device)
+        threads, strip = strips(depth.size, device, depth.shape[1])
+        wp.launch(spread_kernel, dim=threads, inputs=[narrow, strip, found], device=device)
     out = wp.empty(depth.shape, dtype=wp.float32, device=device)
-    wp.launch(depth_kernel, dim=depth.shape, inputs=[found, optics, r.depth_step, out], device=device)
+    wp.launch(depth_kernel, dim=threads, inputs=[found, *limits, r.depth_step, strip, out], device=device)
     return out
 
 

@@ -79,7 +79,7 @@ def steps(inverse: np.ndarray) -> Steps:
     width = inverse.shape[1]
     same = first // width == second // width
     first, second = first[same], second[same]
-    return Steps(first, second, flat[second] - flat[first])
+    return Steps(first, second, np.diff(flat[at])[same])
 
 
 def box_sum(values: np.ndarray, side: int) -> np.ndarray:

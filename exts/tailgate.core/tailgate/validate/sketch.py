@@ -45,6 +45,10 @@ class Sketch:
         """Count values [n] in their strata [n] (index; negative = none). Values beyond the edges go to the outer bins."""
         add_blocks([self], statistic, 0, stratum, value)
 
+    def add_counts(self, statistic: Statistic, counts: np.ndarray) -> None:
+        """Count values that are counted already, [S, B]."""
+        self.counts[statistic.name] = self.counts.get(statistic.name, 0.0) + np.asarray(counts, np.float64)
+
     def __add__(self, other: Sketch) -> Sketch:
         both = self.counts.keys() & other.counts.keys()
         return Sketch({**self.counts, **other.counts, **{n: self.counts[n] + other.counts[n] for n in both}})
@@ -67,9 +71,9 @@ def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarr
         at = np.flatnonzero(keep)
         block, stratum, value = (a.ravel()[at] if isinstance(a, np.ndarray) else a for a in (block, stratum, value))
     cell = (block * s + stratum) * b + bins(value, statistic.edges)
-    counts = np.bincount(cell.ravel(), minlength=len(sketches) * s * b).reshape(len(sketches), s, b).astype(np.float64)
+    counts = np.bincount(cell.ravel(), minlength=len(sketches) * s * b).reshape(len(sketches), s, b)
     for sketch, own in zip(sketches, counts, strict=True):
-        sketch.counts[statistic.name] = sketch.counts.get(statistic.name, 0.0) + own
+        sketch.add_counts(statistic, own)
 
 
 def bins(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
