@@ -27,6 +27,13 @@ def test_edges_are_counted_as_a_search_finds_them(count):
         np.testing.assert_array_equal(edges_below(values, edges), np.searchsorted(edges, values, side="left"))
 
 
+def test_a_total_leaves_its_parts_as_they_are():
+    parts = [Sketch({"a": np.array([[1.0, 2.0]])}), Sketch({"a": np.array([[3.0, 4.0]]), "b": np.array([[5]])})]
+    total = Sketch.total(parts)
+    assert total.counts["a"].tolist() == [[4.0, 6.0]] and total.counts["b"].tolist() == [[5.0]]
+    assert parts[0].counts["a"].tolist() == [[1.0, 2.0]] and Sketch.total([]).counts == {}
+
+
 def test_what_is_outside_the_strata_is_not_counted():
     statistic, sketch = Statistic("noise", "mm", (0.0, 1.0, 2.0), ("a", "b")), Sketch()
     sketch.add(statistic, np.array([0, 1, -1, 2, 1, 0]), np.array([0.5, 7.0, 0.5, 0.5, np.nan, 1.0]))

@@ -56,10 +56,14 @@ class Sketch:
     @staticmethod
     def total(sketches: Iterable[Sketch]) -> Sketch:
         """Sum of many sketches."""
-        out = Sketch()
+        counts: dict[str, np.ndarray] = {}
         for sketch in sketches:
-            out = out + sketch
-        return out
+            for name, own in sketch.counts.items():
+                if name in counts:
+                    counts[name] += own
+                else:
+                    counts[name] = np.array(own, np.float64)
+        return Sketch(counts)
 
 
 def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarray | int, stratum: np.ndarray, value: np.ndarray) -> None:
@@ -99,8 +103,10 @@ def w1(p: np.ndarray, q: np.ndarray, edges: Sequence[float]) -> np.ndarray:
         gap = np.cumsum(p, axis=-1) / p.sum(axis=-1, keepdims=True) - np.cumsum(q, axis=-1) / q.sum(axis=-1, keepdims=True)
     before = np.concatenate([np.zeros_like(gap[..., :1]), gap[..., :-1]], axis=-1)
     low, high = np.abs(before), np.abs(gap)
-    triangles = (low**2 + high**2) / np.maximum(2 * (low + high), 1e-300)
-    return np.sum(np.where(np.sign(before) * np.sign(gap) < 0, triangles, 0.5 * (low + high)) * np.diff(edges), axis=-1)
+    both = low + high
+    area, crossing = 0.5 * both, ((before < 0) & (gap > 0)) | ((before > 0) & (gap < 0))
+    area[crossing] = (low[crossing] ** 2 + high[crossing] ** 2) / np.maximum(2 * both[crossing], 1e-300)
+    return np.sum(area * np.diff(edges), axis=-1)
 
 
 def w1_twin(p: np.ndarray, q: np.ndarray, edges: tuple[float, ...], knots: int = 200_000) -> float:
