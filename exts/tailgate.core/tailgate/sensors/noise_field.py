@@ -18,6 +18,8 @@ wp.set_module_options({"enable_backward": False})
 
 MAX_WINDOW = 49.0
 """Largest window [px]."""
+_SPARE = 8
+"""What white noise reaches beyond an image is a multiple of this [px]."""
 
 
 @wp.func
@@ -66,8 +68,8 @@ def white_kernel(seed: wp.uint32, top: int, left: int, strip: int, out: wp.array
 #ifndef __CUDA_ARCH__
 #pragma clang fp contract(off)
 #endif
-    const int width = out.shape[2], row = first / width, wide = src.shape[2], along = axis == 0 ? wide : 1;
-    const float* from = src.data + (row / out.shape[1] * src.shape[1] + row % out.shape[1]) * wide + first % width;
+    const int row = first / out.shape[2], field = src.strides[0] / 4, line = src.strides[1] / 4, along = axis == 0 ? line : 1;
+    const float* from = src.data + row / out.shape[1] * field + row % out.shape[1] * line + first % out.shape[2];
     float* to = out.data + first;
     for (int i = 0; i < count; ++i) to[i] = 0.0f;
     for (int tap = 0; tap < taps.shape[0]; ++tap, from += along) {
@@ -129,10 +131,14 @@ def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[fl
 
 def _fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, float], device: str) -> wp.array:
     taps = [taps_of(side) for side in window]
-    (height, width), (more_rows, more_columns) = shape, (len(t) - 1 for t in taps)
-    whole = 2 * pairs, height + more_rows, width + more_columns
-    out = recall(("white", seed, pairs, str(device)), whole, lambda: _white(seed, whole, [_origin(t) for t in taps], device))
-    for axis, (weights, rows, columns) in enumerate(((taps[0], height, whole[2]), (taps[1], height, width))):
+    (height, width), reach = shape, [len(t) // 2 for t in taps]
+    # Some more than is needed: a window or an image that grows a little then finds its noise there.
+    halo = [-(-r // _SPARE) * _SPARE for r in reach]
+    whole = 2 * pairs, height + 2 * halo[0], -(-(width + 2 * halo[1]) // (4 * _SPARE)) * 4 * _SPARE
+    white = recall(("white", seed, pairs, str(device)), (whole, *halo), lambda: _white(seed, whole, [int(MAX_WINDOW) - h for h in halo], device))
+    top, left = (h - r for h, r in zip(halo, reach, strict=True))
+    out = white[:, top : top + height + 2 * reach[0], left : left + width + 2 * reach[1]]
+    for axis, (weights, rows, columns) in enumerate(((taps[0], height, out.shape[2]), (taps[1], height, width))):
         if len(weights) > 1:
             src, out = out, wp.empty((2 * pairs, rows, columns), dtype=wp.float32, device=device)
             threads, strip = strips(out.size, device, columns)
