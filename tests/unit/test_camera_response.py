@@ -11,8 +11,10 @@ from tailgate.errors import UserError
 from tailgate.frames import Intrinsics
 from tailgate.sensors import nominal
 from tailgate.sensors.camera import respond_camera
+from tailgate.sensors.inverse_depth import shadow_kernel, shadow_twin
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.kinect_twin import respond_depth_twin
+from tailgate.sensors.matching import Window, match
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 
 SMALL = Intrinsics(200, 150, 160.0, 160.0, 99.5, 74.5)
@@ -60,6 +62,30 @@ def test_depth_response_matches_twin():
     # Votes and disparities on the verge fall to either side in float32 for a few pixels in ten thousand.
     assert (held != held_twin).mean() < 1e-3
     assert (np.abs(made[both] - twin[both]) > 1e-4).mean() < 1e-3
+
+
+def test_elections_of_eight_pixels_are_those_of_one():
+    """In an image that is as wide as a window they are held one by one: each pixel finds what it finds among eight, to the bit."""
+    rng, window, width = np.random.default_rng(5), Window(5.4, 8.2, 0.3, 1.0, 0.5), 9
+    surface = np.cumsum(rng.choice([0.004, 0.1], (12, 40), p=[0.9, 0.1]), axis=1) % 0.7 + 0.8
+    images = np.abs(surface - 1.1), np.where(rng.random(surface.shape) < 0.7, surface, 0.0), np.exp(rng.normal(size=surface.shape))
+
+    def found(columns):
+        return match(*(wp.array(np.ascontiguousarray(image[:, columns], np.float32)) for image in images), window).numpy()
+
+    alone = [found(slice(x, x + width))[:, width // 2] for x in range(surface.shape[1] - width + 1)]
+    np.testing.assert_array_equal(found(slice(None))[:, width // 2 : -(width // 2)], np.stack(alone, axis=1))
+
+
+@pytest.mark.parametrize("base", [-30.0, 0.0, 30.0])
+def test_shadows_match_their_twin(base):
+    inverse = np.zeros((20, 90), np.float32)
+    inverse[:, 3:-5] = 0.8
+    inverse[:, 30:45], inverse[5:, 60:63] = 1.4, 1.1
+    hidden, nearest = wp.empty(inverse.shape, dtype=wp.uint8), wp.array(inverse.max(axis=1))
+    wp.launch(shadow_kernel, dim=20, inputs=[wp.array(inverse), base, nearest, 90, hidden])
+    there = inverse > 0
+    np.testing.assert_array_equal((hidden.numpy() > 0)[there], shadow_twin(inverse.astype(np.float64), base)[there])
 
 
 def test_a_moved_image_is_of_bounded_width():

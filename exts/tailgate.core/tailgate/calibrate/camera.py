@@ -24,7 +24,7 @@ from tailgate.sensors.camera import depth_response, measure_depth
 from tailgate.sensors.colour import ColourResponse, respond_light
 from tailgate.sensors.response import nominal
 from tailgate.validate.depth_statistics import DEPTH_STATISTICS, depth_sketches
-from tailgate.validate.image_statistics import image_sketch
+from tailgate.validate.image_statistics import image_sketch, luma_of, picture_sketch
 from tailgate.validate.sketch import Sketch
 
 _NOISE, _HOLES = ("depth_noise", "depth_noise_fine", "depth_noise_spectrum", "depth_noise_field"), ("depth_hole_rate",)
@@ -188,7 +188,6 @@ def _colour(perfect: Sequence[SensorFrame], params: dict[str, float], seed: int)
         view = perfect[i]
         light, exact = _arrays(view, "light", "rgb")
         picture = respond_light(light, exact, view.intrinsics, response, (kernel_seed(seed, "picture", i), seed)).numpy()
-        objects = np.asarray(view.channels.get("instance_segmentation", np.zeros(picture.shape[:2])))
-        return image_sketch(picture, np.minimum(objects, 1).astype(int))
+        return picture_sketch(luma_of(picture), np.ones(picture.shape[:2], dtype=bool))
 
     return _each(perfect, one)

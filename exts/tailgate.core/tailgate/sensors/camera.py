@@ -10,6 +10,7 @@ import numpy as np
 from tailgate.config.sensor import CameraModel
 from tailgate.errors import UserError, unknown
 from tailgate.frames import Intrinsics, SensorFrame, host
+from tailgate.memory import recall
 from tailgate.rng import kernel_seed
 from tailgate.sensors.exposure import Device, lagged, meter
 from tailgate.sensors.timing import Timing
@@ -116,17 +117,13 @@ def measure_depth(seen: tuple[Any, Any], intrinsics: Intrinsics, model: CameraMo
         response: of ``depth_response``.
         seed: 31-bit seed.
     """
-    from tailgate.geometry.quiet import wp
-    from tailgate.sensors.colour import luminance_kernel
-    from tailgate.sensors.isp import decode_table
+    from tailgate.sensors.colour import luminance_of
     from tailgate.sensors.kinect import respond_depth
     from tailgate.sensors.stereo import respond_stereo
     from tailgate.sensors.tof import respond_tof
 
     depth, rgb = seen
-    luminance = wp.empty(depth.shape, dtype=wp.float32, device=depth.device)
-    decode = wp.array(decode_table(), dtype=wp.float32, device=depth.device)
-    wp.launch(luminance_kernel, dim=depth.shape, inputs=[rgb, decode, luminance], device=depth.device)
+    luminance = recall(("luminance", rgb.ptr), (), lambda: luminance_of(rgb))
     limits = model.near, model.far
     if model.depth == "active_stereo":
         return respond_stereo(depth, luminance, intrinsics, limits, response, seed)

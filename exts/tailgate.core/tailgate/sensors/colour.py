@@ -122,6 +122,14 @@ def luminance_kernel(rgb: wp.array(dtype=wp.uint8, ndim=3), decode: wp.array(dty
     out[y, x] = RED * r + GREEN * g + BLUE * b
 
 
+def luminance_of(rgb: wp.array) -> wp.array:
+    """Linear luminance of a picture, 0..1, Warp float32 [H, W] on its device."""
+    out = wp.empty(rgb.shape[:2], dtype=wp.float32, device=rgb.device)
+    decode = wp.array(decode_table(), dtype=wp.float32, device=rgb.device)
+    wp.launch(luminance_kernel, dim=out.shape, inputs=[rgb, decode, out], device=rgb.device)
+    return out
+
+
 def respond_radiance(
     hdr: wp.array, rgb: wp.array, exposure: float, intrinsics: Intrinsics, response: ColourResponse, seeds: tuple[int, int]
 ) -> wp.array:

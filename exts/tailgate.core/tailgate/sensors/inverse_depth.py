@@ -109,25 +109,74 @@ def incidence(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, optic
     return wp.atan2(wp.length(wp.cross(normal, wp.vec3(across, down, 1.0))), inverse[y, x])
 
 
-@wp.func
-def shadowed(inverse: wp.array(dtype=wp.float32, ndim=2), y: int, x: int, shift: float, nearest: float):
-    """Whether a nearer surface hides pixel (y, x) from a viewpoint further along the row.
+@wp.kernel
+def slant_kernel(
+    inverse: wp.array(dtype=wp.float32, ndim=2),
+    optics: Optics,
+    strip: int,
+    theta: wp.array(dtype=wp.float32, ndim=2),
+    steep: wp.array(dtype=wp.float32, ndim=2),
+):
+    """Incidence [rad] and change of inverse depth per pixel [1/m/px], 0 for nothing; a thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / inverse.shape[1]
+    first = wp.tid() * strip % inverse.shape[1]
+    for x in range(first, first + strip):
+        theta[y, x] = 0.0
+        steep[y, x] = 0.0
+        if inverse[y, x] > 0.0:
+            theta[y, x] = incidence(inverse, y, x, optics)
+            steep[y, x] = wp.length(gradient(inverse, y, x))
+
+
+@wp.func_native("""
+#ifndef __CUDA_ARCH__
+#pragma clang fp contract(off)
+#endif
+    const int width = inverse.shape[1], x = first % width, side = shift < 0.0f ? -1 : 1;
+    const float *row = inverse.data + first, reach = shift < 0.0f ? -shift : shift, largest = nearest.data[first / width];
+    unsigned char* to = hidden.data + first;
+    float least = largest;
+    for (int i = 0; i < count; ++i) {
+        to[i] = 0;
+        least = row[i] > 0.0f && row[i] < least ? row[i] : least;
+    }
+    const int furthest = (int)ceilf(reach * (largest - least) + 1.0f), last = furthest < width ? furthest : width;
+    for (int k = 1; k <= last; ++k) {
+        const int start = x + side * k < 0 ? -x - side * k : 0, end = x + side * k + count < width ? count : width - x - side * k;
+        const float *other = row + side * k, steps = (float)k;
+        for (int i = start; i < end; ++i) {
+            const float step = other[i] - row[i], off = steps - reach * step;
+            to[i] |= (step > jump) & (off <= slack) & (off >= -slack);
+        }
+    }
+""")
+def shadow_part(
+    inverse: wp.array(dtype=wp.float32, ndim=2),
+    shift: float,
+    nearest: wp.array(dtype=wp.float32),
+    jump: float,
+    slack: float,
+    first: int,
+    count: int,
+    hidden: wp.array(dtype=wp.uint8, ndim=2),
+):
+    """``shadow_kernel`` for ``count`` pixels of a row from ``first`` on: plain loops along the row, which a compiler turns into vector code."""
+
+
+@wp.kernel
+def shadow_kernel(
+    inverse: wp.array(dtype=wp.float32, ndim=2),
+    shift: float,
+    nearest: wp.array(dtype=wp.float32),
+    strip: int,
+    hidden: wp.array(dtype=wp.uint8, ndim=2),
+):
+    """Whether a nearer surface hides each pixel of one from a viewpoint further along the row; a thread works through ``strip`` pixels of a row.
 
     ``shift`` is the viewpoint's offset times the focal length [px m], positive to the right: a surface of inverse depth q moves by -shift q [px].
+    ``nearest`` is the largest inverse depth of each row.
     """
-    q = inverse[y, x]
-    side = int(1)
-    if shift < 0.0:
-        side = int(-1)
-    reach = wp.abs(shift)
-    last = wp.min(int(wp.ceil(reach * (nearest - q) + 1.0)), inverse.shape[1])
-    for k in range(1, last + 1):
-        other = x + side * k
-        if other >= 0 and other < inverse.shape[1]:
-            step = inverse[y, other] - q
-            if step > _SHADOW and wp.abs(float(k) - reach * step) <= _REACH:
-                return True
-    return False
+    shadow_part(inverse, shift, nearest, _SHADOW, _REACH, wp.tid() * strip, strip, hidden)
 
 
 @wp.kernel
@@ -152,12 +201,14 @@ def move_kernel(src: wp.array(dtype=wp.float32, ndim=2), shift: float, aside: fl
 
 
 @wp.kernel
-def spread_kernel(src: wp.array(dtype=wp.float32, ndim=2), out: wp.array(dtype=wp.float32, ndim=2)):
-    """Nearest of each pixel and those above it, left of it and both."""
-    y, x = wp.tid()
+def spread_kernel(src: wp.array(dtype=wp.float32, ndim=2), strip: int, out: wp.array(dtype=wp.float32, ndim=2)):
+    """Nearest of each pixel and those above it, left of it and both; a thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / src.shape[1]
+    first = wp.tid() * strip % src.shape[1]
     above = wp.max(y - 1, 0)
-    left = wp.max(x - 1, 0)
-    out[y, x] = wp.max(wp.max(src[y, x], src[above, x]), wp.max(src[y, left], src[above, left]))
+    for x in range(first, first + strip):
+        left = wp.max(x - 1, 0)
+        out[y, x] = wp.max(wp.max(src[y, x], src[above, x]), wp.max(src[y, left], src[above, left]))
 
 
 @wp.kernel

@@ -12,7 +12,6 @@ not crack, the move gives each depth to 2 x 2 pixels, of which the nearest stay.
 Noise grows away from the axis of the pattern: on the table tops of mOSD, seen at one distance, by a quarter from 0.2 left of the image's axis to 0.45
 right of it (tangents).
 """
-# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
 from __future__ import annotations
 
@@ -23,10 +22,11 @@ from typing import ClassVar
 
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
 from tailgate.memory import recall
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import Optics, close_kernel, incidence, move_kernel, optics_of, shadowed, spread_kernel, surface_kernel
-from tailgate.sensors.matching import Window, match
+from tailgate.sensors.inverse_depth import Optics, close_kernel, move_kernel, optics_of, shadow_kernel, slant_kernel, spread_kernel, surface_kernel
+from tailgate.sensors.matching import Window, match, pattern_of
 from tailgate.sensors.noise_field import noise_fields
 from tailgate.sensors.parameters import Parameters
 
@@ -106,10 +106,14 @@ class KinectResponse(Parameters):
         return Window(self.noise_rows, self.noise_window, self.support, self.speckle, self.fattening)
 
     @property
+    def lighting(self) -> tuple[float, ...]:
+        """Values that decide where the pattern is seen."""
+        return self.noise_rows, self.noise_window, self.projector_offset, self.camera_offset, self.dark_limit, self.grazing_limit
+
+    @property
     def matching(self) -> tuple[float, ...]:
         """Values that decide what windows find; the others act on what was found."""
-        limits = self.dark_limit, self.grazing_limit
-        return (self.noise_rows, self.noise_window, self.support, self.speckle, self.fattening, self.projector_offset, self.camera_offset, *limits)
+        return *self.lighting, self.support, self.speckle, self.fattening
 
     @property
     def turn(self) -> float:
@@ -148,82 +152,92 @@ def lit_kernel(
     luminance: wp.array(dtype=wp.float32, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
     limit: float,
-    optics: Optics,
+    near: float,
+    strip: int,
     lit: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Inverse depth of surfaces that are not too near and bright enough to show the pattern, else 0."""
-    y, x = wp.tid()
-    lit[y, x] = 0.0
-    if inverse[y, x] * optics.near <= 1.000001 and luminance[y, x] >= limit * (1.0 + 0.3 * noise[2, y, x]):
-        lit[y, x] = inverse[y, x]
+    """Inverse depth of surfaces that are not too near and bright enough to show the pattern, else 0; a thread works through ``strip`` pixels of a
+    row."""
+    y = wp.tid() * strip / inverse.shape[1]
+    first = wp.tid() * strip % inverse.shape[1]
+    for x in range(first, first + strip):
+        lit[y, x] = 0.0
+        if inverse[y, x] * near <= 1.000001 and luminance[y, x] >= limit * (1.0 + 0.3 * noise[2, y, x]):
+            lit[y, x] = inverse[y, x]
 
 
 @wp.kernel
 def seen_kernel(
     surface: wp.array(dtype=wp.float32, ndim=2),
-    nearest: wp.array(dtype=wp.float32),
+    theta: wp.array(dtype=wp.float32, ndim=2),
+    hidden: wp.array(dtype=wp.uint8, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
-    optics: Optics,
     r: Response,
+    strip: int,
     seen: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Take from ``seen``, the lit surfaces, what a darker one hides, what the projector does not reach and what it meets too obliquely."""
-    y, x = wp.tid()
-    q = surface[y, x]
-    if q <= 0.0 or seen[y, x] < q:
-        seen[y, x] = 0.0
-    elif r.base != 0.0 and shadowed(surface, y, x, r.base, nearest[y]):
-        seen[y, x] = 0.0
-    elif r.paired == 1 and float(x) < r.base * q - 0.5:
-        seen[y, x] = 0.0
-    elif incidence(surface, y, x, optics) + 0.05 * noise[2, y, x] > r.grazing_limit:
-        seen[y, x] = 0.0
+    """Take from ``seen``, the lit surfaces, what a darker one hides, what the projector does not reach and what it meets too obliquely. ``theta`` is
+    the incidence [rad], ``hidden`` what nearer surfaces hide from the projector; a thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / surface.shape[1]
+    first = wp.tid() * strip % surface.shape[1]
+    for x in range(first, first + strip):
+        q = surface[y, x]
+        if q <= 0.0 or seen[y, x] < q or hidden[y, x] != wp.uint8(0):
+            seen[y, x] = 0.0
+        elif r.paired == 1 and float(x) < r.base * q - 0.5:
+            seen[y, x] = 0.0
+        elif theta[y, x] + 0.05 * noise[2, y, x] > r.grazing_limit:
+            seen[y, x] = 0.0
 
 
 @wp.kernel
 def disparity_kernel(
-    surface: wp.array(dtype=wp.float32, ndim=2),
+    matched: wp.array(dtype=wp.float32, ndim=2),
+    theta: wp.array(dtype=wp.float32, ndim=2),
     noise: wp.array(dtype=wp.float32, ndim=3),
     white: wp.array(dtype=wp.float32, ndim=3),
-    optics: Optics,
+    focal: wp.vec2,
     r: Response,
-    matched: wp.array(dtype=wp.float32, ndim=2),
+    strip: int,
+    found: wp.array(dtype=wp.float32, ndim=2),
 ):
-    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``noise`` [4, H, W]: two that windows share, and patches;
-    ``white`` [2, H, W]: of each pixel."""
-    y, x = wp.tid()
-    q = matched[y, x]
-    if q <= 0.0:
-        return
-    if noise[2, y, x] < r.dropout:
-        matched[y, x] = 0.0
-        return
-    theta = float(0.0)
-    if surface[y, x] > 0.0:
-        theta = incidence(surface, y, x, optics)
-    oblique = theta / wp.max(1.5707964 - theta, 0.1)
-    near = r.near_noise * q * q
-    du = (float(x) - r.axis[0]) / optics.f[0]
-    dv = (float(y) - r.axis[1]) / optics.f[1]
-    spread = wp.sqrt(r.axial * r.axial + near * near) * (1.0 + r.grazing_noise * oblique * oblique) * (1.0 + r.field_noise * (du * du + dv * dv))
-    smooth = wp.cos(r.turn * q) * noise[0, y, x] + wp.sin(r.turn * q) * noise[1, y, x]
-    q = q + spread * (wp.sqrt(1.0 - r.grain) * smooth + wp.sqrt(r.grain) * white[0, y, x])
-    if r.step > 0.0:
-        q = wp.rint(q / r.step) * r.step
-    matched[y, x] = wp.max(q, 0.0)
+    """Noise and steps of the inverse depth that was matched, 0 where a patch is lost. ``theta`` is the incidence [rad]; ``noise`` [4, H, W]: two that
+    windows share, and patches; ``white`` [2, H, W]: of each pixel. A thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / matched.shape[1]
+    first = wp.tid() * strip % matched.shape[1]
+    for x in range(first, first + strip):
+        q = matched[y, x]
+        if q > 0.0 and noise[2, y, x] >= r.dropout:
+            oblique = theta[y, x] / wp.max(1.5707964 - theta[y, x], 0.1)
+            near = r.near_noise * q * q
+            du = (float(x) - r.axis[0]) / focal[0]
+            dv = (float(y) - r.axis[1]) / focal[1]
+            spread = wp.sqrt(r.axial * r.axial + near * near) * (1.0 + r.grazing_noise * oblique * oblique)
+            spread = spread * (1.0 + r.field_noise * (du * du + dv * dv))
+            smooth = wp.cos(r.turn * q) * noise[0, y, x] + wp.sin(r.turn * q) * noise[1, y, x]
+            q = q + spread * (wp.sqrt(1.0 - r.grain) * smooth + wp.sqrt(r.grain) * white[0, y, x])
+            if r.step > 0.0:
+                q = wp.rint(q / r.step) * r.step
+            found[y, x] = wp.max(q, 0.0)
+        else:
+            found[y, x] = 0.0
 
 
 @wp.kernel
-def depth_kernel(inverse: wp.array(dtype=wp.float32, ndim=2), optics: Optics, step: float, out: wp.array(dtype=wp.float32, ndim=2)):
-    """Depth as handed out [m], inf where there is none."""
-    y, x = wp.tid()
-    out[y, x] = wp.inf
-    if inverse[y, x] > 0.0:
-        z = 1.0 / inverse[y, x]
-        if step > 0.0:
-            z = wp.rint(z / step) * step
-        if z >= optics.near and z <= optics.far:
-            out[y, x] = z
+def depth_kernel(
+    inverse: wp.array(dtype=wp.float32, ndim=2), near: float, far: float, step: float, strip: int, out: wp.array(dtype=wp.float32, ndim=2)
+):
+    """Depth as handed out [m], inf where there is none; a thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / inverse.shape[1]
+    first = wp.tid() * strip % inverse.shape[1]
+    for x in range(first, first + strip):
+        out[y, x] = wp.inf
+        if inverse[y, x] > 0.0:
+            z = 1.0 / inverse[y, x]
+            if step > 0.0:
+                z = wp.rint(z / step) * step
+            if z >= near and z <= far:
+                out[y, x] = z
 
 
 @wp.kernel
@@ -270,33 +284,68 @@ def respond_depth(
     shape = height, response.seen_width(width, focal, limits[0])
     noise = noise_fields(seed, 2, shape, (response.noise_rows, response.noise_window), device)
     white = noise_fields(kernel_seed(seed, "white"), 1, shape, device=device)
-    optics, r = optics_of(intrinsics, limits), response_struct(response, intrinsics)
-    scene = depth, luminance, noise, white, optics, r
-    surface, matched = recall(("kinect", depth.ptr, seed), (response.matching, intrinsics, limits), lambda: _matched(scene, response, shape))
-    found, move = wp.clone(matched), response.camera_offset * focal
-    wp.launch(disparity_kernel, dim=shape, inputs=[surface, noise, white, optics, r, found], device=device)
+    optics, r, move = optics_of(intrinsics, limits), response_struct(response, intrinsics), response.camera_offset * focal
+    kept, scene = (depth.ptr, seed), (depth, luminance, noise, optics, r)
+    ground = recall(("surface", *kept), (move, intrinsics, limits), lambda: _ground(depth, optics, move, shape))
+    seen = recall(("seen", *kept), (response.lighting, intrinsics, limits), lambda: _seen(scene, ground, response, move))
+    pattern = recall(("pattern", *kept), (response.speckle, shape), lambda: pattern_of(white[1], response.window))
+    matched = recall(("kinect", *kept), (response.matching, intrinsics, limits), lambda: match(ground.steep, seen, pattern, response.window))
+    found, (threads, strip) = wp.empty(shape, dtype=wp.float32, device=device), strips(matched.size, device, shape[1])
+    wp.launch(disparity_kernel, dim=threads, inputs=[matched, ground.theta, noise, white, optics.f, r, strip, found], device=device)
     if move > 0.0:
         narrow, found = _moved(found, (-move, response.registration), depth.shape), wp.empty(depth.shape, dtype=wp.float32, device=device)
-        wp.launch(spread_kernel, dim=depth.shape, inputs=[narrow, found], device=device)
+        threads, strip = strips(depth.size, device, depth.shape[1])
+        wp.launch(spread_kernel, dim=threads, inputs=[narrow, strip, found], device=device)
     out = wp.empty(depth.shape, dtype=wp.float32, device=device)
-    wp.launch(depth_kernel, dim=depth.shape, inputs=[found, optics, r.depth_step, out], device=device)
+    wp.launch(depth_kernel, dim=threads, inputs=[found, *limits, r.depth_step, strip, out], device=device)
     return out
 
 
-def _matched(scene: tuple, response: KinectResponse, shape: tuple[int, int]) -> tuple[wp.array, wp.array]:
-    """Surfaces before the infrared camera and what windows find of them, inverse depth [1/m], [H, seen width] each."""
-    depth, luminance, noise, white, optics, r = scene
+@dataclass(frozen=True)
+class _Ground:
+    """What stands before the cameras.
+
+    Attributes:
+        inverse: inverse depth before the colour camera [1/m], [H, W].
+        nearest: its largest value in each row, [H].
+        surface: inverse depth before the infrared camera [1/m], [H, seen width]; so are the others.
+        theta: incidence [rad].
+        steep: change of inverse depth per pixel [1/m/px].
+    """
+
+    inverse: wp.array
+    nearest: wp.array
+    surface: wp.array
+    theta: wp.array
+    steep: wp.array
+
+
+def _ground(depth: wp.array, optics: Optics, move: float, shape: tuple[int, int]) -> _Ground:
     device, height = depth.device, depth.shape[0]
-    surface, seen = (wp.empty(depth.shape, dtype=wp.float32, device=device) for _ in range(2))
-    nearest = wp.empty(height, dtype=wp.float32, device=device)
-    wp.launch(surface_kernel, dim=height, inputs=[depth, optics, surface, nearest], device=device)
-    wp.launch(lit_kernel, dim=depth.shape, inputs=[surface, luminance, noise, response.dark_limit, optics, seen], device=device)
-    move = response.camera_offset * optics.f[0]
+    inverse, nearest = wp.empty(depth.shape, dtype=wp.float32, device=device), wp.empty(height, dtype=wp.float32, device=device)
+    wp.launch(surface_kernel, dim=height, inputs=[depth, optics, inverse, nearest], device=device)
+    surface = inverse
     if move > 0.0:
-        surface, seen = (_moved(image, (move, 0.0), shape) for image in (surface, seen))
+        surface = _moved(inverse, (move, 0.0), shape)
         wp.launch(close_kernel, dim=height, inputs=[surface], device=device)
-    wp.launch(seen_kernel, dim=shape, inputs=[surface, nearest, noise, optics, r, seen], device=device)
-    return surface, match(surface, seen, white[1], response.window)
+    theta, steep = (wp.empty(shape, dtype=wp.float32, device=device) for _ in range(2))
+    threads, strip = strips(surface.size, device, shape[1])
+    wp.launch(slant_kernel, dim=threads, inputs=[surface, optics, strip, theta, steep], device=device)
+    return _Ground(inverse, nearest, surface, theta, steep)
+
+
+def _seen(scene: tuple, ground: _Ground, response: KinectResponse, move: float) -> wp.array:
+    """Inverse depth of surfaces before the infrared camera whose pattern it sees [1/m], else 0, [H, seen width]."""
+    depth, luminance, noise, optics, r = scene
+    device, shape = depth.device, ground.surface.shape
+    seen, (threads, strip) = wp.empty(depth.shape, dtype=wp.float32, device=device), strips(depth.size, device, depth.shape[1])
+    wp.launch(lit_kernel, dim=threads, inputs=[ground.inverse, luminance, noise, response.dark_limit, optics.near, strip, seen], device=device)
+    if move > 0.0:
+        seen = _moved(seen, (move, 0.0), shape)
+    hidden, (threads, strip) = wp.empty(shape, dtype=wp.uint8, device=device), strips(seen.size, device, shape[1])
+    wp.launch(shadow_kernel, dim=threads, inputs=[ground.surface, r.base, ground.nearest, strip, hidden], device=device)
+    wp.launch(seen_kernel, dim=threads, inputs=[ground.surface, ground.theta, hidden, noise, r, strip, seen], device=device)
+    return seen
 
 
 def _moved(image: wp.array, shift: tuple[float, float], shape: tuple[int, int]) -> wp.array:

@@ -3,7 +3,6 @@
 The hash is PCG3D (Jarzynski and Olano 2020, "Hash functions for GPU rendering"): a pixel's noise depends on its address and the seed alone, so
 the same image comes back on every device and in every launch order.
 """
-# ruff: noqa: UP018  (Warp takes float(0.0) as a variable and 0.0 as a constant)
 
 from __future__ import annotations
 
@@ -19,6 +18,8 @@ wp.set_module_options({"enable_backward": False})
 
 MAX_WINDOW = 49.0
 """Largest window [px]."""
+_SPARE = 8
+"""What white noise reaches beyond an image is a multiple of this [px]."""
 
 
 @wp.func
@@ -63,28 +64,37 @@ def white_kernel(seed: wp.uint32, top: int, left: int, strip: int, out: wp.array
         out[2 * j + 1, y, i] = radius * wp.sin(angle)
 
 
-@wp.kernel
-def smooth_columns_kernel(
-    src: wp.array(dtype=wp.float32, ndim=3), taps: wp.array(dtype=wp.float32), out: wp.array(dtype=wp.float32, ndim=3)
+@wp.func_native("""
+#ifndef __CUDA_ARCH__
+#pragma clang fp contract(off)
+#endif
+    const int row = first / out.shape[2], field = src.strides[0] / 4, line = src.strides[1] / 4, along = axis == 0 ? line : 1;
+    const float* from = src.data + row / out.shape[1] * field + row % out.shape[1] * line + first % out.shape[2];
+    float* to = out.data + first;
+    for (int i = 0; i < count; ++i) to[i] = 0.0f;
+    for (int tap = 0; tap < taps.shape[0]; ++tap, from += along) {
+        const float share = taps.data[tap];
+        for (int i = 0; i < count; ++i) to[i] += share * from[i];
+    }
+""")
+def smooth_part(
+    src: wp.array(dtype=wp.float32, ndim=3),
+    taps: wp.array(dtype=wp.float32),
+    axis: int,
+    first: int,
+    count: int,
+    out: wp.array(dtype=wp.float32, ndim=3),
 ):
-    """Weighted sum of each pixel and those below it: ``out`` [n, rows - taps + 1, columns]."""
-    k, y, x = wp.tid()
-    total = float(0.0)
-    for i in range(taps.shape[0]):
-        total += taps[i] * src[k, y + i, x]
-    out[k, y, x] = total
+    """``smooth_kernel`` for ``count`` pixels of a row from ``first`` on: plain loops along the row, which a compiler turns into vector code."""
 
 
 @wp.kernel
-def smooth_rows_kernel(
-    src: wp.array(dtype=wp.float32, ndim=3), taps: wp.array(dtype=wp.float32), out: wp.array(dtype=wp.float32, ndim=3)
+def smooth_kernel(
+    src: wp.array(dtype=wp.float32, ndim=3), taps: wp.array(dtype=wp.float32), axis: int, strip: int, out: wp.array(dtype=wp.float32, ndim=3)
 ):
-    """Weighted sum of each pixel and those right of it: ``out`` [n, rows, columns - taps + 1]."""
-    k, y, x = wp.tid()
-    total = float(0.0)
-    for i in range(taps.shape[0]):
-        total += taps[i] * src[k, y, x + i]
-    out[k, y, x] = total
+    """Weighted sum of each pixel and those below it (axis 0) or right of it (axis 1): ``out`` [n, rows, columns] is shorter by the taps less one. A
+    thread works through ``strip`` pixels of a row."""
+    smooth_part(src, taps, axis, wp.tid() * strip, strip, out)
 
 
 def window_weights(width: float) -> np.ndarray:
@@ -121,13 +131,18 @@ def noise_fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[fl
 
 def _fields(seed: int, pairs: int, shape: tuple[int, int], window: tuple[float, float], device: str) -> wp.array:
     taps = [taps_of(side) for side in window]
-    (height, width), (more_rows, more_columns) = shape, (len(t) - 1 for t in taps)
-    whole = 2 * pairs, height + more_rows, width + more_columns
-    out = recall(("white", seed, pairs, str(device)), whole, lambda: _white(seed, whole, [_origin(t) for t in taps], device))
-    for kernel, weights, extra in ((smooth_columns_kernel, taps[0], (more_rows, 0)), (smooth_rows_kernel, taps[1], (0, more_columns))):
+    (height, width), reach = shape, [len(t) // 2 for t in taps]
+    # Some more than is needed: a window or an image that grows a little then finds its noise there.
+    halo = [-(-r // _SPARE) * _SPARE for r in reach]
+    whole = 2 * pairs, height + 2 * halo[0], -(-(width + 2 * halo[1]) // (4 * _SPARE)) * 4 * _SPARE
+    white = recall(("white", seed, pairs, str(device)), (whole, *halo), lambda: _white(seed, whole, [int(MAX_WINDOW) - h for h in halo], device))
+    top, left = (h - r for h, r in zip(halo, reach, strict=True))
+    out = white[:, top : top + height + 2 * reach[0], left : left + width + 2 * reach[1]]
+    for axis, (weights, rows, columns) in enumerate(((taps[0], height, out.shape[2]), (taps[1], height, width))):
         if len(weights) > 1:
-            src, out = out, wp.empty((2 * pairs, *(n - e for n, e in zip(out.shape[1:], extra, strict=True))), dtype=wp.float32, device=device)
-            wp.launch(kernel, dim=out.shape, inputs=[src, wp.array(weights, dtype=wp.float32, device=device), out], device=device)
+            src, out = out, wp.empty((2 * pairs, rows, columns), dtype=wp.float32, device=device)
+            threads, strip = strips(out.size, device, columns)
+            wp.launch(smooth_kernel, dim=threads, inputs=[src, wp.array(weights, dtype=wp.float32, device=device), axis, strip, out], device=device)
     return out
 
 

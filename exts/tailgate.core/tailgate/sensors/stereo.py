@@ -16,8 +16,10 @@ import numpy as np
 
 from tailgate.frames import Intrinsics
 from tailgate.geometry.quiet import wp
+from tailgate.geometry.rays import strips
+from tailgate.memory import recall
 from tailgate.rng import kernel_seed
-from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence, incidence_twin, optics_of, surface_kernel
+from tailgate.sensors.inverse_depth import CLOSEST, Optics, incidence_twin, optics_of, slant_kernel, surface_kernel
 from tailgate.sensors.kinect import DISPARITY_CONSTANT, KinectResponse, respond_depth
 from tailgate.sensors.noise_field import noise_fields, noise_fields_twin
 from tailgate.sensors.parameters import Parameters
@@ -79,31 +81,41 @@ class StereoResponse(Parameters):
 
 
 @wp.kernel
-def match_kernel(
-    inverse: wp.array(dtype=wp.float32, ndim=2),
-    luminance: wp.array(dtype=wp.float32, ndim=2),
-    noise: wp.array(dtype=wp.float32, ndim=3),
-    pattern: float,
-    limit: float,
-    optics: Optics,
-    depth: wp.array(dtype=wp.float32, ndim=2),
-):
-    """Take back the depth of pixels without contrast along the row; ``inverse`` is the true inverse depth [1/m]."""
+def texture_kernel(luminance: wp.array(dtype=wp.float32, ndim=2), out: wp.array(dtype=wp.float32, ndim=2)):
+    """Mean contrast along the row in the window around each pixel."""
     y, x = wp.tid()
-    q = inverse[y, x]
-    if q <= 0.0:
-        return
-    h = inverse.shape[0]
-    w = inverse.shape[1]
+    h = luminance.shape[0]
+    w = luminance.shape[1]
     own = float(0.0)
     for dy in range(-TEXTURE_WINDOW, TEXTURE_WINDOW + 1):
         for dx in range(-TEXTURE_WINDOW, TEXTURE_WINDOW + 1):
             i = wp.clamp(y + dy, 0, h - 1)
             own += wp.abs(luminance[i, wp.clamp(x + dx + 1, 0, w - 1)] - luminance[i, wp.clamp(x + dx - 1, 0, w - 1)])
-    own = own * (0.5 / float((2 * TEXTURE_WINDOW + 1) * (2 * TEXTURE_WINDOW + 1)))
-    projected = pattern * luminance[y, x] * wp.cos(incidence(inverse, y, x, optics)) * q * q
-    if own + projected < limit * (1.0 + 0.3 * noise[0, y, x]):
-        depth[y, x] = wp.inf
+    out[y, x] = own * (0.5 / float((2 * TEXTURE_WINDOW + 1) * (2 * TEXTURE_WINDOW + 1)))
+
+
+@wp.kernel
+def match_kernel(
+    inverse: wp.array(dtype=wp.float32, ndim=2),
+    theta: wp.array(dtype=wp.float32, ndim=2),
+    luminance: wp.array(dtype=wp.float32, ndim=2),
+    texture: wp.array(dtype=wp.float32, ndim=2),
+    noise: wp.array(dtype=wp.float32, ndim=3),
+    pattern: float,
+    limit: float,
+    strip: int,
+    depth: wp.array(dtype=wp.float32, ndim=2),
+):
+    """Take back the depth of pixels without contrast along the row; ``inverse`` is the true inverse depth [1/m], ``theta`` the incidence [rad]. A
+    thread works through ``strip`` pixels of a row."""
+    y = wp.tid() * strip / inverse.shape[1]
+    first = wp.tid() * strip % inverse.shape[1]
+    for x in range(first, first + strip):
+        q = inverse[y, x]
+        if q > 0.0:
+            projected = pattern * luminance[y, x] * wp.cos(theta[y, x]) * q * q
+            if texture[y, x] + projected < limit * (1.0 + 0.3 * noise[0, y, x]):
+                depth[y, x] = wp.inf
 
 
 def respond_stereo(
@@ -114,13 +126,22 @@ def respond_stereo(
     if response.texture_limit <= 0:
         return out
     device, shape = depth.device, depth.shape
-    inverse, nearest = wp.empty(shape, dtype=wp.float32, device=device), wp.empty(shape[0], dtype=wp.float32, device=device)
-    optics = optics_of(intrinsics, limits)
-    wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
+    shown = recall(("texture", depth.ptr, seed), (intrinsics, limits), lambda: _shown(depth, luminance, optics_of(intrinsics, limits)))
     noise = noise_fields(kernel_seed(seed, "texture"), 1, shape, (response.noise_rows, response.noise_window), device)
-    arguments = [inverse, luminance, noise, response.pattern, response.texture_limit, optics, out]
-    wp.launch(match_kernel, dim=shape, inputs=arguments, device=device)
+    threads, strip = strips(depth.size, device, shape[1])
+    wp.launch(match_kernel, dim=threads, inputs=[*shown, noise, response.pattern, response.texture_limit, strip, out], device=device)
     return out
+
+
+def _shown(depth: wp.array, luminance: wp.array, optics: Optics) -> tuple[wp.array, ...]:
+    """Inverse depth [1/m], incidence [rad], luminance and contrast along the row of what a camera sees, [H, W] each."""
+    device, shape = depth.device, depth.shape
+    inverse, theta, steep, texture = (wp.empty(shape, dtype=wp.float32, device=device) for _ in range(4))
+    nearest, (threads, strip) = wp.empty(shape[0], dtype=wp.float32, device=device), strips(depth.size, device, shape[1])
+    wp.launch(surface_kernel, dim=shape[0], inputs=[depth, optics, inverse, nearest], device=device)
+    wp.launch(slant_kernel, dim=threads, inputs=[inverse, optics, strip, theta, steep], device=device)
+    wp.launch(texture_kernel, dim=shape, inputs=[luminance, texture], device=device)
+    return inverse, theta, luminance, texture
 
 
 def respond_stereo_twin(

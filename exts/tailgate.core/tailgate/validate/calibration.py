@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tailgate.config.gate import BatchLimits, Rate, RealNull, StatisticGate
 from tailgate.rng import rng
 from tailgate.validate.controls import statistic_control
 from tailgate.validate.places import Places, stratum_distances, weighted
-from tailgate.validate.quantile import student_t
+from tailgate.validate.quantile import over_draws, student_t
 
 LEVEL = 0.05
 """Share of real batches that may be rejected, over all modalities."""
@@ -98,7 +98,7 @@ def fit(places: Places, pool: np.ndarray, size: int, generator: np.random.Genera
         strata[name] = np.full((len(judged), 2), np.nan)
         if not judged.any():
             continue
-        strata[name][judged] = np.nanquantile(found[:, judged], [0.5, 0.95], axis=0).T
+        strata[name][judged] = over_draws(found[:, judged], *(partial(f, q=[0.5, 0.95], axis=0) for f in (np.quantile, np.nanquantile))).T
         control = stratum_distances(statistic, drawn[:CONTROL_DRAWS] @ statistic_control(statistic)[1], against[:CONTROL_DRAWS])
         weights[name] = _stratum_weights(strata[name], control)
         value = weighted(found, weights[name])
@@ -112,7 +112,8 @@ def _stratum_weights(null: np.ndarray, control: np.ndarray) -> np.ndarray:
     real data. Equal where it has no effect, 0 for a stratum without a null."""
     judged = np.isfinite(null[:, 1]) & np.isfinite(control).any(axis=0)
     effect, q95 = np.zeros(len(null)), np.nan_to_num(null[:, 1])
-    effect[judged] = np.maximum(np.nanmedian(control[:, judged], axis=0) - null[judged, 0], 0.0)
+    median = over_draws(control[:, judged], *(partial(f, axis=0) for f in (np.median, np.nanmedian)))
+    effect[judged] = np.maximum(median - null[judged, 0], 0.0)
     weights = effect / np.maximum(q95, max(1e-3 * float(q95.max()), 1e-12)) ** 2
     weights = weights if weights.any() else judged.astype(float)
     return weights / max(weights.sum(), 1e-300)

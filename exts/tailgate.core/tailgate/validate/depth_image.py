@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from tailgate.frames import SensorFrame, host
+from tailgate.memory import recall
+from tailgate.validate.image_statistics import luma_of
 
 MIN_JUMP = 0.03
 """Least step of inverse depth at an edge [1/m]: 3 cm at 1 m."""
@@ -67,8 +69,11 @@ def depth_image(sensor: SensorFrame) -> DepthImage:
         measured &= channels["semantic_segmentation"] > 0
     inverse = np.where(measured, 1.0 / np.where(measured, depth, 1.0), 0.0)
     instance = channels.get("instance_segmentation", np.zeros(depth.shape, np.uint32)).astype(np.int64)
-    luma = channels["rgb"][..., :3] @ np.array([0.299, 0.587, 0.114], np.float32) / 255 if "rgb" in channels else None
-    return DepthImage(inverse, instance, luma)
+    return DepthImage(inverse, instance, _luma(channels["rgb"]) if "rgb" in channels else None)
+
+
+def _luma(rgb: np.ndarray) -> np.ndarray:
+    return recall(("luma", id(rgb)), (), lambda: luma_of(rgb) / 255)
 
 
 def steps(inverse: np.ndarray) -> Steps:
@@ -79,7 +84,7 @@ def steps(inverse: np.ndarray) -> Steps:
     width = inverse.shape[1]
     same = first // width == second // width
     first, second = first[same], second[same]
-    return Steps(first, second, flat[second] - flat[first])
+    return Steps(first, second, np.diff(flat[at])[same])
 
 
 def box_sum(values: np.ndarray, side: int) -> np.ndarray:

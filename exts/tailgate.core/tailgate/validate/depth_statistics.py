@@ -12,7 +12,7 @@ from tailgate.frames import Intrinsics, SensorFrame, host
 from tailgate.validate.depth_image import MAX_GAP, DepthImage, Steps, between, box_sum, depth_image, steps
 from tailgate.validate.edge_statistics import EDGE_STATISTICS, add_edges
 from tailgate.validate.image_statistics import IMAGE_STATISTICS, image_sketch
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.sketch import Sketch, Statistic, edges_below
 
 DISTANCE = (0.8, 1.0, 1.25, 1.6, 2.2)
 """Limits of the distance strata of holes [m]."""
@@ -107,22 +107,23 @@ def _add_noise(sketch: Sketch, image: DepthImage, edge: np.ndarray, intrinsics: 
     bad = _off_surface(image, edge) | (image.instance != 0)
     for name, side in WINDOWS.items():
         use, residual = _from_planes(image, bad, side)
-        sketch.add(DEPTH_STATISTICS[name], *_in_millimetres(image, use, residual, side))
+        at = np.flatnonzero(use)
+        sketch.add(DEPTH_STATISTICS[name], *_in_millimetres(image, at, residual, side))
         if side == max(WINDOWS.values()):
             if intrinsics:
-                columns = np.nonzero(use)[1] + side // 2
-                stratum = np.searchsorted(FIELD, (columns - intrinsics.cx) / intrinsics.fx)
-                sketch.add(DEPTH_STATISTICS["depth_noise_field"], stratum, np.abs(residual[use]) * (1e3 / np.sqrt(1 - 1 / side**2)))
-            _add_spectrum(sketch, np.where(use, np.sign(residual), 0.0))
+                columns = np.arange(use.shape[1]) + side // 2
+                stratum = edges_below((columns - intrinsics.cx) / intrinsics.fx, FIELD)[at % use.shape[1]]
+                sketch.add(DEPTH_STATISTICS["depth_noise_field"], stratum, np.abs(residual.ravel()[at]) * (1e3 / np.sqrt(1 - 1 / side**2)))
+            _add_spectrum(sketch, np.where(use, np.sign(residual).astype(np.int8), np.int8(0)))
 
 
 def _add_spectrum(sketch: Sketch, sign: np.ndarray) -> None:
-    """Pairs of pixels on one side of their planes, by lag, on every second line; ``sign`` is 0 where nothing counts, [h, w]."""
-    for way, lines in enumerate((sign[::2], sign[:, ::2].T)):
-        for k, lag in enumerate(LAGS):
-            product = lines[:, lag:] * lines[:, :-lag]
-            one_side = (product[product != 0] > 0).astype(np.float64)
-            sketch.add(DEPTH_STATISTICS["depth_noise_spectrum"], np.full(len(one_side), way * len(LAGS) + k), one_side)
+    """Pairs of pixels on one side of their planes, by lag, on every second line; ``sign`` is 0 where nothing counts, int8 [h, w]."""
+    pairs = []
+    for lines in (sign[::2], np.ascontiguousarray(sign[:, ::2].T)):
+        products = [lines[:, lag:] * lines[:, :-lag] for lag in LAGS]
+        pairs += [(np.count_nonzero(product < 0), np.count_nonzero(product > 0)) for product in products]
+    sketch.add_counts(DEPTH_STATISTICS["depth_noise_spectrum"], np.array(pairs))
 
 
 def noise_residuals(image: DepthImage, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +132,8 @@ def noise_residuals(image: DepthImage, side: int) -> tuple[np.ndarray, np.ndarra
 
     Windows that hold anything else are left out.
     """
-    return _in_millimetres(image, *_from_planes(image, off_surface(image) | (image.instance != 0), side), side)
+    use, residual = _from_planes(image, off_surface(image) | (image.instance != 0), side)
+    return _in_millimetres(image, np.flatnonzero(use), residual, side)
 
 
 def _from_planes(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,11 +145,12 @@ def _from_planes(image: DepthImage, bad: np.ndarray, side: int) -> tuple[np.ndar
     return box_sum(bad, side) < 0.5, image.inverse[r:-r, r:-r] - box_sum(image.inverse, side) / side**2
 
 
-def _in_millimetres(image: DepthImage, use: np.ndarray, residual: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Band, and magnitude as at the band's middle: errors of disparity grow with z², and within a band distances are those of the scene."""
+def _in_millimetres(image: DepthImage, at: np.ndarray, residual: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Band, and magnitude as at the band's middle: errors of disparity grow with z², and within a band distances are those of the scene. ``at`` are
+    flat indices into ``residual``."""
     r = side // 2
-    band = np.searchsorted(NOISE_DISTANCE, 1 / image.inverse[r:-r, r:-r][use])
-    return band, np.abs(residual[use]) * _MIDDLES[band] ** 2 * (1e3 / np.sqrt(1 - 1 / side**2))
+    band = edges_below(1 / image.inverse[r:-r, r:-r].ravel()[at], NOISE_DISTANCE)
+    return band, np.abs(residual.ravel()[at]) * (_MIDDLES**2)[band] * (1e3 / np.sqrt(1 - 1 / side**2))
 
 
 def off_surface(image: DepthImage) -> np.ndarray:
@@ -176,7 +179,7 @@ def _add_holes(sketch: Sketch, image: DepthImage, rows: Steps, edge: np.ndarray)
     kept = np.flatnonzero(measured.ravel())
     pixels = np.concatenate([kept, at])
     q = np.concatenate([flat[kept], np.minimum(flat[rows.first[owner]], flat[rows.second[owner]])])
-    stratum = np.searchsorted(DISTANCE, 1 / q) + np.where(near_edge[pixels], 0, len(DISTANCE) + 1)
+    stratum = edges_below(1 / q, DISTANCE) + np.where(near_edge[pixels], 0, len(DISTANCE) + 1)
     if image.luma is not None:
         stratum = np.where((image.luma.ravel()[pixels] < DARK) & ~near_edge[pixels], 2 * len(DISTANCE) + 2, stratum)
     missing = np.zeros(len(pixels))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tailgate.validate.depth_image import DepthImage, Steps
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.sketch import Sketch, Statistic, edges_below
 
 JUMP = (0.06, 0.1, 0.15, 0.2, 0.25, 0.3, 0.37, 0.45, 0.55, 0.7)
 """Limits of the strata of an edge's step in inverse depth [1/m]."""
@@ -52,7 +52,7 @@ def add_edges(sketch: Sketch, image: DepthImage, rows: Steps, columns: Steps) ->
     width = image.inverse.shape[1]
     for side, line, rising in (("left", rows, True), ("right", rows, False), ("top", columns, True)):
         use = line.is_edge & ((line.jump > 0) == rising)
-        stratum = _SIDES.index(side) * (len(JUMP) + 1) + np.searchsorted(JUMP, np.abs(line.jump[use]))
+        stratum = _SIDES.index(side) * (len(JUMP) + 1) + edges_below(np.abs(line.jump[use]), JUMP)
         sketch.add(EDGE_STATISTICS["edge_fattening"], stratum, line.gap[use].astype(np.float64))
         if line is rows:
             near = line.second[use] if rising else line.first[use]

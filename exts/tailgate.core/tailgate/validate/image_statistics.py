@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tailgate.validate.sketch import Sketch, Statistic
+from tailgate.validate.sketch import Sketch, Statistic, edges_below
 
 REGIONS = ("support", "object")
 LUMINANCE_BINS = (0.25, 0.6)
@@ -40,19 +40,33 @@ def image_sketch(rgb: np.ndarray, region: np.ndarray) -> Sketch:
         rgb: uint8 [H, W, 3 or 4].
         region: index into REGIONS per pixel, negative where nothing is counted, int [H, W].
     """
-    sketch = Sketch()
-    colour = rgb[..., :3]
-    luma = colour @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    kept = region >= 0
+    colour, luma, kept = rgb[..., :3], luma_of(rgb), region >= 0
+    sketch = picture_sketch(luma, kept)
     channels = [colour[..., c] for c in range(3)]
     chroma = np.maximum(np.maximum(*channels[:2]), channels[2]) - np.minimum(np.minimum(*channels[:2]), channels[2])
     sketch.add(IMAGE_STATISTICS["luminance"], region[kept], luma[kept] / 255)
     sketch.add(IMAGE_STATISTICS["colourfulness"], region[kept], chroma[kept] / 255)
     warmth = 0.5 + (channels[0][kept].astype(np.float32) - channels[2][kept]) / 510
     sketch.add(IMAGE_STATISTICS["warmth"], region[kept], warmth)
+    return sketch
+
+
+def picture_sketch(luma: np.ndarray, kept: np.ndarray) -> Sketch:
+    """Noise and sharpness alone, which tell of the camera and not of what it sees.
+
+    Args:
+        luma: levels, float32 [H, W].
+        kept: pixels that count, bool [H, W].
+    """
+    sketch = Sketch()
     _noise(sketch, luma, kept)
     _sharpness(sketch, luma, kept)
     return sketch
+
+
+def luma_of(rgb: np.ndarray) -> np.ndarray:
+    """Brightness of sRGB bytes [H, W, 3 or 4] in levels, float32 [H, W]."""
+    return rgb[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def _noise(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
@@ -64,18 +78,20 @@ def _noise(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:
     flat[1:-1, 2:-2] = np.abs(columns[:, 4:] - columns[:, :-4]) < 3 * _FLAT
     flat[2:-2, 1:-1] &= np.abs(rows[4:] - rows[:-4]) < 3 * _FLAT
     use = (flat & kept)[1:-1, 1:-1]
-    stratum = np.searchsorted(np.asarray(LUMINANCE_BINS) * 255, luma[1:-1, 1:-1][use])
+    stratum = edges_below(luma[1:-1, 1:-1][use], np.asarray(LUMINANCE_BINS) * 255)
     sketch.add(IMAGE_STATISTICS["rgb_noise"], stratum, value[use])
     _spectrum(sketch, luma, flat & kept)
 
 
 def _spectrum(sketch: Sketch, luma: np.ndarray, use: np.ndarray) -> None:
     """Share of pixels above, or below, both pixels a step away on their row: 2/3 in white noise, less in smoother noise (Kendall 1976)."""
-    for k, step in enumerate(STEPS):
-        centre = luma[::2, step:-step]
+    counts = []
+    for step in STEPS:
+        centre, here = luma[::2, step:-step], use[::2, step:-step]
         turns = (centre - luma[::2, : -2 * step]) * (centre - luma[::2, 2 * step :]) > 0
-        value = turns[use[::2, step:-step]].astype(np.float64)
-        sketch.add(IMAGE_STATISTICS["rgb_noise_spectrum"], np.full(len(value), k), value)
+        held = np.count_nonzero(here & turns)
+        counts.append((np.count_nonzero(here) - held, held))
+    sketch.add_counts(IMAGE_STATISTICS["rgb_noise_spectrum"], np.array(counts))
 
 
 def _sharpness(sketch: Sketch, luma: np.ndarray, kept: np.ndarray) -> None:

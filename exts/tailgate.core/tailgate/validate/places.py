@@ -19,9 +19,11 @@ def stratum_distances(statistic: Statistic, batch: np.ndarray, reference: np.nda
     W1 in the statistic's unit; of a rate the difference of the angles arcsin √rate, which vary alike at small and at large rates (Anscombe 1948): on
     the scale of shares the few places where much is missing would hide a sensor that never misses anything.
     """
-    smaller = np.minimum(batch.sum(axis=-1), reference.sum(axis=-1))
-    distance = np.abs(_angle(batch) - _angle(reference)) if is_rate(statistic) else w1(batch, reference, statistic.edges)
-    return np.where(smaller >= statistic.min_count, distance, np.nan)
+    batch, reference = np.broadcast_arrays(batch, reference)
+    enough = np.minimum(batch.sum(axis=-1), reference.sum(axis=-1)) >= statistic.min_count
+    batch, reference, out = batch[enough], reference[enough], np.full(enough.shape, np.nan)
+    out[enough] = np.abs(_angle(batch) - _angle(reference)) if is_rate(statistic) else w1(batch, reference, statistic.edges)
+    return out
 
 
 def distance_unit(statistic: Statistic) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_FEW = 8
-"""Up to so many inner edges, comparing with each beats searching."""
+_FEW = 64
+"""Up to so many edges, comparing with each beats searching: vector code compares many values at once."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ class Sketch:
 
     def add(self, statistic: Statistic, stratum: np.ndarray, value: np.ndarray) -> None:
         """Count values [n] in their strata [n] (index; negative = none). Values beyond the edges go to the outer bins."""
-        add_blocks([self], statistic, np.zeros(np.shape(value), np.int64), stratum, value)
+        add_blocks([self], statistic, 0, stratum, value)
+
+    def add_counts(self, statistic: Statistic, counts: np.ndarray) -> None:
+        """Count values that are counted already, [S, B]."""
+        self.counts[statistic.name] = self.counts.get(statistic.name, 0.0) + np.asarray(counts, np.float64)
 
     def __add__(self, other: Sketch) -> Sketch:
         both = self.counts.keys() & other.counts.keys()
@@ -52,31 +56,44 @@ class Sketch:
     @staticmethod
     def total(sketches: Iterable[Sketch]) -> Sketch:
         """Sum of many sketches."""
-        out = Sketch()
+        counts: dict[str, np.ndarray] = {}
         for sketch in sketches:
-            out = out + sketch
-        return out
+            for name, own in sketch.counts.items():
+                if name in counts:
+                    counts[name] += own
+                else:
+                    counts[name] = np.array(own, np.float64)
+        return Sketch(counts)
 
 
-def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarray, stratum: np.ndarray, value: np.ndarray) -> None:
-    """``Sketch.add`` to many sketches at once: each value goes to the sketch of its block (index); all arrays alike in shape."""
+def add_blocks(sketches: Sequence[Sketch], statistic: Statistic, block: np.ndarray | int, stratum: np.ndarray, value: np.ndarray) -> None:
+    """``Sketch.add`` to many sketches at once: each value goes to the sketch of its block (index; one for all); all arrays alike in shape."""
     s, b = statistic.shape
-    keep = np.flatnonzero((stratum >= 0) & (stratum < s) & np.isfinite(value))
-    cell = (block.ravel()[keep] * s + stratum.ravel()[keep]) * b + bins(value.ravel()[keep], statistic.edges)
-    counts = np.bincount(cell, minlength=len(sketches) * s * b).reshape(len(sketches), s, b).astype(np.float64)
+    stratum, value = np.asarray(stratum), np.asarray(value, np.float64)
+    keep = (stratum >= 0) & (stratum < s) & np.isfinite(value)
+    if not keep.all():
+        at = np.flatnonzero(keep)
+        block, stratum, value = (a.ravel()[at] if isinstance(a, np.ndarray) else a for a in (block, stratum, value))
+    cell = (block * s + stratum) * b + bins(value, statistic.edges)
+    counts = np.bincount(cell.ravel(), minlength=len(sketches) * s * b).reshape(len(sketches), s, b)
     for sketch, own in zip(sketches, counts, strict=True):
-        sketch.counts[statistic.name] = sketch.counts.get(statistic.name, 0.0) + own
+        sketch.add_counts(statistic, own)
 
 
 def bins(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     """Index 0 … B - 1 of the bin that holds each value [n], edges [B + 1] rising; values beyond the edges go to the outer bins."""
-    inner = np.asarray(edges[1:-1])
-    if len(inner) > _FEW:
-        return np.searchsorted(inner, values, side="right")
-    found = np.zeros(np.shape(values), np.int64)
-    for edge in inner:
-        found += values >= edge
-    return found
+    return edges_below(values, edges[1:-1], np.greater_equal)
+
+
+def edges_below(values: np.ndarray, edges: Sequence[float], beyond: np.ufunc = np.greater) -> np.ndarray:
+    """How many of the edges, which rise, each value [n] is ``beyond``, int64 [n]."""
+    values, edges = np.asarray(values, np.float64), np.asarray(edges, np.float64)
+    if len(edges) > _FEW:
+        return np.searchsorted(edges, values, side="left" if beyond is np.greater else "right")
+    found, past = np.zeros(values.shape, np.uint8), np.empty(values.shape, bool)
+    for edge in edges:
+        found += beyond(values, edge, out=past).view(np.uint8)
+    return found.astype(np.int64)
 
 
 def w1(p: np.ndarray, q: np.ndarray, edges: Sequence[float]) -> np.ndarray:
@@ -86,8 +103,10 @@ def w1(p: np.ndarray, q: np.ndarray, edges: Sequence[float]) -> np.ndarray:
         gap = np.cumsum(p, axis=-1) / p.sum(axis=-1, keepdims=True) - np.cumsum(q, axis=-1) / q.sum(axis=-1, keepdims=True)
     before = np.concatenate([np.zeros_like(gap[..., :1]), gap[..., :-1]], axis=-1)
     low, high = np.abs(before), np.abs(gap)
-    triangles = (low**2 + high**2) / np.maximum(2 * (low + high), 1e-300)
-    return np.sum(np.where(np.sign(before) * np.sign(gap) < 0, triangles, 0.5 * (low + high)) * np.diff(edges), axis=-1)
+    both = low + high
+    area, crossing = 0.5 * both, ((before < 0) & (gap > 0)) | ((before > 0) & (gap < 0))
+    area[crossing] = (low[crossing] ** 2 + high[crossing] ** 2) / np.maximum(2 * both[crossing], 1e-300)
+    return np.sum(area * np.diff(edges), axis=-1)
 
 
 def w1_twin(p: np.ndarray, q: np.ndarray, edges: tuple[float, ...], knots: int = 200_000) -> float:
