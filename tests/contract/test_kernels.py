@@ -52,7 +52,7 @@ TWINS = {
     },
     "tailgate.sensors.handover": {"driver_kernel share_kernel": "tailgate.sensors.colour.respond_twin"},
     "tailgate.sensors.inverse_depth": {
-        "surface_kernel move_kernel spread_kernel close_kernel": "tailgate.sensors.kinect_twin.respond_depth_twin",
+        "surface_kernel slant_kernel shadow_kernel move_kernel spread_kernel close_kernel": "tailgate.sensors.kinect_twin.respond_depth_twin",
     },
     "tailgate.sensors.isp": {"develop_kernel": "tailgate.sensors.colour.respond_twin"},
     "tailgate.sensors.kinect": {
@@ -62,16 +62,16 @@ TWINS = {
     "tailgate.sensors.lidar_bloom": {"bloom_kernel": "tailgate.sensors.lidar_bloom.bloom_twin"},
     "tailgate.sensors.lidar_kernels": {"_white _along_beams _measure _shine _returned": "tailgate.sensors.lidar_twin.respond_lidar_twin"},
     "tailgate.sensors.lidar_storage": {"_store": "tailgate.sensors.lidar_storage.store_returns_twin"},
-    "tailgate.sensors.matching": {"pattern_kernel extremes_kernel vote_kernel": "tailgate.sensors.kinect_twin.respond_depth_twin"},
+    "tailgate.sensors.matching_kernels": {"pattern_kernel extremes_kernel vote_kernel": "tailgate.sensors.kinect_twin.respond_depth_twin"},
     "tailgate.sensors.noise_field": {
-        "white_kernel smooth_columns_kernel smooth_rows_kernel": "tailgate.sensors.noise_field.noise_fields_twin",
+        "white_kernel smooth_kernel": "tailgate.sensors.noise_field.noise_fields_twin",
     },
     "tailgate.sensors.optics": {
         "dim_kernel chromatic_kernel spread_kernel shrink_kernel scatter_kernel": "tailgate.sensors.optics.through_lens_twin",
     },
     "tailgate.sensors.photosites": {"expose_kernel": "tailgate.sensors.colour.respond_twin"},
     "tailgate.sensors.sharpening": {"sharpen_kernel": "tailgate.sensors.colour.respond_twin"},
-    "tailgate.sensors.stereo": {"match_kernel": "tailgate.sensors.stereo.respond_stereo_twin"},
+    "tailgate.sensors.stereo": {"texture_kernel match_kernel": "tailgate.sensors.stereo.respond_stereo_twin"},
     "tailgate.sensors.tof": {"phasor_kernel phase_kernel": "tailgate.sensors.tof.respond_tof_twin"},
     "tailgate.stage.normals": {"_average": "tailgate.stage.normals.smooth_normals_twin"},
     "tailgate.validate.backbones.grid": {"_sum": "tailgate.validate.backbones.grid.local_grid_twin"},
