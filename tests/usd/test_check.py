@@ -276,6 +276,18 @@ def test_a_part_far_from_the_origin():
     assert "stage: it lies 40 km from the origin" in "\n".join(said(stage, "geometry"))
 
 
+@pytest.mark.parametrize("away", [(1e6, 0), (30_000, -40_000)])
+def test_a_shape_astray_does_not_hide_the_rest(away):
+    """It is named; size, ground and picture are those of what lies together, in whatever order the shapes come."""
+    for first in ("astray", "within"):
+        stage = kit.new_stage()
+        kit.box(stage, f"/World/{first}", (0, 0, 0), (1, 1, 1), T=kit.pose(*away, 0))
+        kit.ground(stage, "/World/plaza", half=15)
+        facts = check_stage(stage).facts
+        assert facts["size_m"][:2] == [30, 30] and facts["floor"]["path"] == "/World/plaza"
+        assert any(f"/World/{first}: it lies more than 10 km" in line for line in said(stage, "geometry"))
+
+
 def test_many_triangles(monkeypatch):
     stage = sound()
     monkeypatch.setattr(content, "MANY", 1)

@@ -52,10 +52,12 @@ def check_command(
 
 def print_report(report: StageReport, console: Console) -> None:
     """What the stage holds, the findings with what to do, and the verdict last."""
+    from tailgate.stage.check.finding import counted, figure
+
     facts = report.facts
-    size = " × ".join(f"{v:.3g}" for v in facts["size_m"])
+    size = " × ".join(map(figure, facts["size_m"]))
     unit = f"declared in units of {facts['meters_per_unit']:g} m with {facts['up_axis']} up"
-    held = f"{size} m, {facts['shapes']:,} shapes, {facts['triangles_shown']:,} triangles, {unit}"
+    held = f"{size} m, {counted(facts['shapes'], 'shape')}, {counted(facts['triangles_shown'], 'triangle')}, {unit}"
     say(console, "[bold]{}[/bold]: {}", Path(report.stage).name, held)
     for c in facts["contexts"]:
         form = f"{c['length_m']:g} m long, {c['width_m']:g} m wide, heading {c['heading']}" if c["form"] == "spline" else f"{c['area_m2']:g} m²"

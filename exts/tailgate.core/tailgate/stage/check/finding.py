@@ -70,8 +70,8 @@ class StageReport:
     def verdict(self) -> str:
         """One sentence for people."""
         problems, warnings = len(self.of("problem")), len(self.of("warning"))
-        counted = [f"{n} {word}{'s' * (n > 1)}" for n, word in ((problems, "problem"), (warnings, "warning")) if n]
-        return f"{'ready' if self.ok else 'not ready'}: {' and '.join(counted) or 'nothing to mend'}"
+        mended = [counted(n, word) for n, word in ((problems, "problem"), (warnings, "warning")) if n]
+        return f"{'ready' if self.ok else 'not ready'}: {' and '.join(mended) or 'nothing to mend'}"
 
     def joined(self, more: list[Finding]) -> StageReport:
         """The same report with further findings."""
@@ -81,6 +81,16 @@ class StageReport:
         """Plain data."""
         findings = [{**asdict(f), "sentence": f.sentence} for f in self.findings]
         return {"stage": self.stage, "ok": self.ok, "verdict": self.verdict, "facts": self.facts, "findings": findings}
+
+
+def figure(value: float) -> str:
+    """A number for people: three digits, or a whole one with its thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
+def counted(count: int, word: str) -> str:
+    """A number of things: «1 shape», «1,200 shapes»."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.contexts import LEVEL, Context
-from tailgate.stage.extract import Extraction
+from tailgate.stage.extract import FAR_OFF, Extraction
 from tailgate.stage.labels import stage_labels
 from tailgate.turns import breathe
 
@@ -74,11 +74,23 @@ class Survey:
         return scene_of(self.arrays)
 
     @cached_property
+    def together(self) -> list[Shape]:
+        """Shapes no further than ``FAR_OFF`` from where most of them are: one that lies astray tells nothing of the scene. The origin is counted as a
+        shape, so that of two the nearer one stays."""
+        if not self.shapes:
+            return []
+        low, high = (np.stack([getattr(s, name) for s in self.shapes]) for name in ("low", "high"))
+        middle = np.median([*(low + high) / 2, np.zeros(3)], axis=0)
+        middle = (low + high)[np.argmin(np.linalg.norm((low + high) / 2 - middle, axis=1))] / 2
+        away = np.linalg.norm(np.clip(middle, low, high) - middle, axis=1)
+        return [shape for shape, own in zip(self.shapes, away, strict=True) if own <= FAR_OFF]
+
+    @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Corners of all that is shown [m], two float64 [3]; zeros for an empty stage."""
+        """Corners of the shapes that lie together [m], two float64 [3]; zeros for an empty stage."""
         if not self.shapes:
             return np.zeros(3), np.zeros(3)
-        return np.min([s.low for s in self.shapes], 0), np.max([s.high for s in self.shapes], 0)
+        return np.min([s.low for s in self.together], 0), np.max([s.high for s in self.together], 0)
 
     def below(self, path: str) -> list[Shape]:
         """Shapes at and below a prim."""

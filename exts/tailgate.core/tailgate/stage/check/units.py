@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.assets.library import ASSET_CLASSES
-from tailgate.stage.check.finding import Finding, mark
+from tailgate.stage.check.finding import Finding, figure, mark
 from tailgate.stage.labels import direct_labels
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def metres(length: float) -> str:
     """A length in the unit that reads best."""
     for unit, size in (("km", 1e3), ("m", 1.0), ("cm", 1e-2), ("mm", 1e-3)):
         if length >= size:
-            return f"{length / size:.3g} {unit}"
+            return f"{figure(length / size)} {unit}"
     return f"{length * 1e3:.2g} mm"
 
 
