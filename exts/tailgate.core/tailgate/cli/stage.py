@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from tailgate.cli.app import Json, app, console, print_json
+from tailgate.cli.bars import doing
 from tailgate.errors import UserError
 from tailgate.terminal import say
 
@@ -39,8 +40,12 @@ def check_command(
         raise UserError(f"{'--rig' if rig else '--classes'} says how a scenario is tried: name it with --scenario")
     named = tuple(name.strip() for name in classes.split(",") if name.strip())
     request = StageRequest(open_base(stage), scenario, rig, named, cache_folder())
-    report, clip = check(request)
-    drawn = picture_stage(request, report, clip, out) if out is not None and report.facts["shapes"] else None
+    with doing("reading the stage"):
+        report, clip = check(request)
+    drawn = None
+    if out is not None and report.facts["shapes"]:
+        with doing("taking its pictures"):
+            drawn = picture_stage(request, report, clip, out)
     if as_json:
         print_json(report.to_json())
     else:

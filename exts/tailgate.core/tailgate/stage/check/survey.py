@@ -60,6 +60,7 @@ class Survey:
         extraction = Extraction(stage, {label: k + 1 for k, label in enumerate(stage_labels(stage, "class"))})
         self.arrays: StageArrays = extraction.run()
         self.notes, self.time = extraction.notes, extraction.walk.time
+        self._slots = np.array(self.arrays.slots, np.int64).reshape(-1, 4)
         self._copies: dict[int, list[int]] = {}
         for i, (slot, mover) in enumerate(zip(self.arrays.instance_slot, self.arrays.instance_mover, strict=True)):
             if mover < 0:
@@ -112,7 +113,7 @@ class Survey:
         normal = 0.5 * np.cross(b - a, c - a)
         area = np.linalg.norm(normal, axis=1)
         up = normal[:, 2] >= LEVEL * np.maximum(area, 1e-30)
-        slots = np.array(self.arrays.slots)[self.arrays.instance_slot[copies[0]] + prototype.face_slot[faces]]
+        slots = self._slots[self.arrays.instance_slot[copies[0]] + prototype.face_slot[faces]]
         level = normal[up, 2]
         return Shape(
             path=str(span.prim.GetPath()),
