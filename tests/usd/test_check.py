@@ -127,6 +127,35 @@ def test_a_stage_without_contexts_is_told_what_could_be_one():
     assert "use it for a class" in said(model, "ground")[0] and "/PATH/TO/CURVE" in said(model, "contexts")[0]
 
 
+def test_what_labels_call_a_road_is_proposed_as_a_lane():
+    """As far as it could be made one: a square is no lane. The command is one for all."""
+    stage = kit.new_stage()
+    set_labels(kit.ground(stage, "/World/ground", half=50).GetPrim(), "class", "terrain")
+    for name, label, low, high in (
+        ("road", "Road", (-40, -4, 0), (40, 4, 0.1)),
+        ("walk", "sidewalk", (-40, 5, 0), (40, 7, 0.2)),
+        ("square", "street", (10, 20, 0), (30, 40, 0.1)),
+    ):
+        set_labels(kit.box(stage, f"/World/{name}", low, high).GetPrim(), "class", label)
+    (problem,) = said(stage, "contexts")
+    assert "tailgate mark STAGE --context /World/road=lane --context /World/walk=sidewalk -o NEW.usda" in problem
+
+
+def test_commands_name_a_file_as_it_is_typed(tmp_path, monkeypatch):
+    """From the working folder, quoted where it must be; whole where it lies elsewhere."""
+    file = tmp_path / "my stages" / "plaza.usda"
+    file.parent.mkdir()
+    stage = Usd.Stage.CreateNew(str(file))
+    kit.ground(stage, "/World/floor", half=5)
+    monkeypatch.chdir(tmp_path)
+    assert "tailgate mark 'my stages/plaza.usda' --context" in said(stage, "contexts")[0]
+    monkeypatch.chdir(file.parent)
+    assert "tailgate mark plaza.usda --context" in said(stage, "contexts")[0]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"tailgate mark '{file}' --context" in said(stage, "contexts")[0]
+
+
 def test_hills_alone_are_ground_and_a_table_alone_is_not():
     x, y = np.meshgrid(np.linspace(-20, 20, 41), np.linspace(-20, 20, 41))
     points = np.stack([x, y, 0.8 * np.sin(x / 4) * np.cos(y / 4)], -1).reshape(-1, 3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -101,4 +103,10 @@ def in_order(findings: list[Finding]) -> list[Finding]:
 def mark(stage: Usd.Stage, what: str) -> str:
     """The command that mends a stage by an overlay."""
     layer = stage.GetRootLayer()
-    return f"tailgate mark {'STAGE' if layer.anonymous else layer.GetDisplayName()} {what} -o NEW.usda"
+    return f"tailgate mark {'STAGE' if layer.anonymous else as_typed(layer.realPath or layer.identifier)} {what} -o NEW.usda"
+
+
+def as_typed(file: str | Path) -> str:
+    """A file as a command line takes it: as seen from the working folder where it lies in there, quoted where it must be."""
+    here = Path.cwd()
+    return shlex.quote(str(Path(file).relative_to(here) if Path(file).is_relative_to(here) else file))

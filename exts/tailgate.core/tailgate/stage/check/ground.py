@@ -138,7 +138,7 @@ def suggestions(survey: Survey) -> list[Finding]:
         words = f"this looks like the ground: {figure(floor.level)} m² that face up at a height of {round(floor.height, 2) + 0.0:.2f} m"
         return [Finding("ground", "note", words, prim=floor.path)]
     words = "nothing in the stage is wide, low and level"
-    file = survey.stage.GetRootLayer().GetDisplayName() or "FILE"
+    file = survey.stage.GetRootLayer().realPath or "FILE"
     mend = f"if it is a model rather than a scene, use it for a class of a budget: ontology: {{CLASS: {{asset: CLASS, usd: {file}}}}}"
     return [Finding("ground", "warning", words, "objects need something to stand on", mend)]
 
