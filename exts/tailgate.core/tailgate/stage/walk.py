@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.errors import close_to
+from tailgate.errors import close_to, nearest
 from tailgate.stage.composition import hushed
 from tailgate.stage.layers import ROOT
 from tailgate.stage.moment import moment
@@ -221,7 +221,7 @@ class Walk:
         """Name what else of a prim is passed over: units of referenced layers, variants that are none, skinning, draw modes."""
         if prim.HasAuthoredReferences() or prim.HasAuthoredPayloads():
             self._check_units(prim)
-        if prim.HasVariantSets():
+        if prim.HasAuthoredMetadata("variantSelection"):
             self._check_variants(prim)
         if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
             self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
@@ -232,12 +232,16 @@ class Walk:
             self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())
 
     def _check_variants(self, prim: Usd.Prim) -> None:
-        """Name selections of variants that a prim does not have: USD composes none of them, without a word."""
-        for name in prim.GetVariantSets().GetNames():
-            variants = prim.GetVariantSet(name)
-            chosen, known = variants.GetVariantSelection(), variants.GetVariantNames()
+        """Name selections of variants, or of sets of them, that a prim does not have: USD composes none of them, without a word."""
+        held = prim.GetVariantSets()
+        for name, chosen in sorted((prim.GetMetadata("variantSelection") or {}).items()):
+            known = held.GetVariantSet(name).GetVariantNames() if held.HasVariantSet(name) else []
+            if not held.HasVariantSet(name):
+                words = f"it selects {name} = {chosen}, and has no variant set {name}{nearest(name, held.GetNames())}; none is shown"
+            else:
+                words = f"its variant {name} must be one of {', '.join(known)}, got {chosen}{close_to(chosen, known)}; none is shown"
             if chosen and chosen not in known:
-                self.notes.count(f"its variant {name} must be one of {', '.join(known)}, got {chosen}; none is shown", prim.GetPath(), "geometry")
+                self.notes.count(words, prim.GetPath(), "geometry")
 
     def _check_units(self, prim: Usd.Prim) -> None:
         """Name layers brought in by a reference or payload whose unit or up axis differs from the stage's: USD converts neither."""
