@@ -236,7 +236,7 @@ def test_labels():
     text = "\n".join(said(stage, "labels"))
     assert "/World/crate: is labelled 'crate' by the old SemanticsAPI, which is not read" in text and "--upgrade-labels" in text
     assert "/World/both: holds several classes (box, crate)" in text
-    assert "/World/copy_0/part and 1 more: is labelled inside an instance; it counts here, Isaac Sim ignores it" in text
+    assert "/World/copy_0/part, /World/copy_1/part: is labelled inside an instance; it counts here, Isaac Sim ignores it" in text
     assert "/World/many/cup: is labelled below a PointInstancer" in text
 
 
@@ -296,7 +296,7 @@ def test_a_part_far_from_the_origin():
     copies.GetPrototypesRel().AddTarget("/World/copies/one")
     copies.CreateProtoIndicesAttr([0, 0])
     copies.CreatePositionsAttr([Gf.Vec3f(3, 0, 0), Gf.Vec3f(20_000, 0, 0)])
-    assert "prim /World/copies and 1 more: it lies more than 10 km from the origin" in "\n".join(said(stage, "geometry"))
+    assert "prims /World/copies, /World/crate: it lies more than 10 km from the origin" in "\n".join(said(stage, "geometry"))
     copies.GetPositionsAttr().Set([Gf.Vec3f(3, 0, 0), Gf.Vec3f(9_000, 0, 0)])
     assert "prim /World/crate: it lies more than 10 km" in "\n".join(said(stage, "geometry"))
     for path in ("/World/near", "/World/crate"):
@@ -364,7 +364,21 @@ def test_what_the_renderer_passes_over_is_said_once_by_name():
     stage = sound()
     for k in range(3):
         UsdGeom.Points.Define(stage, f"/World/dust_{k}")
-    assert said(stage, "renderer") == ["prim /World/dust_0 and 2 more: Points is not shown, only meshes and solids are"]
+    assert said(stage, "renderer") == ["prims /World/dust_0, /World/dust_1, /World/dust_2: Points is not shown, only meshes and solids are"]
+
+
+def test_prims_with_one_flaw_are_all_named_while_they_are_few():
+    """Classes that a check lists are those of what is shown."""
+    stage = sound()
+    for k in range(6):
+        UsdGeom.Points.Define(stage, f"/World/dust_{k}")
+    (line,) = said(stage, "renderer")
+    assert line == "prims /World/dust_0 and 5 more: Points is not shown, only meshes and solids are"
+    stage.RemovePrim("/World/dust_5")
+    (line,) = said(stage, "renderer")
+    assert "/World/dust_0, /World/dust_1, /World/dust_2, /World/dust_3, /World/dust_4: Points" in line
+    set_labels(stage.GetPrimAtPath("/World/dust_0"), "class", "dust")
+    assert check_stage(stage).facts["classes"] == ["plaza"]
 
 
 def test_payloads_that_are_not_loaded(tmp_path):

@@ -90,7 +90,7 @@ def test_a_sheet_says_how_many_findings_it_leaves_out(tmp_path, monkeypatch):
     monkeypatch.setattr(sheets, "write", lambda pen, place, text, *more, **options: said.append(text))
     blank = np.zeros((60, 80, 3), np.uint8)
     stage_sheet(report, (), PlanPicture(blank, lambda p: p[:, :2], 20.0), ("from a corner", blank), tmp_path / "sheet.png")
-    assert f"and {len(report.findings) - 1} more, which the report names" in said
+    assert f"and {len(report.findings) - 1} more, which 'tailgate check' prints" in said
 
 
 def test_a_stage_is_read_once_for_its_pictures(monkeypatch):

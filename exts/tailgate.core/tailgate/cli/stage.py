@@ -70,8 +70,7 @@ def print_report(report: StageReport, console: Console) -> None:
     if facts["classes"]:
         say(console, "  classes: {}", ", ".join(facts["classes"]))
     for f in report.findings:
-        where = f"{f.prim}{f' and {f.more:,} more' if f.more else ''}: " if f.prim else ""
-        say(console, f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {{}}", where + f.found)
+        say(console, f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {{}}", f.where + f.found)
         for line in (f.expected, f.mend):
             if line:
                 say(console, "         {}", line)

@@ -48,7 +48,7 @@ def stage_sheet(report: StageReport, contexts: Sequence[Context], plan: PlanPict
     view, facts = _fitted(look[1], RIGHT, 560), _facts(report)
     lines = [line for finding in report.findings[:MOST] for line in _lines(finding, GAP + PLAN + RIGHT)]
     if (left_out := len(report.findings) - MOST) > 0:
-        lines.append(("", FAINT, f"and {left_out} more, which the report names"))
+        lines.append(("", FAINT, f"and {left_out} more, which 'tailgate check' prints"))
     left, top = (GAP, 84 + tall + GAP) if long else (2 * GAP + PLAN, 84)
     table = (left + view.shape[1] + GAP, top) if long else (left, top + view.shape[0] + 14)
     end = max(84 + tall, top + view.shape[0], table[1] + 25 * len(facts)) + GAP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
+
+NAMED = 5
+"""So many prims that share a flaw are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ def moves(prim: Usd.Prim) -> bool:
     )
 
 
+def listed(paths: Sequence[str]) -> str:
+    """Paths for a sentence, in their order: all of a few, else the first and how many more there are."""
+    return ", ".join(paths) if len(paths) <= NAMED else f"{paths[0]} and {len(paths) - 1:,} more"
+
+
 class Notes:
     """What cannot be honoured: sentences about one prim, and tallies of flaws that many prims may share; each under a topic of ``stage.check``."""
 
@@ -87,10 +95,10 @@ class Notes:
         self._tally[topic, flaw].add(str(path))
 
     def about(self, topic: str) -> list[str]:
-        """Lines of one topic, a tally as one line that names the first prim."""
+        """Lines of one topic, a tally as one line."""
         lines = [line for line, own in self._lines.items() if own == topic]
         tallies = ((flaw, sorted(paths)) for (own, flaw), paths in self._tally.items() if own == topic)
-        return sorted([*lines, *(f"prim {paths[0]}{f' and {len(paths) - 1:,} more' * (len(paths) > 1)}: {flaw}" for flaw, paths in tallies)])
+        return sorted([*lines, *(f"prim{'s' * (len(paths) > 1)} {listed(paths)}: {flaw}" for flaw, paths in tallies)])
 
     def sorted(self) -> list[str]:
         """All lines."""

@@ -36,7 +36,7 @@ def check_composition(stage: Usd.Stage) -> list[Finding]:
             out.append(Finding("composition", "problem", words, expected, "mend the path, or remove the arc or deactivate the prim", path))
     if left_out := unloaded(stage):
         words = "its payload is not loaded"
-        out.append(Finding("composition", "warning", words, expected, "load it, or unload it on purpose", left_out[0], len(left_out) - 1))
+        out.append(Finding("composition", "warning", words, expected, "load it, or unload it on purpose", left_out[0], tuple(left_out[1:])))
     return out
 
 
@@ -50,7 +50,8 @@ def check_geometry(survey: Survey) -> list[Finding]:
     if flat:
         worst = max(flat, key=lambda s: s.flat)
         words = f"{worst.flat:,} of {worst.triangles:,} triangles have no area"
-        found.append(Finding("geometry", "note", words, "they are not seen", prim=worst.path, more=len(flat) - 1))
+        others = tuple(s.path for s in flat if s is not worst)
+        found.append(Finding("geometry", "note", words, "they are not seen", prim=worst.path, others=others))
     read_once = sum(s.triangles for s in survey.shapes)
     if read_once > MANY:
         words = f"{read_once / 1e6:.1f} million triangles"
@@ -68,8 +69,8 @@ def check_textures(survey: Survey) -> list[Finding]:
                 missing[texture.path or "without a name"].append(reader.path)
     expected, mend = "magenta or its fallback is shown", "mend the path"
     return [
-        Finding("textures", "warning", f"image {file} cannot be read", expected, mend, min(users), len(set(users)) - 1)
-        for file, users in sorted(missing.items())
+        Finding("textures", "warning", f"image {file} cannot be read", expected, mend, first, tuple(others))
+        for file, (first, *others) in sorted((file, sorted(set(users))) for file, users in missing.items())
     ]
 
 

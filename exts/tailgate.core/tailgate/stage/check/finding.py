@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tailgate.stage.walk import listed
+
 if TYPE_CHECKING:
     from pxr import Usd
 
@@ -26,7 +28,7 @@ class Finding:
         expected: what a run needs, a clause; "" where that is plain.
         mend: what to do about it; "" where nothing need be done.
         prim: path of the prim it is about, "" for the stage.
-        more: further prims it is about as well.
+        others: further prims it is about as well.
     """
 
     topic: str
@@ -35,14 +37,17 @@ class Finding:
     expected: str = ""
     mend: str = ""
     prim: str = ""
-    more: int = 0
+    others: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The prims it is about and a colon, "" for the stage."""
+        return f"{listed((self.prim, *self.others))}: " if self.prim else ""
 
     @property
     def sentence(self) -> str:
         """All of it in one sentence, as ``check`` and ``generate`` say it."""
-        others = f" and {self.more:,} more" if self.more else ""
-        where = f"{self.prim}{others}: " if self.prim else ""
-        return f"{where}{self.found}{f'; {self.expected}' * bool(self.expected)}{f' ({self.mend})' * bool(self.mend)}"
+        return f"{self.where}{self.found}{f'; {self.expected}' * bool(self.expected)}{f' ({self.mend})' * bool(self.mend)}"
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,20 @@ class Survey:
     Args:
         stage: composed stage; it is only read.
         contexts: its contexts.
+
+    Attributes:
+        shapes: what is shown.
+        classes: of what is shown, sorted.
     """
 
     def __init__(self, stage: Usd.Stage, contexts: tuple[Context, ...]):
         self.stage, self.contexts = stage, contexts
-        extraction = Extraction(stage, {label: k + 1 for k, label in enumerate(stage_labels(stage, "class"))})
+        labels = stage_labels(stage, "class")
+        extraction = Extraction(stage, {label: k + 1 for k, label in enumerate(labels)})
         self.arrays: StageArrays = extraction.run()
         self.notes, self.time = extraction.notes, extraction.walk.time
         self._slots = np.array(self.arrays.slots, np.int64).reshape(-1, 4)
+        self.classes = [label for k, label in enumerate(labels) if (self._slots[:, 1] == k + 1).any()]
         self._copies: dict[int, list[int]] = {}
         for i, (slot, mover) in enumerate(zip(self.arrays.instance_slot, self.arrays.instance_mover, strict=True)):
             if mover < 0:
