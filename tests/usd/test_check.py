@@ -331,8 +331,11 @@ def test_missing_files_and_cycles_in_a_sentence_each(tmp_path):
         '#usda 1.0\n(subLayers = [@gone.usda@])\ndef Xform "World" {\n'
         'def Xform "a" (references = </World>) {}\ndef Xform "b" (references = @absent.usd@) {}\n'
         'def Xform "c" (references = @other.usda@</Nope>) {}\ndef Xform "d" (payload = @other.usda@) {}\n'
-        'def Xform "e" (inherits = </World/e>) {}\ndef Xform "f" (references = @broken.usda@) {}\n}\n'
+        'def Xform "e" (inherits = </World/e>) {}\ndef Xform "f" (references = @broken.usda@) {}\n'
+        'def Xform "g" (references = @parts/krate.usda@) {}\n}\n'
     )
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/crate.usda").write_text("#usda 1.0\n")
     stage = open_base(tmp_path / "scene.usda")
     assert dict((path, words) for path, words in composition_errors(stage)) == {
         "": "the sublayer gone.usda of scene.usda cannot be opened",
@@ -342,8 +345,16 @@ def test_missing_files_and_cycles_in_a_sentence_each(tmp_path):
         "/World/d": "a payload names other.usda, which has no default prim",
         "/World/e": "its inheritance of /World/e leads back to itself",
         "/World/f": "a reference names broken.usda, which is not a valid USD file",
+        "/World/g": "a reference names parts/krate.usda, which was not found (did you mean 'crate.usda'?)",
     }
-    assert len(said(stage, "composition", "problem")) == 7
+    assert len(said(stage, "composition", "problem")) == 8
+
+
+def test_a_cycle_of_files_names_the_file(tmp_path):
+    for own, other in (("one", "two"), ("two", "one")):
+        (tmp_path / f"{own}.usda").write_text(f'#usda 1.0\ndef Xform "A" (references = @{other}.usda@</A>) {{}}\n')
+    ((_, words),) = composition_errors(open_base(tmp_path / "one.usda"))
+    assert words == "its reference of /A in two.usda leads back to itself"
 
 
 def test_images_that_are_not_there(tmp_path):
@@ -357,6 +368,11 @@ def test_images_that_are_not_there(tmp_path):
     kit.box(stage, "/World/board", (0, 0, 0), (1, 1, 1), made)
     (warning,) = said(stage, "textures")
     assert warning.startswith("/World/Looks/wood: image ") and "wood.png cannot be read" in warning
+    (tmp_path / "woods.png").write_bytes(b"")
+    assert "wood.png cannot be read (did you mean 'woods.png'?)" in said(stage, "textures")[0]
+    UsdShade.MaterialBindingAPI.Apply(stage.GetPrimAtPath("/World/plaza")).Bind(made)
+    stage.GetPrimAtPath("/World/plaza").GetRelationship("material:binding").SetTargets(["/World/Looks/woood"])
+    assert "/World/Looks/woood that it is bound to is not there (did you mean '/World/Looks/wood'?)" in " ".join(said(stage, "renderer"))
     assert "wood.png" not in "".join(said(stage, "renderer")), "said once, not twice"
 
 

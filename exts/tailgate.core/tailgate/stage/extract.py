@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.errors import close_to
 from tailgate.stage.composition import composition_errors, hushed, unloaded
 from tailgate.stage.images import LUMINANCE, ImageStore
 from tailgate.stage.labels import get_label
@@ -164,6 +165,7 @@ class Extraction:
         self.out = StageArrays(images=images or ImageStore())
         self._material_rows: dict[object, int] = {}
         self._shared: dict[str, int] = {}
+        self._meant: dict[str, str] = {}
         self._away: dict[Usd.Prim, float] = {}
 
     @hushed()
@@ -316,7 +318,14 @@ class Extraction:
                 rel = prim.GetRelationship(name)
                 missing = [path for path in rel.GetTargets() if not UsdShade.Material(self.stage.GetPrimAtPath(path))] if rel else []
                 if missing:
-                    self.notes.count(f"the material {missing[0]} that it is bound to is not there, its display colour is shown", part.GetPath())
+                    words = f"the material {missing[0]} that it is bound to is not there{self._near(str(missing[0]))}"
+                    self.notes.count(f"{words}, its display colour is shown", part.GetPath())
+
+    def _near(self, path: str) -> str:
+        """The material that a path may mean, for messages."""
+        if path not in self._meant:
+            self._meant[path] = close_to(path, (str(prim.GetPath()) for prim in self.stage.Traverse() if prim.GetTypeName() == "Material"))
+        return self._meant[path]
 
     def _material(self, part: Usd.Prim, data: MeshData) -> int:
         """Row of the material of a shape or subset, or of its display colour."""

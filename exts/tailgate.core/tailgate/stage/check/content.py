@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailgate.errors import UserError
+from tailgate.errors import UserError, close_file
 from tailgate.stage.cameras import read_camera, stage_cameras
 from tailgate.stage.check.finding import Finding
 from tailgate.stage.composition import UNREADABLE, composition_errors, unloaded
@@ -68,8 +69,9 @@ def check_textures(survey: Survey) -> list[Finding]:
             if survey.arrays.images.get(texture.path) is None:
                 missing[texture.path or "without a name"].append(reader.path)
     expected, mend = "magenta or its fallback is shown", "mend the path"
+    folder = Path(survey.stage.GetRootLayer().realPath or Path.cwd() / "stage").parent
     return [
-        Finding("textures", "warning", f"image {file} cannot be read", expected, mend, first, tuple(others))
+        Finding("textures", "warning", f"image {file} cannot be read{close_file(folder / file)}", expected, mend, first, tuple(others))
         for file, (first, *others) in sorted((file, sorted(set(users))) for file, users in missing.items())
     ]
 
@@ -78,7 +80,10 @@ def check_lights(survey: Survey) -> list[Finding]:
     """Whether the stage is lit, and lights that emit nothing."""
     notes = Notes()
     lights = light_prims(survey.stage, notes)
-    found = [Finding("lights", "note", line) for line in notes.sorted()]
+    found = [
+        *(Finding("lights", "warning", line) for line in notes.about("lights")),
+        *(Finding("lights", "note", line) for line in notes.about("renderer")),
+    ]
     for prim in (p for p in lights if not emission(p).any()):
         found.append(Finding("lights", "warning", "the light has no intensity or a black colour", "it emits nothing", prim=str(prim.GetPath())))
     shine = shining(survey)
