@@ -95,6 +95,28 @@ def test_one_thing_of_a_wrong_size_is_not_the_stages_unit():
     assert warning.startswith("/World/toy: a car 15 cm high; 60.8 cm to 3.8 m are plausible")
 
 
+def test_copies_of_a_wrong_size_are_one_finding():
+    """A crate as high as a table is none."""
+    stage = sound()
+    car(stage, "/World/right")
+    for k in range(2):
+        car(stage, f"/World/toy_{k}", 0.1)
+    set_labels(kit.box(stage, "/World/crate", (0, 0, 0), (1, 1, 1)).GetPrim(), "class", "crate")
+    (warning,) = said(stage, "units")
+    assert warning.startswith("/World/toy_0, /World/toy_1: a car 15 cm high") and "check their scales or labels" in warning
+
+
+def test_a_unit_that_is_not_declared():
+    """Said with what the stage would be in metres; a note where known things fit."""
+    stage = Usd.Stage.CreateInMemory()
+    kit.ground(stage, "/World/floor", half=40)
+    (warning,) = said(stage, "units", "warning")
+    assert "declares no metersPerUnit, and USD takes 0.01, which makes it 80 cm long; in metres it would be 80 m" in warning
+    assert "tailgate mark STAGE --meters-per-unit UNIT" in warning
+    car(stage, "/World/car", 100.0)
+    assert not said(stage, "units", "warning") and len(said(stage, "units", "note")) == 1
+
+
 LONG = "120 km long at metersPerUnit 1; it would be 1.2 km in cent"
 
 
