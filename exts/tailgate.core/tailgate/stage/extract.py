@@ -191,12 +191,12 @@ class Extraction:
         """Say so where everything, or some of it, lies far from the origin."""
         away = min(self._away.values(), default=0.0)
         if away > FAR_OFF:
-            apart = f"positions there are {np.spacing(np.float32(away)):.2g} m apart and shadows come loose"
-            self.notes.add(f"stage: it lies {away / 1000:.0f} km from the origin, {apart}: move it there", "geometry")
+            apart = f"positions there are {np.spacing(np.float32(away)):.2g} m apart and shadows begin off what throws them"
+            self.notes.add(f"stage: it lies {away / 1000:.0f} km from the origin, {apart}: move it to the origin", "geometry")
             return
         for prim in (p for p, own in self._away.items() if own > FAR_OFF):
             words = f"it lies more than {FAR_OFF / 1000:g} km from the origin, where positions are {np.spacing(np.float32(FAR_OFF)):.1g} m apart"
-            self.notes.count(f"{words} and more, and shadows come loose", prim.GetPath(), "geometry")
+            self.notes.count(f"{words} and more, and shadows begin off what throws them", prim.GetPath(), "geometry")
 
     def _scatter(self, group: Scattered) -> None:
         """Add the copies of a point instancer's prototype."""
