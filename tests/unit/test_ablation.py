@@ -7,7 +7,9 @@ from tailgate.config.rig import configs_root, load_sensor
 from tailgate.distributions import Constant
 from tailgate.frames import FrameId, Sample
 from tailgate.report import ablation as sheet
+from tailgate.report import sheet as contacts
 from tailgate.runtime import ablation as runtime_ablation
+from tailgate.runtime import preview
 from tailgate.runtime.ablation import LEVELS, _alone, ablation
 from tailgate.runtime.spec import RunOptions
 from tailgate.sensors import ideal
@@ -104,6 +106,19 @@ def test_every_effect_of_a_rig_has_a_row_that_shows_it(tmp_path, monkeypatch):
     assert any(name.startswith("lidar: noise_sigma 0, 0.03, 0.06 m (range noise") for name in names)
     nothing = [name for name, frames in shown if not sheet._changed_lines(frames, 240)]
     assert not [name for name in nothing if not name.endswith(("of their transparency", "as the last echo"))]
+
+
+def test_a_preview_goes_by_the_name_of_its_budget(monkeypatch, tmp_path):
+    async def none(options, count):
+        for take in ():
+            yield take
+
+    titles = []
+    monkeypatch.setattr(preview, "takes", none)
+    monkeypatch.setattr(contacts, "contact_sheet", lambda frames, out, title, captions: titles.append(title))
+    (tmp_path / "mine_v2.yaml").write_text("name: mine\n")
+    preview.contact(RunOptions(tmp_path / "mine_v2.yaml"), tmp_path / "x.png", 1)
+    assert titles == ["mine: preview"]
 
 
 def test_studios_are_closed_whatever_happens(monkeypatch, tmp_path):

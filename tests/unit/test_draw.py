@@ -282,6 +282,24 @@ def test_contact_sheet_needs_frames(tmp_path):
         sheet.contact_sheet([], tmp_path / "sheet.png", "nothing")
 
 
+@pytest.mark.parametrize("count", [1, 5, 40, 200])
+def test_rows_of_a_sheet_stand_like_a_page(count):
+    """In order, each once, in columns that differ by less than two rows, and no taller than a page unless one row is."""
+    heights = [int(h) for h in np.random.default_rng(count).integers(80, 700, count)]
+    stacks, width = ablation._stacks(heights, 1420), 1420
+    assert [i for stack in stacks for i in stack] == list(range(count))
+    tall = [sum(heights[i] + ablation.GAP for i in stack) for stack in stacks]
+    assert max(tall) - min(tall) < 2 * (max(heights) + ablation.GAP)
+    assert max(tall) < 1.4 * len(stacks) * width + max(heights)
+
+
+def test_long_titles_take_a_second_line():
+    words = "a title that is far too long for a single line of the sheet it heads " * 2
+    short, long = (ablation._text(text, 600, 19, (255, 255, 255)) for text in ("a title", words))
+    assert long.height > short.height and (np.asarray(long)[short.height + 4 :] > 128).any()
+    assert ablation._text(words * 9, 600, 19, (255, 255, 255)).height == long.height
+
+
 def test_ablation_shows_only_what_changes(tmp_path, frame):
     noisy = copy.deepcopy(frame)
     distance = noisy.sensors["top"].channels["range"]
