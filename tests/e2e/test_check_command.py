@@ -22,9 +22,11 @@ def run(monkeypatch, tmp_path, capsys):
     def call(*args: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["tailgate", *map(str, args)])
         monkeypatch.setattr(cli.console, "_file", None)
+        monkeypatch.setattr(cli.stderr, "_file", None)
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        return ended.value.code or 0, capsys.readouterr().out
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out + printed.err
 
     return call
 
@@ -42,6 +44,19 @@ def street(tmp_path):
     set_labels(kit.box(stage, "/World/crate", (900, 15, 400), (960, 45, 440)).GetPrim(), "class", "crate")
     stage.GetRootLayer().Save()
     return tmp_path / "town.usda"
+
+
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        (("--scenario", "stret"), "--scenario: scenario 'stret' was not found as a file or in configs/scenarios (did you mean 'street'?)"),
+        (("--scenario", "street", "--rig", "kiti"), "--rig: rig 'kiti' was not found as a file or in configs/rigs (did you mean 'kitti'?)"),
+        (("--scenario", "street", "--classes", "person,persn"), "--classes: unknown asset class 'persn' (did you mean 'person'?)"),
+    ],
+)
+def test_a_mistyped_name_is_a_mistake_whatever_the_stage_is_like(run, street, names, words):
+    code, said = run("check", street, *names)
+    assert code == 2 and words in " ".join(said.split())
 
 
 def test_from_a_refusal_to_a_stage_that_can_be_used(run, street, tmp_path, monkeypatch):

@@ -43,8 +43,10 @@ def opened(data_root, path):
 
 
 @pytest.mark.parametrize("path, topic, words", SAID)
-def test_sentences(data_root, path, topic, words):
-    report = check_stage(opened(data_root, path))
+def test_sentences(data_root, monkeypatch, path, topic, words):
+    stage = opened(data_root, path)
+    monkeypatch.chdir((data_root / path).parent)
+    report = check_stage(stage)
     assert any(words in f.sentence for f in report.findings if f.topic == topic), [f.sentence for f in report.findings]
     assert not report.ok, "none of them has a context"
 

@@ -6,8 +6,10 @@ import pytest
 from tailgate.config.rig import configs_root, load_sensor
 from tailgate.distributions import Constant
 from tailgate.frames import FrameId, Sample
-from tailgate.report import sheet
+from tailgate.report import ablation as sheet
+from tailgate.report import sheet as contacts
 from tailgate.runtime import ablation as runtime_ablation
+from tailgate.runtime import preview
 from tailgate.runtime.ablation import LEVELS, _alone, ablation
 from tailgate.runtime.spec import RunOptions
 from tailgate.sensors import ideal
@@ -31,7 +33,9 @@ def levels(sensor, parameter):
         # What the device always has is an effect too; fewer bits are the stronger one.
         ("kinect_v1", "disparity_step", [0.0, 0.0625, 0.125]),
         ("d435", "saturation", [1.0, 0.5, 0.0]),
-        ("rgb_rolling", "raw_bits", [0.0, 8.0, 5.0]),
+        ("rgb_rolling", "raw_bits", [12.0, 10.0, 8.0]),
+        # The nearer the receiver sees the whole beam, the more of the air comes back.
+        ("vlp16", "overlap", [25.0, 13.0, 1.0]),
         # A device without limit, one of twice its least reach, one of that.
         ("vlp16", "range_10pct", [0.0, 30.0, 15.0]),
     ],
@@ -58,6 +62,8 @@ def test_everything_else_is_off_but_what_the_device_is():
         ("vlp16", "drop_grain", {"drop_base": 0.06}),
         ("d435", "noise_grain", {"subpixel_rms": 0.15}),
         ("kinect_v1", "registration", {"camera_offset": 0.025}),
+        ("kinect_v1", "speckle", {"noise_window": 9.0, "support": 0.3}),
+        ("kinect_v1", "support", {"noise_window": 9.0, "speckle": 1.0}),
     ],
 )
 def test_what_shapes_an_effect_shows_with_it(sensor, parameter, base):
@@ -85,13 +91,34 @@ def test_every_effect_of_a_rig_has_a_row_that_shows_it(tmp_path, monkeypatch):
     (tmp_path / "b.yaml").write_text(budget)
     ablation(RunOptions(Path(tmp_path / "b.yaml"), tmp_path / "x"), tmp_path / "x.png")
     names = [name for name, _ in shown]
-    for part in ("lidar: footprint", "lidar: attenuation by fog", "lidar: steps of range, 0.004 m", "lidar: storage", "kinect: focus at 2 m"):
+    for part in (
+        "lidar: sweep at 0, 7.5, 15 m/s and 0, 12.5, 25 deg/s",
+        "lidar: footprint 0, ",
+        "lidar: panes, 0, 0.5, 1 of their transparency",
+        "lidar: attenuation by fog, extinction 0, 0.03, 0.06 1/m",
+        "lidar: steps of range 0, 0.002, 0.004 m",
+        "lidar: storage of coordinates off, on, on",
+        "kinect: focus at 2 m, opening 0, 20, 40 mm",
+    ):
         assert any(name.startswith(part) for name in names), part
     assert "kinect: disparity_step 0, 0.0625, 0.125 px" in names
     assert "kinect: exposure_lag 0, 0.25, 0.5 s, 0.1 s after a light of a quarter" in names
     assert any(name.startswith("lidar: noise_sigma 0, 0.03, 0.06 m (range noise") for name in names)
-    nothing = [name for name, frames in shown if sheet._changed_lines(frames, 240)[1] != "only what changes is shown"]
-    assert not [name for name in nothing if not name.endswith(("panes", "ghosts, as the last echo"))]
+    nothing = [name for name, frames in shown if not sheet._changed_lines(frames, 240)]
+    assert not [name for name in nothing if not name.endswith(("of their transparency", "as the last echo"))]
+
+
+def test_a_preview_goes_by_the_name_of_its_budget(monkeypatch, tmp_path):
+    async def none(options, count):
+        for take in ():
+            yield take
+
+    titles = []
+    monkeypatch.setattr(preview, "takes", none)
+    monkeypatch.setattr(contacts, "contact_sheet", lambda frames, out, title, captions: titles.append(title))
+    (tmp_path / "mine_v2.yaml").write_text("name: mine\n")
+    preview.contact(RunOptions(tmp_path / "mine_v2.yaml"), tmp_path / "x.png", 1)
+    assert titles == ["mine: preview"]
 
 
 def test_studios_are_closed_whatever_happens(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 from tailgate.validate.backbones import open_backbone
 from tailgate.validate.class_sets import UNITS, set_rows
 from tailgate.validate.crops import RESAMPLED, Crop
+from tailgate.validate.stratum import Material, shortage
 
 BASE = {"class_name": "car", "modality": "lidar", "stratum": "0-15 m", "n": 0}
 
@@ -42,3 +43,8 @@ def test_repetition_covers_little():
 def test_small_sides_say_nothing():
     real = [crop(i) for i in range(20)]
     assert rows(real, real[:7]) == {}
+
+
+def test_too_little_to_judge_by_is_counted_in_words():
+    assert shortage(Material([crop(0)])) == "the reference holds 1 crop of 1 group; 20 crops of 4 groups are needed"
+    assert shortage(Material([crop(i) for i in range(3)])) == "the reference holds 3 crops of 2 groups; 20 crops of 4 groups are needed"

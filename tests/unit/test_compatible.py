@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tailgate.cli  # noqa: F401 (registers the commands)
 from frames_fixture import make_frame
+from tailgate.cli.app import app
 from tailgate.errors import UserError
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
 from tailgate.reference.compatible import Side, check_compatible
 from tailgate.reference.labelmap import LabelMap, load_label_map
 from tailgate.reference.optics import up_direction
+from typer.main import get_command
 
 CAR, PERSON = ("Car", (4.2, 1.8, 1.5)), ("Pedestrian", (0.6, 0.6, 1.7))
 REAL, SYNTH = Path("REAL"), Path("SYNTH")
@@ -121,6 +124,25 @@ UPSIDE_DOWN = np.diag([1, -1, -1])
 def test_what_cannot_be_compared_is_refused(real, synthetic, words):
     with pytest.raises(UserError, match=re.escape(words)):
         compare(real, synthetic)
+
+
+def test_all_classes_to_rename_are_said_at_once_as_a_map_to_paste(tmp_path):
+    """The map that the refusal holds, written to a file, is what --labels takes; every command that compares has that option."""
+    real = scan(boxes=[CAR, PERSON])
+    synthetic = scan(boxes=[("car", CAR[1]), ("human.pedestrian", PERSON[1])])
+    with pytest.raises(UserError, match="classes 'car', 'human.pedestrian' are 'Car', 'Pedestrian' in the reference") as refused:
+        compare(real, synthetic)
+    file = tmp_path / "labels.yaml"
+    file.write_text(refused.value.message.partition("«")[2].rstrip("»"))
+    assert compare(real, load_label_map(file).apply(synthetic)) == []
+    commands = get_command(app).commands
+    assert all("--labels" in {o for p in commands[name].params for o in p.opts} for name in ("score", "gap"))
+
+
+def test_classes_that_were_not_met_are_one_note():
+    (note,) = compare(scan(boxes=[CAR]), scan(boxes=[(name, (1.1, 0.7, 1.3)) for name in ("kart", "stroller", "wheelchair user")]))
+    named = "'kart' (did you mean 'Car'?), 'stroller', 'wheelchair user'"
+    assert note == f"Classes {named} were not met in the reference (known: Car); --labels can rename them."
 
 
 def test_another_rate_is_told():

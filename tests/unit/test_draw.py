@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tailgate.errors import UserError
 from tailgate.frames import Frame, FrameId, Intrinsics, Objects, ObjectView, SensorFrame
-from tailgate.report import draw, sheet
+from tailgate.report import ablation, draw, sheet
 from tailgate.report.palette import LOST, VOID, class_colors, color_map, fit, font, oklch, plain
 from tailgate.report.topview import Window, top_view
 
@@ -135,12 +135,20 @@ def test_scan_takes_the_strongest_echo():
     assert draw.echo_words(scan) == ", strongest echo" and not draw.echo_words(lidar_of(np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2))))
 
 
-def test_narrow_panorama_keeps_the_nearest_return():
-    azimuth = np.linspace(179, -179, 8)[None]
-    distance = np.array([[50.0, 2, 50, 50, 0, 0, 50, 50]])
-    image = draw.lidar_range(lidar_of(distance, azimuth, np.zeros((1, 8))), 4, 2, draw.Limits(1, 100))
-    expected = color_map(draw.Limits(1, 100).share(np.array([[2.0, 50, 0, 50]])))
-    np.testing.assert_array_equal(image, np.repeat(expected, 2, axis=0))
+def test_a_narrow_panorama_shows_noise_and_losses_as_often_as_they_are():
+    """What share of columns is lost, brighter or nearer, at random or in a pattern, has that share of the pixels, to four deviations."""
+    width, columns = 600, 1800
+    azimuth, rng = np.linspace(179, -179, columns)[None], np.random.default_rng(0)
+    patterns = {"random": rng.random((16, columns)) < 0.1, "every third": np.broadcast_to(np.arange(columns) % 3 == 0, (16, columns))}
+    for name, odd in patterns.items():
+        tolerance = 4 * (odd.mean() * (1 - odd.mean()) / (width if name == "every third" else 16 * width)) ** 0.5
+        lost = lidar_of(np.where(odd, 0.0, 20.0), azimuth, np.zeros((16, columns)), intensity=np.full((16, columns, 1), 0.5))
+        near = lidar_of(np.where(odd, 5.0, 20.0), azimuth, np.zeros((16, columns)), intensity=np.where(odd, 1.0, 0.1)[..., None])
+        for image in (draw.lidar_range(lost, width, 16), draw.lidar_intensity(lost, width, 16, 1.0)):
+            assert (image == VOID).all(2).mean() == pytest.approx(odd.mean(), abs=tolerance), name
+        for image in (draw.lidar_range(near, width, 16, draw.Limits(1, 100)), draw.lidar_intensity(near, width, 16, 1.0)):
+            light = image.astype(int).sum(2)
+            assert (light > light.mean()).mean() == pytest.approx(odd.mean(), abs=tolerance), name
 
 
 def test_panoramas_of_an_empty_scan_are_dark():
@@ -231,9 +239,9 @@ def test_tags_of_one_place_do_not_cover_each_other(frame):
 
 @pytest.mark.parametrize("shape", [(48, 1), (1, 48), (100, 20), (480, 640)])
 def test_pictures_of_narrow_images_are_boxed(shape):
-    height = sheet._height(shape, 290)
+    height = sheet.picture_height(shape, 290)
     assert 24 <= height <= 1.5 * 290
-    image = sheet._boxed(lambda w, h: np.full((h, w, 3), 200, np.uint8), shape)(290, height)
+    image = sheet.boxed(lambda w, h: np.full((h, w, 3), 200, np.uint8), shape)(290, height)
     assert image.shape == (height, 290, 3)
     rows, columns = np.nonzero((image == 200).all(2))
     assert (np.ptp(columns) + 1) / (np.ptp(rows) + 1) == pytest.approx(shape[1] / shape[0], rel=0.3)
@@ -244,7 +252,7 @@ def test_intensity_has_a_change_panel(frame):
     darker, lost = copy.deepcopy(frame), copy.deepcopy(frame)
     darker.sensors["top"].channels["intensity"] *= 0.9
     lost.sensors["top"].channels["range"][:, ::2] = 0
-    (shown, change), bright = sheet._intensity_lines([frame, darker], "top"), frame.sensors["top"].channels["range"] > 0
+    (shown, change), bright = ablation._intensity_lines([frame, darker], "top"), frame.sensors["top"].channels["range"] > 0
     assert shown.title == "LiDAR intensity" and "brighter" in change.change and bright.any()
     image = change.paint(darker, 512, 76).astype(int)
     assert (image[..., 2] > image[..., 0] + 40).any() and not (image[..., 0] > image[..., 2] + 40).any()
@@ -274,17 +282,33 @@ def test_contact_sheet_needs_frames(tmp_path):
         sheet.contact_sheet([], tmp_path / "sheet.png", "nothing")
 
 
+@pytest.mark.parametrize("count", [1, 5, 40, 200])
+def test_rows_of_a_sheet_stand_like_a_page(count):
+    """In order, each once, in columns that differ by less than two rows, and no taller than a page unless one row is."""
+    heights = [int(h) for h in np.random.default_rng(count).integers(80, 700, count)]
+    stacks, width = ablation._stacks(heights, 1420), 1420
+    assert [i for stack in stacks for i in stack] == list(range(count))
+    tall = [sum(heights[i] + ablation.GAP for i in stack) for stack in stacks]
+    assert max(tall) - min(tall) < 2 * (max(heights) + ablation.GAP)
+    assert max(tall) < 1.4 * len(stacks) * width + max(heights)
+
+
+def test_long_titles_take_a_second_line():
+    words = "a title that is far too long for a single line of the sheet it heads " * 2
+    short, long = (ablation._text(text, 600, 19, (255, 255, 255)) for text in ("a title", words))
+    assert long.height > short.height and (np.asarray(long)[short.height + 4 :] > 128).any()
+    assert ablation._text(words * 9, 600, 19, (255, 255, 255)).height == long.height
+
+
 def test_ablation_shows_only_what_changes(tmp_path, frame):
     noisy = copy.deepcopy(frame)
     distance = noisy.sensors["top"].channels["range"]
     distance[distance > 0] += 0.05
-    lines, note = sheet._changed_lines([frame, noisy], 300)
-    assert [line.title for line in lines] == ["LiDAR range", "change of LiDAR range ± 5 cm"]
-    assert note == "only what changes is shown"
-    lines, note = sheet._changed_lines([frame, frame], 300)
-    assert [line.title for line in lines] == ["colour"] and "nothing" in note
-    path = sheet.ablation_sheet([("range noise", [frame, noisy]), ("nothing", [frame, frame])], tmp_path / "ablation.png")
+    assert [line.title for line in ablation._changed_lines([frame, noisy], 300)] == ["LiDAR range", "change of LiDAR range ± 5 cm"]
+    assert ablation._changed_lines([frame, frame], 300) == []
+    path = ablation.ablation_sheet([("range noise", [frame, noisy]), ("nothing", [frame, frame])], tmp_path / "ablation.png")
     with Image.open(path) as image:
-        assert image.size[0] == 2 * sheet.GAP + 2 * 460 + sheet.GAP
+        assert image.size[0] == 2 * ablation.GAP + 2 * 460 + ablation.GAP
+    ablation.ablation_sheet([("nothing", [frame, frame])], path)
     with pytest.raises(UserError, match="two strengths"):
-        sheet.ablation_sheet([("range noise", [frame])], path)
+        ablation.ablation_sheet([("range noise", [frame])], path)

@@ -187,3 +187,12 @@ def test_buckets():
     assert found.rarest(["e", "b"]) == "body" and found.rarest(["e", "new"]) == "tail" and found.rarest([]) == "empty"
     with pytest.raises(UserError, match="between 0 and 100"):
         tail_threshold(counts, 120)
+
+
+def test_a_missing_file_names_the_nearest_one_and_no_others(tmp_path):
+    for name in (".dockerenv", "bin.txt", "annotations.json"):
+        (tmp_path / name).write_text("")
+    for asked, said in (("x.json", "label file not found"), ("anotations.jsn", "label file not found (did you mean 'annotations.json'?)")):
+        with pytest.raises(UserError) as refused:
+            read_labels(tmp_path / asked)
+        assert refused.value.message == said

@@ -9,7 +9,7 @@ from scan_folder import Scans
 from tailgate.errors import UserError
 from tailgate.ledger.ledger import hashes, read
 from tailgate.reference.open import open_reader
-from tailgate.runtime.explain import explain_frame
+from tailgate.runtime.explain import explain_frame, seen_of
 from tailgate.runtime.live import PAGE, Gate, GateSpec
 
 
@@ -82,6 +82,13 @@ def test_each_clip_names_the_batch_that_judged_it(real, tmp_path):
     console = Console(file=io.StringIO(), width=200)
     explain_frame(tmp_path / "run", "script-r000-000003-a00-t00", console)
     assert "batch 2 of round 0: accepted" in console.file.getvalue()
+
+
+def test_what_is_not_in_the_image_is_not_called_hidden():
+    behind = {"visible": 0, "alone": 0, "lidar_hits": 349, "occluded": 1.0}
+    assert seen_of(behind, True) == "outside the image, 349 returns"
+    assert seen_of({**behind, "alone": 50}, True) == "0 px, 349 returns, 100% occluded"
+    assert seen_of({**behind, "occluded": 0.5}, False) == "349 returns, 50% occluded"
 
 
 def test_an_exception_in_the_block_is_the_one_that_is_seen(real, tmp_path):

@@ -95,6 +95,28 @@ def test_one_thing_of_a_wrong_size_is_not_the_stages_unit():
     assert warning.startswith("/World/toy: a car 15 cm high; 60.8 cm to 3.8 m are plausible")
 
 
+def test_copies_of_a_wrong_size_are_one_finding():
+    """A crate as high as a table is none."""
+    stage = sound()
+    car(stage, "/World/right")
+    for k in range(2):
+        car(stage, f"/World/toy_{k}", 0.1)
+    set_labels(kit.box(stage, "/World/crate", (0, 0, 0), (1, 1, 1)).GetPrim(), "class", "crate")
+    (warning,) = said(stage, "units")
+    assert warning.startswith("/World/toy_0, /World/toy_1: a car 15 cm high") and "check their scales or labels" in warning
+
+
+def test_a_unit_that_is_not_declared():
+    """Said with what the stage would be in metres; a note where known things fit."""
+    stage = Usd.Stage.CreateInMemory()
+    kit.ground(stage, "/World/floor", half=40)
+    (warning,) = said(stage, "units", "warning")
+    assert "declares no metersPerUnit, and USD takes 0.01, which makes it 80 cm long; in metres it would be 80 m" in warning
+    assert "tailgate mark STAGE --meters-per-unit UNIT" in warning
+    car(stage, "/World/car", 100.0)
+    assert not said(stage, "units", "warning") and len(said(stage, "units", "note")) == 1
+
+
 LONG = "120 km long at metersPerUnit 1; it would be 1.2 km in cent"
 
 
@@ -125,6 +147,35 @@ def test_a_stage_without_contexts_is_told_what_could_be_one():
     model = kit.new_stage()
     kit.mesh(model, "/World/thing", *kit.sphere(24))
     assert "use it for a class" in said(model, "ground")[0] and "/PATH/TO/CURVE" in said(model, "contexts")[0]
+
+
+def test_what_labels_call_a_road_is_proposed_as_a_lane():
+    """As far as it could be made one: a square is no lane. The command is one for all."""
+    stage = kit.new_stage()
+    set_labels(kit.ground(stage, "/World/ground", half=50).GetPrim(), "class", "terrain")
+    for name, label, low, high in (
+        ("road", "Road", (-40, -4, 0), (40, 4, 0.1)),
+        ("walk", "sidewalk", (-40, 5, 0), (40, 7, 0.2)),
+        ("square", "street", (10, 20, 0), (30, 40, 0.1)),
+    ):
+        set_labels(kit.box(stage, f"/World/{name}", low, high).GetPrim(), "class", label)
+    (problem,) = said(stage, "contexts")
+    assert "tailgate mark STAGE --context /World/road=lane --context /World/walk=sidewalk -o NEW.usda" in problem
+
+
+def test_commands_name_a_file_as_it_is_typed(tmp_path, monkeypatch):
+    """From the working folder, quoted where it must be; whole where it lies elsewhere."""
+    file = tmp_path / "my stages" / "plaza.usda"
+    file.parent.mkdir()
+    stage = Usd.Stage.CreateNew(str(file))
+    kit.ground(stage, "/World/floor", half=5)
+    monkeypatch.chdir(tmp_path)
+    assert "tailgate mark 'my stages/plaza.usda' --context" in said(stage, "contexts")[0]
+    monkeypatch.chdir(file.parent)
+    assert "tailgate mark plaza.usda --context" in said(stage, "contexts")[0]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"tailgate mark '{file}' --context" in said(stage, "contexts")[0]
 
 
 def test_hills_alone_are_ground_and_a_table_alone_is_not():
@@ -207,7 +258,7 @@ def test_labels():
     text = "\n".join(said(stage, "labels"))
     assert "/World/crate: is labelled 'crate' by the old SemanticsAPI, which is not read" in text and "--upgrade-labels" in text
     assert "/World/both: holds several classes (box, crate)" in text
-    assert "/World/copy_0/part and 1 more: is labelled inside an instance; it counts here, Isaac Sim ignores it" in text
+    assert "/World/copy_0/part, /World/copy_1/part: is labelled inside an instance; it counts here, Isaac Sim ignores it" in text
     assert "/World/many/cup: is labelled below a PointInstancer" in text
 
 
@@ -267,13 +318,25 @@ def test_a_part_far_from_the_origin():
     copies.GetPrototypesRel().AddTarget("/World/copies/one")
     copies.CreateProtoIndicesAttr([0, 0])
     copies.CreatePositionsAttr([Gf.Vec3f(3, 0, 0), Gf.Vec3f(20_000, 0, 0)])
-    assert "prim /World/copies and 1 more: it lies more than 10 km from the origin" in "\n".join(said(stage, "geometry"))
+    assert "prims /World/copies, /World/crate: it lies more than 10 km from the origin" in "\n".join(said(stage, "geometry"))
     copies.GetPositionsAttr().Set([Gf.Vec3f(3, 0, 0), Gf.Vec3f(9_000, 0, 0)])
     assert "prim /World/crate: it lies more than 10 km" in "\n".join(said(stage, "geometry"))
     for path in ("/World/near", "/World/crate"):
         stage.RemovePrim(path)
     copies.GetPositionsAttr().Set([Gf.Vec3f(30_000, 0, 0), Gf.Vec3f(40_000, 0, 0)])
     assert "stage: it lies 40 km from the origin" in "\n".join(said(stage, "geometry"))
+
+
+@pytest.mark.parametrize("away", [(1e6, 0), (30_000, -40_000)])
+def test_a_shape_astray_does_not_hide_the_rest(away):
+    """It is named; size, ground and picture are those of what lies together, in whatever order the shapes come."""
+    for first in ("astray", "within"):
+        stage = kit.new_stage()
+        kit.box(stage, f"/World/{first}", (0, 0, 0), (1, 1, 1), T=kit.pose(*away, 0))
+        kit.ground(stage, "/World/plaza", half=15)
+        facts = check_stage(stage).facts
+        assert facts["size_m"][:2] == [30, 30] and facts["floor"]["path"] == "/World/plaza"
+        assert any(f"/World/{first}: it lies more than 10 km" in line for line in said(stage, "geometry"))
 
 
 def test_many_triangles(monkeypatch):
@@ -290,8 +353,11 @@ def test_missing_files_and_cycles_in_a_sentence_each(tmp_path):
         '#usda 1.0\n(subLayers = [@gone.usda@])\ndef Xform "World" {\n'
         'def Xform "a" (references = </World>) {}\ndef Xform "b" (references = @absent.usd@) {}\n'
         'def Xform "c" (references = @other.usda@</Nope>) {}\ndef Xform "d" (payload = @other.usda@) {}\n'
-        'def Xform "e" (inherits = </World/e>) {}\ndef Xform "f" (references = @broken.usda@) {}\n}\n'
+        'def Xform "e" (inherits = </World/e>) {}\ndef Xform "f" (references = @broken.usda@) {}\n'
+        'def Xform "g" (references = @parts/krate.usda@) {}\n}\n'
     )
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/crate.usda").write_text("#usda 1.0\n")
     stage = open_base(tmp_path / "scene.usda")
     assert dict((path, words) for path, words in composition_errors(stage)) == {
         "": "the sublayer gone.usda of scene.usda cannot be opened",
@@ -301,8 +367,16 @@ def test_missing_files_and_cycles_in_a_sentence_each(tmp_path):
         "/World/d": "a payload names other.usda, which has no default prim",
         "/World/e": "its inheritance of /World/e leads back to itself",
         "/World/f": "a reference names broken.usda, which is not a valid USD file",
+        "/World/g": "a reference names parts/krate.usda, which was not found (did you mean 'crate.usda'?)",
     }
-    assert len(said(stage, "composition", "problem")) == 7
+    assert len(said(stage, "composition", "problem")) == 8
+
+
+def test_a_cycle_of_files_names_the_file(tmp_path):
+    for own, other in (("one", "two"), ("two", "one")):
+        (tmp_path / f"{own}.usda").write_text(f'#usda 1.0\ndef Xform "A" (references = @{other}.usda@</A>) {{}}\n')
+    ((_, words),) = composition_errors(open_base(tmp_path / "one.usda"))
+    assert words == "its reference of /A in two.usda leads back to itself"
 
 
 def test_images_that_are_not_there(tmp_path):
@@ -316,6 +390,11 @@ def test_images_that_are_not_there(tmp_path):
     kit.box(stage, "/World/board", (0, 0, 0), (1, 1, 1), made)
     (warning,) = said(stage, "textures")
     assert warning.startswith("/World/Looks/wood: image ") and "wood.png cannot be read" in warning
+    (tmp_path / "woods.png").write_bytes(b"")
+    assert "wood.png cannot be read (did you mean 'woods.png'?)" in said(stage, "textures")[0]
+    UsdShade.MaterialBindingAPI.Apply(stage.GetPrimAtPath("/World/plaza")).Bind(made)
+    stage.GetPrimAtPath("/World/plaza").GetRelationship("material:binding").SetTargets(["/World/Looks/woood"])
+    assert "/World/Looks/woood that it is bound to is not there (did you mean '/World/Looks/wood'?)" in " ".join(said(stage, "renderer"))
     assert "wood.png" not in "".join(said(stage, "renderer")), "said once, not twice"
 
 
@@ -323,7 +402,21 @@ def test_what_the_renderer_passes_over_is_said_once_by_name():
     stage = sound()
     for k in range(3):
         UsdGeom.Points.Define(stage, f"/World/dust_{k}")
-    assert said(stage, "renderer") == ["prim /World/dust_0 and 2 more: Points is not shown, only meshes and solids are"]
+    assert said(stage, "renderer") == ["prims /World/dust_0, /World/dust_1, /World/dust_2: Points is not shown, only meshes and solids are"]
+
+
+def test_prims_with_one_flaw_are_all_named_while_they_are_few():
+    """Classes that a check lists are those of what is shown."""
+    stage = sound()
+    for k in range(6):
+        UsdGeom.Points.Define(stage, f"/World/dust_{k}")
+    (line,) = said(stage, "renderer")
+    assert line == "prims /World/dust_0 and 5 more: Points is not shown, only meshes and solids are"
+    stage.RemovePrim("/World/dust_5")
+    (line,) = said(stage, "renderer")
+    assert "/World/dust_0, /World/dust_1, /World/dust_2, /World/dust_3, /World/dust_4: Points" in line
+    set_labels(stage.GetPrimAtPath("/World/dust_0"), "class", "dust")
+    assert check_stage(stage).facts["classes"] == ["plaza"]
 
 
 def test_payloads_that_are_not_loaded(tmp_path):

@@ -12,6 +12,7 @@ from tailgate.runtime import stage_views
 from tailgate.runtime.stage_views import from_corner, region, views
 from tailgate.stage.check import check_stage
 from tailgate.stage.contexts import Context, read_contexts
+from tailgate.stage.extract import Extraction
 from tailgate.stage.marks import mark_context
 
 
@@ -89,7 +90,20 @@ def test_a_sheet_says_how_many_findings_it_leaves_out(tmp_path, monkeypatch):
     monkeypatch.setattr(sheets, "write", lambda pen, place, text, *more, **options: said.append(text))
     blank = np.zeros((60, 80, 3), np.uint8)
     stage_sheet(report, (), PlanPicture(blank, lambda p: p[:, :2], 20.0), ("from a corner", blank), tmp_path / "sheet.png")
-    assert f"and {len(report.findings) - 1} more, which the report names" in said
+    assert f"and {len(report.findings) - 1} more, which 'tailgate check' prints" in said
+
+
+def test_a_stage_is_read_once_for_its_pictures(monkeypatch):
+    """However many are taken: once by the check, once for them."""
+    readings = []
+    run = Extraction.run
+    monkeypatch.setattr(Extraction, "run", lambda self: readings.append(self.stage) or run(self))
+    stage = hall()
+    stage.RemovePrim("/World/roof")
+    report = check_stage(stage)
+    assert len(readings) == 1
+    views(stage, report, read_contexts(stage))
+    assert len(readings) == 2
 
 
 def test_nothing_to_show():

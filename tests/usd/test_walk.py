@@ -154,7 +154,30 @@ def test_a_variant_that_is_none_is_named():
     for name in ("brick", "wood"):
         variants.AddVariant(name)
     variants.SetVariantSelection("wod")
-    assert "prim /World/house: its variant look must be one of brick, wood, got wod; none is shown" in Extraction(stage, {}).run().skipped
+    assert "prim /World/house: its variant look must be one of brick, wood, got wod (did you mean 'wood'?); none is shown" in notes(stage)
+    variants.SetVariantSelection("wood")
+    assert "variant" not in notes(stage)
+
+
+def test_a_selection_in_a_variant_set_that_is_not_there_is_named(tmp_path):
+    """As where an asset was flattened and lost its sets; one that a referenced file has is there."""
+    asset = Usd.Stage.CreateNew(str(tmp_path / "house.usda"))
+    house = UsdGeom.Xform.Define(asset, "/house").GetPrim()
+    house.GetVariantSets().AddVariantSet("look").AddVariant("wood")
+    asset.SetDefaultPrim(house)
+    asset.GetRootLayer().Save()
+    stage = kit.new_stage()
+    kit.box(stage, "/World/rest", (0, 0, 0), (1, 1, 1))
+    for name, chosen in (("sound", "look"), ("typo", "lok"), ("lost", "size")):
+        prim = UsdGeom.Xform.Define(stage, f"/World/{name}").GetPrim()
+        if name != "lost":
+            prim.GetReferences().AddReference(str(tmp_path / "house.usda"))
+        prim.GetVariantSets().SetSelection(chosen, "wood")
+    said = [line for line in notes(stage).splitlines() if "variant" in line]
+    assert said == [
+        "prim /World/lost: it selects size = wood, and has no variant set size; none is shown",
+        "prim /World/typo: it selects lok = wood, and has no variant set lok (did you mean 'look'?); none is shown",
+    ]
 
 
 def test_points_that_are_not_finite_and_cyclic_references_are_named(tmp_path):
@@ -168,7 +191,8 @@ def test_points_that_are_not_finite_and_cyclic_references_are_named(tmp_path):
     stage.GetPrimAtPath("/World/box").GetReferences().AddReference(str(tmp_path / "absent.usd"))
     arrays = Extraction(stage, {}).run()
     text = "\n".join(arrays.skipped)
-    assert "/World/box: points that are not finite" in text.replace(" and 1 more", "") and np.isfinite(arrays.prototypes[0].points).all()
+    assert "/World/box: points that are not finite" in text.replace("prims /World/a/box, ", "prim ")
+    assert np.isfinite(arrays.prototypes[0].points).all()
     if hasattr(stage, "GetCompositionErrors"):
         assert "composition:" in text and "absent.usd" in text
 
@@ -208,4 +232,4 @@ def test_motion_that_is_not_played_is_named():
         moved.GetOrderedXformOps()[0].Set((time, 0, 0), time)
         hidden.CreateVisibilityAttr().Set("inherited" if time == 1 else "invisible", time)
         still.GetPointsAttr().Set(still.GetPointsAttr().Get(), 7)
-    assert notes(stage) == "prim /World/hidden and 1 more: its motion is not played, one moment of it is shown"
+    assert notes(stage) == "prims /World/hidden, /World/moved: its motion is not played, one moment of it is shown"

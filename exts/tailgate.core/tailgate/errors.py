@@ -58,6 +58,16 @@ def close_to(name: str, valid: Iterable[str]) -> str:
     return f" (did you mean '{lowered[close[0]]}'?)" if close else ""
 
 
+def close_file(path: str | Path) -> str:
+    """Return `` (did you mean 'x'?)`` for the file of a missing file's folder whose name is closest, "" where none is close or ``path`` is there."""
+    path = Path(path)
+    if path.exists() or not path.parent.is_dir():
+        return ""
+    names = {p.stem.lower(): p.name for p in sorted(path.parent.iterdir(), key=lambda p: p.suffix == path.suffix) if p.is_file()}
+    close = difflib.get_close_matches(path.stem.lower(), names, n=1, cutoff=0.55)
+    return f" (did you mean '{names[close[0]]}'?)" if close else ""
+
+
 def unknown(kind: str, name: str, valid: Iterable[str], where: Where | None = None) -> UserError:
     """Build the error for a name that is not among ``valid``."""
     return UserError(f"unknown {kind} '{name}'{nearest(name, valid)}", where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -18,6 +18,13 @@ def bars() -> Iterator[Bars]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         yield Bars(progress)
+
+
+@contextmanager
+def doing(words: str) -> Iterator[None]:
+    """A line that says what is under way and vanishes when it is done; nothing where nobody watches a terminal."""
+    with stderr.status(words) if stderr.is_terminal else nullcontext():
+        yield
 
 
 class Bars:

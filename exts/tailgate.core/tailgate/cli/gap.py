@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.cli.bars import bars, pairs
-from tailgate.cli.sides import WORKERS, Kind, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
+from tailgate.cli.sides import WORKERS, Kind, Labels, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
 from tailgate.terminal import say
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def gap(
     reference_kind: ReferenceKind = None,
     option: Options = [],  # noqa: B006 (typer copies it)
     reference_option: ReferenceOptions = [],  # noqa: B006 (typer copies it)
+    labels: Labels = None,
     workers: Workers = WORKERS,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Page (HTML) to write.")] = None,
     as_json: Json = False,
@@ -43,7 +44,7 @@ def gap(
         check_writable(out, ".html")
     options = pairs("--option", option), pairs("--reference-option", reference_option)
     with bars() as shown:
-        found = compare(ScoreRequest(synthetic, reference, kind, reference_kind, *options, workers=workers, tick=shown.tick))
+        found = compare(ScoreRequest(synthetic, reference, kind, reference_kind, *options, labels, workers=workers, tick=shown.tick))
     page = found.to_html(out) if out else None
     print_json(found.to_json()) if as_json else print_gap(found, console)
     if page and not as_json:

@@ -9,7 +9,7 @@ import typer
 
 from tailgate.cli.app import Json, app, console, print_json
 from tailgate.cli.bars import bars, pairs
-from tailgate.cli.sides import WORKERS, Kind, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
+from tailgate.cli.sides import WORKERS, Kind, Labels, Options, Reference, ReferenceKind, ReferenceOptions, Synthetic, Workers
 from tailgate.errors import UserError
 from tailgate.terminal import say
 
@@ -24,7 +24,7 @@ def score(
     reference_kind: ReferenceKind = None,
     option: Options = [],  # noqa: B006 (typer copies it)
     reference_option: ReferenceOptions = [],  # noqa: B006
-    labels: Annotated[Path | None, typer.Option("--labels", help="Label map: classes of the synthetic folder in the reference's words.")] = None,
+    labels: Labels = None,
     gate: Annotated[Path | None, typer.Option("--gate", help="gate.yaml that 'calibrate gate' wrote for this reference.")] = None,
     support: Annotated[list[str], typer.Option("--support", help="CLASS=REAL: a real class that stands in for one with too few.")] = [],  # noqa: B006
     backbone: Annotated[str, typer.Option("--backbone", help="Features of the class gate: a name or a model file.")] = GEOMETRIC,

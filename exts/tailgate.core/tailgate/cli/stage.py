@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from tailgate.cli.app import Json, app, console, print_json
+from tailgate.cli.bars import doing
 from tailgate.errors import UserError
 from tailgate.terminal import say
 
@@ -39,8 +40,12 @@ def check_command(
         raise UserError(f"{'--rig' if rig else '--classes'} says how a scenario is tried: name it with --scenario")
     named = tuple(name.strip() for name in classes.split(",") if name.strip())
     request = StageRequest(open_base(stage), scenario, rig, named, cache_folder())
-    report, clip = check(request)
-    drawn = picture_stage(request, report, clip, out) if out is not None and report.facts["shapes"] else None
+    with doing("reading the stage"):
+        report, clip = check(request)
+    drawn = None
+    if out is not None and report.facts["shapes"]:
+        with doing("taking its pictures"):
+            drawn = picture_stage(request, report, clip, out)
     if as_json:
         print_json(report.to_json())
     else:
@@ -52,10 +57,12 @@ def check_command(
 
 def print_report(report: StageReport, console: Console) -> None:
     """What the stage holds, the findings with what to do, and the verdict last."""
+    from tailgate.stage.check.finding import counted, figure
+
     facts = report.facts
-    size = " × ".join(f"{v:.3g}" for v in facts["size_m"])
+    size = " × ".join(map(figure, facts["size_m"]))
     unit = f"declared in units of {facts['meters_per_unit']:g} m with {facts['up_axis']} up"
-    held = f"{size} m, {facts['shapes']:,} shapes, {facts['triangles_shown']:,} triangles, {unit}"
+    held = f"{size} m, {counted(facts['shapes'], 'shape')}, {counted(facts['triangles_shown'], 'triangle')}, {unit}"
     say(console, "[bold]{}[/bold]: {}", Path(report.stage).name, held)
     for c in facts["contexts"]:
         form = f"{c['length_m']:g} m long, {c['width_m']:g} m wide, heading {c['heading']}" if c["form"] == "spline" else f"{c['area_m2']:g} m²"
@@ -63,8 +70,7 @@ def print_report(report: StageReport, console: Console) -> None:
     if facts["classes"]:
         say(console, "  classes: {}", ", ".join(facts["classes"]))
     for f in report.findings:
-        where = f"{f.prim}{f' and {f.more:,} more' if f.more else ''}: " if f.prim else ""
-        say(console, f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {{}}", where + f.found)
+        say(console, f"[{COLORS[f.severity]}]{f.severity:<8}[/] {f.topic}: {{}}", f.where + f.found)
         for line in (f.expected, f.mend):
             if line:
                 say(console, "         {}", line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tailgate.errors import UserError, nearest
+from tailgate.errors import UserError, close_to, nearest
 from tailgate.frames import Frame, SensorFrame
 from tailgate.reference.optics import CameraSpec, LidarSpec, Up, camera_spec, lidar_spec, up_direction
 from tailgate.reference.reader import Entry, Reader
@@ -307,12 +308,27 @@ def _check_classes(real: Side, synthetic: Side) -> list[str]:
     theirs, ours = real.sizes, synthetic.sizes
     words = (set(theirs) | {name for f in real.frames.values() for name in f.labels}) - {"background"}
     unknown = [name for name in ours if name not in words]
-    for name in unknown:
-        spelled = [w for w in sorted(words) if _plain(w) & _plain(name)]
-        if spelled:
-            raise UserError(f"class '{name}' is '{spelled[0]}' in the reference; rename it with --labels", synthetic.root)
+    spelled = {name: same[0] for name in unknown if (same := [w for w in sorted(words) if _plain(w) & _plain(name)])}
+    if spelled:
+        raise UserError(_respelled(spelled), synthetic.root)
     _check_swapped(theirs, ours, synthetic.root)
-    return [f"Class '{n}' was not met in the reference{nearest(n, words)}; --labels can rename it." for n in unknown if theirs]
+    return _unmet(unknown, words) if theirs else []
+
+
+def _respelled(spelled: dict[str, str]) -> str:
+    """All classes that the reference spells otherwise, and the label map that renames them."""
+    names, words = (", ".join(f"'{name}'" for name in side) for side in (spelled, spelled.values()))
+    said, them = (f"classes {names} are {words}", "them") if len(spelled) > 1 else (f"class {names} is {words}", "it")
+    return f"{said} in the reference; rename {them} with --labels FILE that holds «classes: {json.dumps(spelled, ensure_ascii=False)}»"
+
+
+def _unmet(unknown: list[str], words: set[str]) -> list[str]:
+    """One note on classes that the reference did not show."""
+    if len(unknown) == 1:
+        return [f"Class '{unknown[0]}' was not met in the reference{nearest(unknown[0], words)}; --labels can rename it."]
+    named = ", ".join(f"'{name}'{close_to(name, words)}" for name in unknown)
+    known = f" (known: {', '.join(sorted(words))})" if words else ""
+    return [f"Classes {named} were not met in the reference{known}; --labels can rename them."] if unknown else []
 
 
 def _plain(name: str) -> set[str]:

@@ -11,6 +11,9 @@ import numpy as np
 from tailgate.frames import Frame, SensorFrame, host
 from tailgate.report.palette import FAINT, INK, LOST, PANEL, VOID, Color, class_colors, color_map, fit, font, plain, write
 
+GOLDEN = 0.6180339887498949
+"""Golden section: its multiples, modulo 1, are spread evenly however many there are."""
+
 
 def frame_colors(frame: Frame) -> dict[str, Color]:
     """Colour of every class that a frame may show."""
@@ -185,10 +188,9 @@ def scan(lidar: SensorFrame, channel: str) -> np.ndarray:
 
 
 def lidar_range(lidar: SensorFrame, width: int = 1024, height: int = 192, limits: Limits | None = None) -> np.ndarray:
-    """Range panorama stretched to ``width`` x ``height`` [px]; where columns share a pixel the nearest return shows."""
+    """Range panorama stretched to ``width`` x ``height`` [px]; no return almost black."""
     distance = scan(lidar, "range")
-    pixels = _columns(np.where(distance > 0, distance, np.inf), width, np.minimum)
-    return resize(color_map((limits or Limits.of(distance)).share(pixels)), width, height, smooth=False)
+    return panorama(color_map((limits or Limits.of(distance)).share(distance)), width, height)
 
 
 def brightest(lidar: SensorFrame) -> float:
@@ -200,15 +202,16 @@ def brightest(lidar: SensorFrame) -> float:
 def lidar_intensity(lidar: SensorFrame, width: int = 1024, height: int = 192, top: float | None = None) -> np.ndarray:
     """Intensity panorama on a square-root scale from 0 to ``top``, by default ``brightest``; no return almost black."""
     distance, intensity, top = scan(lidar, "range"), scan(lidar, "intensity").astype(np.float64), top or brightest(lidar)
-    share = _columns(np.where(distance > 0, np.sqrt(np.clip(intensity / top, 0, 1)), -np.inf), width, np.maximum)
-    return resize(color_map(share, "magma"), width, height, smooth=False)
+    share = np.where(distance > 0, np.sqrt(np.clip(intensity / top, 0, 1)), -np.inf)
+    return panorama(color_map(share, "magma"), width, height)
 
 
-def _columns(values: np.ndarray, width: int, keep: Any) -> np.ndarray:
-    """Reduce columns to at most ``width`` by ``keep`` (np.minimum or np.maximum)."""
-    if values.shape[1] <= width:
-        return values
-    return keep.reduceat(values, np.arange(width) * values.shape[1] // width, axis=1)
+def panorama(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Stretch an image [beams, columns, 3] to ``width`` x ``height`` [px]. Of columns that share a pixel one shows, now an early, now a late one, so
+    that noise, losses and patterns among columns are seen as often as they are there; the nearest or the brightest of them would hide that."""
+    pixel = np.arange(min(width, image.shape[1]))
+    turn = (pixel * GOLDEN) % 1.0 if image.shape[1] > width else 0.0
+    return resize(image[:, ((pixel + turn) * image.shape[1] / len(pixel)).astype(int)], width, height, smooth=False)
 
 
 def signed_change(before: np.ndarray, after: np.ndarray, scale: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Contact sheets: many frames on one PNG, and the effect of each randomizer from off to strong."""
+"""Contact sheets: many frames on one PNG."""
 
 from __future__ import annotations
 
@@ -65,49 +65,23 @@ def contact_sheet(frames: Sequence[Frame], path: str | Path, title: str, columns
     rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
     heights = [max(tile.height for tile in row) for row in rows]
     width = 2 * GAP + columns * TILE + (columns - 1) * GAP
-    page = _page(width, sum(heights) + GAP * len(rows), title, f"{len(frames)} frame{'s' * (len(frames) > 1)}", sorted(draw.frame_colors(frames[0])))
+    note, classes = f"{len(frames)} frame{'s' * (len(frames) > 1)}", sorted(draw.frame_colors(frames[0]))
+    page = blank_page(width, sum(heights) + GAP * len(rows), title, note, classes)
     y = page.top
     for row, height in zip(rows, heights, strict=True):
         for i, tile in enumerate(row):
             page.image.paste(tile, (GAP + i * (TILE + GAP), y))
         y += height + GAP
-    return _save(page.image, path)
-
-
-def ablation_sheet(rows: Sequence[tuple[str, Sequence[Frame]]], path: str | Path, title: str = "What each effect does") -> Path:
-    """Write a PNG with one row per effect and one column per strength, from off to strong, showing only what the effect changes.
-
-    Distances get a second line, the change against "off", because noise of centimetres is invisible beside a range of tens of metres.
-
-    Args:
-        rows: name of the effect and its frames, weakest first; all rows of one length.
-        path: file to write.
-        title: heading.
-
-    Returns:
-        The path.
-    """
-    if not rows or any(len(frames) < 2 for _, frames in rows):
-        raise UserError("an ablation sheet needs at least one effect with two strengths")
-    columns = max(len(frames) for _, frames in rows)
-    cell = max(240, min(460, (1900 - GAP) // columns - GAP))
-    blocks = [_effect_row(name, frames, cell) for name, frames in rows]
-    width = 2 * GAP + columns * cell + (columns - 1) * GAP
-    page = _page(width, sum(b.height for b in blocks) + GAP * len(blocks), title, "off on the left, strong on the right", [])
-    y = page.top
-    for block in blocks:
-        page.image.paste(block, (GAP, y))
-        y += block.height + GAP
-    return _save(page.image, path)
+    return save(page.image, path)
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
     image: Image.Image
     top: int
 
 
-def _page(width: int, content: int, title: str, note: str, labels: list[str]) -> _Page:
+def blank_page(width: int, content: int, title: str, note: str, labels: list[str]) -> Page:
     """An empty page with its heading and, where there are labels, the legend of classes."""
     from PIL import Image, ImageDraw
 
@@ -120,10 +94,10 @@ def _page(width: int, content: int, title: str, note: str, labels: list[str]) ->
     pen.line([(GAP, 64), (width - GAP, 64)], fill=LINE)
     if labels:
         image.paste(Image.fromarray(key), (GAP - 12, 68))
-    return _Page(image, top)
+    return Page(image, top)
 
 
-def _save(image: Image.Image, path: str | Path) -> Path:
+def save(image: Image.Image, path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, "PNG", optimize=False, compress_level=6)
@@ -151,7 +125,7 @@ def _tile(frame: Frame, caption: Caption) -> Image.Image:
     pen = ImageDraw.Draw(image)
     for x, top, width, panel in places:
         image.paste(Image.fromarray(panel.paint(width, panel.height)), (x, top))
-        _plate(pen, x, top, panel.title)
+        plate(pen, x, top, panel.title)
     _caption(pen, frame, caption)
     return image
 
@@ -173,7 +147,7 @@ def _caption(pen, frame: Frame, caption: Caption) -> None:
     write(pen, (PAD, PAD + 64), fit(line or "no conditions", 14, TILE - 2 * PAD), 14, FAINT)
 
 
-def _plate(pen, x: int, y: int, text: str) -> None:
+def plate(pen, x: int, y: int, text: str) -> None:
     """A small dark plate with the name of a picture, in its upper left corner."""
     length = font(12).getlength(plain(text)) + 10
     pen.rectangle([x, y, x + length, y + 17], fill=VOID)
@@ -210,7 +184,7 @@ def _camera_panels(frame: Frame, name: str) -> list[_Panel]:
         return []
     rows, columns = draw.host(channels[shown[0]]).shape[:2]
     wide = columns > 2 * rows
-    height = _height((rows, columns), WHOLE if wide else HALF)
+    height = picture_height((rows, columns), WHOLE if wide else HALF)
     paints = {}
     if "rgb" in shown:
         paints["colour"] = lambda w, h: _exact(draw.overlay(frame, name, w), w, h)
@@ -219,18 +193,18 @@ def _camera_panels(frame: Frame, name: str) -> list[_Panel]:
         paints[f"depth {limits.words(channels['distance_to_image_plane'])}"] = lambda w, h: draw.resize(draw.depth(device, limits), w, h)
     if "semantic_segmentation" in shown:
         paints["labels"] = lambda w, h: draw.resize(draw.semantic(device, frame.labels), w, h, smooth=False)
-    return [_Panel(f"{name}: {what}", wide, height, _boxed(paint, (rows, columns))) for what, paint in paints.items()]
+    return [_Panel(f"{name}: {what}", wide, height, boxed(paint, (rows, columns))) for what, paint in paints.items()]
 
 
-def _height(shape: tuple[int, ...], width: int) -> int:
+def picture_height(shape: tuple[int, ...], width: int) -> int:
     """Height of the picture of an image [rows, columns, ...] that is ``width`` wide, within bounds that a sheet can show."""
     return int(np.clip(round(width * shape[0] / shape[1]), LOWEST, TALLEST * width))
 
 
-def _boxed(paint: Callable[[int, int], np.ndarray], shape: tuple[int, ...]) -> Callable[[int, int], np.ndarray]:
+def boxed(paint: Callable[[int, int], np.ndarray], shape: tuple[int, ...]) -> Callable[[int, int], np.ndarray]:
     """``paint`` in the middle of a dark panel where that has not the image's shape [rows, columns, ...]."""
 
-    def boxed(width: int, height: int) -> np.ndarray:
+    def within(width: int, height: int) -> np.ndarray:
         if abs(height - width * shape[0] / shape[1]) <= 1:
             return paint(width, height)
         scale = min(width / shape[1], height / shape[0])
@@ -240,152 +214,8 @@ def _boxed(paint: Callable[[int, int], np.ndarray], shape: tuple[int, ...]) -> C
         out[top : top + h, left : left + w] = paint(w, h)
         return out
 
-    return boxed
+    return within
 
 
 def _exact(image: np.ndarray, width: int, height: int) -> np.ndarray:
     return image if image.shape[:2] == (height, width) else draw.resize(image, width, height)
-
-
-def _effect_row(name: str, frames: Sequence[Frame], cell: int) -> Image.Image:
-    """One effect: its name and, per strength, the pictures of what differs between the first and the last frame."""
-    from PIL import Image, ImageDraw
-
-    lines, note = _changed_lines(frames, cell)
-    width = len(frames) * cell + (len(frames) - 1) * GAP
-    height = 40 + sum(line.height + PAD for line in lines)
-    image = Image.new("RGB", (width, height), PAGE)
-    pen = ImageDraw.Draw(image)
-    write(pen, (0, 25), fit(name, 19, width - 260), 19)
-    write(pen, (width, 25), note, 14, FAINT, anchor="rs")
-    y = 40
-    for line in lines:
-        for i, frame in enumerate(frames):
-            x = i * (cell + GAP)
-            if line.change and not i:
-                for k, words in enumerate(("change against off:", line.change, "magenta lost, white gained")):
-                    write(pen, (x + cell, y + 18 + 20 * k), words, 13, FAINT, anchor="rs")
-                continue
-            image.paste(Image.fromarray(line.paint(frame, cell, line.height)), (x, y))
-            _plate(pen, x, y, line.title if i else f"{line.title}, off")
-        y += line.height + PAD
-    return image
-
-
-@dataclass(frozen=True)
-class _Line:
-    title: str
-    height: int
-    paint: Callable[[Frame, int, int], np.ndarray]
-    change: str = ""
-    """What the colours of a change mean; nothing for a line that shows no change."""
-
-
-def _changed_lines(frames: Sequence[Frame], cell: int) -> tuple[list[_Line], str]:
-    """Pictures of every channel that differs between the weakest and the strongest frame; colour alone where none does."""
-    before, after = frames[0], frames[-1]
-    lines: list[_Line] = []
-    camera, lidar = first(before, "camera"), first(before, "lidar")
-    if camera and "rgb" in before.sensors[camera].channels:
-        shape = draw.host(before.sensors[camera].channels["rgb"]).shape
-        height = _height(shape, cell)
-        color = _Line("colour", height, lambda f, w, h: _boxed(lambda w, h: draw.resize(draw.rgb(f.sensors[camera]), w, h), shape)(w, h))
-        if _differs(before, after, camera, "rgb"):
-            lines += [color, _close_up(frames, camera, height)]
-        if _differs(before, after, camera, "distance_to_image_plane"):
-            lines += _distance_lines(frames, camera, height)
-    if lidar and _differs(before, after, lidar, "range"):
-        lines += _distance_lines(frames, lidar, STRIP)
-    if lidar and _differs(before, after, lidar, "intensity"):
-        lines += _intensity_lines(frames, lidar)
-    if lines:
-        return lines, "only what changes is shown"
-    if camera and "rgb" in before.sensors[camera].channels:
-        return [color], "changes nothing that these sensors see"
-    return [_Line("LiDAR range", STRIP, lambda f, w, h: draw.lidar_range(f.sensors[lidar], w, h))], "changes nothing that these sensors see"
-
-
-CLOSER = 4
-"""Magnification of a close-up: one pixel of the image is this many of the sheet."""
-
-
-def _close_up(frames: Sequence[Frame], camera: str, height: int) -> _Line:
-    """The patch of the colour image that changes most from the first to the last frame, pixel by pixel."""
-    import cv2
-
-    images = [draw.rgb(frame.sensors[camera]) for frame in (frames[0], frames[-1])]
-    change = np.abs(images[1].astype(np.float32) - images[0]).sum(axis=2)
-    reach = max(1, min(change.shape) // CLOSER // 2)
-    v, u = np.unravel_index(cv2.blur(change, (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_CONSTANT).argmax(), change.shape)
-
-    def paint(frame: Frame, w: int, h: int) -> np.ndarray:
-        image = draw.rgb(frame.sensors[camera])
-        tall, wide = min(-(-h // CLOSER), image.shape[0]), min(-(-w // CLOSER), image.shape[1])
-        top, left = (int(np.clip(at - size // 2, 0, n - size)) for at, size, n in zip((v, u), (tall, wide), image.shape[:2], strict=True))
-        part = image[top : top + tall, left : left + wide]
-        whole = (tall, wide) == (-(-h // CLOSER), -(-w // CLOSER))
-        return _boxed(lambda w, h: draw.resize(part, w, h, smooth=False), (h, w) if whole else part.shape)(w, h)
-
-    return _Line("close-up", height, paint)
-
-
-def _differs(before: Frame, after: Frame, sensor: str, channel: str) -> bool:
-    pair = [frame.sensors[sensor].channels.get(channel) for frame in (before, after)]
-    return all(c is not None for c in pair) and not np.array_equal(draw.host(pair[0]), draw.host(pair[1]), equal_nan=True)
-
-
-def _distance_lines(frames: Sequence[Frame], sensor: str, height: int) -> list[_Line]:
-    """Distance itself and its change against the first frame, on scales common to the row."""
-    lidar = frames[0].sensors[sensor].kind == "lidar"
-    channel = "range" if lidar else "distance_to_image_plane"
-
-    def grid(frame: Frame) -> np.ndarray:
-        return draw.scan(frame.sensors[sensor], channel) if lidar else draw.host(frame.sensors[sensor].channel(channel))
-
-    grids = [grid(frame) for frame in frames]
-    limits, scale = draw.Limits.of(*grids), _change_scale(grids)
-
-    def paint(frame: Frame, w: int, h: int) -> np.ndarray:
-        device = frame.sensors[sensor]
-        if lidar:
-            return draw.lidar_range(device, w, h, limits)
-        return _boxed(lambda w, h: draw.resize(draw.depth(device, limits), w, h), grids[0].shape)(w, h)
-
-    def paint_change(frame: Frame, w: int, h: int) -> np.ndarray:
-        change = draw.signed_change(grids[0], grid(frame), scale)
-        if lidar:
-            return draw.resize(change, w, h, smooth=False)
-        return _boxed(lambda w, h: draw.resize(change, w, h), change.shape)(w, h)
-
-    word = f"LiDAR range{draw.echo_words(frames[0].sensors[sensor])}" if lidar else "depth"
-    unit = f"{100 * scale:.2g} cm" if scale < 1 else f"{scale:.2g} m"
-    return [_Line(word, height, paint), _Line(f"change of {word} ± {unit}", height, paint_change, "orange farther, blue nearer,")]
-
-
-def _intensity_lines(frames: Sequence[Frame], sensor: str) -> list[_Line]:
-    """Intensity and its change against the first frame, on scales common to the row."""
-
-    def grid(frame: Frame) -> np.ndarray:
-        """1 more than the intensity, for a return may have none; 0 where nothing returns."""
-        device = frame.sensors[sensor]
-        return np.where(draw.scan(device, "range") > 0, 1.0 + draw.scan(device, "intensity"), 0.0)
-
-    grids, top = [grid(frame) for frame in frames], draw.brightest(frames[0].sensors[sensor])
-    scale, word = _change_scale(grids), f"LiDAR intensity{draw.echo_words(frames[0].sensors[sensor])}"
-    return [
-        _Line(word, STRIP, lambda f, w, h: draw.lidar_intensity(f.sensors[sensor], w, h, top)),
-        _Line(
-            f"change of {word} ± {scale:.2g}",
-            STRIP,
-            lambda f, w, h: draw.resize(draw.signed_change(grids[0], grid(f), scale), w, h, smooth=False),
-            "orange brighter, blue darker,",
-        ),
-    ]
-
-
-def _change_scale(grids: Sequence[np.ndarray]) -> float:
-    """95th percentile of the absolute change over the row [m]."""
-    valid = [np.isfinite(g) & (g > 0) for g in grids]
-    moved = [np.abs(g[v & valid[0]] - grids[0][v & valid[0]]) for g, v in zip(grids[1:], valid[1:], strict=True)]
-    pooled = np.concatenate([m[m > 0].ravel() for m in moved]) if moved else np.zeros(0)
-    return float(np.quantile(pooled, 0.95)) if pooled.size else 0.01

@@ -13,6 +13,8 @@ import numpy as np
 
 from tailgate.report.draw import resize
 from tailgate.report.palette import BAD, FAINT, GOOD, INK, LINE, PAGE, PANEL, VOID, WARN, Color, class_colors, fit, font, plain, write
+from tailgate.stage.check.finding import figure
+from tailgate.stage.check.units import metres
 
 if TYPE_CHECKING:
     from tailgate.stage.check import Finding, StageReport
@@ -46,7 +48,7 @@ def stage_sheet(report: StageReport, contexts: Sequence[Context], plan: PlanPict
     view, facts = _fitted(look[1], RIGHT, 560), _facts(report)
     lines = [line for finding in report.findings[:MOST] for line in _lines(finding, GAP + PLAN + RIGHT)]
     if (left_out := len(report.findings) - MOST) > 0:
-        lines.append(("", FAINT, f"and {left_out} more, which the report names"))
+        lines.append(("", FAINT, f"and {left_out} more, which 'tailgate check' prints"))
     left, top = (GAP, 84 + tall + GAP) if long else (2 * GAP + PLAN, 84)
     table = (left + view.shape[1] + GAP, top) if long else (left, top + view.shape[0] + 14)
     end = max(84 + tall, top + view.shape[0], table[1] + 25 * len(facts)) + GAP
@@ -80,7 +82,7 @@ def _heading(pen: Any, report: StageReport, width: int) -> None:
 def _facts(report: StageReport) -> list[tuple[str, str]]:
     """What the stage holds, in a few words each."""
     facts = report.facts
-    size = " x ".join(f"{v:.3g}" for v in facts["size_m"])
+    size = " x ".join(map(figure, facts["size_m"]))
     kinds = Counter(c["kind"] for c in facts["contexts"])
     counted = [f"{len(facts[name])} {name[:-1] if len(facts[name]) == 1 else name}" for name in ("cameras", "lights")]
     return [
@@ -200,10 +202,9 @@ def _names(pen: Any, plan: PlanPicture, contexts: Sequence[Context], colours: di
 def _scale(pen: Any, plan: PlanPicture, shape: tuple[int, ...]) -> None:
     """A bar of a round length in the lower left corner, and the axes of the world."""
     length = max((n * 10.0**e for e in range(-4, 6) for n in (1, 2, 5) if n * 10.0**e * plan.metre <= 0.3 * shape[1]), default=1.0)
-    x, y = 16, shape[0] - 18
-    pen.rectangle([x - 8, y - 20, x + length * plan.metre + 70, y + 10], fill=VOID)
+    x, y, text = 16, shape[0] - 18, metres(length)
+    pen.rectangle([x - 8, y - 10, x + length * plan.metre + 16 + font(13).getlength(plain(text)), y + 10], fill=VOID)
     pen.line([(x, y), (x + length * plan.metre, y)], fill=INK, width=3)
-    text = f"{length:g} m" if length >= 0.1 else f"{100 * length:g} cm"
     write(pen, (x + length * plan.metre + 8, y), text, 13, INK, anchor="lm")
     x, y = shape[1] - 56, shape[0] - 20
     pen.rectangle([x - 12, y - 38, x + 46, y + 12], fill=VOID)

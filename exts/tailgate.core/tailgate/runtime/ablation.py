@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from itertools import chain, islice
@@ -22,14 +22,15 @@ from tailgate.runtime.studio import Studio, Take
 
 LEVELS = (0.0, 0.5, 1.0)
 """Shares of the way from an effect's ideal value to the bound that is furthest from it, or to the constant that the device has."""
-BITS = (0.0, 8.0, 5.0)
-"""Bits of a converter that are shown: the fewer, the stronger."""
+BITS = (12.0, 10.0, 8.0)
+"""Bits of a converter that are shown, the fewest that cameras have last: photosites are full well above white, so 5 bits would leave four levels."""
 DESCRIBES = ("bloom_radius", "sharpening_radius", "baseline", "modulation", "pattern")
 """Constants that say what a device is and are no effects."""
 DARK_S = 0.1
 """Time since the light came up for which the lag of automatic exposure is shown [s]."""
 DRIVING = {"ego_speed": 15.0, "ego_yaw_rate": 25.0}
 """Motion of the rig under which shutters are shown [m/s, deg/s]: a vehicle that turns off."""
+DRIVING_UNITS = ("m/s", "deg/s")
 
 FOGGY = {"fog_extinction": 0.03}
 """Air in which its light is shown [1/m]: 100 m of visibility."""
@@ -48,14 +49,17 @@ SHAPED = (
     (("noise_window", "noise_rows", "noise_grain", "noise_period", "grazing_noise", "field_noise"), {"axial_noise": 4.0, "subpixel_rms": 0.15}),
     (("colour_grain", "illuminant_red", "illuminant_blue"), {"shot_noise": 0.001}),
     (("sharpening",), {"blur": 0.8}),
-    (("speckle", "support", "fattening"), {"noise_window": 9.0, "noise_rows": 7.0, "projector_offset": 0.075, "occlusion": 1.0}),
+    (
+        ("speckle", "support", "fattening"),
+        {"noise_window": 9.0, "noise_rows": 7.0, "projector_offset": 0.075, "occlusion": 1.0, "support": 0.3, "speckle": 1.0},
+    ),
 )
 """Settings that only shape another effect: a row of one of them shows that effect at these values of those that the device has."""
 
 
 def ablation(options: RunOptions, out: Path, count: int | None = None) -> None:
     """Write a sheet with one row per effect, the first ``count`` of them where it is given."""
-    from tailgate.report.sheet import ablation_sheet
+    from tailgate.report.ablation import ablation_sheet
 
     check_writable(out, ".png")
     with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +101,15 @@ def _title(sensor: str, parameter: str, setting: Setting, values: list[float]) -
     return f"{sensor}: {parameter} {', '.join(f'{value:.3g}' for value in values)}{unit}{after}{f' ({setting.why})' if setting.why else ''}"
 
 
+def _listed(shares: Sequence[float], full: float = 1.0) -> str:
+    """Values of a row: shares of the full strength."""
+    return ", ".join(f"{share * full:.3g}" for share in shares)
+
+
+def _panes(sensor: str) -> str:
+    return f"{sensor}: panes, {_listed(LEVELS)} of their transparency"
+
+
 def _ends(model: LidarModel | CameraModel, parameter: str) -> tuple[float, float]:
     """Value of a parameter that does nothing, and its strongest: the furthest bound, or the constant."""
     from tailgate.sensors import ideal
@@ -114,40 +127,41 @@ def _traced(spec: RunSpec, take: Take) -> Iterator[tuple[str, list[Frame]]]:
             yield from _swept(spec, take, sensor, mounted.model)
             continue
         still = mounted.model.model_copy(update={"lens": None, "shutter": None, "focus": None})
-        yield f"{sensor}: panes", [_seen(spec, take, sensor, still, {"transparency": share}) for share in LEVELS]
+        yield _panes(sensor), [_seen(spec, take, sensor, still, {"transparency": share}) for share in LEVELS]
         if lens := mounted.model.lens:
             bent = [lens.model_copy(update={"coefficients": [share * c for c in lens.coefficients]}) if share else None for share in LEVELS]
-            yield f"{sensor}: lens", [_seen(spec, take, sensor, still.model_copy(update={"lens": one}), {}) for one in bent]
+            frames = [_seen(spec, take, sensor, still.model_copy(update={"lens": one}), {}) for one in bent]
+            yield f"{sensor}: lens, {_listed(LEVELS)} of its distortion", frames
         if focus := mounted.model.focus:
             open_by = [focus.model_copy(update={"opening_mm": share * focus.opening_mm}) if share else None for share in LEVELS]
             frames = [_seen(spec, take, sensor, still.model_copy(update={"focus": one}), {}) for one in open_by]
-            yield f"{sensor}: focus at {focus.distance:g} m, opening up to {focus.opening_mm:g} mm", frames
+            yield f"{sensor}: focus at {focus.distance:g} m, opening {_listed(LEVELS, focus.opening_mm)} mm", frames
         if shutter := mounted.model.shutter:
             for part in ("exposure_ms", "readout_ms"):
                 off = {"exposure_ms": 0.0, "readout_ms": 0.0}
                 shutters = [shutter.model_copy(update={**off, part: share * getattr(shutter, part)}) for share in LEVELS]
                 frames = [_seen(spec, take, sensor, still.model_copy(update={"shutter": one}), DRIVING) for one in shutters]
-                yield f"{sensor}: shutter, {part} at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s", frames
+                at = " and ".join(f"{value:g} {unit}" for value, unit in zip(DRIVING.values(), DRIVING_UNITS, strict=True))
+                yield f"{sensor}: shutter, {part} {_listed(LEVELS, getattr(shutter, part))} ms at {at}", frames
 
 
 def _swept(spec: RunSpec, take: Take, sensor: str, model: LidarModel) -> Iterator[tuple[str, list[Frame]]]:
     """Rows of a LiDAR: motion during its sweep, the footprint of its beams where the file declares one, panes, mirrors, fog, and what steps of range
     and of storage the file declares; all responses off."""
     moving = [{name: share * value for name, value in DRIVING.items()} for share in LEVELS]
-    yield (
-        f"{sensor}: sweep at {DRIVING['ego_speed']:g} m/s and {DRIVING['ego_yaw_rate']:g} deg/s",
-        [_seen(spec, take, sensor, model, h) for h in moving],
-    )
+    speeds = " and ".join(f"{_listed(LEVELS, value)} {unit}" for value, unit in zip(DRIVING.values(), DRIVING_UNITS, strict=True))
+    yield f"{sensor}: sweep at {speeds}", [_seen(spec, take, sensor, model, h) for h in moving]
     if any(model.divergence_mrad):
         wide = [{"sub_rays": 7, "divergence_mrad": tuple(share * a for a in model.divergence_mrad)} if share else {"sub_rays": 1} for share in LEVELS]
-        yield f"{sensor}: footprint", [_seen(spec, take, sensor, model.model_copy(update=one), {}) for one in wide]
+        spread = " by ".join(_listed(LEVELS, angle) for angle in model.divergence_mrad)
+        yield f"{sensor}: footprint {spread} mrad", [_seen(spec, take, sensor, model.model_copy(update=one), {}) for one in wide]
     plain = model.model_copy(update={"ghosts": False})
-    yield f"{sensor}: panes", [_seen(spec, take, sensor, plain, {"transparency": share}) for share in LEVELS]
+    yield _panes(sensor), [_seen(spec, take, sensor, plain, {"transparency": share}) for share in LEVELS]
     furthest = [model.model_copy(update={"ghosts": share > 0, "returns": "last"}) for share in LEVELS]
-    yield f"{sensor}: ghosts, as the last echo", [_seen(spec, take, sensor, one, {}) for one in furthest]
+    yield f"{sensor}: ghosts off, on, on, as the last echo", [_seen(spec, take, sensor, one, {}) for one in furthest]
     fog = [{"fog_extinction": share * THICK} for share in LEVELS]
-    yield f"{sensor}: attenuation by fog, extinction up to {THICK:g} 1/m", [_seen(spec, take, sensor, model, hints) for hints in fog]
-    for name, words in (("range_step", f"steps of range, {model.range_step:g} m"), ("storage", "storage of coordinates")):
+    yield f"{sensor}: attenuation by fog, extinction {_listed(LEVELS, THICK)} 1/m", [_seen(spec, take, sensor, model, hints) for hints in fog]
+    for name, words in (("range_step", f"steps of range {_listed(LEVELS, model.range_step)} m"), ("storage", "storage of coordinates off, on, on")):
         if held := getattr(model, name):
             kept = [share * held if name == "range_step" else held if share else None for share in LEVELS]
             yield f"{sensor}: {words}", [_seen(spec, take, sensor, model.model_copy(update={name: one}), {}) for one in kept]
@@ -168,6 +182,8 @@ def _alone(sample: Sample, sensor: str, model: LidarModel | CameraModel, paramet
     value = ideal + share * (strong - ideal)
     if parameter == "raw_bits":
         value = BITS[LEVELS.index(share)]
+    elif parameter == "overlap":
+        value = strong + share * (ideal - strong)
     elif parameter == "range_10pct" and share:
         value = strong / share
     company = next((group for group in (AIR, GLARE) if parameter in group and parameter != "range_10pct"), {})

@@ -167,9 +167,11 @@ def _scenario(spec: RunSpec, name: str, source: Source) -> tuple[Randomizer, ...
 
 def _user_stage(file: Path) -> None:
     """Refuse a stage with a problem, in the words of ``tailgate check``."""
+    from tailgate.stage.check.finding import as_typed
+
     problems = report_of(str(file), file.stat().st_mtime_ns).of("problem")
     if problems:
-        more = f"; 'tailgate check {file.name}' says {len(problems) - 1} more" if problems[1:] else ""
+        more = f"; 'tailgate check {as_typed(file)}' says {len(problems) - 1} more" if problems[1:] else ""
         raise UserError(f"{problems[0].sentence}{more}", file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
             raise UserError(f"no frame '{frame}' in this run{nearest(frame, known) if known else ''}", run)
         batch = db.execute("select verdict, codes from batches where round = ? and number = ?", (row["round"], row["batch"])).fetchone()
         objects = db.execute("select * from objects where frame = ? order by instance", (frame,)).fetchall()
+        pictured = bool(db.execute("select max(alone) from objects").fetchone()[0])
     sample, codes = json.loads(row["sample"]), [f"{code} ({code_words(code)})" for code in json.loads(row["codes"])] or ["none"]
     say(console, "[bold]{}[/bold]: {}: {}", frame, row["state"], STATES[row["state"]])
     say(console, "drawn for the cell '{}', attempt {}; conditions: {}", row["cell"], row["attempt"] + 1, _pairs(sample["conditions"]))
@@ -48,15 +50,23 @@ def explain_frame(run: Path, frame: str, console: Console) -> None:
         say(console, "dropped: {}", ", ".join(missing))
     judged = f"batch {row['batch']} of round {row['round']}: {batch['verdict']}"
     say(console, "frame verdict {}, codes: {}; {}", row["verdict"], ", ".join(codes), judged)
-    for name, value in sorted(json.loads(row["scores"]).items()):
-        say(console, "  deviation {}: {:+.2f} reference spreads", name, value)
+    if scores := json.loads(row["scores"]):
+        shown = ", ".join(f"{name} {value:+.2f}" for name, value in sorted(scores.items()))
+        say(console, "deviations from the reference's means, in its standard deviations: {}", shown)
     for o in objects:
         counted = f"counts for '{o['cell']}'" if o["counted"] else "not counted"
-        seen = f"{o['visible']} px, {o['lidar_hits']} returns, {o['occluded']:.0%} occluded"
-        say(console, "  object {} {} at {:.1f} m: {}; {}", o["instance"], o["class"], o["range"], seen, counted)
+        say(console, "  object {} {} at {:.1f} m: {}; {}", o["instance"], o["class"], o["range"], seen_of(o, pictured), counted)
     say(console, "settings drawn:")
     for address, value in sorted(sample["draws"].items()):
         say(console, "  {} = {}", address, f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def seen_of(row: Mapping[str, Any], pictured: bool) -> str:
+    """What sensors saw of an object, by its row of the ledger; ``pictured``: the run has a camera."""
+    returns, hidden = f"{row['lidar_hits']} returns", f"{row['occluded']:.0%} occluded"
+    if not pictured:
+        return f"{returns}, {hidden}"
+    return f"{row['visible']} px, {returns}, {hidden}" if row["alone"] else f"outside the image, {returns}"
 
 
 def randomizer_table() -> list[dict[str, Any]]:

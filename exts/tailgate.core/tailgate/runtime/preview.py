@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+from tailgate.config.load import Source
 from tailgate.runtime.backends import aside_of
 from tailgate.runtime.folder import check_writable, frame_folder
 from tailgate.runtime.run import initial_settings
@@ -23,9 +24,9 @@ def contact(options: RunOptions, out: Path, count: int) -> None:
         return [take async for take in takes(options, count)]
 
     check_writable(out, ".png")
-    shown = asyncio.run(taken())
+    shown, name = asyncio.run(taken()), Source(options.budget, options.overrides).data["name"]
     captions = [Caption(t.sample.cell, "off_target" if t.codes else "ok", [*t.codes, *(f"{n} dropped" for n in t.dropped())]) for t in shown]
-    contact_sheet([take.frames[0] for take in shown], out, f"{options.budget.stem}: preview", captions=captions)
+    contact_sheet([take.frames[0] for take in shown], out, f"{name}: preview", captions=captions)
 
 
 async def takes(options: RunOptions, count: int) -> AsyncIterator[Take]:

@@ -11,12 +11,14 @@ import numpy as np
 
 from tailgate.assets import cache_folder
 from tailgate.config.rig import DEFAULT_RIG, RIGS
-from tailgate.errors import UserError, Where
+from tailgate.errors import UserError, Where, placed
 from tailgate.stage.check import Finding, StageReport, check_stage
 
 if TYPE_CHECKING:
     from pxr import Usd
 
+    from tailgate.config.rig import ResolvedRig
+    from tailgate.config.scenario import Scenario
     from tailgate.randomize.scenario import OpenScenario
     from tailgate.runtime.stage_views import View
 
@@ -46,15 +48,20 @@ class StageRequest:
 
 
 def check(request: StageRequest) -> tuple[StageReport, View | None]:
-    """Findings on the stage and, with a scenario, on what it places there, with the rig's view of its first clip."""
+    """Findings on the stage and, with a scenario, on what it places there, with the rig's view of its first clip.
+
+    Raises:
+        UserError: there is no such scenario, rig or class, whatever the stage is like.
+    """
+    tried = _tried(request) if request.scenario else None
     report = check_stage(request.stage)
-    if not request.scenario:
+    if tried is None:
         return report, None
     if not report.ok:
-        words = "the scenario was not tried"
-        return report.joined([Finding("scenario", "note", words, "a stage without problems")]), None
+        words = "the scenario is tried once the stage has no problem"
+        return report.joined([Finding("scenario", "note", words)]), None
     try:
-        findings, view = _rehearse(request)
+        findings, view = _rehearse(request, *tried)
     except UserError as error:
         if error.where and error.where.file:
             raise
@@ -62,17 +69,26 @@ def check(request: StageRequest) -> tuple[StageReport, View | None]:
     return report.joined(findings), view
 
 
-def _rehearse(request: StageRequest) -> tuple[list[Finding], View | None]:
-    """Open the scenario on a stage beside the user's, draw clips and see what finds a place."""
-    from tailgate.config.budget import Budget
-    from tailgate.randomize.scenario import open_scenario
+def _tried(request: StageRequest) -> tuple[Scenario, ResolvedRig, tuple[str, ...]]:
+    """The scenario, rig and classes that a request names."""
+    from tailgate.randomize.slots import canonical_class
     from tailgate.runtime.spec import read_rig, read_scenario
-    from tailgate.stage.layers import beside
 
     here = (Path.cwd(),)
     scenario, _ = read_scenario(request.scenario, here, Where("--scenario"))
     rig = read_rig(request.rig or RIGS.get(scenario.name, DEFAULT_RIG), None, here, Where("--rig"))
-    classes = request.classes or tuple(scenario.distractors[:4]) or CLASSES
+    with placed(lambda _: Where("--classes")):
+        for name in request.classes:
+            canonical_class(name)
+    return scenario, rig, request.classes or tuple(scenario.distractors[:4]) or CLASSES
+
+
+def _rehearse(request: StageRequest, scenario: Scenario, rig: ResolvedRig, classes: tuple[str, ...]) -> tuple[list[Finding], View | None]:
+    """Open the scenario on a stage beside the user's, draw clips and see what finds a place."""
+    from tailgate.config.budget import Budget
+    from tailgate.randomize.scenario import open_scenario
+    from tailgate.stage.layers import beside
+
     scenario = scenario.model_copy(update={"base": "", "base_options": {}})
     cells = [{"class": name, "target": 1} for name in dict.fromkeys(classes)]
     budget = Budget.model_validate({"name": "check", "cells": cells, "scenarios": [{"file": scenario.name}], "rig": rig.name})

@@ -61,6 +61,26 @@ class View:
         return self.model.intrinsics.image_points(local)
 
 
+class Look:
+    """A stage that is read once for all pictures of it; what its session layer gets in between is seen. Call ``close`` when done."""
+
+    def __init__(self, stage: Usd.Stage):
+        from tailgate.render.raytrace import WarpBackend
+
+        self.stage, self._backend = stage, WarpBackend(samples=SAMPLES)
+        self._backend.open(stage, ResolvedRig("look", {}), {})
+
+    def shoot(self, model: CameraModel, T_world_camera: np.ndarray) -> Frame:
+        """One frame of one camera."""
+        self._backend.rig = ResolvedRig("look", {"camera": MountedSensor(model, "look", T_world_camera)})
+        self._backend.apply(Sample(FrameId("look", 0, 0)))
+        return asyncio.run(self._backend.capture())
+
+    def close(self) -> None:
+        """Release the stage."""
+        self._backend.close()
+
+
 def views(stage: Usd.Stage, report: StageReport, contexts: tuple[Context, ...]) -> list[View]:
     """The stage from above, and from its first camera that makes an image, else along a context, else from a corner.
 
@@ -77,7 +97,11 @@ def views(stage: Usd.Stage, report: StageReport, contexts: tuple[Context, ...]) 
     Sdf.CreatePrimInLayer(shown.GetSessionLayer(), ROOT).active = False
     if not report.facts["lights"]:
         _light(shown)
-    return [_from_above(shown, report.facts, contexts), _from_camera(shown, report.facts, contexts)]
+    look = Look(shown)
+    try:
+        return [_from_above(look, report.facts, contexts), _from_camera(look, report.facts, contexts)]
+    finally:
+        look.close()
 
 
 def _light(stage: Usd.Stage) -> None:
@@ -112,19 +136,6 @@ def _light_room(stage: Usd.Stage, low: np.ndarray, high: np.ndarray, height: flo
         lamp.CreateIntensityAttr(900.0)
 
 
-def _shoot(stage: Usd.Stage, model: CameraModel, T_world_camera: np.ndarray) -> Frame:
-    """One frame of one camera."""
-    from tailgate.render.raytrace import WarpBackend
-
-    backend = WarpBackend(samples=SAMPLES)
-    backend.open(stage, ResolvedRig("look", {"camera": MountedSensor(model, "look", T_world_camera)}), {})
-    try:
-        backend.apply(Sample(FrameId("look", 0, 0)))
-        return asyncio.run(backend.capture())
-    finally:
-        backend.close()
-
-
 def picture(frame: Frame) -> np.ndarray:
     """Colours of a frame's first camera, RGB uint8 [H, W, 3]."""
     camera = next(sensor for sensor in frame.sensors.values() if sensor.kind == "camera")
@@ -144,7 +155,7 @@ def region(facts: dict[str, Any], contexts: tuple[Context, ...]) -> tuple[np.nda
     return np.array([*(middle - half), low[2]]), np.array([*(middle + half), high[2]])
 
 
-def _from_above(stage: Usd.Stage, facts: dict[str, Any], contexts: tuple[Context, ...]) -> View:
+def _from_above(look: Look, facts: dict[str, Any], contexts: tuple[Context, ...]) -> View:
     low, high = region(facts, contexts)
     across, down = float(high[0] - low[0]), float(high[1] - low[1])
     columns = WHOLE if across > 1.01 * down else SIDE
@@ -158,12 +169,12 @@ def _from_above(stage: Usd.Stage, facts: dict[str, Any], contexts: tuple[Context
     shape = {"width": columns, "height": rows, "fx": focal, "fy": focal, "cx": (columns - 1) / 2, "cy": (rows - 1) / 2}
     model = CameraModel(**shape, near=1e-3 * across, far=10 * (height - low[2]) + 1)
     view = View("from above", np.zeros((0, 0, 3), np.uint8), model, T)
-    frame = _shoot(stage, model, T)
+    frame = look.shoot(model, T)
     cut = base + (CUT if contexts else max(CUT, 0.25 * (high[2] - base)))
     if base < high[2] and _roofed(frame, view, contexts, cut):
         model = model.model_copy(update={"near": height - cut})
-        _light_room(stage, low, high, cut)
-        frame = _shoot(stage, model, T)
+        _light_room(look.stage, low, high, cut)
+        frame = look.shoot(model, T)
     return replace(view, image=picture(frame), model=model)
 
 
@@ -178,26 +189,26 @@ def _roofed(frame: Frame, view: View, contexts: tuple[Context, ...], cut: float)
     return bool(len(seen) and (seen > cut).mean() > ROOFED)
 
 
-def _from_camera(stage: Usd.Stage, facts: dict[str, Any], contexts: tuple[Context, ...]) -> View:
+def _from_camera(look: Look, facts: dict[str, Any], contexts: tuple[Context, ...]) -> View:
     from tailgate.stage.cameras import read_camera
     from tailgate.stage.walk import Notes
 
     for path in facts["cameras"]:
         try:
-            model, T = read_camera(stage, path, WIDTH, Notes())
+            model, T = read_camera(look.stage, path, WIDTH, Notes())
         except UserError:
             continue
-        return View(f"camera {path}", picture(_shoot(stage, model.model_copy(update={"focus": None}), T)), model, T)
+        return View(f"camera {path}", picture(look.shoot(model.model_copy(update={"focus": None}), T)), model, T)
     path = next((c for kind in ("ego", "lane", "aisle", "sidewalk") for c in contexts if c.kind == kind and c.is_spline), None)
     model = CameraModel(width=WIDTH, height=SIDE * 3 // 4, fx=700, fy=700, cx=WIDTH / 2 - 0.5, cy=SIDE * 3 / 8 - 0.5, near=1e-3, far=1e6)
     if path is not None:
         at, heading = path.at(np.array([0.02 * path.length]))
         T = np.eye(4)
         T[:3, :3], T[:3, 3] = rotation((0.0, 4.0, float(heading[0]))), at[0] + [0, 0, EYE]
-        return View(f"along {path.path}", picture(_shoot(stage, model, T @ T_FORWARD_OPTICAL)), model, T @ T_FORWARD_OPTICAL)
+        return View(f"along {path.path}", picture(look.shoot(model, T @ T_FORWARD_OPTICAL)), model, T @ T_FORWARD_OPTICAL)
     low, high = region(facts, contexts)
     T = from_corner(low, np.minimum(high, np.array(facts["low_m"]) + np.array(facts["size_m"])), model)
-    return View("from a corner", picture(_shoot(stage, model, T)), model, T)
+    return View("from a corner", picture(look.shoot(model, T)), model, T)
 
 
 def from_corner(low: np.ndarray, high: np.ndarray, model: CameraModel) -> np.ndarray:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailgate.errors import close_file
+
 if TYPE_CHECKING:
     from pxr import Usd
 
@@ -21,7 +23,7 @@ SHAPES = (
     ),
     (
         rf"Cycle detected:\s*{SITE}.*?CANNOT (?P<arc>\w+)[^@]*@(?P<what>[^@]*)@(?:,@[^@]*@)*<(?P<target>[^>]*)>",
-        "its {arc} of {target} leads back to itself",
+        "its {arc} of {target}{other} leads back to itself",
     ),
     (
         r"Sublayer hierarchy with root layer @(?P<by>[^@]*)@ has cycles.*? layer @(?P<what>[^@]*)@(?P<prim>)",
@@ -79,11 +81,14 @@ def sentence(text: str) -> tuple[str, str]:
         found = re.match(shape, flat)
         if found:
             held = found.groupdict()
-            there = Path(held.get("what") or "").is_file()
-            for name in ("what", "by"):
-                held[name] = re.split(r"[/\\]", held.get(name) or "")[-1].partition(":SDF_FORMAT_ARGS")[0]
+            what, by = (Path((held.get(name) or "").partition(":SDF_FORMAT_ARGS")[0]) for name in ("what", "by"))
+            what = by.parent / what
+            there, missing = what.is_file(), close_file(what)
+            held["other"] = f" in {what.name}" if what != by else ""
+            held["what"] = what.relative_to(by.parent).as_posix() if by.name and what.is_relative_to(by.parent) else what.name
+            held["by"] = by.name
             held["arc"] = NOUNS.get(held.get("arc") or "", held.get("arc"))
-            held["why"] = reason(held.get("why") or "", there)
+            held["why"] = reason(held.get("why") or "", there) + missing
             return held["prim"] or "", words.format(**held)
     return "", flat.rstrip(".")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.errors import close_to
 from tailgate.stage.composition import composition_errors, hushed, unloaded
 from tailgate.stage.images import LUMINANCE, ImageStore
 from tailgate.stage.labels import get_label
@@ -164,6 +165,7 @@ class Extraction:
         self.out = StageArrays(images=images or ImageStore())
         self._material_rows: dict[object, int] = {}
         self._shared: dict[str, int] = {}
+        self._meant: dict[str, str] = {}
         self._away: dict[Usd.Prim, float] = {}
 
     @hushed()
@@ -189,12 +191,12 @@ class Extraction:
         """Say so where everything, or some of it, lies far from the origin."""
         away = min(self._away.values(), default=0.0)
         if away > FAR_OFF:
-            apart = f"positions there are {np.spacing(np.float32(away)):.2g} m apart and shadows come loose"
-            self.notes.add(f"stage: it lies {away / 1000:.0f} km from the origin, {apart}: move it there", "geometry")
+            apart = f"positions there are {np.spacing(np.float32(away)):.2g} m apart and shadows begin off what throws them"
+            self.notes.add(f"stage: it lies {away / 1000:.0f} km from the origin, {apart}: move it to the origin", "geometry")
             return
         for prim in (p for p, own in self._away.items() if own > FAR_OFF):
             words = f"it lies more than {FAR_OFF / 1000:g} km from the origin, where positions are {np.spacing(np.float32(FAR_OFF)):.1g} m apart"
-            self.notes.count(f"{words} and more, and shadows come loose", prim.GetPath(), "geometry")
+            self.notes.count(f"{words} and more, and shadows begin off what throws them", prim.GetPath(), "geometry")
 
     def _scatter(self, group: Scattered) -> None:
         """Add the copies of a point instancer's prototype."""
@@ -316,7 +318,14 @@ class Extraction:
                 rel = prim.GetRelationship(name)
                 missing = [path for path in rel.GetTargets() if not UsdShade.Material(self.stage.GetPrimAtPath(path))] if rel else []
                 if missing:
-                    self.notes.count(f"the material {missing[0]} that it is bound to is not there, its display colour is shown", part.GetPath())
+                    words = f"the material {missing[0]} that it is bound to is not there{self._near(str(missing[0]))}"
+                    self.notes.count(f"{words}, its display colour is shown", part.GetPath())
+
+    def _near(self, path: str) -> str:
+        """The material that a path may mean, for messages."""
+        if path not in self._meant:
+            self._meant[path] = close_to(path, (str(prim.GetPath()) for prim in self.stage.Traverse() if prim.GetTypeName() == "Material"))
+        return self._meant[path]
 
     def _material(self, part: Usd.Prim, data: MeshData) -> int:
         """Row of the material of a shape or subset, or of its display colour."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tailgate.errors import close_file
 from tailgate.stage.ies import read_profile
 from tailgate.stage.images import is_image
 from tailgate.stage.light_links import linked
@@ -40,7 +41,7 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
             notes.add(f"{where} lights that a PointInstancer copies are not honoured")
             continue
         if wrong := unfit(prim):
-            notes.add(f"{where} {wrong}; the light is not honoured")
+            notes.add(f"{where} {wrong}; the light is not honoured", "lights")
             continue
         if prim.GetTypeName() not in KINDS and not is_dome(prim):
             mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
@@ -64,7 +65,8 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
         if asset_of(prim, "shaping:ies:file"):
             notes.add(f"{where} inputs:shaping:ies:file is not honoured, it has no place to shine from")
     elif (profile := profile_file(prim)) and read_profile(*profile) is None:
-        notes.add(f"{where} inputs:shaping:ies:file must be a profile of type C by LM-63, and file {profile[0]} is not one; it shines without")
+        words = f"inputs:shaping:ies:file must be a profile of type C by LM-63, and file {profile[0]} is not one{close_file(profile[0])}"
+        notes.add(f"{where} {words}; it shines without", "lights")
     if prim.GetRelationship("light:filters").HasAuthoredTargets():
         notes.add(f"{where} light filters are not honoured")
     for name in ("intensity", "exposure", "color", "texture:file", *SIZES):
@@ -78,7 +80,7 @@ def check(prim: Usd.Prim, where: str, notes: Notes) -> None:
     if file and shape not in ("automatic", "latlong"):
         notes.add(f"{where} texture format {shape} is not shown, its colour is")
     elif file and not is_image(file):
-        notes.add(f"{where} texture must be a readable image, and file {file} is not one; its colour is shown")
+        notes.add(f"{where} texture must be a readable image, and file {file} is not one{close_file(file)}; its colour is shown", "lights")
     check_shadow(prim, where, notes)
     if not is_dome(prim) and prim.GetTypeName() != "DistantLight":
         check_shape(prim, where, notes)
@@ -106,7 +108,7 @@ def check_shape(prim: Usd.Prim, where: str, notes: Notes) -> None:
 
     kind, M = prim.GetTypeName(), pose_of(prim, UsdGeom.XformCache(moment(prim)))[:3, :3]
     if area_of(prim, M) <= 0 and not (kind == "SphereLight" and read(prim, "normalize", False)):
-        notes.add(f"{where} a light without an area emits nothing{' unless inputs:normalize is set' if kind == 'SphereLight' else ''}")
+        notes.add(f"{where} a light without an area emits nothing{' unless inputs:normalize is set' if kind == 'SphereLight' else ''}", "lights")
         return
     wide = np.linalg.norm(M, axis=0)[1 if kind == "CylinderLight" else 0 :]
     if kind in ("SphereLight", "CylinderLight") and np.ptp(wide) > 1e-3 * wide.max():

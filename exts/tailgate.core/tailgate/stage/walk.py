@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tailgate.errors import close_to
+from tailgate.errors import close_to, nearest
 from tailgate.stage.composition import hushed
 from tailgate.stage.layers import ROOT
 from tailgate.stage.moment import moment
@@ -20,6 +20,9 @@ from tailgate.turns import breathe
 
 if TYPE_CHECKING:
     from pxr import Usd, UsdGeom
+
+NAMED = 5
+"""So many prims that share a flaw are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ def moves(prim: Usd.Prim) -> bool:
     )
 
 
+def listed(paths: Sequence[str]) -> str:
+    """Paths for a sentence, in their order: all of a few, else the first and how many more there are."""
+    return ", ".join(paths) if len(paths) <= NAMED else f"{paths[0]} and {len(paths) - 1:,} more"
+
+
 class Notes:
     """What cannot be honoured: sentences about one prim, and tallies of flaws that many prims may share; each under a topic of ``stage.check``."""
 
@@ -87,10 +95,10 @@ class Notes:
         self._tally[topic, flaw].add(str(path))
 
     def about(self, topic: str) -> list[str]:
-        """Lines of one topic, a tally as one line that names the first prim."""
+        """Lines of one topic, a tally as one line."""
         lines = [line for line, own in self._lines.items() if own == topic]
         tallies = ((flaw, sorted(paths)) for (own, flaw), paths in self._tally.items() if own == topic)
-        return sorted([*lines, *(f"prim {paths[0]}{f' and {len(paths) - 1:,} more' * (len(paths) > 1)}: {flaw}" for flaw, paths in tallies)])
+        return sorted([*lines, *(f"prim{'s' * (len(paths) > 1)} {listed(paths)}: {flaw}" for flaw, paths in tallies)])
 
     def sorted(self) -> list[str]:
         """All lines."""
@@ -221,7 +229,7 @@ class Walk:
         """Name what else of a prim is passed over: units of referenced layers, variants that are none, skinning, draw modes."""
         if prim.HasAuthoredReferences() or prim.HasAuthoredPayloads():
             self._check_units(prim)
-        if prim.HasVariantSets():
+        if prim.HasAuthoredMetadata("variantSelection"):
             self._check_variants(prim)
         if "SkelBindingAPI" in prim.GetAppliedSchemas() and prim.GetTypeName() == "Mesh":
             self.notes.count("skinned meshes are shown as modelled, without their skeleton's pose", prim.GetPath())
@@ -232,12 +240,16 @@ class Walk:
             self.notes.count("draw modes are not honoured, the full shape is shown", prim.GetPath())
 
     def _check_variants(self, prim: Usd.Prim) -> None:
-        """Name selections of variants that a prim does not have: USD composes none of them, without a word."""
-        for name in prim.GetVariantSets().GetNames():
-            variants = prim.GetVariantSet(name)
-            chosen, known = variants.GetVariantSelection(), variants.GetVariantNames()
+        """Name selections of variants, or of sets of them, that a prim does not have: USD composes none of them, without a word."""
+        held = prim.GetVariantSets()
+        for name, chosen in sorted((prim.GetMetadata("variantSelection") or {}).items()):
+            known = held.GetVariantSet(name).GetVariantNames() if held.HasVariantSet(name) else []
+            if not held.HasVariantSet(name):
+                words = f"it selects {name} = {chosen}, and has no variant set {name}{nearest(name, held.GetNames())}; none is shown"
+            else:
+                words = f"its variant {name} must be one of {', '.join(known)}, got {chosen}{close_to(chosen, known)}; none is shown"
             if chosen and chosen not in known:
-                self.notes.count(f"its variant {name} must be one of {', '.join(known)}, got {chosen}; none is shown", prim.GetPath(), "geometry")
+                self.notes.count(words, prim.GetPath(), "geometry")
 
     def _check_units(self, prim: Usd.Prim) -> None:
         """Name layers brought in by a reference or payload whose unit or up axis differs from the stage's: USD converts neither."""

@@ -224,7 +224,8 @@ def shortage(material: Material) -> str:
     for crops, words in ((material.reference, "the reference holds"), (material.real, "of other classes the reference holds")):
         groups = len({c.group for c in crops})
         if len(crops) < MIN_REFERENCE or groups < MIN_GROUPS:
-            return f"{words} {len(crops)} crops of {groups} groups; {MIN_REFERENCE} crops of {MIN_GROUPS} groups are needed"
+            held = f"{len(crops)} crop{'s' * (len(crops) != 1)} of {groups} group{'s' * (groups != 1)}"
+            return f"{words} {held}; {MIN_REFERENCE} crops of {MIN_GROUPS} groups are needed"
     return ""
 
 

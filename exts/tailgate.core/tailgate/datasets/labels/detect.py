@@ -12,7 +12,7 @@ from tailgate.datasets.labels.csv import read_csv
 from tailgate.datasets.labels.kitti import is_kitti_line, read_kitti
 from tailgate.datasets.labels.nuscenes import TABLES, read_mmdet3d, read_nuscenes
 from tailgate.datasets.labels.table import LabelTable
-from tailgate.errors import UserError, Where, nearest
+from tailgate.errors import UserError, Where, close_file
 
 FORMATS = (
     "COCO json, KITTI label_2 or tracking txt (file or folder), nuScenes tables (folder), mmdetection3d info json, "
@@ -34,8 +34,7 @@ def read_labels(path: str | Path) -> LabelTable:
     if path.is_dir():
         return _read_folder(path)
     if not path.is_file():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise UserError(f"label file not found{nearest(path.name, beside)}", path)
+        raise UserError(f"label file not found{close_file(path)}", path)
     try:
         return _read_file(path)
     except PermissionError:

@@ -67,7 +67,6 @@ def facts_of(survey: Any) -> dict[str, Any]:
     from tailgate.stage.check.content import shining
     from tailgate.stage.check.contexts import describe
     from tailgate.stage.check.ground import likely_floor
-    from tailgate.stage.labels import stage_labels
 
     low, high = survey.bounds
     floor = likely_floor(survey)
@@ -79,7 +78,7 @@ def facts_of(survey: Any) -> dict[str, Any]:
         "shapes": len(survey.shapes),
         "triangles": sum(s.triangles for s in survey.shapes),
         "triangles_shown": sum(s.triangles * s.copies for s in survey.shapes),
-        "classes": stage_labels(survey.stage, "class"),
+        "classes": survey.classes,
         "contexts": [describe(c) for c in survey.contexts],
         "cameras": stage_cameras(survey.stage),
         "floor": {"path": floor.path, "height_m": round(floor.height, 3)} if floor else None,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailgate.errors import UserError
+from tailgate.errors import UserError, close_file
 from tailgate.stage.cameras import read_camera, stage_cameras
 from tailgate.stage.check.finding import Finding
 from tailgate.stage.composition import UNREADABLE, composition_errors, unloaded
@@ -36,7 +37,7 @@ def check_composition(stage: Usd.Stage) -> list[Finding]:
             out.append(Finding("composition", "problem", words, expected, "mend the path, or remove the arc or deactivate the prim", path))
     if left_out := unloaded(stage):
         words = "its payload is not loaded"
-        out.append(Finding("composition", "warning", words, expected, "load it, or unload it on purpose", left_out[0], len(left_out) - 1))
+        out.append(Finding("composition", "warning", words, expected, "load it, or unload it on purpose", left_out[0], tuple(left_out[1:])))
     return out
 
 
@@ -50,7 +51,8 @@ def check_geometry(survey: Survey) -> list[Finding]:
     if flat:
         worst = max(flat, key=lambda s: s.flat)
         words = f"{worst.flat:,} of {worst.triangles:,} triangles have no area"
-        found.append(Finding("geometry", "note", words, "they are not seen", prim=worst.path, more=len(flat) - 1))
+        others = tuple(s.path for s in flat if s is not worst)
+        found.append(Finding("geometry", "note", words, "they are not seen", prim=worst.path, others=others))
     read_once = sum(s.triangles for s in survey.shapes)
     if read_once > MANY:
         words = f"{read_once / 1e6:.1f} million triangles"
@@ -67,9 +69,10 @@ def check_textures(survey: Survey) -> list[Finding]:
             if survey.arrays.images.get(texture.path) is None:
                 missing[texture.path or "without a name"].append(reader.path)
     expected, mend = "magenta or its fallback is shown", "mend the path"
+    folder = Path(survey.stage.GetRootLayer().realPath or Path.cwd() / "stage").parent
     return [
-        Finding("textures", "warning", f"image {file} cannot be read", expected, mend, min(users), len(set(users)) - 1)
-        for file, users in sorted(missing.items())
+        Finding("textures", "warning", f"image {file} cannot be read{close_file(folder / file)}", expected, mend, first, tuple(others))
+        for file, (first, *others) in sorted((file, sorted(set(users))) for file, users in missing.items())
     ]
 
 
@@ -77,7 +80,10 @@ def check_lights(survey: Survey) -> list[Finding]:
     """Whether the stage is lit, and lights that emit nothing."""
     notes = Notes()
     lights = light_prims(survey.stage, notes)
-    found = [Finding("lights", "note", line) for line in notes.sorted()]
+    found = [
+        *(Finding("lights", "warning", line) for line in notes.about("lights")),
+        *(Finding("lights", "note", line) for line in notes.about("renderer")),
+    ]
     for prim in (p for p in lights if not emission(p).any()):
         found.append(Finding("lights", "warning", "the light has no intensity or a black colour", "it emits nothing", prim=str(prim.GetPath())))
     shine = shining(survey)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tailgate.errors import UserError
 from tailgate.stage.check.finding import Finding, mark
 from tailgate.stage.check.ground import likely_floor, title
 from tailgate.stage.contexts import CONTEXT_KINDS, WIDTH, Context
+from tailgate.stage.labels import get_label
+from tailgate.stage.marks import mark_context
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -24,22 +30,51 @@ STEEP = 0.35
 RIG_PATHS = ("ego", "lane", "aisle")
 """Kinds that carry a rig that drives."""
 
+KIND_OF = {
+    **dict.fromkeys(("road", "street", "lane", "driveway", "carriageway"), "lane"),
+    **dict.fromkeys(("sidewalk", "footpath", "footway", "walkway"), "sidewalk"),
+    **dict.fromkeys(("crosswalk", "zebra_crossing"), "crosswalk"),
+    **dict.fromkeys(("parking", "parking_space", "parking_lot"), "parking"),
+    "aisle": "aisle",
+}
+"""Kind of context by a mesh's label."""
+PROPOSED = 4
+"""So many marks are proposed at most."""
 
-def none_found(stage: Usd.Stage, floor: str = "") -> Finding:
-    """What a run says of a base scene without contexts; ``floor``: path of a mesh that could become one."""
-    kinds = ", ".join(CONTEXT_KINDS)
+
+def none_found(stage: Usd.Stage, marks: Sequence[str] = ("/PATH/TO/CURVE=lane",)) -> Finding:
+    """What a run says of a base scene without contexts; ``marks``: prims that could become some, and of what kind."""
+    kinds, options = ", ".join(CONTEXT_KINDS), " ".join(f"--context {one}" for one in marks)
     return Finding(
         "contexts", "problem", "the stage has no context, so objects have no place to stand", f"at least one curve or mesh must be marked ({kinds})",
-        f"mark one with: {mark(stage, f'--context {floor}=surface' if floor else '--context /PATH/TO/CURVE=lane')}",
+        f"mark {'some' if marks[1:] else 'one'} with: {mark(stage, options)}",
     )  # fmt: skip
+
+
+def proposed(survey: Survey) -> list[str]:
+    """What could be marked, as ``--context`` takes it: meshes whose labels say what they are, the largest first, else what looks like the ground."""
+    from pxr import Sdf
+
+    marks: list[str] = []
+    for shape in sorted(survey.together, key=lambda s: -s.level):
+        prim = survey.stage.GetPrimAtPath(shape.path)
+        kind = KIND_OF.get(re.sub(r"[\s.\-]+", "_", (get_label(prim, "class") or "").strip().lower()))
+        if len(marks) == PROPOSED:
+            break
+        if kind and shape.level > 0:
+            with suppress(UserError):
+                mark_context(survey.stage, shape.path, kind, Sdf.Layer.CreateAnonymous())
+                marks.append(f"{shape.path}={kind}")
+    floor = likely_floor(survey)
+    return marks or ([f"{floor.path}=surface"] if floor else [])
 
 
 def check_contexts(survey: Survey) -> list[Finding]:
     """Findings on the contexts themselves; what they stand on is ``ground``'s."""
     stage, contexts = survey.stage, survey.contexts
     if not contexts:
-        floor = likely_floor(survey)
-        return [none_found(stage, floor.path if floor else "")]
+        marks = proposed(survey)
+        return [none_found(stage, marks) if marks else none_found(stage)]
     found = []
     if all(c.kind == "ego" for c in contexts):
         words = "the only context is the rig's own path"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from tailgate.stage.walk import listed
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -24,7 +28,7 @@ class Finding:
         expected: what a run needs, a clause; "" where that is plain.
         mend: what to do about it; "" where nothing need be done.
         prim: path of the prim it is about, "" for the stage.
-        more: further prims it is about as well.
+        others: further prims it is about as well.
     """
 
     topic: str
@@ -33,14 +37,17 @@ class Finding:
     expected: str = ""
     mend: str = ""
     prim: str = ""
-    more: int = 0
+    others: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The prims it is about and a colon, "" for the stage."""
+        return f"{listed((self.prim, *self.others))}: " if self.prim else ""
 
     @property
     def sentence(self) -> str:
         """All of it in one sentence, as ``check`` and ``generate`` say it."""
-        others = f" and {self.more:,} more" if self.more else ""
-        where = f"{self.prim}{others}: " if self.prim else ""
-        return f"{where}{self.found}{f'; {self.expected}' * bool(self.expected)}{f' ({self.mend})' * bool(self.mend)}"
+        return f"{self.where}{self.found}{f'; {self.expected}' * bool(self.expected)}{f' ({self.mend})' * bool(self.mend)}"
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,8 @@ class StageReport:
     def verdict(self) -> str:
         """One sentence for people."""
         problems, warnings = len(self.of("problem")), len(self.of("warning"))
-        counted = [f"{n} {word}{'s' * (n > 1)}" for n, word in ((problems, "problem"), (warnings, "warning")) if n]
-        return f"{'ready' if self.ok else 'not ready'}: {' and '.join(counted) or 'nothing to mend'}"
+        mended = [counted(n, word) for n, word in ((problems, "problem"), (warnings, "warning")) if n]
+        return f"{'ready' if self.ok else 'not ready'}: {' and '.join(mended) or 'nothing to mend'}"
 
     def joined(self, more: list[Finding]) -> StageReport:
         """The same report with further findings."""
@@ -83,6 +90,16 @@ class StageReport:
         return {"stage": self.stage, "ok": self.ok, "verdict": self.verdict, "facts": self.facts, "findings": findings}
 
 
+def figure(value: float) -> str:
+    """A number for people: three digits, or a whole one with its thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
+def counted(count: int, word: str) -> str:
+    """A number of things: «1 shape», «1,200 shapes»."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
 def in_order(findings: list[Finding]) -> list[Finding]:
     """By severity, then topic, then prim."""
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), TOPICS.index(f.topic), f.prim, f.found))
@@ -91,4 +108,10 @@ def in_order(findings: list[Finding]) -> list[Finding]:
 def mark(stage: Usd.Stage, what: str) -> str:
     """The command that mends a stage by an overlay."""
     layer = stage.GetRootLayer()
-    return f"tailgate mark {'STAGE' if layer.anonymous else layer.GetDisplayName()} {what} -o NEW.usda"
+    return f"tailgate mark {'STAGE' if layer.anonymous else as_typed(layer.realPath or layer.identifier)} {what} -o NEW.usda"
+
+
+def as_typed(file: str | Path) -> str:
+    """A file as a command line takes it: as seen from the working folder where it lies in there, quoted where it must be."""
+    here = Path.cwd()
+    return shlex.quote(str(Path(file).relative_to(here) if Path(file).is_relative_to(here) else file))

@@ -8,7 +8,7 @@ import numpy as np
 
 from tailgate.geometry.queries import inside_solids
 from tailgate.rng import rng
-from tailgate.stage.check.finding import Finding
+from tailgate.stage.check.finding import Finding, figure
 from tailgate.stage.contexts import GROUND_SEARCH, Context
 from tailgate.turns import breathe
 
@@ -135,18 +135,18 @@ def suggestions(survey: Survey) -> list[Finding]:
     """The shape that looks most like a floor, as what a context could be made of; without one the stage looks like an asset."""
     floor = likely_floor(survey)
     if floor is not None:
-        words = f"this looks like the ground: {floor.level:.3g} m² that face up at a height of {round(floor.height, 2) + 0.0:.2f} m"
+        words = f"this looks like the ground: {figure(floor.level)} m² that face up at a height of {round(floor.height, 2) + 0.0:.2f} m"
         return [Finding("ground", "note", words, prim=floor.path)]
     words = "nothing in the stage is wide, low and level"
-    file = survey.stage.GetRootLayer().GetDisplayName() or "FILE"
+    file = survey.stage.GetRootLayer().realPath or "FILE"
     mend = f"if it is a model rather than a scene, use it for a class of a budget: ontology: {{CLASS: {{asset: CLASS, usd: {file}}}}}"
     return [Finding("ground", "warning", words, "objects need something to stand on", mend)]
 
 
 def likely_floor(survey: Survey) -> Shape | None:
     """The lowest of the shapes that face up on at least a third of the largest such area; None if it is narrow or high up, as of a model."""
-    most = max((s.level for s in survey.shapes), default=0.0)
-    floor = min((s for s in survey.shapes if s.level > 0 and s.level >= most / 3), key=lambda s: s.height, default=None)
+    most = max((s.level for s in survey.together), default=0.0)
+    floor = min((s for s in survey.together if s.level > 0 and s.level >= most / 3), key=lambda s: s.height, default=None)
     low, high = survey.bounds
     wide = floor is not None and floor.level >= WIDE * float(np.prod((high - low)[:2]))
     near = max(LOW * (high[2] - low[2]), RELIEF * float(np.max((high - low)[:2])))

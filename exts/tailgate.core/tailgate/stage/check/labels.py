@@ -29,8 +29,8 @@ def check_labels(survey: Survey) -> list[Finding]:
         for flaw in prim_flaws(prim, labels, older):
             flaws[flaw].append(str(prim.GetPath()))
     found = [
-        Finding("labels", severity, words, expected, mend, min(paths), len(paths) - 1)
-        for (severity, words, expected, mend), paths in sorted(flaws.items())
+        Finding("labels", severity, words, expected, mend, first, tuple(others))
+        for (severity, words, expected, mend), (first, *others) in sorted((flaw, sorted(paths)) for flaw, paths in flaws.items())
     ]
     return [*found, *share(survey, seen, old)]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tailgate.stage.contexts import LEVEL, Context
-from tailgate.stage.extract import Extraction
+from tailgate.stage.extract import FAR_OFF, Extraction
 from tailgate.stage.labels import stage_labels
 from tailgate.turns import breathe
 
@@ -53,13 +53,20 @@ class Survey:
     Args:
         stage: composed stage; it is only read.
         contexts: its contexts.
+
+    Attributes:
+        shapes: what is shown.
+        classes: of what is shown, sorted.
     """
 
     def __init__(self, stage: Usd.Stage, contexts: tuple[Context, ...]):
         self.stage, self.contexts = stage, contexts
-        extraction = Extraction(stage, {label: k + 1 for k, label in enumerate(stage_labels(stage, "class"))})
+        labels = stage_labels(stage, "class")
+        extraction = Extraction(stage, {label: k + 1 for k, label in enumerate(labels)})
         self.arrays: StageArrays = extraction.run()
         self.notes, self.time = extraction.notes, extraction.walk.time
+        self._slots = np.array(self.arrays.slots, np.int64).reshape(-1, 4)
+        self.classes = [label for k, label in enumerate(labels) if (self._slots[:, 1] == k + 1).any()]
         self._copies: dict[int, list[int]] = {}
         for i, (slot, mover) in enumerate(zip(self.arrays.instance_slot, self.arrays.instance_mover, strict=True)):
             if mover < 0:
@@ -74,11 +81,23 @@ class Survey:
         return scene_of(self.arrays)
 
     @cached_property
+    def together(self) -> list[Shape]:
+        """Shapes no further than ``FAR_OFF`` from where most of them are: one that lies astray tells nothing of the scene. The origin is counted as a
+        shape, so that of two the nearer one stays."""
+        if not self.shapes:
+            return []
+        low, high = (np.stack([getattr(s, name) for s in self.shapes]) for name in ("low", "high"))
+        middle = np.median([*(low + high) / 2, np.zeros(3)], axis=0)
+        middle = (low + high)[np.argmin(np.linalg.norm((low + high) / 2 - middle, axis=1))] / 2
+        away = np.linalg.norm(np.clip(middle, low, high) - middle, axis=1)
+        return [shape for shape, own in zip(self.shapes, away, strict=True) if own <= FAR_OFF]
+
+    @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Corners of all that is shown [m], two float64 [3]; zeros for an empty stage."""
+        """Corners of the shapes that lie together [m], two float64 [3]; zeros for an empty stage."""
         if not self.shapes:
             return np.zeros(3), np.zeros(3)
-        return np.min([s.low for s in self.shapes], 0), np.max([s.high for s in self.shapes], 0)
+        return np.min([s.low for s in self.together], 0), np.max([s.high for s in self.together], 0)
 
     def below(self, path: str) -> list[Shape]:
         """Shapes at and below a prim."""
@@ -100,7 +119,7 @@ class Survey:
         normal = 0.5 * np.cross(b - a, c - a)
         area = np.linalg.norm(normal, axis=1)
         up = normal[:, 2] >= LEVEL * np.maximum(area, 1e-30)
-        slots = np.array(self.arrays.slots)[self.arrays.instance_slot[copies[0]] + prototype.face_slot[faces]]
+        slots = self._slots[self.arrays.instance_slot[copies[0]] + prototype.face_slot[faces]]
         level = normal[up, 2]
         return Shape(
             path=str(span.prim.GetPath()),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tailgate.assets.library import ASSET_CLASSES
-from tailgate.stage.check.finding import Finding, mark
+from tailgate.stage.check.finding import Finding, figure, mark
 from tailgate.stage.labels import direct_labels
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ HEIGHTS: dict[str, tuple[float, float]] = {
     "rack": (0.8, 14.0), "forklift": (1.8, 4.0), "teapot": (0.08, 0.35), "wheel": (0.15, 2.0), "tree": (1.5, 40.0), "building": (2.5, 400.0),
     "street_light": (3.0, 15.0), "traffic_light": (0.6, 8.0), "fire_hydrant": (0.4, 1.3), "parking_meter": (0.9, 2.0), "ambulance": (1.6, 3.5),
     "tractor": (1.5, 4.0), "train": (2.5, 6.0), "fence": (0.5, 4.0), "pillar": (1.5, 15.0), "keyboard": (0.005, 0.08), "laptop": (0.01, 0.4),
+    "crate": (0.1, 1.5),
 }  # fmt: skip
 """Lowest and highest plausible height of a class [m]: those of the asset library, and of furniture, vehicles and buildings by common standards."""
 TELLING = {
@@ -64,7 +66,7 @@ def metres(length: float) -> str:
     """A length in the unit that reads best."""
     for unit, size in (("km", 1e3), ("m", 1.0), ("cm", 1e-2), ("mm", 1e-3)):
         if length >= size:
-            return f"{length / size:.3g} {unit}"
+            return f"{figure(length / size)} {unit}"
     return f"{length * 1e3:.2g} mm"
 
 
@@ -74,16 +76,30 @@ def check_units(survey: Survey) -> list[Finding]:
 
     declared = float(UsdGeom.GetStageMetersPerUnit(survey.stage))
     found = [Finding("units", "warning", line, mend=RESOLVE) for line in survey.notes.about("units")]
-    if not survey.stage.HasAuthoredMetadata("metersPerUnit"):
-        found.append(Finding("units", "note", f"the stage declares no metersPerUnit, USD takes {declared:g}", mend="declare it"))
     things = known_things(survey)
+    if not survey.stage.HasAuthoredMetadata("metersPerUnit"):
+        found.append(undeclared(survey, declared, things))
     guess = likely_unit(things, declared)
     if guess is not None:
         return [*found, wrong_unit(survey.stage, things, declared, guess)]
+    odd: dict[str, list[Thing]] = defaultdict(list)
     for thing in (t for t in things if not t.fits(1.0) and t.labelled):
-        words = f"a {thing.known.replace('_', ' ')} {metres(thing.height)} high"
-        found.append(Finding("units", "warning", words, plausible(thing), "check its scale or its label", thing.path))
+        odd[f"a {thing.known.replace('_', ' ')} {metres(thing.height)} high"].append(thing)
+    for words, (thing, *others) in odd.items():
+        mend = f"check {'their scales or labels' if others else 'its scale or its label'}"
+        found.append(Finding("units", "warning", words, plausible(thing), mend, thing.path, tuple(t.path for t in others)))
     return [*found, *whole_scene(survey, declared, things)]
+
+
+def undeclared(survey: Survey, declared: float, things: list[Thing]) -> Finding:
+    """A stage that leaves its unit to USD: a warning that says what it would be in metres, but where its size or things of known size tell more."""
+    told = bool(whole_scene(survey, declared, things)) or any(t.fits(1.0) for t in things)
+    words = f"the stage declares no metersPerUnit, and USD takes {declared:g}"
+    if survey.shapes and not told:
+        length = float(np.max(survey.bounds[1] - survey.bounds[0]))
+        words += f", which makes it {metres(length)} long; in metres it would be {metres(length / declared)}"
+    mend = f"declare the unit it was modelled in with: {mark(survey.stage, '--meters-per-unit UNIT')}"
+    return Finding("units", "note" if told else "warning", words, mend=mend)
 
 
 RESOLVE = "give the prim a scale and a rotation that convert, and name the ops unitsResolve so that this is known to be meant"
