@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tailgate.calibrate.sectors import WITHHELD
 from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.quantile import student_t
@@ -84,7 +85,8 @@ def _without(frame: Recorded, turn: int) -> Recorded:
     scans = {}
     for name, scan in frame.scans.items():
         unseen = sector_of(np.asarray(scan.channel("azimuth"))) * PARTS // SECTORS == turn
-        scans[name] = replace(scan, channels={**scan.channels, "range": np.where(unseen[..., None], 0.0, scan.channel("range")).astype(np.float32)})
+        left = np.where(unseen[..., None], 0.0, scan.channel("range")).astype(np.float32)
+        scans[name] = replace(scan, channels={**scan.channels, "range": left, WITHHELD: unseen})
     return replace(frame, scans=scans)
 
 
