@@ -64,6 +64,16 @@ def test_a_synthetic_scan_survives_its_point_list():
     assert gaps["hole_rate"] < 0.002 and gaps["range_noise"] < 5e-4 and gaps["intensity"] < 0.002
 
 
+@pytest.mark.parametrize("kept", [0.7, 0.5, 0.4, 0.3, 0.2])
+def test_columns_of_a_thinned_sweep_are_those_of_its_device(kept):
+    """Each return stays by chance, as in thinned sets, fog or a room that a short-range device looks out of."""
+    draw = np.random.default_rng(3)
+    ring, column = np.nonzero(draw.random((16, 1085)) < kept)
+    azimuth = (column + 0.3 + draw.normal(0.0, 0.02, len(column))) * 360.0 / 1085
+    grid = recover_grid(ring, azimuth, np.full(len(ring), 10.0))
+    assert grid.columns == 1085 and grid.unplaced == 0 and np.array_equal(grid.column, column)
+
+
 def test_lasers_aside_of_the_head_are_put_in_one_column():
     firing = np.tile(np.arange(400), 4)
     ring = np.repeat(np.arange(4), 400)

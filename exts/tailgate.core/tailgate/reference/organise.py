@@ -22,6 +22,9 @@ _LOCKED = 0.8
 """Mean resultant length above which a ring's azimuths count as encoder ticks."""
 _SAME_STEP = 0.2
 """Gaps that differ from the median one by less than this share are one firing wide."""
+_SHORT, _FEWEST_GAPS, _UNLOCKED, _MOST_PARTS = 3.0, 200, 0.5, 10
+"""Gaps shorter than so many median ones tell of how many firings that one is, from so many gaps on; mean of their cosines at which it is one, and the
+most firings it may be."""
 _APART = 0.1
 """Returns of one beam closer than this share of a column come from one firing."""
 _REANCHOR_DEG = 4.0
@@ -69,7 +72,7 @@ def recover_grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) 
     per_tick = 360.0 / ENCODER_TICKS
     encoded = ticks is not None
     if ticks is None:
-        per_tick = _firing_step([azimuth[m] for m in members])
+        per_tick = _thinned_step([azimuth[m] for m in members])
         ticks = azimuth / per_tick
     step = _mean_step([ticks[m] for m in members]) if encoded else 1.0
     columns = max(1, round(360.0 / (per_tick * step)))
@@ -109,12 +112,29 @@ def _encoder_ticks(members: list[np.ndarray], azimuth: np.ndarray, horizontal: n
 
 def _firing_step(azimuths: list[np.ndarray]) -> float:
     """Angle between firings [deg]: the mean of the gaps around the median one, which missing returns cannot move while most neighbours are there."""
-    gaps = np.concatenate([np.diff(np.sort(a)) for a in azimuths if len(a) > 1] or [np.array([0.2])])
-    gaps = gaps[gaps > 1e-3]
-    if not len(gaps):
-        return 0.2
+    gaps = _gaps(azimuths)
     typical = np.sort(gaps)[(len(gaps) - 1) // 2]
     return float(np.mean(gaps[np.abs(gaps - typical) <= _SAME_STEP * typical]))
+
+
+def _thinned_step(azimuths: list[np.ndarray]) -> float:
+    """The same of a sweep that may have been thinned: where most neighbours are missing, the median gap is several firings wide and others are no
+    multiples of it. The step is then the largest whole part of it of which they are."""
+    gaps = _gaps(azimuths)
+    typical = np.sort(gaps)[(len(gaps) - 1) // 2]
+    short = gaps[gaps < _SHORT * typical]
+    locked = [float(np.cos(2 * np.pi * n * short / typical).mean()) for n in range(1, _MOST_PARTS + 1)]
+    parts = next((n for n, lock in enumerate(locked, start=1) if lock > _LOCKED), 1)
+    if len(short) < _FEWEST_GAPS or locked[0] > _UNLOCKED or parts == 1:
+        return _firing_step(azimuths)
+    return float(short.sum() / np.rint(short * parts / typical).sum())
+
+
+def _gaps(azimuths: list[np.ndarray]) -> np.ndarray:
+    """Angles between neighbouring returns of a ring [deg], of all rings; one of 0.2 where there are none."""
+    gaps = np.concatenate([np.diff(np.sort(a)) for a in azimuths if len(a) > 1] or [np.zeros(0)])
+    gaps = gaps[gaps > 1e-3]
+    return gaps if len(gaps) else np.array([0.2])
 
 
 def _mean_step(ticks: list[np.ndarray]) -> float:
