@@ -2,13 +2,13 @@
 
 Fields are found by name: x, y, z, and, where they are there, intensity, ring, label and instance. An organised PCD (HEIGHT > 1) keeps its rows as
 beams; an unorganised cloud is organised by its ring, or by elevation (``tailgate.reference.points``). A cloud must be one sweep in the sensor's
-frame: a survey far from its origin is shifted, and its distances mean something only from where the sensor stood (option ``origin``).
+frame, or with its rings in a vehicle's: a survey far from its origin is shifted, and its distances mean something only from where the sensor stood (option ``origin``).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tailgate.config.load import Model, validate
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, FrameId
 from tailgate.reference.boxes import objects_of
+from tailgate.reference.mounting import in_own_frame
 from tailgate.reference.points import (
     FARTHEST,
     NEAREST,
@@ -155,8 +156,10 @@ def cloud_channels(cloud: Cloud, options: CloudOptions, path: Path) -> tuple[dic
     if cloud.rows > 1:
         return _organised(cloud.rows, Returns(xyz, intensity, None, extra), path)
     ring = cloud.find("ring")
-    held = Returns(xyz, intensity, None if ring is None else _whole(ring, "ring", path), extra)
-    return sweep_channels(held, beams_of_model(options.model, options.beams), path)
+    ring = None if ring is None else _whole(ring, "ring", path)
+    own, moved = in_own_frame(xyz, ring)
+    channels, placing = sweep_channels(Returns(own, intensity, ring, extra), beams_of_model(options.model, options.beams), path)
+    return channels, replace(placing, moved=moved)
 
 
 def _organised(rows: int, returns: Returns, path: Path) -> tuple[dict[str, np.ndarray], Placing]:

@@ -44,6 +44,7 @@ An RGB-D camera::
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ from tailgate.reference.av2 import read_npz
 from tailgate.reference.boxes import label_returns, objects_of
 from tailgate.reference.files import read_array
 from tailgate.reference.mosd import pixel_objects, pixel_view
+from tailgate.reference.mounting import in_own_frame
 from tailgate.reference.points import (
     FARTHEST,
     PLACED,
@@ -286,7 +288,9 @@ def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.
         extra["time_offset"] = np.rint(np.nan_to_num(arrays.scaled(points.time, count)) * _SECOND_NS).astype(np.int32)
     ring = None if points.ring is None else arrays.shaped(points.ring, count).astype(np.int64)
     beams = beams_of_model(points.model, points.beams)
-    return sweep_channels(Returns(xyz, intensity, ring, extra), beams, arrays.path)
+    own, moved = (xyz, "") if points.boxes else in_own_frame(xyz, ring)
+    channels, placing = sweep_channels(Returns(own, intensity, ring, extra), beams, arrays.path)
+    return channels, replace(placing, moved=moved)
 
 
 def _image_channels(arrays: Arrays, what: RgbdImages) -> tuple[dict[str, np.ndarray], Intrinsics]:

@@ -17,10 +17,9 @@ from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.reference.boxes import lidar_view
+from tailgate.reference.mounting import NEAREST, from_highest
 from tailgate.reference.organise import Grid, fill_directions, organise, place, recover_grid, use_free_columns
 
-NEAREST = 0.05
-"""A return closer than this to the sensor [m] is a filler for "no return"."""
 FARTHEST = 5000.0
 """No terrestrial LiDAR reaches farther [m]: larger coordinates are not those of a sensor frame."""
 _BIN_DEG = 0.005
@@ -68,12 +67,14 @@ class Placing:
         void: fillers: not finite, or at the sensor itself.
         beamless: returns that no beam claims.
         crowded: returns without a column of their own: another return holds the cell, or none fits.
+        moved: how points were brought into the sensor's frame, in words; empty for those that stand in it.
     """
 
     points: int
     void: int
     beamless: int
     crowded: int
+    moved: str = ""
 
     @property
     def share(self) -> float:
@@ -89,7 +90,8 @@ class Placing:
     def sentence(self, name: str) -> str:
         """What a reader's notes say about the file."""
         lost = f"{self.beamless} fit no beam, {self.crowded} share a cell with another return or fit no column"
-        return f"{name}: {100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan ({lost})."
+        held = f"{100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan"
+        return f"{name}: {held} ({lost}). {self.moved}".rstrip()
 
 
 def read_records(path: Path, fields: str) -> np.ndarray:
@@ -108,9 +110,15 @@ def read_records(path: Path, fields: str) -> np.ndarray:
 
 
 def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:
-    """Sentences for a reader's notes on the first of its ``files``, which were opened to count."""
-    rest = [f"The other {files - len(placings)} files were not opened for this count."] if files > len(placings) else []
-    return [placing.sentence(name) for name, placing in placings] + rest
+    """Sentences for a reader's notes on the first of its ``files``, which were opened to count; one for files of which the same is to be said."""
+    alike: dict[tuple[str, str], list[tuple[str, Placing]]] = {}
+    for name, placing in placings:
+        alike.setdefault((f"{100 * placing.share:.2f}", placing.moved), []).append((name, placing))
+    notes = []
+    for (_, moved), group in alike.items():
+        counts = (sum(getattr(placing, key) for _, placing in group) for key in ("points", "void", "beamless", "crowded"))
+        notes.append(Placing(*counts, moved).sentence(group[0][0] if len(group) == 1 else f"{len(group)} files, {group[0][0]} the first"))
+    return notes + ([f"The other {files - len(placings)} files were not opened for this count."] if files > len(placings) else [])
 
 
 def sweep_channels(
@@ -144,7 +152,7 @@ def sweep_channels(
     if held.ring is None:
         ring = rings_from_elevation(elevation, count, file)
     else:
-        ring = held.ring.astype(np.int32) if ordered else from_highest(held.ring, elevation)
+        ring = held.ring.astype(np.int32) if ordered else from_highest(held.ring, held.xyz)
     if table is not None and not ordered:
         ring = rings_of_table(ring, elevation, table)
     rows = max(int(ring.max()) + 1, count if count and (ordered or table is not None) else 0)
@@ -213,13 +221,6 @@ def rings_of_table(ring: np.ndarray, elevation: np.ndarray, table: np.ndarray) -
         beam = int(np.argmax(cost[k + 1, 1 : beam + 1] == cost[k + 1, beam]))
         rows[k] = beam
     return np.where(ring >= 0, rows[ring], -1).astype(np.int32)
-
-
-def from_highest(ring: np.ndarray, elevation: np.ndarray) -> np.ndarray:
-    """Rings renumbered from the highest beam down without gaps, int32 [n]; elevation [deg] [n]."""
-    numbers, inverse = np.unique(ring, return_inverse=True)
-    median = np.array([np.median(elevation[inverse == k]) for k in range(len(numbers))])
-    return np.argsort(np.argsort(-median, kind="stable"), kind="stable")[inverse].astype(np.int32)
 
 
 def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object) -> np.ndarray:
