@@ -33,6 +33,7 @@ class Recorded:
         scans: a LiDAR's heads by name, as recorded; empty for a camera.
         pose: height over the support [m] and downward look [rad] of a depth camera.
         labelled: whether its surfaces are labelled, so that nothing else counts.
+        view: of a depth camera, see ``places.view_of``.
     """
 
     recording: str
@@ -40,6 +41,7 @@ class Recorded:
     scans: Mapping[str, SensorFrame] = field(default_factory=dict)
     pose: tuple[float, float] | None = None
     labelled: bool = True
+    view: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Fields are found by name: x, y, z, and, where they are there, intensity, ring, label and instance. An organised PCD (HEIGHT > 1) keeps its rows as
 beams; an unorganised cloud is organised by its ring, or by elevation (``tailgate.reference.points``). A cloud must be one sweep in the sensor's
-frame, or with its rings in a vehicle's: a survey far from its origin is shifted, and its distances mean something only from where the sensor stood (option ``origin``).
+frame, or with its rings in a vehicle's: a survey far from its origin is shifted, and its distances mean something only from where the sensor stood
+(option ``origin``).
 """
 
 from __future__ import annotations
