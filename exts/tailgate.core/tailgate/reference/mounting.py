@@ -23,8 +23,8 @@ def in_own_frame(xyz: np.ndarray, ring: np.ndarray | None) -> tuple[np.ndarray, 
 
     Fillers come back as zeros.
     """
-    real = np.linalg.norm(np.nan_to_num(xyz, posinf=0.0, neginf=0.0), axis=1) > NEAREST
-    if ring is None or not real.any() or not np.isfinite(xyz[real]).all():
+    real = real_points(xyz)
+    if ring is None or not real.any():
         return xyz, ""
     points, mine = xyz[real], np.unique(ring[real], return_inverse=True)[1]
     before = spread(points, mine)
@@ -38,6 +38,11 @@ def in_own_frame(xyz: np.ndarray, ring: np.ndarray | None) -> tuple[np.ndarray, 
     out[real] = moved
     by = ", ".join(f"{round(float(v), 1) + 0.0:.1f}" for v in shift)
     return out, f"Points were moved by ({by}) m and tilted by {tilt:.0f} deg into the sensor's frame."
+
+
+def real_points(xyz: np.ndarray) -> np.ndarray:
+    """Which points [n, 3] are no fillers, bool [n]."""
+    return np.isfinite(xyz).all(axis=1) & (np.linalg.norm(np.nan_to_num(xyz, posinf=0.0, neginf=0.0), axis=1) > NEAREST)
 
 
 def from_highest(ring: np.ndarray, xyz: np.ndarray) -> np.ndarray:

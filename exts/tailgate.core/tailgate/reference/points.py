@@ -67,14 +67,14 @@ class Placing:
         void: fillers: not finite, or at the sensor itself.
         beamless: returns that no beam claims.
         crowded: returns without a column of their own: another return holds the cell, or none fits.
-        moved: how points were brought into the sensor's frame, in words; empty for those that stand in it.
+        also: further sentences about what was read, as how points were brought into the sensor's frame.
     """
 
     points: int
     void: int
     beamless: int
     crowded: int
-    moved: str = ""
+    also: str = ""
 
     @property
     def share(self) -> float:
@@ -91,7 +91,7 @@ class Placing:
         """What a reader's notes say about the file."""
         lost = f"{self.beamless} fit no beam, {self.crowded} share a cell with another return or fit no column"
         held = f"{100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan"
-        return f"{name}: {held} ({lost}). {self.moved}".rstrip()
+        return f"{name}: {held} ({lost}). {self.also}".rstrip()
 
 
 def read_records(path: Path, fields: str) -> np.ndarray:
@@ -113,11 +113,11 @@ def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:
     """Sentences for a reader's notes on the first of its ``files``, which were opened to count; one for files of which the same is to be said."""
     alike: dict[tuple[str, str], list[tuple[str, Placing]]] = {}
     for name, placing in placings:
-        alike.setdefault((f"{100 * placing.share:.2f}", placing.moved), []).append((name, placing))
+        alike.setdefault((f"{100 * placing.share:.2f}", placing.also), []).append((name, placing))
     notes = []
-    for (_, moved), group in alike.items():
+    for (_, also), group in alike.items():
         counts = (sum(getattr(placing, key) for _, placing in group) for key in ("points", "void", "beamless", "crowded"))
-        notes.append(Placing(*counts, moved).sentence(group[0][0] if len(group) == 1 else f"{len(group)} files, {group[0][0]} the first"))
+        notes.append(Placing(*counts, also).sentence(group[0][0] if len(group) == 1 else f"{len(group)} files, {group[0][0]} the first"))
     return notes + ([f"The other {files - len(placings)} files were not opened for this count."] if files > len(placings) else [])
 
 
