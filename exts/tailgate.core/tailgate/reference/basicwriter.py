@@ -247,7 +247,7 @@ def _scan(files: Files, objects: Objects, labels: dict[str, int]) -> SensorFrame
     poses, model = np.stack([T.reshape(4, 4).T, end.reshape(4, 4).T]), str(params.get("model", MODEL))
     start, stop = (int(params.get(k, 0)) for k in ("t_start_ns", "t_end_ns"))
     xyz = in_sensor(world.astype(np.float64), part.pop("time_offset", np.zeros(len(world))), poses, stop - start)
-    order = np.lexsort((np.arctan2(xyz[:, 1], xyz[:, 0]) % (2 * np.pi), part["ring"]))
+    order = np.lexsort((np.round(np.arctan2(xyz[:, 1], xyz[:, 0]) % (2 * np.pi), 5), part["ring"]))
     xyz, part = xyz[order], {name: values[order] for name, values in part.items()}
     azimuth = np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
     grid = recover_grid(part["ring"], azimuth, np.hypot(xyz[:, 0], xyz[:, 1]))

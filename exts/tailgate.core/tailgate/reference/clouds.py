@@ -2,8 +2,8 @@
 
 Fields are found by name: x, y, z, and, where they are there, intensity, ring, label, instance and time, whose unit is told by its span. An organised
 PCD (HEIGHT > 1) keeps its rows as beams; an unorganised cloud is organised by its ring, or by elevation (``tailgate.reference.points``). A cloud must
-be one sweep in the sensor's frame, or with its rings in a vehicle's: a survey far from its origin is shifted, and its distances mean something only from
-where the sensor stood (option ``origin``).
+be one sweep in the sensor's frame, or with its rings in a vehicle's. A survey far from its origin is shifted, and its distances mean something only
+from where the sensor stood (option ``origin``).
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def cloud_channels(cloud: Cloud, options: CloudOptions, path: Path) -> tuple[dic
     ring = None if ring is None else _whole(ring, "ring", path)
     own, moved = in_own_frame(xyz, ring)
     channels, placing = sweep_channels(Returns(own, intensity, ring, extra), beams_of_model(options.model, options.beams), path)
-    return channels, replace(placing, also=f"{moved} {words}".strip())
+    return channels, replace(placing, also=" ".join(filter(None, (placing.also, moved, words))))
 
 
 def _organised(rows: int, returns: Returns, path: Path) -> tuple[dict[str, np.ndarray], Placing]:

@@ -291,7 +291,7 @@ def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.
     beams = beams_of_model(points.model, points.beams)
     own, moved = (xyz, "") if points.boxes else in_own_frame(xyz, ring)
     channels, placing = sweep_channels(Returns(own, intensity, ring, extra), beams, arrays.path)
-    return channels, replace(placing, also=moved)
+    return channels, replace(placing, also=f"{placing.also} {moved}".strip())
 
 
 def _image_channels(arrays: Arrays, what: RgbdImages) -> tuple[dict[str, np.ndarray], Intrinsics]:

@@ -27,6 +27,8 @@ _SHORT, _FEWEST_GAPS, _UNLOCKED, _MOST_PARTS = 3.0, 200, 0.5, 10
 most firings it may be."""
 _APART = 0.1
 """Returns of one beam closer than this share of a column come from one firing."""
+_ALIKE = 20
+"""Returns of one firing differ by rounding: azimuths within one part in so many of a column count as the same, and file order decides."""
 _REANCHOR_DEG = 4.0
 """After a gap this wide a ring's columns are set from azimuth again."""
 
@@ -79,7 +81,7 @@ def recover_grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) 
     column = np.full(len(ring), -1, dtype=np.int32)
     for m in members:
         held = m[np.isfinite(ticks[m])]
-        order = held[np.argsort(ticks[held], kind="stable")]
+        order = held[np.argsort(np.rint(ticks[held] * _ALIKE), kind="stable")]
         finer = 1 if encoded else max(1, round(per_tick / _firing_step([azimuth[m]])))
         found = _columns_of_ring(ticks[order], step / finer, columns * finer, _REANCHOR_DEG / per_tick)
         column[order] = np.where(found < 0, -1, found // finer)
@@ -180,6 +182,13 @@ def use_free_columns(grid: Grid, azimuth: np.ndarray) -> Grid:
         apart = np.diff(azimuth[of_ring], prepend=-np.inf, append=np.inf) / step
         column[of_ring] = _make_room(column[of_ring], apart)
     return deduplicate(replace(grid, column=column))
+
+
+def doubled(grid: Grid, azimuth: np.ndarray) -> float:
+    """Share of the returns that come from the same firing as another, 0..1; azimuth [deg], 0..360, [n]."""
+    order = np.lexsort((azimuth, grid.ring))
+    near = (np.diff(azimuth[order]) < _APART * 360.0 / grid.columns) & (np.diff(grid.ring[order]) == 0)
+    return float(near.sum() / max(len(azimuth), 1))
 
 
 def _make_room(column: np.ndarray, apart: np.ndarray) -> np.ndarray:

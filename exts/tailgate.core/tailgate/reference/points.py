@@ -18,7 +18,7 @@ from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.reference.boxes import lidar_view
 from tailgate.reference.mounting import NEAREST, from_highest
-from tailgate.reference.organise import Grid, fill_directions, organise, place, recover_grid, use_free_columns
+from tailgate.reference.organise import Grid, doubled, fill_directions, organise, place, recover_grid, use_free_columns
 
 FARTHEST = 5000.0
 """No terrestrial LiDAR reaches farther [m]: larger coordinates are not those of a sensor frame."""
@@ -30,6 +30,8 @@ _STRAY = 0.01
 _OWN_SIDE = 0.35
 """A return further from its line than this share of the gap to the next line is not placed."""
 _MOST_BEAMS = 256
+_DOUBLED, _TWICE = 0.05, "Many returns come from the same firing as another, as of a device that reports two: the first in the file counts."
+"""Share of returns that share their firing from which on the notes say so, and what they say."""
 PLACED = 10
 """Files that a reader opens at the start to say how many returns it can place."""
 _WEDGE_DEG = 10.0
@@ -113,7 +115,7 @@ def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:
     """Sentences for a reader's notes on the first of its ``files``, which were opened to count; one for files of which the same is to be said."""
     alike: dict[tuple[str, str], list[tuple[str, Placing]]] = {}
     for name, placing in placings:
-        alike.setdefault((f"{100 * placing.share:.2f}", placing.also), []).append((name, placing))
+        alike.setdefault((f"{100 * placing.share:.0f}", placing.also), []).append((name, placing))
     notes = []
     for (_, also), group in alike.items():
         counts = (sum(getattr(placing, key) for _, placing in group) for key in ("points", "void", "beamless", "crowded"))
@@ -168,7 +170,8 @@ def sweep_channels(
     for name, values in held.extra.items():
         channels[name] = place(cells, rows, values)
     lost = int((~known).sum())
-    return channels, Placing(len(distance), int((~real).sum()), lost, cells.unplaced - lost)
+    also = _TWICE if grid is None and doubled(cells, azimuth) > _DOUBLED else ""
+    return channels, Placing(len(distance), int((~real).sum()), lost, cells.unplaced - lost, also)
 
 
 def _grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) -> Grid:
