@@ -9,7 +9,7 @@ import pytest
 from tailgate.calibrate.bench import LidarBench
 from tailgate.calibrate.camera import perfect_views
 from tailgate.calibrate.holdout import Recorded, folds
-from tailgate.calibrate.places import VIEW, by_place, by_view, same_places, same_views, view_of
+from tailgate.calibrate.places import VIEW, by_place, by_view, count_places, same_places, same_views, view_of
 from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.sensors import nominal
@@ -49,6 +49,12 @@ def test_other_streets_are_other_places():
 def test_only_two_places_tell_what_the_vehicle_hides(streets, hidden):
     bench = LidarBench.of(by_place([recorded(str(k), street, k) for k, street in enumerate(streets)]), MODEL, 0)
     assert any("one place only" in note for note in bench.notes) != hidden
+
+
+def test_a_vehicle_under_way_passes_many_places():
+    frames = [recorded("drive", street, k) for k, street in enumerate((1, 2, 2, 3))]
+    assert count_places(frames) == 3 and count_places(frames[1:3]) == 1 and count_places([Recorded("a", [])]) == 0
+    assert not any("one place only" in note for note in LidarBench.of(by_place(frames[:2]), MODEL, 0).notes)
 
 
 def test_images_of_a_camera_that_stands_still_count_once():

@@ -9,7 +9,7 @@ import pytest
 from tailgate.calibrate.holdout import Recorded, folds
 from tailgate.calibrate.lidar_grid import estimate_grid
 from tailgate.calibrate.scene import street_scan
-from tailgate.calibrate.sectors import blind_sectors, dead_beams
+from tailgate.calibrate.sectors import blind_sectors, dead_beams, hidden_sectors
 from tailgate.config.rig import load_sensor
 from tailgate.frames import SensorFrame
 from tailgate.geometry.firing import firing_grid
@@ -43,7 +43,9 @@ def test_where_there_is_nothing_to_return_from_is_not_blind():
 def test_what_is_held_out_is_not_blind():
     (scan,) = scans_of(1)
     _, cut = folds([Recorded("a", [Sketch({"k": np.zeros(1)})] * 12, {"lidar": scan})])
-    assert [blind_sectors([frame.scans["lidar"] for frame in fold.frames], 720, MODEL) for fold in cut] == [[]] * 4
+    parts = [[frame.scans["lidar"] for frame in fold.frames] for fold in cut]
+    assert [blind_sectors(part, 720, MODEL) for part in parts] == [[]] * 4
+    assert [hidden_sectors(part, 720, []) for part in parts] == [hidden_sectors([scan], 720, [])] * 4
 
 
 def test_a_dead_beam_stays_dead():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 from tailgate.calibrate.holdout import HeldOut
+from tailgate.report.page import capitalize_first
 from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, sentences, write_sensor_page
 
 
@@ -63,3 +64,7 @@ def test_what_is_a_share_needs_no_unit(tmp_path):
     print_sensor(record, out)
     for text in (out.file.getvalue().lower(), write_sensor_page(record, tmp_path / "page.html").read_text().lower()):
         assert "rims of edges in pictures" in text and "share of an edge" not in text and "[mm]" in text
+
+
+def test_names_of_files_keep_their_letters():
+    assert capitalize_first("a0.pcd: 99 % of it") == "a0.pcd: 99 % of it" and capitalize_first("the scans show") == "The scans show"

@@ -116,6 +116,9 @@ class GridEstimate:
         for words, found in (("range", self.offset), ("azimuth", self.turned)):
             if not any(e.identifiable for e in found):
                 out.append(f"errors of single beams in {words} cannot be told: {found[0].why}")
+        untold = [str(k) for k, e in enumerate(self.offset) if not e.identifiable]
+        if 0 < len(untold) < len(self.offset):
+            out.append(f"errors of beams {', '.join(untold)} in range cannot be told: they stay the table's")
         if any(e.value for e in self.offset):
             spread = float(np.std([e.value for e in self.offset]))
             out.append(f"ranges of beams err by {spread:.4f} m (standard deviation): each one's is in range_offset_m, beam_bias is what is left")
@@ -178,7 +181,8 @@ class Pool:
             raise UserError("estimating a firing grid needs at least one scan, got none")
         beams = {len(np.asarray(s.channel("range"))) for s in scans}
         if beams != {len(model.elevation_deg)}:
-            raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
+            got = f"{len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}"
+            raise UserError(f"scans must have the model's {got}: name another with --sensor, or write one (base: a model, and its elevation_deg)")
         parts = []
         for k, scan in enumerate(scans):
             rng = np.asarray(scan.channel("range"))[..., 0].astype(np.float64)

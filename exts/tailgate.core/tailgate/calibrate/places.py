@@ -91,6 +91,16 @@ def by_place(frames: Sequence[Recorded]) -> list[Recorded]:
     return [replace(frame, recording=name[frame.recording]) for frame in frames]
 
 
+def count_places(frames: Sequence[Recorded]) -> int:
+    """How many places the scans show, whatever recordings they come from: a vehicle under way passes many."""
+    seen: list[dict[str, np.ndarray]] = []
+    for frame in frames:
+        view = {head: _surroundings(scan) for head, scan in frame.scans.items()}
+        if view and not any(_alike(view[head], held[head]) for held in seen for head in view.keys() & held.keys()):
+            seen.append(view)
+    return len(seen)
+
+
 def same_places(before: Sequence[Recorded], after: Sequence[Recorded]) -> list[str]:
     """A sentence for each recording that ``by_place`` gave the name of another."""
     pairs = {(a.recording, b.recording) for a, b in zip(before, after, strict=True) if a.recording != b.recording}

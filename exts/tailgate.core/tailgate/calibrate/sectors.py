@@ -62,7 +62,7 @@ def hidden_sectors(scans: Sequence[SensorFrame], columns: int, blind: Sequence[S
     fired, held = np.zeros((beams, columns)), np.zeros((beams, columns))
     for scan in scans:
         cell = np.indices(_held(scan).shape)[0], _bin(scan, columns)
-        np.add.at(fired, cell, 1.0)
+        np.add.at(fired, cell, ~np.broadcast_to(scan.channels.get(WITHHELD, False), _held(scan).shape))
         np.add.at(held, cell, _held(scan))
     masked = np.any([(middle - first) % 360.0 < (last - first) % 360.0 for first, last in blind] or [np.zeros(columns, bool)], axis=0)
     rays = directions(scans[0].channel("azimuth"), scans[0].channel("elevation"))
