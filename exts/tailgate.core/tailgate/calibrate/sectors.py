@@ -39,8 +39,10 @@ def blind_sectors(scans: Sequence[SensorFrame], columns: int, model: LidarModel)
     for scan in scans:
         told = _held(scan) | np.asarray(scan.channels.get(WITHHELD, False))
         np.add.at(count, _bin(scan, columns)[told], 1.0)
+    if not count.any():
+        return None
     count[sense * (middle - model.azimuth_start_deg) % 360.0 > model.azimuth_fov_deg] = count.max()
-    edge = SHARP * np.median(count[count > 0]) if count.any() else 0.0
+    edge = SHARP * np.median(count[count > 0])
 
     def ends_sharply(first: int, last: int) -> bool:
         return all(count[np.arange(a, a + EDGE) % columns].mean() >= edge for a in (first - EDGE, last))
