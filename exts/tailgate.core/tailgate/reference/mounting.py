@@ -47,11 +47,8 @@ def real_points(xyz: np.ndarray) -> np.ndarray:
 
 def from_highest(ring: np.ndarray, xyz: np.ndarray) -> np.ndarray:
     """Rings renumbered from the highest beam down without gaps, int32 [n]; xyz [m] [n, 3], in the sensor's frame or a vehicle's."""
-    numbers, inverse = np.unique(ring, return_inverse=True)
-    if spread(xyz, inverse) > SCATTERED:
-        R, shift = mounting(xyz, inverse)
-        xyz = xyz @ R.T + shift
-    median = _medians(elevation_of(xyz), inverse)
+    inverse = np.unique(ring, return_inverse=True)[1]
+    median = _medians(elevation_of(in_own_frame(xyz, ring)[0]), inverse)
     return np.argsort(np.argsort(-median, kind="stable"), kind="stable")[inverse].astype(np.int32)
 
 
