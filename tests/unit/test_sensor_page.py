@@ -68,3 +68,8 @@ def test_what_is_a_share_needs_no_unit(tmp_path):
 
 def test_names_of_files_keep_their_letters():
     assert capitalize_first("a0.pcd: 99 % of it") == "a0.pcd: 99 % of it" and capitalize_first("the scans show") == "The scans show"
+
+
+def test_a_beam_of_a_table_is_no_setting():
+    record = SensorRecord("hdl32e", "clouds", 3, [row("elevation_deg[24]", -21.0, None, "identified"), row("noise_sigma", 0.02, (0.0, 0.04))])
+    assert sentences(record)[0] == "Of 1 settings 0 are identified, 1 roughly, 0 not."
