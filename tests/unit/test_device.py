@@ -72,7 +72,7 @@ def test_scans_of_another_device_are_refused(of, taken, words):
 @pytest.mark.parametrize("factor", [np.pi / 180, -1.0])
 def test_elevations_in_another_unit_or_of_the_other_sign_are_refused(factor):
     scan = scan_of("hdl64e")
-    with pytest.raises(UserError, match="another device, or elevations in another unit or of the other sign"):
+    with pytest.raises(UserError, match="another device, rings mixed up, elevations in another unit or negated"):
         check_device([changed(scan, elevation=np.asarray(scan.channel("elevation")) * factor)], known("hdl64e"), "hdl64e")
 
 

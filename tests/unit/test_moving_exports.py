@@ -67,6 +67,8 @@ def test_world_points_lie_on_their_objects_and_lead_back_to_the_sensor(moved):
     assert len(ours) == len(theirs)
     order = [np.lexsort(np.round(p, 2).T) for p in (ours, theirs)]
     assert np.abs(ours[order[0]] - theirs[order[1]]).max() < 0.03 and np.median(np.abs(ours[order[0]] - theirs[order[1]])) < 1e-4
+    fired, told = (s.points()["time_offset"] for s in (there, back))
+    assert fired.max() > 0 and np.array_equal(np.sort(fired), np.sort(told))
     for name in ("camera", "lidar"):
         assert (read.sensors[name].t_start, read.sensors[name].t_end) == (frame.sensors[name].t_start, frame.sensors[name].t_end)
         np.testing.assert_allclose(read.sensors[name].T_world_sensor, frame.sensors[name].T_world_sensor, atol=1e-9)

@@ -11,9 +11,11 @@ from tailgate.reference.organise import (
     ENCODER_TICKS,
     align_rings,
     axis_offset,
+    doubled,
     recover_grid,
     rings_from_order,
 )
+from tailgate.reference.points import Returns, sweep_channels
 from tailgate.sensors.lidar import respond_lidar
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, lidar_sketches
 from tailgate.validate.sketch import Sketch, compare, summarize
@@ -62,6 +64,34 @@ def test_a_synthetic_scan_survives_its_point_list():
     before, after = (Sketch.total(lidar_sketches(s)) for s in (scan, back))
     gaps = summarize(compare(before, after, LIDAR_STATISTICS))
     assert gaps["hole_rate"] < 0.002 and gaps["range_noise"] < 5e-4 and gaps["intensity"] < 0.002
+
+
+@pytest.mark.parametrize("kept", [0.7, 0.5, 0.4, 0.3, 0.2])
+def test_columns_of_a_thinned_sweep_are_those_of_its_device(kept):
+    """Each return stays by chance, as in thinned sets, fog or a room that a short-range device looks out of."""
+    draw = np.random.default_rng(3)
+    ring, column = np.nonzero(draw.random((16, 1085)) < kept)
+    azimuth = (column + 0.3 + draw.normal(0.0, 0.02, len(column))) * 360.0 / 1085
+    grid = recover_grid(ring, azimuth, np.full(len(ring), 10.0))
+    assert grid.columns == 1085 and grid.unplaced == 0 and np.array_equal(grid.column, column)
+
+
+def test_of_two_returns_of_a_firing_the_first_in_the_file_is_kept():
+    """Their azimuths differ by rounding, either way."""
+    draw = np.random.default_rng(4)
+    ring, column = (v.ravel() for v in np.mgrid[:16, :900])
+    twice = draw.random(len(ring)) < 0.3
+    order = np.argsort(np.concatenate([np.arange(len(ring)), np.flatnonzero(twice) + 0.5]))
+    ring, column, second = np.append(ring, ring[twice])[order], np.append(column, column[twice])[order], order >= len(ring)
+    azimuth = (column + 0.3) * 0.4 + draw.normal(0.0, 1e-5, len(column))
+    distance = np.where(second, 14.0, 10.0)
+    grid = recover_grid(ring, azimuth, distance)
+    assert np.array_equal(grid.column < 0, second) and np.array_equal(grid.column[~second], column[~second])
+    assert doubled(grid, azimuth) == pytest.approx(second.mean())
+    head, down = np.deg2rad(azimuth), np.deg2rad(ring + 1.0)
+    xyz = distance[:, None] * np.stack([np.cos(head), np.sin(head), -np.tan(down)], axis=1)
+    channels, placing = sweep_channels(Returns(xyz, np.zeros(len(xyz), np.float32), ring), 16, "a")
+    assert channels["range"].max() < 13.0 and "come from the same firing as another" in placing.sentence("a")
 
 
 def test_lasers_aside_of_the_head_are_put_in_one_column():

@@ -9,6 +9,7 @@ import pytest
 from sweeps import room_sweep, same_cloud
 from tailgate.errors import UserError
 from tailgate.reference.clouds import FOOT, US_FOOT, CloudsReader
+from tailgate.reference.moments import UNITS
 from tailgate.reference.open import open_reader
 
 SWEEP = room_sweep()
@@ -182,3 +183,24 @@ def test_recordings(tmp_path):
     for name in ("gate_f0.pcd", "gate_f1.pcd", "yard/1.pcd", "yard/2.pcd"):
         write_pcd(tmp_path / name, coordinates())
     assert [e.recording for e in open_reader("clouds", tmp_path, {"beams": 8})[1]] == ["gate", "gate", "yard", "yard"]
+
+
+@pytest.mark.parametrize(("unit", "dtype"), [("s", "float64"), ("ms", "float32"), ("us", "uint32"), ("ns", "uint32")])
+@pytest.mark.parametrize("field", ["time", "t", "timestamp", "scalar_GPS_Time"])
+def test_times_are_read_in_the_unit_that_makes_a_sweep_of_their_span(tmp_path, unit, dtype, field):
+    column = np.tile(np.arange(SWEEP.range.shape[1]), len(SWEEP.range))
+    since = 0.1 * column / SWEEP.range.shape[1]
+    stamps = ((since + (1.7e3 if dtype.startswith("f") else 0.0)) / UNITS[unit]).astype(dtype)
+    write_ply(tmp_path / "a.ply", {**coordinates(), "ring": RING.astype(np.uint8), field: stamps})
+    reader = CloudsReader(tmp_path)
+    scan = reader.read("a.ply").sensors["lidar"]
+    held = scan.channel("range")[..., 0] > 0
+    assert held.all() and scan.channel("time_offset").max() == pytest.approx(1e9 * since.max(), rel=3e-2)
+    assert any(f"Times are taken as {unit}." in note for note in reader.notes)
+
+
+def test_times_of_no_sweep_are_not_read_and_said(tmp_path):
+    write_ply(tmp_path / "a.ply", {**coordinates(), "ring": RING.astype(np.uint8), "t": np.arange(len(XYZ), dtype=np.float32) / 100})
+    reader = CloudsReader(tmp_path)
+    assert any("Times span 14.39, which in no unit is a sweep" in note for note in reader.notes)
+    assert "time_offset" not in reader.read("a.ply").sensors["lidar"].channels

@@ -288,3 +288,21 @@ def test_missing_description_and_files(tmp_path):
         NpzReader(tmp_path)
     with pytest.raises(UserError, match="unknown option 'sensors'.*did you mean 'sensor'"):
         NpzReader(tmp_path, {"sensors": "x"})
+
+
+@pytest.mark.parametrize("start", [0.0, -0.05, 2.12, 1.7e9])
+def test_times_count_from_the_first_return(tmp_path, start):
+    sweep = room_sweep()
+    time = np.tile(0.1 * np.arange(180) / 180, 8)
+    stored = np.concatenate([time + start, [0.0]])
+    arrays = {"xyz": np.concatenate([sweep.xyz.reshape(-1, 3), np.zeros((1, 3))]), "ring": np.append(sweep.ring.reshape(-1), 0), "time": stored}
+    _, channels = points_of(folder(tmp_path, POINTS + "ring: ring\ntime: time\n", a=arrays))
+    assert channels["time_offset"].min() == 0 and channels["time_offset"].max() == pytest.approx(1e9 * time.max(), rel=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e3, 1e6])
+def test_times_in_another_unit_are_refused(tmp_path, unit):
+    sweep = room_sweep()
+    arrays = {"xyz": sweep.xyz.reshape(-1, 3), "ring": sweep.ring.reshape(-1), "time": np.tile(unit * 0.1 * np.arange(180) / 180, 8)}
+    with pytest.raises(UserError, match=r"a\.npz: time must be in seconds, and of one sweep.* spans [\d.]+: check its 'scale'"):
+        NpzReader(folder(tmp_path, POINTS + "ring: ring\ntime: time\n", a=arrays))

@@ -79,8 +79,8 @@ def test_points_of_another_frame_are_refused_or_told(tmp_path):
 
     with pytest.raises(UserError, match="axes: returns of a beam must lie on a cone.*axes of a camera"):
         recorded("axes", xyz @ np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]]))
-    assert any("moved since" in note for note in recorded("vehicle", xyz + [2.0, 0.0, 0.0]))
-    assert not any("moved since" in note for note in recorded("own", xyz))
+    assert any("Points were moved by (-2.0, 0.0, 1.0) m and tilted by 0 deg" in note for note in recorded("vehicle", xyz + [2.0, 0.0, -1.0]))
+    assert not any("moved" in note for note in recorded("own", xyz))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 from tailgate.calibrate.holdout import HeldOut
+from tailgate.report.page import capitalize_first
 from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, sentences, write_sensor_page
 
 
@@ -63,3 +64,12 @@ def test_what_is_a_share_needs_no_unit(tmp_path):
     print_sensor(record, out)
     for text in (out.file.getvalue().lower(), write_sensor_page(record, tmp_path / "page.html").read_text().lower()):
         assert "rims of edges in pictures" in text and "share of an edge" not in text and "[mm]" in text
+
+
+def test_names_of_files_keep_their_letters():
+    assert capitalize_first("a0.pcd: 99 % of it") == "a0.pcd: 99 % of it" and capitalize_first("the scans show") == "The scans show"
+
+
+def test_a_beam_of_a_table_is_no_setting():
+    record = SensorRecord("hdl32e", "clouds", 3, [row("elevation_deg[24]", -21.0, None, "identified"), row("noise_sigma", 0.02, (0.0, 0.04))])
+    assert sentences(record)[0] == "Of 1 settings 0 are identified, 1 roughly, 0 not."

@@ -14,6 +14,7 @@ from tailgate.calibrate.holdout import Recorded
 from tailgate.calibrate.indirect import Fit, Heard
 from tailgate.calibrate.lidar import Streams, fit_response, simulated_scans
 from tailgate.calibrate.lidar_grid import estimate_grid
+from tailgate.calibrate.places import count_places
 from tailgate.calibrate.problem import total
 from tailgate.calibrate.scene import street_scan
 from tailgate.calibrate.storage import find_storage
@@ -63,7 +64,7 @@ class LidarBench:
     @classmethod
     def of(cls, frames: Sequence[Recorded], model: LidarModel, seed: int) -> LidarBench:
         """The bench of recorded frames: every head has its own beam table, range errors and storage."""
-        places, names = len({frame.recording for frame in frames if frame.scans}), sorted({name for frame in frames for name in frame.scans})
+        places, names = count_places(frames), sorted({name for frame in frames for name in frame.scans})
         heads, rows, notes = {}, {}, []
         for name in names:
             scans = [frame.scans[name] for frame in frames if name in frame.scans]

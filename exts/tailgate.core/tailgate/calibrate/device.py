@@ -40,7 +40,7 @@ def check_device(scans: Sequence[SensorFrame], model: LidarModel, name: str) -> 
     if beside > BESIDE:
         others = [(_beside(pool, other), n) for n, other in _models() if len(other.elevation_deg) == len(model.elevation_deg)]
         left, other = min(others, default=(np.inf, ""))
-        words = f"are they those of {other}?" if left <= LIKE else "another device, or elevations in another unit or of the other sign?"
+        words = f"are they those of {other}?" if left <= LIKE else "another device, rings mixed up, elevations in another unit or negated?"
         raise UserError(f"beams look {beside:.1f} deg beside the table of {name}, which allows {BESIDE:g}, however it is mounted: {words}")
     head = head_motion(pool, model) if model.azimuth_offset_deg else None
     sides = [(e.value, table) for e, table in zip(head[2], model.azimuth_offset_deg, strict=True) if e.identifiable] if head else []

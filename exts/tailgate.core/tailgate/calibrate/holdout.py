@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tailgate.calibrate.sectors import WITHHELD
 from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import SECTORS, sector_of
 from tailgate.validate.quantile import student_t
@@ -32,6 +33,7 @@ class Recorded:
         scans: a LiDAR's heads by name, as recorded; empty for a camera.
         pose: height over the support [m] and downward look [rad] of a depth camera.
         labelled: whether its surfaces are labelled, so that nothing else counts.
+        view: of a depth camera, see ``places.view_of``.
     """
 
     recording: str
@@ -39,6 +41,7 @@ class Recorded:
     scans: Mapping[str, SensorFrame] = field(default_factory=dict)
     pose: tuple[float, float] | None = None
     labelled: bool = True
+    view: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def _without(frame: Recorded, turn: int) -> Recorded:
     scans = {}
     for name, scan in frame.scans.items():
         unseen = sector_of(np.asarray(scan.channel("azimuth"))) * PARTS // SECTORS == turn
-        scans[name] = replace(scan, channels={**scan.channels, "range": np.where(unseen[..., None], 0.0, scan.channel("range")).astype(np.float32)})
+        left = np.where(unseen[..., None], 0.0, scan.channel("range")).astype(np.float32)
+        scans[name] = replace(scan, channels={**scan.channels, "range": left, WITHHELD: unseen})
     return replace(frame, scans=scans)
 
 

@@ -10,16 +10,16 @@ them most.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tailgate.calibrate.beam_errors import beam_errors
 from tailgate.calibrate.estimate import Estimate
+from tailgate.calibrate.sectors import Sector, blind_sectors, dead_beams, hidden_sectors
 from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
-from tailgate.geometry.beams import directions
 
 FOLDS = 8
 """Groups of the delete-a-group jackknife: azimuth sectors of all scans in turn."""
@@ -30,14 +30,6 @@ MIN_SPREAD = 0.5
 """Standard deviation of a beam's distances [m] below which its height cannot be told: range noise is to be small against it."""
 MIN_HEIGHT = 0.05
 """Smaller heights count as none [m]: moving a scan to one moment and errors of its mount feign as much."""
-MIN_BLIND = 2.0
-"""Narrowest blind sector [deg]: a mast is wider, a gap between returns is not."""
-SEEN = 0.9
-"""Share of columns in which something must return before empty ones count as blind."""
-MIN_HIDDEN = 3
-"""Narrowest part of a beam's turn that counts as hidden by the vehicle [columns]."""
-DOWN, SURE = 4.0, 0.9
-"""Beams that look down by so much [deg] and return from so large a share of the cells in which they ever do can tell what the vehicle hides."""
 MOVED, WRONG = 0.5, 10.0
 """Returns of one beam that spread around their cone by more than this share of the gap between beams were moved after they were measured; those that
 spread by so much [deg] lie on no cone at all: their frame has other axes."""
@@ -60,6 +52,7 @@ class GridEstimate:
         offset, turned: errors of each beam's range [m] and reported azimuth [deg].
         blind: sectors [deg], as in ``LidarModel``; None where the scans do not tell.
         hidden: sectors of each beam [deg], as in ``LidarModel``; None where the scans do not tell.
+        dead: beams that never return though those beside them do.
         spread: of a beam's returns around its cone [deg].
     """
 
@@ -71,8 +64,9 @@ class GridEstimate:
     height: list[Estimate]
     offset: list[Estimate]
     turned: list[Estimate]
-    blind: list[tuple[float, float]] | None
-    hidden: list[list[tuple[float, float]]] | None
+    blind: list[Sector] | None
+    hidden: list[list[Sector]] | None
+    dead: list[int] = field(default_factory=list)
     spread: float = 0.0
 
     def applied(self, model: LidarModel) -> LidarModel:
@@ -94,8 +88,10 @@ class GridEstimate:
             new["azimuth_error_deg"] = _kept(self.turned, model.azimuth_error_deg or [0.0] * len(self.turned), 4)
         if self.blind is not None:
             new["blind_sectors_deg"] = self.blind
-        if self.hidden is not None:
-            new["hidden_sectors_deg"] = self.hidden if any(self.hidden) else []
+        hidden = model.hidden_sectors_deg if self.hidden is None else self.hidden
+        if self.dead:
+            hidden = [[(-180.0, 180.0)] if k in self.dead else of for k, of in enumerate(hidden or [[]] * len(self.elevation))]
+        new["hidden_sectors_deg"] = hidden if any(hidden) else []
         return LidarModel.model_validate(model.model_dump() | new)
 
     def rows(self, model: LidarModel) -> dict[str, Estimate]:
@@ -120,6 +116,9 @@ class GridEstimate:
         for words, found in (("range", self.offset), ("azimuth", self.turned)):
             if not any(e.identifiable for e in found):
                 out.append(f"errors of single beams in {words} cannot be told: {found[0].why}")
+        untold = [str(k) for k, e in enumerate(self.offset) if not e.identifiable]
+        if 0 < len(untold) < len(self.offset):
+            out.append(f"errors of beams {', '.join(untold)} in range cannot be told: they stay the table's")
         if any(e.value for e in self.offset):
             spread = float(np.std([e.value for e in self.offset]))
             out.append(f"ranges of beams err by {spread:.4f} m (standard deviation): each one's is in range_offset_m, beam_bias is what is left")
@@ -129,7 +128,9 @@ class GridEstimate:
             out.append("too few columns return anything to tell blind sectors")
         if self.hidden is None:
             out.append("the scans show one place only: what the vehicle hides cannot be told from what never returns there")
-        silent = [str(k) for k, e in enumerate(self.elevation) if not e.identifiable]
+        if self.dead:
+            out.append(f"beams {', '.join(map(str, self.dead))} never return where those beside them do: dead, hidden all round in sensor.yaml")
+        silent = [str(k) for k, e in enumerate(self.elevation) if not e.identifiable and k not in self.dead]
         if silent:
             out.append(f"beams {', '.join(silent)} returned too little: their elevations stay the table's")
         return out
@@ -153,57 +154,12 @@ def estimate_grid(scans: Sequence[SensorFrame], model: LidarModel, places: int =
     rate = head[0] if head else _derived_rate(columns, model)
     cones = _cones(pool, model)
     aside = head[2] if head else [_kept_as_is(v) for v in model.azimuth_offset_deg or [0.0] * len(cones)]
-    seen = (blind_sectors(scans), hidden_sectors(scans) if places > 1 else None)
+    count = max(round(columns.value), 1)
+    blind = blind_sectors(scans, count, model)
+    seen = blind, hidden_sectors(scans, count, blind or []) if places > 1 else None, dead_beams(scans)
     errors = beam_errors(scans)
     beam = [c[0] for c in cones], aside, [c[1] for c in cones], errors.range, errors.azimuth
     return GridEstimate(columns, rate, head[1] if head else None, *beam, *seen, spread)
-
-
-def blind_sectors(scans: Sequence[SensorFrame]) -> list[tuple[float, float]] | None:
-    """Azimuth sectors [deg, counter-clockwise] without a return in any scan, to a column; None where too few columns return anything."""
-    bins = np.zeros(max(np.asarray(s.channel("range")).shape[1] for s in scans), dtype=bool)
-    n, width = len(bins), 360.0 / len(bins)
-    for scan in scans:
-        held = np.asarray(scan.channel("range"))[..., 0] > 0
-        azimuth = np.asarray(scan.channel("azimuth"), np.float64)[held] % 360.0
-        bins[(azimuth / width).astype(np.int64) % n] = True
-    if bins.mean() < SEEN:
-        return None
-    return _empty_sectors(bins, MIN_BLIND / width)
-
-
-def hidden_sectors(scans: Sequence[SensorFrame]) -> list[list[tuple[float, float]]]:
-    """Sectors [deg, counter-clockwise] of each beam without a return in any scan, to a column.
-
-    Parts of the vehicle stand in the way of beams that look down: they return from the ground, or not at all. Beams that look level, and those that
-    lose returns elsewhere too, tell nothing, for the sky and the range limit look alike.
-    """
-    beams, n = np.asarray(scans[0].channel("range")).shape[0], max(np.asarray(s.channel("range")).shape[1] for s in scans)
-    fired, held = np.zeros((beams, n)), np.zeros((beams, n))
-    for scan in scans:
-        ring, column = np.indices(np.asarray(scan.channel("range")).shape[:2])
-        cell = (np.asarray(scan.channel("azimuth"), np.float64) % 360.0 * n / 360.0).astype(np.int64)[ring, column] % n
-        np.add.at(fired, (ring, cell), 1.0)
-        np.add.at(held, (ring, cell), np.asarray(scan.channel("range"))[..., 0] > 0)
-    rays = directions(scans[0].channel("azimuth"), scans[0].channel("elevation"))
-    down = np.median(rays @ np.asarray(scans[0].T_world_sensor)[0, 2, :3], axis=1) < -np.sin(np.deg2rad(DOWN))
-    seen = held > 0
-    share = np.where(seen, held, 0).sum(axis=1) / np.maximum(np.where(seen, fired, 0).sum(axis=1), 1)
-    return [_empty_sectors(seen[k] | (fired[k] == 0), MIN_HIDDEN) if down[k] and share[k] >= SURE else [] for k in range(beams)]
-
-
-def _empty_sectors(bins: np.ndarray, least: float) -> list[tuple[float, float]]:
-    """Runs of at least ``least`` empty bins of a turn [deg]; bool [n]."""
-    if not bins.any():
-        return [(-180.0, 180.0)]
-    width, first = 360.0 / len(bins), int(np.argmax(bins))
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], np.roll(bins, -first), [True]]).astype(np.int8)))
-    runs = zip(edges[::2], edges[1::2], strict=True)
-    return [(_wrapped((first + a) * width), _wrapped((first + b) * width)) for a, b in runs if b - a >= least]
-
-
-def _wrapped(angle: float) -> float:
-    return round(float((angle + 180.0) % 360.0 - 180.0), 2)
 
 
 @dataclass(frozen=True)
@@ -225,7 +181,8 @@ class Pool:
             raise UserError("estimating a firing grid needs at least one scan, got none")
         beams = {len(np.asarray(s.channel("range"))) for s in scans}
         if beams != {len(model.elevation_deg)}:
-            raise UserError(f"scans must have the model's {len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}")
+            got = f"{len(model.elevation_deg)} beams, got {', '.join(map(str, sorted(beams)))}"
+            raise UserError(f"scans must have the model's {got}: name another with --sensor, or write one (base: a model, and its elevation_deg)")
         parts = []
         for k, scan in enumerate(scans):
             rng = np.asarray(scan.channel("range"))[..., 0].astype(np.float64)

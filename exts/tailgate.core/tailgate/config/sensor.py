@@ -89,7 +89,7 @@ class LidarModel(Model):
         direction: sense of rotation seen from above, "cw" or "ccw".
         azimuth_start_deg, azimuth_fov_deg: first column's azimuth and the swept sector [deg].
         blind_sectors_deg: azimuth sectors from .. to [deg, counter-clockwise] in which nothing is fired or everything is masked.
-        hidden_sectors_deg: the same for each beam, one list per beam or empty: what the vehicle hides of it.
+        hidden_sectors_deg: the same for each beam, one list per beam or empty: what the vehicle hides of it, all of the turn for a dead one.
         divergence_mrad: horizontal and vertical full angle of the beam at 1/e^2 of its intensity [mrad].
         pulse_ns: length of the pulse at half maximum [ns]; echoes closer than half of it times the speed of light merge.
         sub_rays: rays traced per beam: 1 along its axis, or 7 over its ellipse (mixed pixels and several echoes, at seven times the cost).

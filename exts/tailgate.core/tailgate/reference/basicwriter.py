@@ -246,13 +246,15 @@ def _scan(files: Files, objects: Objects, labels: dict[str, int]) -> SensorFrame
         raise UserError("must hold 16 numbers", Where(file, key="sensorToWorldEnd"))
     poses, model = np.stack([T.reshape(4, 4).T, end.reshape(4, 4).T]), str(params.get("model", MODEL))
     start, stop = (int(params.get(k, 0)) for k in ("t_start_ns", "t_end_ns"))
-    xyz = in_sensor(world.astype(np.float64), part.pop("time_offset", np.zeros(len(world))), poses, stop - start)
-    order = np.lexsort((np.arctan2(xyz[:, 1], xyz[:, 0]) % (2 * np.pi), part["ring"]))
+    xyz = in_sensor(world.astype(np.float64), part.get("time_offset", np.zeros(len(world))), poses, stop - start)
+    order = np.lexsort((np.round(np.arctan2(xyz[:, 1], xyz[:, 0]) % (2 * np.pi), 5), part["ring"]))
     xyz, part = xyz[order], {name: values[order] for name, values in part.items()}
     azimuth = np.rad2deg(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
     grid = recover_grid(part["ring"], azimuth, np.hypot(xyz[:, 0], xyz[:, 1]))
     beams = _beams(model, part["ring"])
     channels = organise(xyz, part.get("intensity", np.zeros(len(xyz), np.float32)), part["ring"], grid, beams)
+    if "time_offset" in part:
+        channels["time_offset"] = place(grid, beams, part["time_offset"].astype(np.int32))
     instance = place(grid, beams, part.get("instance", np.zeros(len(xyz), np.uint32)))
     channels["instance"] = instance.astype(np.uint32)
     channels["semantic"] = lookup(instance, {int(i): labels[c] for i, c in zip(objects.instance, objects.class_name, strict=True)})

@@ -1,14 +1,15 @@
 """Sweeps of one LiDAR as point-cloud files: PCD, PLY, LAS and LAZ.
 
-Fields are found by name: x, y, z, and, where they are there, intensity, ring, label and instance. An organised PCD (HEIGHT > 1) keeps its rows as
-beams; an unorganised cloud is organised by its ring, or by elevation (``tailgate.reference.points``). A cloud must be one sweep in the sensor's
-frame: a survey far from its origin is shifted, and its distances mean something only from where the sensor stood (option ``origin``).
+Fields are found by name: x, y, z, and, where they are there, intensity, ring, label, instance and time, whose unit is told by its span. An organised
+PCD (HEIGHT > 1) keeps its rows as beams; an unorganised cloud is organised by its ring, or by elevation (``tailgate.reference.points``). A cloud must
+be one sweep in the sensor's frame, or with its rings in a vehicle's. A survey far from its origin is shifted, and its distances mean something only
+from where the sensor stood (option ``origin``).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tailgate.config.load import Model, validate
 from tailgate.errors import UserError, nearest
 from tailgate.frames import Frame, FrameId
 from tailgate.reference.boxes import objects_of
+from tailgate.reference.moments import offsets_in_any_unit
+from tailgate.reference.mounting import in_own_frame, real_points
 from tailgate.reference.points import (
     FARTHEST,
     NEAREST,
@@ -41,6 +44,7 @@ FIELDS = {
     "ring": ("ring", "channel", "laser", "laser_number", "beam", "line"),
     "semantic": ("label", "semantic", "classification", "class"),
     "instance": ("instance", "instance_id", "object_id"),
+    "time": ("time", "t", "timestamp", "time_stamp", "time_offset", "offset_time", "gps_time"),
 }
 """Meaning -> field names in order of preference; upper case and the prefix ``scalar_`` do not matter."""
 LAS_CLASSES = {2: "ground", 3: "low vegetation", 4: "medium vegetation", 5: "high vegetation", 6: "building", 9: "water", 17: "bridge deck"}
@@ -152,11 +156,15 @@ def cloud_channels(cloud: Cloud, options: CloudOptions, path: Path) -> tuple[dic
     xyz = (stored - _shift(cloud, options)) * cloud.unit
     intensity = _intensity(cloud.find("intensity"), len(xyz), options.intensity_full, path)
     extra = {name: _whole(values, name, path).astype(np.uint32) for name in ("semantic", "instance") if (values := cloud.find(name)) is not None}
+    time, words = offsets_in_any_unit(cloud.find("time"), real_points(xyz)) if cloud.find("time") is not None else (None, "")
+    extra |= {} if time is None else {"time_offset": time}
     if cloud.rows > 1:
         return _organised(cloud.rows, Returns(xyz, intensity, None, extra), path)
     ring = cloud.find("ring")
-    held = Returns(xyz, intensity, None if ring is None else _whole(ring, "ring", path), extra)
-    return sweep_channels(held, beams_of_model(options.model, options.beams), path)
+    ring = None if ring is None else _whole(ring, "ring", path)
+    own, moved = in_own_frame(xyz, ring)
+    channels, placing = sweep_channels(Returns(own, intensity, ring, extra), beams_of_model(options.model, options.beams), path)
+    return channels, replace(placing, also=" ".join(filter(None, (placing.also, moved, words))))
 
 
 def _organised(rows: int, returns: Returns, path: Path) -> tuple[dict[str, np.ndarray], Placing]:
@@ -254,7 +262,7 @@ def _las(path: Path) -> Cloud:
     las = laspy.read(str(path))
     if len(las.points) != las.header.point_count:
         raise UserError(f"must hold {las.header.point_count} points, as its header says, got {len(las.points)}", path)
-    names = [*las.point_format.extra_dimension_names, "intensity", "classification"]
+    names = [*las.point_format.extra_dimension_names, *({"intensity", "classification", "gps_time"} & set(las.point_format.dimension_names))]
     fields = _named({name: np.asarray(las[name]) for name in names})
     fields |= {axis: np.asarray(las[axis], dtype=np.float64) for axis in "xyz"}
     return Cloud(fields, _las_unit(las.header, path), offset=np.asarray(las.header.offsets, dtype=np.float64), names=LAS_CLASSES)

@@ -44,6 +44,7 @@ An RGB-D camera::
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,9 @@ from tailgate.frames import Frame, FrameId, Intrinsics, SensorFrame
 from tailgate.reference.av2 import read_npz
 from tailgate.reference.boxes import label_returns, objects_of
 from tailgate.reference.files import read_array
+from tailgate.reference.moments import offsets_of
 from tailgate.reference.mosd import pixel_objects, pixel_view
+from tailgate.reference.mounting import in_own_frame, real_points
 from tailgate.reference.points import (
     FARTHEST,
     PLACED,
@@ -283,10 +286,12 @@ def _points_channels(arrays: Arrays, points: LidarPoints) -> tuple[dict[str, np.
     intensity = np.zeros(count, np.float32) if points.intensity is None else arrays.intensity(points.intensity, count)
     extra = arrays.labels(points, count)
     if points.time is not None:
-        extra["time_offset"] = np.rint(np.nan_to_num(arrays.scaled(points.time, count)) * _SECOND_NS).astype(np.int32)
+        extra["time_offset"] = offsets_of(arrays.scaled(points.time, count), real_points(xyz), arrays.path)
     ring = None if points.ring is None else arrays.shaped(points.ring, count).astype(np.int64)
     beams = beams_of_model(points.model, points.beams)
-    return sweep_channels(Returns(xyz, intensity, ring, extra), beams, arrays.path)
+    own, moved = (xyz, "") if points.boxes else in_own_frame(xyz, ring)
+    channels, placing = sweep_channels(Returns(own, intensity, ring, extra), beams, arrays.path)
+    return channels, replace(placing, also=f"{placing.also} {moved}".strip())
 
 
 def _image_channels(arrays: Arrays, what: RgbdImages) -> tuple[dict[str, np.ndarray], Intrinsics]:

@@ -22,8 +22,13 @@ _LOCKED = 0.8
 """Mean resultant length above which a ring's azimuths count as encoder ticks."""
 _SAME_STEP = 0.2
 """Gaps that differ from the median one by less than this share are one firing wide."""
+_SHORT, _FEWEST_GAPS, _UNLOCKED, _MOST_PARTS = 3.0, 200, 0.5, 10
+"""Gaps shorter than so many median ones tell of how many firings that one is, from so many gaps on; mean of their cosines at which it is one, and the
+most firings it may be."""
 _APART = 0.1
 """Returns of one beam closer than this share of a column come from one firing."""
+_ALIKE = 20
+"""Returns of one firing differ by rounding: azimuths within one part in so many of a column count as the same, and file order decides."""
 _REANCHOR_DEG = 4.0
 """After a gap this wide a ring's columns are set from azimuth again."""
 
@@ -69,14 +74,14 @@ def recover_grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) 
     per_tick = 360.0 / ENCODER_TICKS
     encoded = ticks is not None
     if ticks is None:
-        per_tick = _firing_step([azimuth[m] for m in members])
+        per_tick = _thinned_step([azimuth[m] for m in members])
         ticks = azimuth / per_tick
     step = _mean_step([ticks[m] for m in members]) if encoded else 1.0
     columns = max(1, round(360.0 / (per_tick * step)))
     column = np.full(len(ring), -1, dtype=np.int32)
     for m in members:
         held = m[np.isfinite(ticks[m])]
-        order = held[np.argsort(ticks[held], kind="stable")]
+        order = held[np.argsort(np.rint(ticks[held] * _ALIKE), kind="stable")]
         finer = 1 if encoded else max(1, round(per_tick / _firing_step([azimuth[m]])))
         found = _columns_of_ring(ticks[order], step / finer, columns * finer, _REANCHOR_DEG / per_tick)
         column[order] = np.where(found < 0, -1, found // finer)
@@ -109,12 +114,29 @@ def _encoder_ticks(members: list[np.ndarray], azimuth: np.ndarray, horizontal: n
 
 def _firing_step(azimuths: list[np.ndarray]) -> float:
     """Angle between firings [deg]: the mean of the gaps around the median one, which missing returns cannot move while most neighbours are there."""
-    gaps = np.concatenate([np.diff(np.sort(a)) for a in azimuths if len(a) > 1] or [np.array([0.2])])
-    gaps = gaps[gaps > 1e-3]
-    if not len(gaps):
-        return 0.2
+    gaps = _gaps(azimuths)
     typical = np.sort(gaps)[(len(gaps) - 1) // 2]
     return float(np.mean(gaps[np.abs(gaps - typical) <= _SAME_STEP * typical]))
+
+
+def _thinned_step(azimuths: list[np.ndarray]) -> float:
+    """The same of a sweep that may have been thinned: where most neighbours are missing, the median gap is several firings wide and others are no
+    multiples of it. The step is then the largest whole part of it of which they are."""
+    gaps = _gaps(azimuths)
+    typical = np.sort(gaps)[(len(gaps) - 1) // 2]
+    short = gaps[gaps < _SHORT * typical]
+    locked = [float(np.cos(2 * np.pi * n * short / typical).mean()) for n in range(1, _MOST_PARTS + 1)]
+    parts = next((n for n, lock in enumerate(locked, start=1) if lock > _LOCKED), 1)
+    if len(short) < _FEWEST_GAPS or locked[0] > _UNLOCKED or parts == 1:
+        return _firing_step(azimuths)
+    return float(short.sum() / np.rint(short * parts / typical).sum())
+
+
+def _gaps(azimuths: list[np.ndarray]) -> np.ndarray:
+    """Angles between neighbouring returns of a ring [deg], of all rings; one of 0.2 where there are none."""
+    gaps = np.concatenate([np.diff(np.sort(a)) for a in azimuths if len(a) > 1] or [np.zeros(0)])
+    gaps = gaps[gaps > 1e-3]
+    return gaps if len(gaps) else np.array([0.2])
 
 
 def _mean_step(ticks: list[np.ndarray]) -> float:
@@ -160,6 +182,13 @@ def use_free_columns(grid: Grid, azimuth: np.ndarray) -> Grid:
         apart = np.diff(azimuth[of_ring], prepend=-np.inf, append=np.inf) / step
         column[of_ring] = _make_room(column[of_ring], apart)
     return deduplicate(replace(grid, column=column))
+
+
+def doubled(grid: Grid, azimuth: np.ndarray) -> float:
+    """Share of the returns that come from the same firing as another, 0..1; azimuth [deg], 0..360, [n]."""
+    order = np.lexsort((azimuth, grid.ring))
+    near = (np.diff(azimuth[order]) < _APART * 360.0 / grid.columns) & (np.diff(grid.ring[order]) == 0)
+    return float(near.sum() / max(len(azimuth), 1))
 
 
 def _make_room(column: np.ndarray, apart: np.ndarray) -> np.ndarray:

@@ -17,10 +17,9 @@ from tailgate.config.sensor import LidarModel
 from tailgate.errors import UserError
 from tailgate.frames import SensorFrame
 from tailgate.reference.boxes import lidar_view
-from tailgate.reference.organise import Grid, fill_directions, organise, place, recover_grid, use_free_columns
+from tailgate.reference.mounting import NEAREST, from_highest
+from tailgate.reference.organise import Grid, doubled, fill_directions, organise, place, recover_grid, use_free_columns
 
-NEAREST = 0.05
-"""A return closer than this to the sensor [m] is a filler for "no return"."""
 FARTHEST = 5000.0
 """No terrestrial LiDAR reaches farther [m]: larger coordinates are not those of a sensor frame."""
 _BIN_DEG = 0.005
@@ -31,6 +30,8 @@ _STRAY = 0.01
 _OWN_SIDE = 0.35
 """A return further from its line than this share of the gap to the next line is not placed."""
 _MOST_BEAMS = 256
+_DOUBLED, _TWICE = 0.05, "Many returns come from the same firing as another, as of a device that reports two: the first in the file counts."
+"""Share of returns that share their firing from which on the notes say so, and what they say."""
 PLACED = 10
 """Files that a reader opens at the start to say how many returns it can place."""
 _WEDGE_DEG = 10.0
@@ -68,12 +69,14 @@ class Placing:
         void: fillers: not finite, or at the sensor itself.
         beamless: returns that no beam claims.
         crowded: returns without a column of their own: another return holds the cell, or none fits.
+        also: further sentences about what was read, as how points were brought into the sensor's frame.
     """
 
     points: int
     void: int
     beamless: int
     crowded: int
+    also: str = ""
 
     @property
     def share(self) -> float:
@@ -89,7 +92,8 @@ class Placing:
     def sentence(self, name: str) -> str:
         """What a reader's notes say about the file."""
         lost = f"{self.beamless} fit no beam, {self.crowded} share a cell with another return or fit no column"
-        return f"{name}: {100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan ({lost})."
+        held = f"{100 * self.share:.2f} % of {self.points - self.void} returns have a cell of the scan"
+        return f"{name}: {held} ({lost}). {self.also}".rstrip()
 
 
 def read_records(path: Path, fields: str) -> np.ndarray:
@@ -108,9 +112,15 @@ def read_records(path: Path, fields: str) -> np.ndarray:
 
 
 def placing_notes(placings: list[tuple[str, Placing]], files: int) -> list[str]:
-    """Sentences for a reader's notes on the first of its ``files``, which were opened to count."""
-    rest = [f"The other {files - len(placings)} files were not opened for this count."] if files > len(placings) else []
-    return [placing.sentence(name) for name, placing in placings] + rest
+    """Sentences for a reader's notes on the first of its ``files``, which were opened to count; one for files of which the same is to be said."""
+    alike: dict[tuple[str, str], list[tuple[str, Placing]]] = {}
+    for name, placing in placings:
+        alike.setdefault((f"{100 * placing.share:.0f}", placing.also), []).append((name, placing))
+    notes = []
+    for (_, also), group in alike.items():
+        counts = (sum(getattr(placing, key) for _, placing in group) for key in ("points", "void", "beamless", "crowded"))
+        notes.append(Placing(*counts, also).sentence(group[0][0] if len(group) == 1 else f"{len(group)} files, {group[0][0]} the first"))
+    return notes + ([f"The other {files - len(placings)} files were not opened for this count."] if files > len(placings) else [])
 
 
 def sweep_channels(
@@ -144,7 +154,7 @@ def sweep_channels(
     if held.ring is None:
         ring = rings_from_elevation(elevation, count, file)
     else:
-        ring = held.ring.astype(np.int32) if ordered else from_highest(held.ring, elevation)
+        ring = held.ring.astype(np.int32) if ordered else from_highest(held.ring, held.xyz)
     if table is not None and not ordered:
         ring = rings_of_table(ring, elevation, table)
     rows = max(int(ring.max()) + 1, count if count and (ordered or table is not None) else 0)
@@ -160,7 +170,8 @@ def sweep_channels(
     for name, values in held.extra.items():
         channels[name] = place(cells, rows, values)
     lost = int((~known).sum())
-    return channels, Placing(len(distance), int((~real).sum()), lost, cells.unplaced - lost)
+    also = _TWICE if grid is None and doubled(cells, azimuth) > _DOUBLED else ""
+    return channels, Placing(len(distance), int((~real).sum()), lost, cells.unplaced - lost, also)
 
 
 def _grid(ring: np.ndarray, azimuth: np.ndarray, horizontal: np.ndarray) -> Grid:
@@ -213,13 +224,6 @@ def rings_of_table(ring: np.ndarray, elevation: np.ndarray, table: np.ndarray) -
         beam = int(np.argmax(cost[k + 1, 1 : beam + 1] == cost[k + 1, beam]))
         rows[k] = beam
     return np.where(ring >= 0, rows[ring], -1).astype(np.int32)
-
-
-def from_highest(ring: np.ndarray, elevation: np.ndarray) -> np.ndarray:
-    """Rings renumbered from the highest beam down without gaps, int32 [n]; elevation [deg] [n]."""
-    numbers, inverse = np.unique(ring, return_inverse=True)
-    median = np.array([np.median(elevation[inverse == k]) for k in range(len(numbers))])
-    return np.argsort(np.argsort(-median, kind="stable"), kind="stable")[inverse].astype(np.int32)
 
 
 def rings_from_elevation(elevation: np.ndarray, beams: int | None, file: object) -> np.ndarray:

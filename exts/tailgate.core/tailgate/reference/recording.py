@@ -145,7 +145,7 @@ class LidarPoints(Lidar):
         xyz: points in the sensor frame.
         ring: beam of each return, any order of beams.
         beams: number of beams of the device; needed without ``ring`` unless ``model`` names a sensor model.
-        intensity, time: per return; ``time`` from the start of the sweep.
+        intensity, time: per return; ``time`` in seconds since any moment, as the start of the sweep.
     """
 
     kind: Literal["lidar_points"]

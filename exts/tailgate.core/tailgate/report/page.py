@@ -20,9 +20,14 @@ def _environment() -> Any:
 
     environment = Environment(loader=FunctionLoader(source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["figure"] = figure
-    environment.filters["capitalize_first"] = lambda words: words[:1].upper() + words[1:]
+    environment.filters["capitalize_first"] = capitalize_first
     environment.filters["count"] = lambda n: "not measured" if n is None else f"{n:,}"
     return environment
+
+
+def capitalize_first(words: str) -> str:
+    """Words with a capital at their start, but for the name of a file or sensor before a colon."""
+    return words if words.partition(" ")[0].endswith(":") else words[:1].upper() + words[1:]
 
 
 def template(name: str) -> Any:

@@ -125,8 +125,9 @@ class SensorRecord:
 
 def sentences(record: SensorRecord) -> list[str]:
     """The result in words."""
-    count = {state: sum(s.state == state for s in record.settings) for state in STATES}
-    out = [f"Of {len(record.settings)} settings {count['identified']} are identified, {count['roughly']} roughly, {count['not identified']} not."]
+    whole = [s for s in record.settings if "[" not in s.name]  # others show one beam of a table
+    count = {state: sum(s.state == state for s in whole) for state in STATES}
+    out = [f"Of {len(whole)} settings {count['identified']} are identified, {count['roughly']} roughly, {count['not identified']} not."]
     if record.held:
         far = ", ".join(metric_words(h.statistic) + (" (perhaps by chance)" if h.interval[0] <= LIMIT else "") for h in record.beyond)
         met = len(record.held) - len(record.beyond)

@@ -12,7 +12,7 @@ from tailgate.calibrate.bench import CameraBench, LidarBench
 from tailgate.calibrate.device import check_device
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import HeldOut, Recorded, average, distances, folds
-from tailgate.calibrate.places import by_place, same_places
+from tailgate.calibrate.places import by_place, by_view, same_places, same_views, view_of
 from tailgate.config.budget import Reference
 from tailgate.config.load import dump
 from tailgate.config.rig import configs_root, load_sensor
@@ -97,20 +97,21 @@ def _fit(found: ReferenceSet, of: tuple[LidarModel | CameraModel, str, list[str]
     """Fit a model to the recordings of its device, which have these names in the frames."""
     model, name, heads = of
     recorded = _read(found, found.split["feedback"], heads, model, request.tick)
-    frames = by_place(recorded)
+    shown = by_view(recorded)
+    frames = by_place(shown)
     bench = _bench(frames, model, request.seed)
     fit = bench.fit([b for frame in frames for b in frame.blocks], partial(request.tick, "fitting"))
     others = sorted({device for head, recorded in found.sensors.items() if head not in heads and (device := _device(recorded))})
     also = [f"The recordings are also of {other}: --sensor {other} fits it." for other in others]
-    cut, held, notes = "", [], [*found.notes, *bench.notes, *same_places(recorded, frames), *also]
+    cut, held, notes = "", [], [*found.notes, *bench.notes, *same_views(recorded, shown), *same_places(shown, frames), *also]
     if request.holdout:
-        cut, held = _held_out(by_place([*recorded, *_read(found, found.split["holdout"], heads, model, request.tick)]), model, request)
+        cut, held = _held_out(by_place(by_view([*recorded, *_read(found, found.split["holdout"], heads, model, request.tick)])), model, request)
         notes += [] if held else ["The reference shows one place: there is nothing to judge the fit on that it has not seen."]
     settings = {**fit.estimates, **_unseen(bench.model, fit.estimates)}
     rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
-    record = SensorRecord(name, kind, len(frames), rows, cut, held, notes, (fit.distance_prior, fit.distance))
+    record = SensorRecord(name, kind, len(recorded), rows, cut, held, notes, (fit.distance_prior, fit.distance))
     models = {n: bench.heads[n].model for n in heads if n in bench.heads} if model.type == "lidar" else {heads[0]: model}
-    source = f"{len(frames)} frames of {request.reference.resolve().name} (calibrate sensor){BEFORE}{model.source.rpartition(BEFORE)[2]}"
+    source = f"{len(recorded)} frames of {request.reference.resolve().name} (calibrate sensor){BEFORE}{model.source.rpartition(BEFORE)[2]}"
     return SensorFit({n: _fitted(m, fit.estimates).model_copy(update={"source": source}) for n, m in models.items()}, record)
 
 
@@ -194,8 +195,8 @@ def _recorded(recording: str, sensors: dict[str, SensorFrame], model: LidarModel
     if model.type == "lidar":
         return Recorded(recording, [b for scan in sensors.values() for b in fit_sketches(scan)], sensors if keep else {})
     (view,) = list(sensors.values())[:1]
-    pose = support_pose(view) if model.depth != "none" else None
-    return Recorded(recording, camera_blocks(view), {}, pose, "semantic_segmentation" in view.channels)
+    pose, shown = (support_pose(view), view_of(view)) if model.depth != "none" else (None, None)
+    return Recorded(recording, camera_blocks(view), {}, pose, "semantic_segmentation" in view.channels, shown)
 
 
 def _bench(frames: Sequence[Recorded], model: LidarModel | CameraModel, seed: int) -> LidarBench | CameraBench:
