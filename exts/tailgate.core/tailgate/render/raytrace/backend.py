@@ -124,11 +124,13 @@ class WarpBackend:
         if self._sample is None:
             raise TailgateError("apply(sample) must come before capture()")
         from tailgate.render.raytrace.daylight import daylight
+        from tailgate.render.raytrace.guides import guides_of
 
         state = self._update()
         address = replace(self._sample.id, tick=tick)
         seed = kernel_seed(*asdict(address).values(), "render")
         light = daylight(state.lights, self._sample.hints, seed, self.device)
+        light.guides = guides_of(self._live.scene, state)
         objects, seen = self._live.objects(state)
         sensors = {}
         for name, mounted in self.rig.sensors.items():

@@ -7,6 +7,7 @@ from tailgate.geometry.quiet import wp
 from tailgate.geometry.rays import Hit, Scene
 from tailgate.render.raytrace.bounces import MIRROR_BELOW, incoming, lobe_light, quick_mirror, reflected_light
 from tailgate.render.raytrace.direct import Facet, Lit, dome_light, highlight, highlights_seen, lamp_light, sky_weight
+from tailgate.render.raytrace.guides import guided
 from tailgate.render.raytrace.lamps import PI, luminance, toward_disc
 from tailgate.render.raytrace.lens import Fisheye, fisheye_ray, lens_ray
 from tailgate.render.raytrace.panes import arriving
@@ -28,8 +29,11 @@ wp.set_module_options({"enable_backward": False})
 
 GRAZING = wp.constant(0.0017453)
 """Cosine of 89.9 degrees: nothing has a depth along the axis beyond."""
-R2 = wp.constant(wp.vec3(0.7548776662, 0.5698402910, 0.4301597090))
-"""Steps from sample to sample of ``spread``'s dimensions."""
+ACROSS = wp.constant(wp.vec3ui(2015675397, 1801597047, 2824696911))
+DOWN = wp.constant(wp.vec3ui(1225289745, 93814971, 3419794695))
+ONWARDS = wp.constant(wp.vec3ui(3518319155, 2882110345, 2360945575))
+"""Steps in 2^32 of ``spread``'s dimensions from column to column, from row to row and from sample to sample. The first two are those of a search for
+the least noise after smoothing; the third are powers of 1 / 1.2207 (Roberts 2018)."""
 
 
 @wp.struct
@@ -209,12 +213,11 @@ def keep(pixels: Pixels, k: int, point: Point, base: wp.vec3):
 
 
 @wp.func
-def spread(x: float, y: float, sample: int, dimension: int, seed: int) -> float:
-    """Number in [0, 1) that differs well between neighbours on a square lattice (interleaved gradient noise, Jimenez 2014), and along the R2
-    sequence (Roberts 2018) from sample to sample."""
-    shift = 5.588238 * float(dimension)
-    value = 0.06711056 * (x + shift) + 0.00583715 * (y + 1.37 * shift)
-    value = 52.9829189 * (value - wp.floor(value)) + R2[dimension] * float(sample) + hash01(dimension, 7, seed)
+def spread(x: int, y: int, sample: int, dimension: int, seed: int) -> float:
+    """Number in [0, 1), one of three ``dimension``s: a lattice over columns, rows and samples, of which any few neighbours fill the unit cube evenly.
+    Twin: ``image_twins.spread_twin``."""
+    steps = wp.uint32(x) * ACROSS[dimension] + wp.uint32(y) * DOWN[dimension] + wp.uint32(sample) * ONWARDS[dimension]
+    value = float(steps >> wp.uint32(8)) * (1.0 / 16777216.0) + hash01(dimension, 7, seed)
     return value - wp.floor(value)
 
 
@@ -235,8 +238,8 @@ def sun_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
         if toward > 0.0 and light.sun_radius >= 0.0:
             facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
             for s in range(samples):
-                u = spread(float(k % camera.width), float(k / camera.width), s, 0, light.seed)
-                v = spread(float(k % camera.width), float(k / camera.width), s, 1, light.seed)
+                u = spread(k % camera.width, k / camera.width, s, 0, light.seed)
+                v = spread(k % camera.width, k / camera.width, s, 1, light.seed)
                 clear = arriving(scene, tables, facet.start, toward_disc(light.sun_direction, light.sun_radius, u, v), FAR)
                 visible += luminance(clear)
                 tint += clear
@@ -260,27 +263,29 @@ def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
             continue
         facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
         facet.shiny = wp.where(samples > 1, 1, 0)
-        x = float(k % camera.width)
-        y = float(k / camera.width)
-        a = wp.where(sparse == 1, 0.5 * (x + y), x)
-        b = wp.where(sparse == 1, 0.5 * (x - y), y)
+        x = k % camera.width
+        y = k / camera.width
+        a = wp.where(sparse == 1, (x + y) / 2, x)
+        b = wp.where(sparse == 1, (x - y) / 2, y)
         got = Lit()
         lit = wp.vec4()
         for s in range(samples):
             p = spread(a, b, s, 0, light.seed)
             q = spread(a, b, s, 1, light.seed)
+            w = wp.vec3(spread(a, b, s, 2, light.seed), p, q)
             around = onto_hemisphere(facet.normal, q, p)
+            weight = float(1.0)
+            if light.guides.shape[0] > 0:
+                way = guided(light.guides, luminance(light.mean_sky), facet.start, facet.normal, w)
+                around = wp.vec3(way[0], way[1], way[2])
+                weight = way[3]
             factor = float(1.0)
             if light.dome.on == 1:
                 factor = sky_weight(light.dome, wp.max(wp.dot(facet.normal, around), 0.0) / PI, around)
             u = wp.vec4(hash01(k, s, light.seed), hash01(k, s + 101, light.seed), hash01(k, s + 211, light.seed), factor)
             bounce = incoming(scene, tables, light, facet.start, around, u)
-            got.body += bounce.light
+            got.body += bounce.light * weight
             if light.lamps > 0:
-                v = float(q)
-                if light.pictures.images.shape[0] > 0:  # pairs (p, q) of one sample lie on a line, an image must be met everywhere
-                    v = hash01(k, s + 907, light.seed)
-                w = wp.vec3(spread(a, b, s, 2, light.seed), p, v)
                 lamp = lamp_light(scene, tables, light, facet, w)
                 got.shine += lamp.shine
                 seen = lamp.seen
@@ -288,7 +293,7 @@ def sky_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, lig
                     seen = highlights_seen(scene, tables, light, facet, lamp, w)
                 if luminance(bounce.albedo) > 0.0:
                     other = lamp_light(scene, tables, light, bounce.facet, wp.vec3(u[0], u[1], u[2]))
-                    got.body += wp.cw_mul(bounce.albedo, other.body)
+                    got.body += wp.cw_mul(bounce.albedo, other.body) * weight
                 lit += wp.vec4(lamp.body[0], lamp.body[1], lamp.body[2], seen)
             if light.dome.on == 1:
                 bright = dome_light(scene, tables, light, facet, wp.vec2(p, q))
@@ -311,8 +316,8 @@ def mirror_kernel(scene: Scene, tables: Tables, camera: Camera, pixels: Pixels, 
         facet = facet_of(pixels, k, camera_origin(camera, float(k / camera.width)))
         mirror = wp.vec3(film.mirrored[k][0], film.mirrored[k][1], film.mirrored[k][2])
         if samples == 1:
-            u = spread(float(k % camera.width), float(k / camera.width), 0, 0, light.seed)
-            v = spread(float(k % camera.width), float(k / camera.width), 0, 1, light.seed)
+            u = spread(k % camera.width, k / camera.width, 0, 0, light.seed)
+            v = spread(k % camera.width, k / camera.width, 0, 1, light.seed)
             mirror = reflected_light(scene, tables, light, facet, wp.vec3(u, v, hash01(k, 211, light.seed)))
         else:
             for s in range(samples):

@@ -57,6 +57,14 @@ def smooth_twin(
     return np.where(surface[..., None], around, source)
 
 
+def spread_twin(x: np.ndarray, y: np.ndarray, sample: int = 0) -> np.ndarray:
+    """Twin of ``camera_kernels.spread`` without the shift by a seed: columns and rows [...] to numbers in [0, 1), [..., 3]."""
+    across, down = np.array([2015675397, 1801597047, 2824696911]), np.array([1225289745, 93814971, 3419794695])
+    onwards = np.array([3518319155, 2882110345, 2360945575])
+    steps = np.asarray(x)[..., None] * across + np.asarray(y)[..., None] * down + sample * onwards
+    return (steps % 2**32 >> 8) / 2.0**24
+
+
 def sky_twin(direction: np.ndarray, zenith: np.ndarray, horizon: np.ndarray) -> np.ndarray:
     """Twin of ``shading.sky`` above the horizon without haze: directions [N, 3] to radiance [N, 3]."""
     blend = ((1.0 - np.clip(direction[:, 2], 0, 1)) ** 6)[:, None]

@@ -40,6 +40,15 @@ class Lamp:
 
 
 @wp.struct
+class Guide:
+    """A ball [m] in which something has the luminance ``bright``, see ``guides``."""
+
+    centre: wp.vec3
+    radius: wp.float32
+    bright: wp.float32
+
+
+@wp.struct
 class Arrival:
     """Light from one sampled point of a lamp: unit direction to it, distance that must be free [m], and its radiance over the probability
     density per solid angle."""
@@ -149,16 +158,20 @@ def toward_disc(axis: wp.vec3, radius: float, u: float, v: float) -> wp.vec3:
 
 
 @wp.func
+def within_cone(axis: wp.vec3, rise: float, v: float) -> wp.vec3:
+    """Direction whose cosine with an axis is 1 - ``rise``, turned about it by ``v`` of a full turn."""
+    sine = wp.sqrt(wp.max(rise * (2.0 - rise), 0.0))
+    side = wp.normalize(wp.cross(axis, wp.where(wp.abs(axis[2]) < 0.9, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0))))
+    other = wp.cross(axis, side)
+    return wp.normalize(axis * (1.0 - rise) + side * (sine * wp.cos(2.0 * PI * v)) + other * (sine * wp.sin(2.0 * PI * v)))
+
+
+@wp.func
 def aim_at_sky(lamp: Lamp, u: float, v: float) -> Arrival:
     """A direction to a distant light, uniform over its cone; its irradiance on what faces it is what the front half of the cone gives."""
     out = Arrival()
     full = 2.0 * wp.sin(0.5 * lamp.radius) * wp.sin(0.5 * lamp.radius)
-    rise = u * full
-    sine = wp.sqrt(wp.max(rise * (2.0 - rise), 0.0))
-    axis = -lamp.axis
-    side = wp.normalize(wp.cross(axis, wp.where(wp.abs(axis[2]) < 0.9, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0))))
-    other = wp.cross(axis, side)
-    out.direction = wp.normalize(axis * (1.0 - rise) + side * (sine * wp.cos(2.0 * PI * v)) + other * (sine * wp.sin(2.0 * PI * v)))
+    out.direction = within_cone(-lamp.axis, u * full, v)
     out.distance = 1.0e6
     out.light = lamp.radiance * (2.0 * wp.where(full < 1.0, 1.0 / (2.0 - full), full))
     return out

@@ -9,7 +9,8 @@ from tailgate.geometry.rays import Scene
 from tailgate.geometry.trace import TraceScene
 from tailgate.render.raytrace.atlas import Atlas, build_atlas
 from tailgate.stage.extract import StageArrays
-from tailgate.stage.materials import COAT, CUTOUT, PANE, clouded
+from tailgate.stage.images import LUMINANCE
+from tailgate.stage.materials import COAT, CUTOUT, GLOW, PANE, clouded
 from tailgate.stage.watch import StageState
 
 wp.set_module_options({"enable_backward": False})
@@ -66,6 +67,7 @@ class DeviceScene:
         self._mover = np.array(arrays.instance_mover, np.int64)
         self._pose = np.array(arrays.instance_pose, np.float64).reshape(-1, 4, 4)
         self._slot_base = np.array(arrays.instance_slot, np.int64)
+        self._balls: dict[tuple[int, int], tuple[np.ndarray, float]] = {}
         self.tables = Tables()
         self.tables.face_slot = self._array(_join([p.face_slot for p in arrays.prototypes], (0,)), wp.int32)
         self.tables.corner_normal = self._array(_join([p.corner_normal.reshape(-1, 3) for p in arrays.prototypes], (0, 3)), wp.vec3)
@@ -96,7 +98,8 @@ class DeviceScene:
         poses = np.concatenate([state.T_world_mover, np.eye(4)[None]])
         flat = np.linalg.det(poses[:, :3, :3]) == 0
         shown = np.nonzero(np.append(state.visible, True)[self._mover] & ~flat[self._mover])[0]
-        self.tracer.set_instances(self._prototype[shown], poses[self._mover[shown]] @ self._pose[shown])
+        self._shown, self._T_world_shown = shown, poses[self._mover[shown]] @ self._pose[shown]
+        self.tracer.set_instances(self._prototype[shown], self._T_world_shown)
         prototype = self._prototype[shown]
         first = np.stack([self._face_base[prototype], self._colour_base[prototype], self._st_base[prototype], self._slot_base[shown]], 1)
         self.tables.base = self._array(first, wp.vec4i)
@@ -106,6 +109,28 @@ class DeviceScene:
         self.tables.coats = int((materials[:, COAT] > 0).any())
         self.tables.material = wp.array(materials, dtype=wp.float32, device=self.device)
         self.instance_of_mover = {int(self._mover[i]): row for row, i in enumerate(shown) if self._mover[i] >= 0}
+
+    def glowing(self, state: StageState, least: float) -> np.ndarray:
+        """Balls around the shown shapes that glow more than ``least``: centre and radius [m], luminance, [n, 5]."""
+        glow = (state.materials[:, GLOW] @ LUMINANCE)[np.array(self.arrays.slots, np.int64).reshape(-1, 4)[:, 0]]
+        first, rows = self._slot_base[self._shown], []
+        for slot in np.nonzero(glow > least)[0]:
+            for k in np.nonzero(first == first[first <= slot].max(initial=-1))[0]:
+                prototype = int(self._prototype[self._shown[k]])
+                ball = self._ball(prototype, int(slot - first[k]))
+                if ball is not None:
+                    T = self._T_world_shown[k]
+                    rows.append([*(T[:3, :3] @ ball[0] + T[:3, 3]), ball[1] * np.linalg.norm(T[:3, :3], axis=0).max(), glow[slot]])
+        return np.array(rows).reshape(-1, 5)
+
+    def _ball(self, prototype: int, slot: int) -> tuple[np.ndarray, float] | None:
+        """Centre and radius [m] of the faces of one slot in the prototype's frame, None where it has none."""
+        if (prototype, slot) not in self._balls:
+            made = self.arrays.prototypes[prototype]
+            points = made.points[made.triangles[made.face_slot == slot]].reshape(-1, 3).astype(np.float64)
+            centre = 0.5 * (points.min(0) + points.max(0)) if len(points) else None
+            self._balls[prototype, slot] = None if centre is None else (centre, float(np.linalg.norm(points - centre, axis=1).max()))
+        return self._balls[prototype, slot]
 
 
 def st_ways(corners: np.ndarray, st: np.ndarray) -> np.ndarray:

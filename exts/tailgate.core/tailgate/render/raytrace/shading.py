@@ -7,7 +7,7 @@ from tailgate.geometry.quiet import outlined, wp
 from tailgate.render.raytrace.albedo import mirrored_shares
 from tailgate.render.raytrace.atlas import Atlas
 from tailgate.render.raytrace.dome import Dome, dome_radiance
-from tailgate.render.raytrace.lamps import PI, Lamp, luminance
+from tailgate.render.raytrace.lamps import PI, Guide, Lamp, luminance
 
 wp.set_module_options({"enable_backward": False})
 
@@ -19,7 +19,7 @@ class Light:
     """Light of a frame; see ``tailgate.stage.lights.Lights``. ``zenith``, ``horizon`` and ``ground`` are sky radiances to which the dome's image is
     added, ``glow`` the strength of the haze around the sun, ``haze`` the radiance of far fog, ``cloud`` the cover 0..1, ``fog`` the extinction
     [1/m]. ``lamps`` is the number of rows of ``lamp``; ``pictures`` are what they show, ``profiles`` how they shine by direction, ``links`` the sets
-    that what each slot shows is in; ``shares`` is ``albedo.share_table``."""
+    that what each slot shows is in; ``guides`` are where bounces look, see there; ``shares`` is ``albedo.share_table``."""
 
     sun_direction: wp.vec3
     sun: wp.vec3
@@ -34,6 +34,7 @@ class Light:
     fog: wp.float32
     lamps: wp.int32
     lamp: wp.array(dtype=Lamp)
+    guides: wp.array(dtype=Guide)
     pictures: Atlas
     profiles: wp.array3d(dtype=wp.float32)
     links: wp.array(dtype=wp.int32)
