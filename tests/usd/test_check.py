@@ -277,8 +277,10 @@ def test_lights_that_do_not_shine():
     assert "no light shines and nothing glows" in said(stage, "lights", "warning")[0]
     UsdLux.RectLight.Define(stage, "/World/flat").CreateWidthAttr(0.0)
     UsdLux.SphereLight.Define(stage, "/World/off").CreateIntensityAttr(0.0)
-    text = "\n".join(said(stage, "lights"))
+    UsdLux.SphereLight.Define(stage, "/World/below").CreateIntensityAttr(-5.0)
+    text = "\n".join(said(stage, "lights", "warning"))
     assert "no light shines" in text and "/World/off: the light has no intensity" in text and "/World/flat: a light without an area" in text
+    assert "/World/below: the light's intensity or colour is negative" in text
     UsdLux.SphereLight.Define(stage, "/World/on").CreateIntensityAttr(9.0)
     assert "1 light of the stage's own; they add to those" in "\n".join(said(stage, "lights", "note"))
     assert check_stage(stage).facts["lights"] == ["/World/on"]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SIZES = ("radius", "width", "height", "length", "angle")
 SHADOWS = {"color": (0.0, 0.0, 0.0), "distance": -1.0, "falloff": -1.0, "falloffGamma": 1.0}
 """Settings of ``UsdLux.ShadowAPI`` and what they are unless told."""
+NO_LIGHT = "it is not honoured; what shines are the other lights of UsdLux and meshes whose material has an emission"
 
 
 def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
@@ -44,7 +45,7 @@ def light_prims(stage: Usd.Stage, notes: Notes) -> list[Usd.Prim]:
             notes.add(f"{where} {wrong}; the light is not honoured", "lights")
             continue
         if prim.GetTypeName() not in KINDS and not is_dome(prim):
-            mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else "it is not honoured"
+            mesh = "its mesh shines by its material alone" if prim.GetTypeName() == "Mesh" else NO_LIGHT
             notes.add(f"{where} {prim.GetTypeName()} is no light this renderer knows, {mesh}")
             continue
         if is_dome(prim) and shown_image(prim):

@@ -42,7 +42,7 @@ def promise(guide: Guide, start: wp.vec3, normal: wp.vec3) -> float:
 
 @outlined
 def guided(guides: wp.array(dtype=Guide), ambient: float, start: wp.vec3, normal: wp.vec3, u: wp.vec3) -> wp.vec4:
-    """Direction of a bounce from three numbers, and what it counts beside one of ``onto_hemisphere``; ``ambient`` is the mean luminance of the sky."""
+    """Direction of a bounce from three numbers, and what it counts beside one of ``onto_hemisphere``; ``ambient``: mean luminance of the sky."""
     total = float(0.0)
     for k in range(guides.shape[0]):
         total += promise(guides[k], start, normal)

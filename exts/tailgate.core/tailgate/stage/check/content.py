@@ -12,7 +12,7 @@ from tailgate.stage.check.finding import Finding
 from tailgate.stage.composition import UNREADABLE, composition_errors, unloaded
 from tailgate.stage.extract import world_correction
 from tailgate.stage.light_checks import light_prims
-from tailgate.stage.lights import emission, read_lights
+from tailgate.stage.lights import emission, read_lights, unbounded
 from tailgate.stage.materials import GLOW
 from tailgate.stage.walk import Notes
 
@@ -85,7 +85,8 @@ def check_lights(survey: Survey) -> list[Finding]:
         *(Finding("lights", "note", line) for line in notes.about("renderer")),
     ]
     for prim in (p for p in lights if not emission(p).any()):
-        found.append(Finding("lights", "warning", "the light has no intensity or a black colour", "it emits nothing", prim=str(prim.GetPath())))
+        words = "the light's intensity or colour is negative" if unbounded(prim).min() < 0 else "the light has no intensity or a black colour"
+        found.append(Finding("lights", "warning", words, "it emits nothing", prim=str(prim.GetPath())))
     shine = shining(survey)
     if not shine and not survey.arrays.material_table()[:, GLOW].any():
         words = "no light shines and nothing glows"
