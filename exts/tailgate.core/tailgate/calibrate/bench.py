@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tailgate.calibrate.beam_errors import unnamed
 from tailgate.calibrate.camera import DEVICE_STATISTICS, fit_camera, perfect_views, simulated_views
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.holdout import Recorded
@@ -18,6 +19,7 @@ from tailgate.calibrate.problem import total
 from tailgate.calibrate.scene import street_scan
 from tailgate.calibrate.storage import find_storage
 from tailgate.config.sensor import CameraModel, LidarModel
+from tailgate.distributions import Constant
 from tailgate.frames import SensorFrame
 from tailgate.validate.lidar_statistics import LIDAR_STATISTICS, SECTORS
 from tailgate.validate.sketch import Sketch, Statistic
@@ -50,6 +52,7 @@ class LidarBench:
         heads: by name; without any the model itself.
         grid: estimates of grid and storage, for people.
         notes: what of the grid cannot be told.
+        bias: spread of the range errors that the heads' tables do not name [m], where errors of beams were told.
         seed: of the simulated noise.
     """
 
@@ -59,20 +62,24 @@ class LidarBench:
     notes: list[str] = field(default_factory=list)
     seed: int = 0
     statistics: Mapping[str, Statistic] = field(default_factory=lambda: LIDAR_STATISTICS)
+    bias: Estimate | None = None
 
     @classmethod
     def of(cls, frames: Sequence[Recorded], model: LidarModel, seed: int) -> LidarBench:
         """The bench of recorded frames: every head has its own beam table, range errors and storage."""
         places, names = len({frame.recording for frame in frames if frame.scans}), sorted({name for frame in frames for name in frame.scans})
-        heads, rows, notes = {}, {}, []
+        heads, rows, notes, bias = {}, {}, [], []
         for name in names:
             scans = [frame.scans[name] for frame in frames if name in frame.scans]
-            grid, storage, of = estimate_grid(scans, model, places), find_storage(scans), name if len(names) > 1 else ""
+            storage, of = find_storage(scans), name if len(names) > 1 else ""
+            grid = estimate_grid(storage.marked(scans), model, places)
             pose = np.asarray(scans[0].T_world_sensor)[0]
             heads[name] = Head(storage.applied(grid.applied(model)), pose if pose[2, 3] > 0 else None)
+            bias.append(unnamed(grid.offset))
             rows |= {f"{of}.{key}".lstrip("."): row for key, row in {**grid.rows(model), **storage.rows()}.items()}
             notes += [f"{of}: {note}".lstrip(": ") for note in (*grid.notes(model), *storage.notes())]
-        return cls(model, heads, rows, notes, seed)
+        worst = None if None in bias else max(bias, key=lambda e: e.value, default=None)
+        return cls(model, heads, rows, notes, seed, bias=worst)
 
     @cached_property
     def _streets(self) -> list[SensorFrame]:
@@ -92,8 +99,13 @@ class LidarBench:
         return [street_scan(head.model, first + k, T_rig_sensor=head.T_rig_sensor) for k, head in enumerate(self._order)]
 
     def fit(self, blocks: Sequence[Sketch], heard: Heard = lambda done, most: None) -> Fit:
-        """Fit the response to blocks of recordings; ``heard`` as in ``indirect.fit``."""
-        return fit_response(blocks, self._streets, self._models, self.model.response, Streams(self.seed), heard)
+        """Fit the response to blocks of recordings; ``heard`` as in ``indirect.fit``. What scans tell of single beams is not fitted once more."""
+        response, told = self.model.response, {}
+        if self.bias and "beam_bias" in response:
+            told = {"beam_bias": self.bias}
+            response = response | {"beam_bias": response["beam_bias"].model_copy(update={"dist": Constant(value=self.bias.value)})}
+        found = fit_response(blocks, self._streets, self._models, response, Streams(self.seed), heard)
+        return replace(found, estimates=found.estimates | told)
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of streets the fit has not seen."""
