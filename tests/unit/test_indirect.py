@@ -1,7 +1,7 @@
 """Indirect inference on simulators whose answer is known."""
 
 import numpy as np
-from tailgate.calibrate.indirect import fit
+from tailgate.calibrate.indirect import fit, widened
 from tailgate.calibrate.problem import Problem
 from tailgate.distributions import Ranged
 from tailgate.validate.sketch import Sketch, Statistic
@@ -80,6 +80,16 @@ def test_nothing_lies_below_none_or_above_all_of_it():
     for hidden in (0.0, 1.0):
         estimate = found({"centre": hidden, "spread": 0.5}, priors=share).estimates["centre"]
         assert estimate.open == (False, False)
+
+
+def test_widened_intervals_keep_their_estimates_and_claim_less():
+    narrow = found({"centre": -1.6, "spread": 0.4})
+    wide = widened(narrow, PRIORS, 3.0)
+    for name, e in narrow.estimates.items():
+        assert wide.estimates[name].value == e.value
+        assert wide.estimates[name].high - wide.estimates[name].low > 2.5 * (e.high - e.low) * (0.9 if e.open == (False, False) else 0.5)
+    assert widened(narrow, PRIORS, 100.0).estimates["spread"].state == "not identified"
+    assert "half its bounds" in widened(narrow, PRIORS, 100.0).estimates["spread"].why
 
 
 def test_what_the_simulator_cannot_match_widens_the_interval():

@@ -23,8 +23,10 @@ _WIDER = 1.3
 """Intervals of the linearised fit are made so much wider: errors of hidden settings were 1.1 times what it says (benchmarks/truth.py)."""
 _TRADES = 0.2
 """Settings whose errors correlate by so much trade for each other: where a bound stops the one, the other makes up for it."""
-_DECIDED = 0.6
-"""A setting is identified when the reference gives at least this share of its resolution."""
+_DECIDED, _NARROW = 0.6, 0.5
+"""A setting is identified when the reference gives at least this share of its resolution, and its interval is narrower than that share of its
+bounds."""
+_WIDE = "its interval is as wide as half its bounds, so it stays wide"
 
 Heard = Callable[[int, int], None]
 """Hears how many simulations are done, of at most about how many."""
@@ -58,7 +60,7 @@ def fit(problem: Problem, heard: Heard = lambda done, most: None) -> Fit:
     reach = _WIDER * _quantile(found.freedom) * np.sqrt(np.diag(found.covariance))
     counted = {name: int(sum(np.sum(s.counts.get(name, 0.0)) for s in problem.reference)) for name in problem.statistics}
     ends = np.stack([found.best - reach, found.best + reach], axis=1)
-    decided = (found.resolution >= _DECIDED) & (np.diff(np.clip(ends, 0.0, 1.0))[:, 0] < 0.5)
+    decided = (found.resolution >= _DECIDED) & (np.diff(np.clip(ends, 0.0, 1.0))[:, 0] < _NARROW)
     opened = [_open(problem.priors[name], *pair) for name, pair in zip(problem.names, ends, strict=True)]
     supposes = _supposed(problem.names, found, [any(o) and bool(d) for o, d in zip(opened, decided, strict=True)])
     estimates = {}
@@ -69,6 +71,21 @@ def fit(problem: Problem, heard: Heard = lambda done, most: None) -> Fit:
         why = _why(found.power[k], bool(decided[k]), resolution)
         estimates[name] = Estimate(value, low, high, n, bool(decided[k]), why, opened[k], supposes[k])
     return Fit(estimates, found.unfitted, found.fitted)
+
+
+def widened(found: Fit, priors: Mapping[str, Ranged], by: float) -> Fit:
+    """The fit with intervals ``by`` times as wide about their estimates, in shares of the bounds."""
+    estimates = {}
+    for name, e in found.estimates.items():
+        prior = priors[name]
+        value, low, high = (prior._unit_interval(v) for v in (e.value, e.low, e.high))
+        reach = by * max(value - low, high - value)
+        ends = np.clip([value - reach, value + reach], 0.0, 1.0)
+        decided = e.identifiable and bool(ends[1] - ends[0] < _NARROW)
+        low, high = (float(prior._from_unit(float(u))) for u in ends)
+        why = e.why if decided or not e.identifiable else f"{e.why}, but {_WIDE}"
+        estimates[name] = replace(e, low=low, high=high, identifiable=decided, why=why, open=_open(prior, value - reach, value + reach))
+    return replace(found, estimates=estimates)
 
 
 def _open(prior: Ranged, low: float, high: float) -> tuple[bool, bool]:
@@ -116,5 +133,5 @@ def _why(power: Mapping[str, float], known: bool, resolution: float) -> str:
     if known:
         return f"it moves {' and '.join(strong)}"
     if resolution >= _DECIDED:
-        return f"{moving} with it, but its interval is as wide as half its bounds, so it stays wide"
+        return f"{moving} with it, but {_WIDE}"
     return f"{moving} with it, but the reference decides only {max(resolution, 0):.0%} of it, so it stays wide"
