@@ -1,6 +1,7 @@
 """Truth test of ``calibrate sensor``: hidden responses are drawn, simulated on scenes of their own, and estimated on others.
 
     python benchmarks/truth.py hdl64e kinect_v1 d435 kitti_cam2 --draws 4
+    python benchmarks/truth.py vlp16 --scenes yard --places 3    # intervals without ``bench.ELSEWHERE``
 
 For every setting: how often it counts as identified, how far an identified one is from the truth, and how often its 95 % interval holds the truth.
 """
@@ -10,9 +11,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
+from places import room_scan, yard_scan
 from tailgate.calibrate import camera, lidar
 from tailgate.calibrate.bench import STREETS, VIEWS
 from tailgate.calibrate.estimate import Estimate
@@ -21,6 +23,7 @@ from tailgate.calibrate.scene import street_scan
 from tailgate.config.rig import load_sensor
 from tailgate.config.sensor import CameraModel, LidarModel
 from tailgate.distributions import Ranged
+from tailgate.frames import SensorFrame
 from tailgate.sensors import nominal
 
 OTHERS = 1000
@@ -29,20 +32,25 @@ INSIDE = (0.15, 0.85)
 """Shares of the bounds between which hidden values are drawn."""
 
 
-def truth(name: str, seed: int, scenes: int = 12) -> tuple[dict[str, float], Fit]:
+SCENES = {"street": street_scan, "yard": yard_scan, "room": room_scan}
+"""What a hidden response of a LiDAR is seen on; it is always estimated on streets."""
+
+
+def truth(name: str, seed: int, kind: str = "street", scenes: int = 12) -> tuple[dict[str, float], Fit]:
     """Hidden values by setting, and what is found of them."""
     model, _ = load_sensor(name)
     seen_by = lidar.SEEN_BY if model.type == "lidar" else camera.SEEN_BY
     free = {n: s.dist for n, s in model.response.items() if n in seen_by and s.role == "calibrated" and isinstance(s.dist, Ranged)}
     draw = np.random.default_rng(seed)
     hidden = {n: free[n]._from_unit(float(draw.uniform(*INSIDE))) for n in sorted(free)}
-    one: Callable[[LidarModel | CameraModel, Mapping[str, float], int, int], Fit] = _lidar if model.type == "lidar" else _camera
-    return hidden, one(model, {**nominal(model), **hidden}, OTHERS + 100 * seed, scenes)
+    params, first = {**nominal(model), **hidden}, OTHERS + 100 * seed
+    if model.type == "lidar":
+        return hidden, _lidar(model, params, [SCENES[kind](model, first + k) for k in range(scenes)], first)
+    return hidden, _camera(model, params, first, scenes)
 
 
-def _lidar(model: LidarModel, params: Mapping[str, float], first: int, scenes: int) -> Fit:
-    streets = [street_scan(model, first + k) for k in range(scenes)]
-    blocks = [b for scene in lidar.simulated_scans(streets, model, params, first) for b in scene]
+def _lidar(model: LidarModel, params: Mapping[str, float], places: list[SensorFrame], first: int) -> Fit:
+    blocks = [b for scene in lidar.simulated_scans(places, model, params, first) for b in scene]
     return lidar.fit_response(blocks, [street_scan(model, k) for k in range(STREETS)], model, model.response)
 
 
@@ -55,13 +63,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("sensors", nargs="+")
     parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--scenes", choices=sorted(SCENES), default="street", help="what a LiDAR sees; fits are always on streets")
+    parser.add_argument("--places", type=int, default=12, help="how many of them")
     parser.add_argument("--each", action="store_true", help="also print every estimate beside its hidden value")
     args = parser.parse_args()
     for name in args.sensors:
         start = time.process_time()
         rows: dict[str, list[tuple[float, Estimate]]] = defaultdict(list)
         for seed in range(args.draws):
-            hidden, fit = truth(name, seed)
+            hidden, fit = truth(name, seed, args.scenes, args.places)
             for n, e in fit.estimates.items():
                 rows[n].append((hidden[n], e))
                 if args.each:

@@ -1,7 +1,7 @@
 """Indirect inference on simulators whose answer is known."""
 
 import numpy as np
-from tailgate.calibrate.indirect import fit
+from tailgate.calibrate.indirect import fit, widened
 from tailgate.calibrate.problem import Problem
 from tailgate.distributions import Ranged
 from tailgate.validate.sketch import Sketch, Statistic
@@ -57,6 +57,39 @@ def test_what_trades_off_or_does_nothing_is_not_claimed():
     assert not estimates["nothing"].identifiable and estimates["nothing"].why == "no statistic of the reference responds to it"
     assert not estimates["centre"].identifiable and not estimates["other"].identifiable
     assert estimates["spread"].state == "identified"
+
+
+def test_an_estimate_at_its_bound_is_open_and_settles_nothing_that_trades_with_it():
+    """A hidden centre beyond its bounds: the estimate stops there, and the spread, which makes up for it, holds only if it lies there."""
+    hidden = {"centre": 2.6, "spread": 0.5}
+    found_out = found(hidden).estimates
+    centre = found_out["centre"]
+    assert centre.open == (False, True) and centre.state == "roughly" and centre.high == 2.0
+    inside = found({"centre": 1.0, "spread": 0.5}).estimates
+    assert all(e.open == (False, False) and e.supposes == () and e.state == "identified" for e in inside.values())
+
+
+def test_settings_that_trade_with_one_at_its_bound_say_so():
+    twin = {**PRIORS, "other": Ranged(low=-0.2, high=0.2)}
+    estimates = found({"centre": 1.9, "spread": 0.5, "other": 1.0}, priors=twin).estimates
+    assert estimates["centre"].open[1] and "centre" in estimates["other"].supposes and "spread" not in estimates["other"].supposes
+
+
+def test_nothing_lies_below_none_or_above_all_of_it():
+    share = {"spread": PRIORS["spread"], "centre": Ranged(low=0.0, high=1.0, unit="share")}
+    for hidden in (0.0, 1.0):
+        estimate = found({"centre": hidden, "spread": 0.5}, priors=share).estimates["centre"]
+        assert estimate.open == (False, False)
+
+
+def test_widened_intervals_keep_their_estimates_and_claim_less():
+    narrow = found({"centre": -1.6, "spread": 0.4})
+    wide = widened(narrow, PRIORS, 3.0)
+    for name, e in narrow.estimates.items():
+        assert wide.estimates[name].value == e.value
+        assert wide.estimates[name].high - wide.estimates[name].low > 2.5 * (e.high - e.low) * (0.9 if e.open == (False, False) else 0.5)
+    assert widened(narrow, PRIORS, 100.0).estimates["spread"].state == "not identified"
+    assert "half its bounds" in widened(narrow, PRIORS, 100.0).estimates["spread"].why
 
 
 def test_what_the_simulator_cannot_match_widens_the_interval():

@@ -120,6 +120,10 @@ def test_beam_offsets_belong_to_the_device():
     np.testing.assert_array_equal(a, b)
     assert np.ptp(a[5]) == 0.0
     assert 0.02 < np.std(a[:, 0, 0]) < 0.04
+    named = launch_response(_flat(), law, replace(limits, offsets=(0.5, *[None] * (len(a) - 1))), 1, "cpu")[0].numpy()
+    exact = launch_response(_flat(), LidarResponse(), limits, 1, "cpu")[0].numpy()
+    np.testing.assert_allclose(named[0], exact[0] + 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(named[1:], a[1:])
 
 
 def test_losses_follow_their_probability_whatever_their_correlation():

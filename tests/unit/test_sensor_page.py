@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,34 +12,42 @@ from tailgate.report.page import capitalize_first
 from tailgate.report.sensor_page import SensorRecord, SettingRow, print_sensor, sentences, write_sensor_page
 
 
-def row(name, value, bounds, state="roughly", why="hole_rate moves with it"):
-    return SettingRow(name, "m", "", value, 0.9 * value, 1.1 * value, 100, state, 0.1, why, bounds)
+def row(name, value, bounds, state="roughly", open=(False, False), supposes=()):
+    return SettingRow(name, "m", "", value, 0.9 * value, 1.1 * value, 100, state, 0.1, "hole_rate moves with it", bounds, open, supposes)
 
 
 @pytest.mark.parametrize(
-    "value, bounds, told",
+    "value, bounds, open, told",
     [
-        (0.04, (0.0, 0.04), "0.04"),
-        (0.0399, (0.0, 0.04), "0.04"),
-        (0.038, (0.0, 0.04), ""),
-        (0.0, (0.0, 0.04), ""),
-        (5.0, (5.0, 120.0), "5"),
-        (7.0, (5.0, 120.0), ""),
+        (0.04, (0.0, 0.04), (False, True), "it lies at the end of its bounds, 0.04"),
+        (0.0399, (0.0, 0.04), (False, True), "it lies at the end of its bounds, 0.04"),
+        (0.038, (0.0, 0.04), (False, True), "its interval reaches the end of its bounds, 0.04"),
+        (0.03, (0.0, 0.04), (False, False), ""),
+        (5.0, (5.0, 120.0), (True, False), "it lies at the end of its bounds, 5"),
+        (7.0, (5.0, 120.0), (True, False), "its interval reaches the end of its bounds, 5"),
     ],
 )
-def test_an_estimate_at_the_end_of_its_bounds_is_told(value, bounds, told):
-    """Nothing lies beyond a bound of 0, and bounds that span a decade are measured on a log scale."""
-    found = row("noise_sigma", value, bounds).at_end
-    assert found == (f"it lies at the end of its bounds, {told}: what the device does may lie beyond" if told else "")
+def test_an_estimate_at_the_end_of_its_bounds_is_told(value, bounds, open, told):
+    """Bounds that span a decade are measured on a log scale."""
+    found = row("noise_sigma", value, bounds, open=open)
+    assert found.at_end == (f"{told}: what the device does may lie beyond" if told else "")
+    assert found.interval.endswith({(False, True): " or more", (True, False): " or less"}.get(open, f" … {1.1 * value:.4g}"))
+    assert ("±" in found.verdict) == (not any(open))
+
+
+def test_an_estimate_that_makes_up_for_one_at_its_end_says_for_which():
+    assert row("drop_incidence", 0.2, (0.0, 0.3), supposes=("drop_base",)).at_end == "it makes up for drop_base, which may lie beyond the bounds"
+    assert "a, b, c and others" in row("drop_incidence", 0.2, (0.0, 0.3), supposes=tuple("abcd")).at_end
 
 
 def test_what_the_reference_does_not_tell_is_no_end():
-    assert row("noise_sigma", 0.04, (0.0, 0.04), "not identified").at_end == ""
+    assert row("noise_sigma", 0.04, (0.0, 0.04), "not identified", (False, True)).at_end == ""
 
 
 def test_settings_unknown_for_one_reason_share_a_line(tmp_path):
-    silent = [row(name, 0.5, (0.0, 1.0), "not identified", "no statistic of the reference responds to it") for name in ("gain", "contrast")]
-    record = SensorRecord("hdl64e", "kitti", 3, [*silent, row("noise_sigma", 0.04, (0.0, 0.04))])
+    why = "no statistic of the reference responds to it"
+    silent = [replace(row(name, 0.5, (0.0, 1.0), "not identified"), why=why) for name in ("gain", "contrast")]
+    record = SensorRecord("hdl64e", "kitti", 3, [*silent, row("noise_sigma", 0.04, (0.0, 0.04), open=(False, True))])
     out = Console(file=io.StringIO(), width=300)
     print_sensor(record, out)
     text = out.file.getvalue()

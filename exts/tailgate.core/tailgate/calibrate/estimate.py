@@ -18,6 +18,8 @@ class Estimate:
         n: measurements it rests on.
         identifiable: whether the reference, rather than the prior, decided it.
         why: one clause that tells how it was found, or why it was not.
+        open: whether the truth may lie below ``low`` and beyond ``high``, for the search ended there.
+        supposes: settings whose search ended at a bound and with which this one trades: it holds if they are right.
     """
 
     value: float
@@ -26,6 +28,8 @@ class Estimate:
     n: int
     identifiable: bool
     why: str
+    open: tuple[bool, bool] = (False, False)
+    supposes: tuple[str, ...] = ()
 
     @property
     def margin(self) -> float:
@@ -41,7 +45,7 @@ class Estimate:
 
     @property
     def state(self) -> str:
-        """"identified" within ``SHARP``, "roughly" where the reference decided it less sharply, else "not identified"."""
+        """"identified" within ``SHARP``, "roughly" where the reference decided it less sharply or within bounds alone, else "not identified"."""
         if not self.identifiable:
             return "not identified"
-        return "identified" if self.error <= SHARP else "roughly"
+        return "identified" if self.error <= SHARP and not any(self.open) and not self.supposes else "roughly"

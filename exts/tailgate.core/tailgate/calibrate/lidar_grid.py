@@ -83,7 +83,8 @@ class GridEstimate:
         if any(e.value for e in self.height):
             new["beam_height_m"] = _kept(self.height, model.beam_height_m or [0.0] * len(self.height), 4)
         if any(e.value for e in self.offset):
-            new["range_offset_m"] = _kept(self.offset, model.range_offset_m or [0.0] * len(self.offset), 4)
+            table = model.range_offset_m or [None] * len(self.offset)
+            new["range_offset_m"] = [round(e.value, 4) if e.identifiable else t for e, t in zip(self.offset, table, strict=True)]
         if any(e.value for e in self.turned):
             new["azimuth_error_deg"] = _kept(self.turned, model.azimuth_error_deg or [0.0] * len(self.turned), 4)
         if self.blind is not None:
@@ -100,7 +101,7 @@ class GridEstimate:
         names = ("elevation_deg", "azimuth_offset_deg", "beam_height_m", "range_offset_m", "azimuth_error_deg")
         tables = {name: getattr(model, name) for name in names}
         for (name, table), found in zip(tables.items(), (self.elevation, self.aside, self.height, self.offset, self.turned), strict=True):
-            off = [abs(e.value - t) if e.identifiable else -1.0 for e, t in zip(found, table or [0.0] * len(found), strict=True)]
+            off = [abs(e.value - (t or 0.0)) if e.identifiable else -1.0 for e, t in zip(found, table or [0.0] * len(found), strict=True)]
             if max(off) >= 0:
                 out[f"{name}[{int(np.argmax(off))}]"] = found[int(np.argmax(off))]
         return out
@@ -120,8 +121,10 @@ class GridEstimate:
         if 0 < len(untold) < len(self.offset):
             out.append(f"errors of beams {', '.join(untold)} in range cannot be told: they stay the table's")
         if any(e.value for e in self.offset):
-            spread = float(np.std([e.value for e in self.offset]))
-            out.append(f"ranges of beams err by {spread:.4f} m (standard deviation): each one's is in range_offset_m, beam_bias is what is left")
+            spread = float(np.std([e.value for e in self.offset if e.identifiable]))
+            untold = [str(k) for k, e in enumerate(self.offset) if not e.identifiable]
+            left = f"; beams {', '.join(untold)} were not told (null), beam_bias draws theirs" if untold else ""
+            out.append(f"ranges of beams err by {spread:.4f} m (standard deviation) against the beams beside them, see range_offset_m{left}")
         if self.direction is None:
             out.append("the scans carry no firing times: sense of rotation and azimuth offsets stay the table's, the rate follows from the columns")
         if self.blind is None:

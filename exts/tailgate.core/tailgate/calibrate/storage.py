@@ -45,6 +45,11 @@ class FoundStorage:
         """The model with what was found; where ranges show no step, the data sheet's stays."""
         return model.model_copy(update={"storage": self.storage, **({"range_step": self.range_step} if self.range_step else {})})
 
+    def marked(self, scans: Sequence[SensorFrame]) -> list[SensorFrame]:
+        """The scans, with how their coordinates were rounded; what a reader knows of that stays."""
+        poses = [np.asarray(scan.T_world_sensor)[0] for scan in scans]
+        return [s if s.rounding or not self.storage else replace(s, rounding=Rounding.of(self.storage, T)) for s, T in zip(scans, poses, strict=True)]
+
     def rows(self) -> dict[str, Estimate]:
         """Rows for a table: the step of coordinates (of half floats at 10 m) and of range, where there are such."""
         out = {}

@@ -79,7 +79,8 @@ class LidarModel(Model):
         firing_us: moment of each beam's pulse after the first of its column [us]; one number per beam or empty where all fire at once.
         beam_height_m: height of each beam's origin above the sensor's [m]; one number per beam or empty for none. Ranges and elevations of a scan
             are those of its points as seen from the sensor's origin.
-        range_offset_m: constant error of each beam's range [m], what the factory's calibration left; one number per beam or empty for none.
+        range_offset_m: constant error of each beam's range [m], what the factory's calibration left; one number per beam, null where it is not known
+            (the response's ``beam_bias`` draws it), or empty for all of them.
         azimuth_error_deg: constant error of each beam's reported azimuth [deg], likewise: the beam looks elsewhere, and points lie aside by so much.
         columns: firings per revolution.
         rate_hz: revolutions per second.
@@ -108,7 +109,7 @@ class LidarModel(Model):
     azimuth_offset_deg: list[Angle] = []
     firing_us: list[Annotated[float, Field(ge=0, le=1e5)]] = []
     beam_height_m: list[Annotated[float, Field(ge=-10, le=10)]] = []
-    range_offset_m: list[Annotated[float, Field(ge=-10, le=10)]] = []
+    range_offset_m: list[Annotated[float, Field(ge=-10, le=10)] | None] = []
     azimuth_error_deg: list[Angle] = []
     columns: int = Field(gt=0, le=16384)
     rate_hz: float = Field(10.0, ge=0.5, le=1000)

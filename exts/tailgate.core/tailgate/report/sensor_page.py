@@ -22,6 +22,8 @@ STATES = {"identified": "ok", "roughly": "provisional", "not identified": "faile
 COLORS = {"identified": "green", "roughly": "yellow", "not identified": "red"}
 AT_END = 0.01
 """Nearer to an end of the bounds than this share of them, an estimate was stopped by it."""
+SOME = 3
+"""Most settings that another is said to suppose."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class SettingRow:
     margin: float
     why: str
     bounds: tuple[float, float] | None
+    open: tuple[bool, bool] = (False, False)
+    supposes: tuple[str, ...] = ()
 
     @property
     def estimate(self) -> str:
@@ -47,23 +51,27 @@ class SettingRow:
 
     @property
     def interval(self) -> str:
-        """The 95 % interval."""
-        return _span(self.low, self.high, ".4g")
+        """The 95 % interval, open at an end of the bounds."""
+        if self.open == (False, True):
+            return f"{self.low:.4g} or more"
+        return f"{self.high:.4g} or less" if self.open == (True, False) else _span(self.low, self.high, ".4g")
 
     @property
     def verdict(self) -> str:
         """State with the share by which the value may be off."""
-        return f"{self.state} ±{self.margin:.0%}" if self.state != "not identified" and self.margin < 1 else self.state
+        return f"{self.state} ±{self.margin:.0%}" if self.state != "not identified" and self.margin < 1 and not any(self.open) else self.state
 
     @property
     def at_end(self) -> str:
-        """What to think of an estimate at an end of its bounds, where there is anything beyond; "" elsewhere."""
+        """What to think of an estimate at an end of its bounds, or that trades with one; "" elsewhere."""
         if self.bounds is None or self.state == "not identified":
             return ""
-        end = self.bounds[self.share(self.value) > 0.5]
-        if end == 0 or abs(self.share(self.value) - self.share(end)) > AT_END:
-            return ""
-        return f"it lies at the end of its bounds, {end:g}: what the device does may lie beyond"
+        if any(self.open):
+            end = self.bounds[self.open[1] and (not self.open[0] or self.share(self.value) > 0.5)]
+            what = "it lies at" if abs(self.share(self.value) - self.share(end)) <= AT_END else "its interval reaches"
+            return f"{what} the end of its bounds, {end:g}: what the device does may lie beyond"
+        others = ", ".join(self.supposes[:SOME]) + (" and others" if len(self.supposes) > SOME else "")
+        return f"it makes up for {others}, which may lie beyond the bounds" if self.supposes else ""
 
     def share(self, value: float) -> float:
         """Where a value lies within the bounds, 0..1, on a log scale where those span a decade."""

@@ -233,4 +233,5 @@ def _row(name: str, e: Estimate, setting: Setting | None = None) -> SettingRow:
     dist = setting.dist if setting else None
     unit = dist.unit if isinstance(dist, (Constant, Ranged)) else ""
     bounds = (dist.low, dist.high) if isinstance(dist, Ranged) else None
-    return SettingRow(name, unit, setting.why if setting else "", e.value, e.low, e.high, e.n, e.state, e.margin, e.why, bounds)
+    found = (e.value, e.low, e.high, e.n, e.state, e.margin, e.why)
+    return SettingRow(name, unit, setting.why if setting else "", *found, bounds, e.open, e.supposes)

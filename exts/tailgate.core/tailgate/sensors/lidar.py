@@ -6,7 +6,7 @@ what a recording's format does to coordinates comes last (``lidar_storage``).
 
 Laws (r range [m], θ incidence, ρ reflectance):
 
-* range error: N(0, s²) + a constant per beam (range_offset_m of the model, and beam_bias·N(0, 1)); s² = noise_sigma² + (noise_per_metre·r)²
+* range error: N(0, s²) + a constant per beam (range_offset_m of the model, else beam_bias·N(0, 1)); s² = noise_sigma² + (noise_per_metre·r)²
   + noise_signal² / m + (noise_incidence·tan θ)², m the signal below: a pulse is timed the worse the weaker it is, as 1 / √signal (Wehr and Lohr
   1999, ISPRS J. 54, 68-82). The last term is the share of the footprint and of surface relief along the beam (Soudarissanane et al. 2011, ISPRS J.
   66, 389-399); it is correlated along the beam's sweep, and so is what noise_grain leaves of the others, that share being each return's own.
@@ -149,7 +149,7 @@ class Limits:
         extinction: of the air [1/m].
         wrap: the last column borders the first.
         pulse: length of the pulse in range [m].
-        offsets: constant error of each beam's range [m]; empty for none.
+        offsets: constant error of each beam's range [m], None where it is not known; empty where none is.
         unit: 31-bit seed of what belongs to this unit of the device, in every frame alike.
     """
 
@@ -159,7 +159,7 @@ class Limits:
     extinction: float = 0.0
     wrap: bool = True
     pulse: float = 0.9
-    offsets: tuple[float, ...] = ()
+    offsets: tuple[float | None, ...] = ()
     unit: int = BIAS_SEED
 
 
@@ -171,7 +171,8 @@ def limits_of(model: LidarModel, extinction: float = 0.0, unit: int = BIAS_SEED)
 
 def range_offsets(response: LidarResponse, limits: Limits, beams: int) -> np.ndarray:
     """Constant error of each beam's range [m], float64 [beams]: what the model names, and the same draw for every frame of what it does not."""
-    return np.resize(limits.offsets or (0.0,), beams) + response.beam_bias * normal_twin(limits.unit, np.arange(beams), BIAS)
+    named = np.resize(np.array(limits.offsets or (None,), dtype=np.float64), beams)
+    return np.where(np.isnan(named), response.beam_bias * normal_twin(limits.unit, np.arange(beams), BIAS), named)
 
 
 def respond_lidar(
