@@ -75,7 +75,7 @@ def test_provisional_unjudged_and_absent(class_gate):
     assert absent.verdict == "quarantined" and absent.codes() == ["js_norm"] and absent.rows[0].value == MAX_JS
     assert class_gate.judge("stroller", []).verdict == "unjudged"
     one_track = ClassGate(cars(5, 30, groups=1), Gate()).judge("car", cars(6, 24))
-    assert one_track.verdict == "unjudged" and "1 groups" in one_track.rows[0].note
+    assert one_track.verdict == "unjudged" and "1 group;" in one_track.rows[0].note
 
 
 def test_crops_in_other_axes_are_not_compared(class_gate):

@@ -10,6 +10,7 @@ from tailgate.config.load import load
 from tailgate.config.rig import configs_root
 from tailgate.ledger.ledger import Ledger
 from tailgate.runtime import final
+from tailgate.runtime.reference import ReferenceData
 from tailgate.validate.evidence import STATISTICS, Evidence
 from tailgate.validate.scorecard import Row
 from tailgate.validate.sketch import Sketch
@@ -71,7 +72,7 @@ def test_audit_is_read_once(run, monkeypatch):
         return {f"g{i}": [evidence(0.01 * (1 + 0.05 * i), i)] for i in range(4)}
 
     monkeypatch.setattr(final, "read_audit", read)
-    judge = SimpleNamespace(evidence=lambda name: evidence(0.03, NAMES.index(name) + 10))
+    judge = SimpleNamespace(evidence=lambda name: evidence(0.03, NAMES.index(name) + 10), reference=ReferenceData("kitti"))
     first = final.audit(run.spec, run.ledger, judge)
     assert first["frames"] == {"real": 4, "synthetic": 2} and first["distance_ratio"] > 2 and first["error"] >= 0
     assert final.audit(run.spec, run.ledger, None) == first and len(reads) == 1

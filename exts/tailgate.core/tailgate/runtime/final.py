@@ -37,8 +37,10 @@ def audit(spec: RunSpec, ledger: Ledger, judge: Judge) -> dict[str, Any] | None:
     if held or not names:
         return held
     groups = read_audit(spec)
+    if not groups:
+        return None
     evidence = {name: e for name in names if judge.reference.shows((e := judge.evidence(name)).weather)}
-    if not groups or not evidence:
+    if not evidence:
         return None
     blocks = [b for e in evidence.values() for b in e.blocks]
     clips = [clip_of(name) for name, e in evidence.items() for _ in e.blocks]

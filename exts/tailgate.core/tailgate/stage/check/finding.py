@@ -113,5 +113,5 @@ def mark(stage: Usd.Stage, what: str) -> str:
 
 def as_typed(file: str | Path) -> str:
     """A file as a command line takes it: as seen from the working folder where it lies in there, quoted where it must be."""
-    here = Path.cwd()
-    return shlex.quote(str(Path(file).relative_to(here) if Path(file).is_relative_to(here) else file))
+    here, whole = Path.cwd(), Path(file).resolve()
+    return shlex.quote(str(whole.relative_to(here) if whole.is_relative_to(here) else file))
