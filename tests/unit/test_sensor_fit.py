@@ -14,6 +14,7 @@ from tailgate.calibrate.bench import CameraBench, LidarBench
 from tailgate.calibrate.estimate import Estimate
 from tailgate.calibrate.indirect import Fit
 from tailgate.cli import app as command
+from tailgate.config.rig import load_sensor
 from tailgate.errors import UserError
 from tailgate.reference.npz import NpzReader
 from tailgate.runtime.sensor_fit import SensorRequest, fit_sensor
@@ -24,6 +25,15 @@ from typer.testing import CliRunner
 def nothing_fitted(monkeypatch):
     for bench in (LidarBench, CameraBench):
         monkeypatch.setattr(bench, "fit", lambda self, blocks, heard=None: Fit({}, 1.0, 1.0))
+
+
+def test_people_are_told_wider_intervals_than_a_lidar_draws_from():
+    spread, bias = Estimate(0.12, 0.11, 0.13, 900, True, "it moves"), Estimate(0.004, 0.003, 0.005, 9, True, "spread of beams")
+    fit = Fit({"intensity_spread": spread, "beam_bias": bias}, 1.0, 1.0)
+    told = LidarBench(load_sensor("hdl64e")[0], bias=bias).said(fit)
+    assert (told["intensity_spread"].low, told["intensity_spread"].high) == pytest.approx((0.10, 0.14)) and told["intensity_spread"].value == 0.12
+    assert told["beam_bias"] == bias and fit.estimates["intensity_spread"] == spread
+    assert CameraBench(load_sensor("kinect_v1")[0]).said(Fit({"blur": spread}, 1.0, 1.0)) == {"blur": spread}
 
 
 def renamed(folder, model: str):

@@ -120,8 +120,14 @@ class LidarBench:
             told = {"beam_bias": self.bias}
             response = response | {"beam_bias": response["beam_bias"].model_copy(update={"dist": Constant(value=self.bias.value)})}
         found = fit_response(blocks, self._streets, self._models, response, Streams(self.seed), heard)
-        found = widened(found, {n: s.dist for n, s in response.items() if isinstance(s.dist, Ranged)}, ELSEWHERE)
         return replace(found, estimates=found.estimates | told)
+
+    def said(self, found: Fit) -> dict[str, Estimate]:
+        """Estimates as people are told them: recordings are of places of another kind than the streets of the fit. A model that drew from intervals
+        so wide would lose what the fit is best at, how settings go together."""
+        priors = {n: s.dist for n, s in self.model.response.items() if isinstance(s.dist, Ranged)}
+        fitted = {n: e for n, e in found.estimates.items() if not (self.bias and n == "beam_bias")}
+        return found.estimates | widened(replace(found, estimates=fitted), priors, ELSEWHERE).estimates
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of streets the fit has not seen."""
@@ -172,6 +178,10 @@ class CameraBench:
     def fit(self, blocks: Sequence[Sketch], heard: Heard = lambda done, most: None) -> Fit:
         """Fit the response to blocks of recordings; ``heard`` as in ``indirect.fit``."""
         return fit_camera(blocks, self._views, self.model, self.seed, heard=heard)
+
+    def said(self, found: Fit) -> dict[str, Estimate]:
+        """Estimates as people are told them."""
+        return found.estimates
 
     def simulate(self, params: Mapping[str, float]) -> Sketch:
         """Statistics of table tops the fit has not seen."""

@@ -107,7 +107,7 @@ def _fit(found: ReferenceSet, of: tuple[LidarModel | CameraModel, str, list[str]
     if request.holdout:
         cut, held = _held_out(by_place(by_view([*recorded, *_read(found, found.split["holdout"], heads, model, request.tick)])), model, request)
         notes += [] if held else ["The reference shows one place: there is nothing to judge the fit on that it has not seen."]
-    settings = {**fit.estimates, **_unseen(bench.model, fit.estimates)}
+    settings = {**bench.said(fit), **_unseen(bench.model, fit.estimates)}
     rows = [_row(n, e) for n, e in bench.grid.items()] + [_row(n, e, bench.model.response[n]) for n, e in settings.items()]
     record = SensorRecord(name, kind, len(recorded), rows, cut, held, notes, (fit.distance_prior, fit.distance))
     models = {n: bench.heads[n].model for n in heads if n in bench.heads} if model.type == "lidar" else {heads[0]: model}
